@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import {
+  DEFAULT_MODEL_ATTEMPTS,
+  DEFAULT_MODEL_TIMEOUT_MS,
+  DEFAULT_REPAIRS,
+  DEFAULT_TOOL_CALLS,
+  DEFAULT_TURNS,
+} from '../../workflows/contract/limits';
+import type { JsonValue } from '../../workflows/contract/message';
+import type { RunPlan } from '../../workflows/contract/run';
+import { definitionName } from './definition-name';
+import { durationMs, type Duration } from './duration';
+import type { FromFile } from './from-file';
+import type { AnyTool, Tool } from './tool';
+
+type AnyInput = z.ZodObject | z.ZodString;
+
+export interface AgentLimits {
+  /** Model calls. @default 30 */
+  turns?: number;
+  /** @default 200 */
+  toolCalls?: number;
+  /** Input and output tokens together. No limit when absent. */
+  tokens?: number;
+  /** From start to end, waits included. No limit when absent. */
+  wall?: Duration;
+}
+
+/** Tools whose `needs` the agent's input can serve; any other is an error where it is listed. */
+type FittingTools<Input extends AnyInput, Tools extends readonly AnyTool[]> = {
+  [K in keyof Tools]: Tools[K] extends Tool<string, z.ZodObject, z.ZodType, infer Needs>
+    ? z.output<Input> extends z.input<Needs>
+      ? Tools[K]
+      : { error: 'the agent input lacks what this tool needs'; needs: z.input<Needs> }
+    : never;
+};
+
+export interface AgentDefinition<
+  Name extends string,
+  Input extends AnyInput,
+  Output extends z.ZodType,
+  Tools extends readonly AnyTool[],
+> {
+  name: Name;
+  description?: string;
+  /** Only `async` yet: the run is started and its result is fetched. @default 'async' */
+  mode?: 'async';
+  /** An alias of `longhaul.config.ts`, or `provider/model`. @default 'default' */
+  model?: string;
+  /** `temperature`, `maxOutputTokens`, `reasoningEffort`, and what else the provider's API takes, by its name. */
+  parameters?: { [key: string]: JsonValue };
+  instructions: string | FromFile;
+  /** @default z.string() */
+  input?: Input;
+  /** @default z.string(): the model's text as it is */
+  output?: Output;
+  tools?: Tools & FittingTools<Input, Tools>;
+  limits?: AgentLimits;
+  /** Unusable answers in a row that are sent back to the model before the run fails. @default 2 */
+  repairs?: number;
+  /** One model call, streaming included. @default '10m' */
+  timeout?: Duration;
+}
+
+export interface Agent<
+  Name extends string = string,
+  Input extends AnyInput = AnyInput,
+  Output extends z.ZodType = z.ZodType,
+  Tools extends readonly AnyTool[] = readonly AnyTool[],
+> {
+  readonly kind: 'agent';
+  readonly name: Name;
+  readonly description: string | undefined;
+  readonly model: string;
+  readonly parameters: { [key: string]: JsonValue };
+  readonly instructions: string | FromFile;
+  readonly input: Input;
+  readonly output: Output;
+  readonly tools: Tools;
+  readonly plan: RunPlan;
+}
+export type AnyAgent = Agent;
+/** What a caller passes to `start`. */
+export type AgentInput<A> = A extends Agent<string, infer Input, z.ZodType> ? z.input<Input> : never;
+/** What a completed run answers. */
+export type AgentOutput<A> = A extends Agent<string, AnyInput, infer Output> ? z.output<Output> : never;
+
+/**
+ * Declares an agent. Types of input, output and tools are inferred; policies are data.
+ * @throws Error when a name is unusable or used twice, or a limit is not a positive number
+ */
+export function defineAgent<
+  const Name extends string,
+  Input extends AnyInput = z.ZodString,
+  Output extends z.ZodType = z.ZodString,
+  const Tools extends readonly AnyTool[] = readonly [],
+>(definition: AgentDefinition<Name, Input, Output, Tools>): Agent<Name, Input, Output, Tools>;
+export function defineAgent(definition: AgentDefinition<string, AnyInput, z.ZodType, readonly AnyTool[]>): AnyAgent {
+  const tools: readonly AnyTool[] = definition.tools ?? [];
+  definitionName('agent', definition.name);
+  const twice = tools.find((tool, at) => tools.findIndex((other) => other.name === tool.name) !== at);
+  if (twice) throw new Error(`agent ${definition.name}: two tools are named "${twice.name}"; rename one.`);
+  return {
+    kind: 'agent',
+    name: definition.name,
+    description: definition.description,
+    model: definition.model ?? 'default',
+    parameters: definition.parameters ?? {},
+    instructions: definition.instructions,
+    input: definition.input ?? z.string(),
+    output: definition.output ?? z.string(),
+    tools,
+    plan: runPlan(definition.name, definition, tools),
+  };
+}
+
+interface PlanOptions {
+  limits?: AgentLimits;
+  repairs?: number;
+  timeout?: Duration;
+}
+
+function runPlan(
+  name: string,
+  { limits = {}, repairs = DEFAULT_REPAIRS, timeout }: PlanOptions,
+  tools: readonly AnyTool[],
+): RunPlan {
+  const count = (value: number, what: string, least = 1): number => {
+    if (!Number.isInteger(value) || value < least)
+      throw new Error(`agent ${name}: ${what} must be a whole number from ${least}.`);
+    return value;
+  };
+  return {
+    limits: {
+      turns: count(limits.turns ?? DEFAULT_TURNS, 'limits.turns'),
+      toolCalls: count(limits.toolCalls ?? DEFAULT_TOOL_CALLS, 'limits.toolCalls', 0),
+      ...(limits.tokens === undefined ? {} : { tokens: count(limits.tokens, 'limits.tokens') }),
+      ...(limits.wall === undefined ? {} : { wallMs: durationMs(limits.wall, `agent ${name}: limits.wall`) }),
+    },
+    model: {
+      timeoutMs: timeout === undefined ? DEFAULT_MODEL_TIMEOUT_MS : durationMs(timeout, `agent ${name}: timeout`),
+      attempts: DEFAULT_MODEL_ATTEMPTS,
+    },
+    tools: Object.fromEntries(tools.map((tool) => [tool.name, tool.plan])),
+    repairs: count(repairs, 'repairs', 0),
+  };
+}
+
+export const isAgent = (value: unknown): value is AnyAgent =>
+  typeof value === 'object' &&
+  value !== null &&
+  'kind' in value &&
+  value.kind === 'agent' &&
+  'plan' in value &&
+  'instructions' in value;

@@ -1,0 +1,127 @@
+import type { z } from 'zod';
+import { DEFAULT_TOOL_ATTEMPTS, DEFAULT_TOOL_TIMEOUT_MS } from '../../workflows/contract/limits';
+import type { FileRef } from '../../workflows/contract/message';
+import type { Effect, ToolPlan } from '../../workflows/contract/run';
+import { definitionName } from './definition-name';
+import { durationMs, type Duration } from './duration';
+import type { Toolbox } from './toolbox';
+
+/** Files by reference: their bytes never enter a history or an argument. */
+export interface ToolFiles {
+  read(file: FileRef): Promise<Uint8Array>;
+  /** Stores the bytes; durable once the call's record is. */
+  write(bytes: Uint8Array, about: { mediaType: string; name?: string }): Promise<FileRef>;
+}
+
+export interface ToolContext<Needs, Secret extends string> {
+  /** The part of the run's input that the tool declared in `needs`. */
+  input: Needs;
+  /** Only those its toolbox declares. */
+  secrets: { readonly [name in Secret]: string };
+  /** The same for every attempt of this call, and for no other call. */
+  effectKey: string;
+  /** Aborted when the run is cancelled or the time is up. */
+  signal: AbortSignal;
+  files: ToolFiles;
+  /** From 1. */
+  attempt: number;
+  run: { id: string; tenant: string; user?: string; session?: string };
+  /** Where this project keeps its state (`.longhaul`), absolute. */
+  stateDir: string;
+}
+
+/** Thrown by a tool to tell the model, in its own words, why it will not do this. Never retried. */
+export class ToolRejection extends Error {
+  override readonly name = 'ToolRejection';
+}
+
+export interface ToolDefinition<
+  Name extends string,
+  Input extends z.ZodObject,
+  Output extends z.ZodType,
+  Needs extends z.ZodObject,
+  Secret extends string,
+> {
+  name: Name;
+  /** Written for the model. */
+  description: string;
+  input: Input;
+  output: Output;
+  /** How a repeat could matter to the world. */
+  effect: Effect;
+  /** One attempt. @default '30s' */
+  timeout?: Duration;
+  /** @default { attempts: 3 }; 1 for `at-most-once` */
+  retry?: { attempts: number };
+  /** After the last attempt. @default 'tell-model' */
+  onFailure?: 'tell-model' | 'stop';
+  toolbox?: Toolbox<Secret>;
+  /** What the tool reads of the run's input, which the model cannot choose. */
+  needs?: Needs;
+  run(
+    input: z.output<Input>,
+    context: ToolContext<z.output<Needs>, Secret>,
+  ): Promise<z.input<Output>> | z.input<Output>;
+}
+
+export interface Tool<
+  Name extends string = string,
+  Input extends z.ZodObject = z.ZodObject,
+  Output extends z.ZodType = z.ZodType,
+  Needs extends z.ZodObject = z.ZodObject,
+> {
+  readonly kind: 'tool';
+  readonly name: Name;
+  readonly description: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly needs: Needs | undefined;
+  readonly toolbox: Toolbox | undefined;
+  readonly plan: ToolPlan;
+  /** Takes what the schemas have parsed. */
+  readonly run: (input: never, context: never) => unknown;
+}
+export type AnyTool = Tool<string, z.ZodObject, z.ZodType, z.ZodObject>;
+
+/**
+ * Declares a tool: schemas in and out, its effect, and what happens when it fails.
+ * @throws Error when the name, a duration or a number is not usable
+ */
+export function defineTool<
+  const Name extends string,
+  Input extends z.ZodObject,
+  Output extends z.ZodType,
+  Needs extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  Secret extends string = never,
+>(definition: ToolDefinition<Name, Input, Output, Needs, Secret>): Tool<Name, Input, Output, Needs> {
+  const { name, description, input, output, needs, toolbox, run } = definition;
+  definitionName('tool', name);
+  return { kind: 'tool', name, description, input, output, needs, toolbox, plan: toolPlan(definition), run };
+}
+
+function toolPlan(definition: {
+  name: string;
+  effect: Effect;
+  timeout?: Duration;
+  retry?: { attempts: number };
+  onFailure?: ToolPlan['onFailure'];
+}): ToolPlan {
+  const attempts = definition.retry?.attempts ?? (definition.effect === 'at-most-once' ? 1 : DEFAULT_TOOL_ATTEMPTS);
+  if (!Number.isInteger(attempts) || attempts < 1)
+    throw new Error(`tool ${definition.name}: retry.attempts must be a whole number from 1.`);
+  if (definition.effect === 'at-most-once' && attempts !== 1) {
+    throw new Error(`tool ${definition.name}: an at-most-once tool has one attempt; take out retry.attempts.`);
+  }
+  return {
+    effect: definition.effect,
+    timeoutMs:
+      definition.timeout === undefined
+        ? DEFAULT_TOOL_TIMEOUT_MS
+        : durationMs(definition.timeout, `tool ${definition.name}: timeout`),
+    attempts,
+    onFailure: definition.onFailure ?? 'tell-model',
+  };
+}
+
+export const isTool = (value: unknown): value is AnyTool =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'tool' && 'run' in value;

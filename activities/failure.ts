@@ -1,0 +1,20 @@
+// The one place where activities make failures: whether Temporal retries follows from the type, never from the place that throws.
+import { ApplicationFailure } from '@temporalio/common';
+import { isRetryable, type FailureType } from '../workflows/contract/failures';
+
+export interface FailureOptions {
+  /** Replaces the retry policy's own delay, in milliseconds: what a provider asked for. */
+  retryAfterMs?: number;
+  cause?: Error;
+}
+
+/** @param message one line, safe for people and models: no secrets, no stack. */
+export function failure(type: FailureType, message: string, options: FailureOptions = {}): ApplicationFailure {
+  return ApplicationFailure.create({
+    type,
+    message,
+    nonRetryable: !isRetryable(type),
+    ...(options.retryAfterMs === undefined ? {} : { nextRetryDelay: options.retryAfterMs }),
+    ...(options.cause === undefined ? {} : { cause: options.cause }),
+  });
+}

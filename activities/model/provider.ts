@@ -1,0 +1,54 @@
+// The port that every model provider implements: canonical messages in, one canonical answer out. Adapters translate; they do not decide.
+import type { JsonValue, Message, AssistantMessage, Usage } from '../../workflows/contract/message';
+
+export interface ToolSpec {
+  name: string;
+  description: string;
+  /** JSON Schema of the arguments. */
+  input: { [key: string]: JsonValue };
+}
+
+export interface ModelRequest {
+  /** Without the provider's name. */
+  model: string;
+  instructions: string;
+  messages: readonly Message[];
+  tools: readonly ToolSpec[];
+  /** The answer must be JSON of this schema. */
+  output?: { name: string; schema: { [key: string]: JsonValue } };
+  /** `temperature`, `maxOutputTokens`, `reasoningEffort`, and what else the provider's own API takes, passed on by name. */
+  parameters: { [key: string]: JsonValue };
+  /** Raw provider items of earlier answers of this conversation, by position of the message, where this provider made them. */
+  rawItems: ReadonlyMap<number, JsonValue>;
+  /** Bytes of a file named in the messages. */
+  loadFile(sha256: string): Promise<Uint8Array>;
+}
+
+export interface ModelCall {
+  /** Aborted on cancellation: the provider's socket must close. */
+  signal: AbortSignal;
+  /** Called for each piece of the stream, for heartbeats and progress. */
+  onDelta?(delta: { text?: string }): void;
+}
+
+export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'refusal';
+
+export interface ModelResponse {
+  message: AssistantMessage;
+  finish: FinishReason;
+  usage: Usage;
+  /** The model that answered, as the provider names it. */
+  model: string;
+  /** Kept in the call record, and sent back by `rawItems` when the provider wants its own items again. */
+  raw: JsonValue;
+  /** SHA-256 and size of the exact request body. */
+  request: { sha256: string; bytes: number };
+  /** The provider's id of the request, for its support desk. */
+  requestId?: string;
+}
+
+export interface ModelProvider {
+  readonly name: string;
+  /** @throws ApplicationFailure with a `Model.*` type */
+  generate(request: ModelRequest, call: ModelCall): Promise<ModelResponse>;
+}

@@ -1,0 +1,109 @@
+// The activities that a run calls, as the workflow declares them. activities/ implements them.
+import type { FailureType, RunFailure } from './failures';
+import type { MessageHead, Usage } from './message';
+import type { AgentRunResult, StoredValue } from './run';
+
+/**
+ * Names one call of a run for ever, so that its record is found again after a crash, a retry or a reset. `run` is the first
+ * execution's run id: run ids and uuid4 do not survive a reset, that one does.
+ */
+export interface CallKey {
+  run: string;
+  /** 0 for a run that was not forked from another. */
+  fork: number;
+  turn: number;
+  /** 0 is the model call of the turn; its tool calls follow from 1. */
+  index: number;
+}
+
+export interface CallContext {
+  key: CallKey;
+  agent: string;
+  release: string;
+  tenant: string;
+}
+
+export interface CallModelInput extends CallContext {
+  /** A stored head, or null at the start. */
+  base: string | null;
+  /** Hashes of stored messages to link after `base`, in order, before the call. */
+  append: string[];
+}
+
+/** Why an answer cannot be used as it is. The activity has already written what to tell the model. */
+export type AnswerProblem = Extract<
+  FailureType,
+  'Model.Refused' | 'Model.EmptyAnswer' | 'Model.Truncated' | 'Model.InvalidOutput' | 'Model.InvalidToolCall'
+>;
+
+export interface ToolCallHead {
+  name: string;
+  /** Of the arguments; at most PREVIEW_CHARS characters. */
+  preview: string;
+}
+
+export interface ModelAnswer {
+  kind: 'answer';
+  /** The head after `base`, `append` and `messages`: stored. */
+  head: string;
+  /** The answer, then, where there is a problem, what the runtime replies to it. */
+  messages: MessageHead[];
+  toolCalls: ToolCallHead[];
+  problem?: RunFailure & { type: AnswerProblem };
+  /** Set on a final answer. */
+  output?: StoredValue;
+  usage: Usage;
+  /** Provider and model that answered, as `provider/model`. */
+  model: string;
+  /** True when the call's record was found, and nothing was called. */
+  reused?: true;
+}
+
+/** The provider asks for patience beyond what an activity may sit out: the workflow sleeps and calls again. */
+export interface ModelWait {
+  kind: 'wait';
+  /** Milliseconds since the epoch. */
+  waitUntil: number;
+  reason: string;
+}
+export type CallModelResult = ModelAnswer | ModelWait;
+
+export interface CallToolInput extends CallContext {
+  name: string;
+  /** Hash of the assistant message that asks for the call. */
+  message: string;
+  /** Which of its calls, from 0. */
+  call: number;
+  /** Hash of the run's first message, whose data the tool may read. */
+  input: string;
+}
+
+export interface CallToolResult {
+  message: MessageHead;
+  /** Set when the model is told about a failure. */
+  failure?: FailureType;
+  reused?: true;
+}
+
+/** Says to the model, in a stored message, that a call did not succeed after its retries were spent. */
+export interface TellToolFailureInput extends CallContext {
+  name: string;
+  call: number;
+  failure: RunFailure;
+}
+
+export interface EndRunInput extends CallContext {
+  base: string | null;
+  append: string[];
+  result: Omit<AgentRunResult, 'head'>;
+}
+export interface EndRunResult {
+  head: string | null;
+}
+
+export interface AgentActivities {
+  callModel(input: CallModelInput): Promise<CallModelResult>;
+  callTool(input: CallToolInput): Promise<CallToolResult>;
+  tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
+  endRun(input: EndRunInput): Promise<EndRunResult>;
+}

@@ -1,0 +1,73 @@
+// The closed set of failure types. A type is matched by its string on the far side of the wire, and says what may happen next.
+
+/** What a failure of a type leads to, once its retries are spent. */
+export type Consequence =
+  /** The run ends, with this type. */
+  | 'fail'
+  /** The model reads about it and goes on. */
+  | 'tell-model'
+  /** The run waits, paused, for a person to mend the cause and resume it: nothing is lost. */
+  | 'pause';
+
+interface FailureRule {
+  /** Whether Temporal may run the activity again. */
+  retry: boolean;
+  then: Consequence;
+}
+
+const rule = (retry: boolean, then: Consequence): FailureRule => ({ retry, then });
+
+export const FAILURES = {
+  'Model.RateLimited': rule(true, 'fail'),
+  'Model.Overloaded': rule(true, 'fail'),
+  'Model.Unavailable': rule(true, 'fail'),
+  'Model.Timeout': rule(true, 'fail'),
+  /** The provider answered with something that is not its own protocol: cut, empty or malformed. */
+  'Model.InvalidResponse': rule(true, 'fail'),
+  'Model.Authentication': rule(false, 'fail'),
+  'Model.NotFound': rule(false, 'fail'),
+  'Model.BadRequest': rule(false, 'fail'),
+  'Model.ContextTooLong': rule(false, 'fail'),
+  'Model.QuotaExhausted': rule(false, 'fail'),
+  'Model.ContentFiltered': rule(false, 'fail'),
+  /** These five are answers, not errors: they end a run after a bounded number of repair turns. */
+  'Model.Refused': rule(false, 'fail'),
+  'Model.EmptyAnswer': rule(false, 'fail'),
+  'Model.Truncated': rule(false, 'fail'),
+  'Model.InvalidOutput': rule(false, 'fail'),
+  'Model.InvalidToolCall': rule(false, 'fail'),
+  'Tool.Failed': rule(true, 'tell-model'),
+  'Tool.Rejected': rule(false, 'tell-model'),
+  'Tool.Timeout': rule(true, 'tell-model'),
+  'Tool.Unknown': rule(false, 'tell-model'),
+  'Tool.InvalidArguments': rule(false, 'tell-model'),
+  'Tool.InvalidOutput': rule(false, 'tell-model'),
+  /** Whether the effect happened is not known: said so, never rerun silently. */
+  'Tool.OutcomeUnknown': rule(false, 'tell-model'),
+  'Budget.TurnsExhausted': rule(false, 'fail'),
+  'Budget.ToolCallsExhausted': rule(false, 'fail'),
+  'Budget.TokensExhausted': rule(false, 'fail'),
+  'Budget.WallTimeExhausted': rule(false, 'fail'),
+  'Store.Unavailable': rule(true, 'pause'),
+  'Store.ObjectMissing': rule(false, 'pause'),
+  'Store.ObjectCorrupt': rule(false, 'pause'),
+  /** The worker has no such agent loaded. */
+  'Release.NotLoaded': rule(false, 'pause'),
+  /** The worker that ran the activity is gone; another takes it over. */
+  'Worker.Lost': rule(true, 'fail'),
+  'Run.Cancelled': rule(false, 'fail'),
+} as const satisfies Record<string, FailureRule>;
+
+export type FailureType = keyof typeof FAILURES;
+
+export const isFailureType = (type: unknown): type is FailureType =>
+  typeof type === 'string' && Object.hasOwn(FAILURES, type);
+export const isRetryable = (type: FailureType): boolean => FAILURES[type].retry;
+export const consequenceOf = (type: FailureType): Consequence => FAILURES[type].then;
+export const isBudgetFailure = (type: FailureType): boolean => type.startsWith('Budget.');
+
+/** A failure as a run reports it. `message` is one line, safe to show, without secrets. */
+export interface RunFailure {
+  type: FailureType;
+  message: string;
+}

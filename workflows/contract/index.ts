@@ -1,0 +1,8 @@
+// The shared language of all rooms.
+export * from './activities';
+export * from './failures';
+export * from './limits';
+export * from './message';
+export * from './names';
+export * from './release';
+export * from './run';

@@ -1,0 +1,26 @@
+// Caps on what enters a history, and the defaults of a run. Units are in the names.
+
+/** Characters of content that a history may show: enough to recognise a message, too few to leak one. */
+export const PREVIEW_CHARS = 120;
+/** Characters of an identifier that a caller chooses: Temporal allows 1,000 bytes, a person reads far fewer. */
+export const ID_CHARS = 200;
+/** Tags of a run, and the length of one. They are search attributes, which are never encrypted. */
+export const TAGS_MAX = 20;
+export const TAG_CHARS = 64;
+
+/** Steps that `progress` shows and continue-as-new carries: what fits a screen. */
+export const STEPS_SHOWN = 24;
+/** Messages that `transcript` shows and continue-as-new carries; older ones are read from the store, by head. */
+export const MESSAGES_SHOWN = 24;
+
+export const DEFAULT_TURNS = 30;
+export const DEFAULT_TOOL_CALLS = 200;
+/** Answers in a row that may be unusable before the run fails with their type. */
+export const DEFAULT_REPAIRS = 2;
+/** A streaming answer of a large reasoning model takes minutes; ten is beyond any seen in practice. */
+export const DEFAULT_MODEL_TIMEOUT_MS = 600_000;
+export const DEFAULT_MODEL_ATTEMPTS = 6;
+export const DEFAULT_TOOL_TIMEOUT_MS = 30_000;
+export const DEFAULT_TOOL_ATTEMPTS = 3;
+/** A provider's retry-after up to this is waited for inside Temporal's own retry; a longer one frees the slot. */
+export const SHORT_RETRY_AFTER_MS = 5_000;

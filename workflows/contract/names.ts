@@ -1,0 +1,50 @@
+// Every name that ends up in a history, a visibility index or a client. They live as long as the oldest retained run, so a
+// name is added, never changed, and none carries the product's name. test/contract/frozen-names.test.ts holds them still.
+
+/** Task queue of the workflows and their model calls, unless the configuration names another. */
+export const DEFAULT_TASK_QUEUE = 'agents';
+
+export const WORKFLOW_TYPES = {
+  agentRun: 'agentRun',
+} as const;
+
+export const SIGNAL_NAMES = {
+  pause: 'pause',
+  resume: 'resume',
+} as const;
+
+export const UPDATE_NAMES = {
+  cancel: 'cancel',
+} as const;
+
+export const QUERY_NAMES = {
+  progress: 'progress',
+  transcript: 'transcript',
+} as const;
+
+export const ACTIVITY_NAMES = {
+  callModel: 'callModel',
+  callTool: 'callTool',
+  tellToolFailure: 'tellToolFailure',
+  endRun: 'endRun',
+} as const;
+
+/** Temporal allows 10 Keyword attributes and 3 of each other type a namespace: seven and one are spent here. */
+export const SEARCH_ATTRIBUTES = {
+  AgentName: 'Keyword',
+  AgentRelease: 'Keyword',
+  TenantId: 'Keyword',
+  UserId: 'Keyword',
+  SessionId: 'Keyword',
+  RunOutcome: 'Keyword',
+  FailureType: 'Keyword',
+  RunTags: 'KeywordList',
+} as const;
+export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
+
+/** Memo keys: shown by the Web UI and the CLI without any worker running. */
+export const MEMO_KEYS = {
+  question: 'question',
+  answer: 'answer',
+  usage: 'usage',
+} as const;

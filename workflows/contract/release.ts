@@ -1,0 +1,36 @@
+// The release manifest: everything a run's behaviour depends on, as data. Its canonical JSON is stored as an object and its
+// SHA-256 is the release hash. A caller starts runs from the manifest alone, so it needs no tool code.
+import type { JsonValue } from './message';
+import type { RunPlan } from './run';
+
+export interface ToolManifest {
+  name: string;
+  description: string;
+  /** JSON Schema (draft 2020-12) of the arguments. */
+  input: { [key: string]: JsonValue };
+  toolbox?: string;
+}
+
+export interface ModelManifest {
+  /** As `provider/model`, resolved from the alias when the release was made. Tried in this order (the first, for now). */
+  route: string[];
+  parameters: { [key: string]: JsonValue };
+}
+
+export interface ReleaseManifest {
+  schemaVersion: 1;
+  agent: string;
+  description?: string;
+  instructions: string;
+  model: ModelManifest;
+  tools: ToolManifest[];
+  /** JSON Schema of the run's input; absent when the input is plain text. */
+  input?: { [key: string]: JsonValue };
+  /** JSON Schema of the output; absent when the output is plain text. */
+  output?: { [key: string]: JsonValue };
+  plan: RunPlan;
+  /** SHA-256 of the bundled code of the agent and its tools. */
+  code: string;
+  /** Version of the orchestration code that made it. */
+  orchestration: string;
+}

@@ -1,0 +1,158 @@
+// What a run is started with, what it answers, and what a query of it shows.
+import type { RunFailure } from './failures';
+import type { MessageHead, Usage } from './message';
+
+/** How a repeat of a tool call could matter to the world. */
+export type Effect =
+  /** Changes nothing. */
+  | 'read'
+  /** May be repeated: the second time changes nothing more. */
+  | 'idempotent'
+  /** Safe to repeat with the same key. */
+  | 'keyed'
+  /** Must never run twice. */
+  | 'at-most-once';
+
+/** What the workflow must know of a tool. Pinned at the start, so that a run never changes its mind. */
+export interface ToolPlan {
+  effect: Effect;
+  timeoutMs: number;
+  attempts: number;
+  /** What a call that failed for good leads to. */
+  onFailure: 'tell-model' | 'stop';
+  /** Task queue of the tool's toolbox; the run's own when absent. */
+  queue?: string;
+}
+
+export interface RunLimits {
+  turns: number;
+  toolCalls: number;
+  /** Input and output tokens of all model calls, together. No limit when absent. */
+  tokens?: number;
+  /** From the start of the run, waits and pauses included. No limit when absent. */
+  wallMs?: number;
+}
+
+/** The release's policies as data: what the workflow decides with. */
+export interface RunPlan {
+  limits: RunLimits;
+  model: { timeoutMs: number; attempts: number };
+  tools: { [name: string]: ToolPlan };
+  /** Unusable answers in a row before the run fails. */
+  repairs: number;
+  /** Lifts every activity timeout, for a debugger. Development only. */
+  inspect?: true;
+}
+
+export interface AgentRunInput {
+  schemaVersion: 1;
+  agent: string;
+  /** SHA-256 of the release manifest. */
+  release: string;
+  tenant: string;
+  user?: string;
+  session?: string;
+  tags: string[];
+  /** The first message, already in the store. */
+  input: MessageHead;
+  plan: RunPlan;
+  /** Set by continue-as-new, never by a caller. */
+  carried?: CarriedState;
+}
+
+export type Outcome = 'completed' | 'failed' | 'escalated' | 'cancelled' | 'budget-exhausted';
+export const OUTCOMES: readonly Outcome[] = ['completed', 'failed', 'escalated', 'cancelled', 'budget-exhausted'];
+
+/** A value in the store, with as much of it as a history may show. */
+export interface StoredValue {
+  hash: string;
+  bytes: number;
+  preview: string;
+}
+
+export interface RunTotals {
+  turns: number;
+  modelCalls: number;
+  toolCalls: number;
+  /** Calls whose record was found in the store, so that nothing was called or paid. */
+  reusedCalls: number;
+  usage: Usage;
+}
+
+/** The result of a run, as history keeps it. The client resolves `output`. */
+export interface AgentRunResult {
+  schemaVersion: 1;
+  outcome: Outcome;
+  failure?: RunFailure;
+  /** The answer: JSON text of the agent's output, or the text itself where the agent declares none. */
+  output?: StoredValue;
+  /** Names the whole conversation. */
+  head: string | null;
+  /** Messages in the conversation. */
+  length: number;
+  totals: RunTotals;
+}
+
+export type RunStatus = 'running' | 'waiting' | 'paused' | 'cancelling' | 'ended';
+
+/** One act of a run, for people who watch. Numbered from 1, without gaps, across continue-as-new. */
+export interface Step {
+  seq: number;
+  kind: 'model' | 'tool' | 'wait' | 'pause' | 'resume' | 'note';
+  label: string;
+  state: 'running' | 'done' | 'failed';
+  /** Milliseconds since the epoch, by the workflow's clock. */
+  startedAt: number;
+  endedAt?: number;
+  preview?: string;
+}
+
+/** The answer to the `progress` query. */
+export interface RunProgress {
+  status: RunStatus;
+  /** Why it waits or is paused, in words. */
+  reason?: string;
+  agent: string;
+  release: string;
+  turn: number;
+  /** The last checkpoint: a stored head. */
+  head: string | null;
+  length: number;
+  totals: RunTotals;
+  limits: RunLimits;
+  /** The newest STEPS_SHOWN steps, oldest first. */
+  steps: Step[];
+  result?: AgentRunResult;
+}
+
+/** The answer to the `transcript` query: the newest MESSAGES_SHOWN messages, oldest first. */
+export interface RunTranscript {
+  head: string | null;
+  length: number;
+  messages: (MessageHead & { position: number })[];
+}
+
+export interface PauseRequest {
+  reason?: string;
+}
+export interface CancelRequest {
+  reason: string;
+}
+
+/** What continue-as-new carries: of constant size, whatever the length of the run. */
+export interface CarriedState {
+  schemaVersion: 1;
+  /** When the first execution of the chain started, in milliseconds since the epoch. */
+  startedAt: number;
+  turn: number;
+  head: string | null;
+  length: number;
+  /** Hashes of messages that are stored but not yet linked into the chain. */
+  append: MessageHead[];
+  badAnswersInARow: number;
+  totals: RunTotals;
+  steps: Step[];
+  lastSeq: number;
+  messages: (MessageHead & { position: number })[];
+  paused?: { reason: string };
+}

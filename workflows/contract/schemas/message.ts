@@ -1,0 +1,63 @@
+// zod at the edges: what the store and providers hand back is checked here before it is trusted.
+import { z } from 'zod';
+import type { ChainNode, FileRef, JsonValue, Message, Usage } from '../message';
+
+/** Marks a file reference inside a JSON Schema. */
+export const FILE_REF_FORMAT = 'file-ref';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const fileRefSchema = z.object({
+  sha256: hash,
+  mediaType: z.string().min(1).max(200),
+  bytes: z.number().int().nonnegative(),
+  name: z.string().max(255).optional(),
+});
+
+const jsonValue: z.ZodType<JsonValue> = z.json();
+const text = z.object({ type: z.literal('text'), text: z.string() });
+const image = z.object({ type: z.literal('image'), file: fileRefSchema });
+const file = z.object({ type: z.literal('file'), file: fileRefSchema });
+const reasoning = z.object({ type: z.literal('reasoning'), text: z.string() });
+const toolCall = z.object({
+  type: z.literal('tool-call'),
+  call: z.number().int().nonnegative(),
+  name: z.string(),
+  arguments: z.record(z.string(), jsonValue),
+  malformed: z.literal(true).optional(),
+});
+const inputPart = z.discriminatedUnion('type', [text, image, file]);
+
+export const messageSchema = z.discriminatedUnion('role', [
+  z.object({ role: z.literal('user'), parts: z.array(inputPart), from: z.literal('runtime').optional() }),
+  z.object({
+    role: z.literal('assistant'),
+    parts: z.array(z.discriminatedUnion('type', [text, reasoning, toolCall])),
+    refused: z.literal(true).optional(),
+  }),
+  z.object({
+    role: z.literal('tool'),
+    call: z.number().int().nonnegative(),
+    name: z.string(),
+    outcome: z.enum(['ok', 'error']),
+    parts: z.array(inputPart),
+  }),
+]);
+
+export const chainNodeSchema = z.object({ parent: hash.nullable(), message: hash });
+
+export const usageSchema = z.object({
+  input: z.number(),
+  cachedInput: z.number(),
+  output: z.number(),
+  reasoning: z.number(),
+});
+
+/** Schema and type are written twice on purpose (the contract imports nothing); this line fails to compile when they part. */
+type Same<A, B> = [A] extends [B] ? true : never;
+export const SCHEMAS_MATCH: [
+  Same<z.output<typeof chainNodeSchema>, ChainNode>,
+  Same<z.output<typeof usageSchema>, Usage>,
+] = [true, true];
+export type ParsedMessage = Message;
+export type ParsedFileRef = FileRef;
