@@ -49,6 +49,8 @@ export interface ModelResponse {
 
 export interface ModelProvider {
   readonly name: string;
+  /** Set where earlier answers must be sent back as the provider's own items. */
+  readonly wantsRawItems?: boolean;
   /** @throws ApplicationFailure with a `Model.*` type */
   generate(request: ModelRequest, call: ModelCall): Promise<ModelResponse>;
 }

@@ -54,7 +54,9 @@ export const FAILURES = {
   /** The worker has no such agent loaded. */
   'Release.NotLoaded': rule(false, 'pause'),
   /** The worker that ran the activity is gone; another takes it over. */
-  'Worker.Lost': rule(true, 'fail'),
+  'Worker.Lost': rule(true, 'pause'),
+  /** An error that nobody foresaw, in our own code: the run waits for a mended worker instead of dying. */
+  'Runtime.Unexpected': rule(true, 'pause'),
   'Run.Cancelled': rule(false, 'fail'),
 } as const satisfies Record<string, FailureRule>;
 

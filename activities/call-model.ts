@@ -1,0 +1,217 @@
+// One model call: found again if it was made before, otherwise made, judged and stored, in that order.
+//
+// Write order: objects, call record and head become durable in one commit before the activity completes. What remains is one
+// window, an answer received and not yet stored; the guarantees table in the root README says so.
+import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/contract/activities';
+import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
+import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
+import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { failure } from './failure';
+import { judgeAnswer, type Verdict } from './judge-answer';
+import { ModelWaitError } from './model/classify-error';
+import type { ModelProvider, ModelResponse } from './model/provider';
+import { rawItemsOf } from './raw-items';
+import { canonicalJson, encodeMessage, objectHash, previewOf } from './store';
+import { callRecordName, headName } from './store/ref-names';
+
+export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
+  const known = await findRecord(deps, input);
+  if (known) {
+    deps.metrics.reused('model');
+    return { ...known.answer, reused: true };
+  }
+  const loaded = requireAgent(deps, input);
+  const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
+  const startedAt = deps.now();
+  const asked = await ask(deps, input, attempt, { loaded, provider, model });
+  if ('wait' in asked) return asked.wait;
+  const verdict = judgeAnswer(asked.response, loaded);
+  const { answer, record, objects } = await build(deps, input, {
+    ...asked,
+    verdict,
+    made: {
+      schemaVersion: 1,
+      startedAt,
+      endedAt: deps.now(),
+      attempt: attempt.number,
+      worker: deps.worker,
+      release: loaded.release,
+    },
+    route: `${provider.name}/${model}`,
+  });
+  await store(deps, input, attempt, record, objects);
+  return answer;
+}
+
+/** @throws ApplicationFailure `Release.NotLoaded` */
+export function requireAgent(deps: ActivityDeps, { agent, release }: { agent: string; release: string }): LoadedAgent {
+  const loaded = deps.agents.resolve(agent, release);
+  if (loaded) return loaded;
+  throw failure(
+    'Release.NotLoaded',
+    `this worker has no agent "${agent}": start one that has it, then resume the run.`,
+  );
+}
+
+/** A record answers the call it was made for. After a reset the same key may ask for another conversation: that is a new call. */
+async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<ModelRecord | undefined> {
+  const ref = await deps.store.readRef(callRecordName(input.key));
+  if (!ref) return undefined;
+  const { success, data } = modelRecordSchema.safeParse(ref.value);
+  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
+  const same = data.from.base === input.base && data.from.append.join() === input.append.join();
+  return same ? data : undefined;
+}
+
+interface Asked {
+  response: ModelResponse;
+  /** Head after what was appended before the call, with the nodes to write. */
+  before: { head: string; objects: Uint8Array[] };
+  length: number;
+}
+
+async function ask(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
+): Promise<Asked | { wait: CallModelResult }> {
+  const [before, earlier, added] = await Promise.all([
+    deps.conversation.extend(input.base, input.append),
+    input.base === null ? [] : deps.conversation.load(input.base),
+    deps.conversation.messages(input.append),
+  ]);
+  const messages: Message[] = [...earlier.map((entry) => entry.message), ...added];
+  const { manifest } = loaded;
+  const rawItems = provider.wantsRawItems
+    ? await rawItemsOf(deps, input, provider.name, earlier)
+    : new Map<number, JsonValue>();
+  await deps.failpoint('model.before');
+  let streaming = false;
+  const passing = { during: Promise.resolve() };
+  try {
+    const response = await provider.generate(
+      {
+        model,
+        instructions: manifest.instructions,
+        messages,
+        tools: manifest.tools,
+        ...(manifest.output ? { output: { name: `${manifest.agent}_output`, schema: manifest.output } } : {}),
+        parameters: manifest.model.parameters,
+        rawItems,
+        loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
+      },
+      {
+        signal: attempt.signal,
+        onDelta: () => {
+          if (streaming) return;
+          streaming = true;
+          passing.during = deps.failpoint('model.during');
+        },
+      },
+    );
+    await passing.during;
+    await deps.failpoint('model.answered');
+    return { response, before, length: messages.length };
+  } catch (error) {
+    if (error instanceof ModelWaitError)
+      return { wait: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
+    throw error;
+  }
+}
+
+interface ToBuild extends Asked {
+  verdict: Verdict;
+  made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
+  route: string;
+}
+
+async function build(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  { response, before, length, verdict, made, route }: ToBuild,
+): Promise<{ answer: ModelAnswer; record: ModelRecord; objects: Uint8Array[] }> {
+  const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
+  const encoded = messages.map(encodeMessage);
+  const heads = messages.map((message, at) => headOf(message, encoded[at] ?? new Uint8Array()));
+  const after = await deps.conversation.extend(
+    before.head,
+    heads.map((head) => head.hash),
+    before.objects,
+  );
+  const raw = canonicalJson(response.raw);
+  const output = verdict.output === undefined ? undefined : canonicalOutput(verdict.output);
+  const answer: ModelAnswer = {
+    kind: 'answer',
+    head: after.head,
+    messages: heads,
+    toolCalls: verdict.toolCalls,
+    ...(verdict.problem ? { problem: verdict.problem } : {}),
+    ...(output
+      ? { output: { hash: objectHash(output), bytes: output.length, preview: previewOf(verdict.output ?? '') } }
+      : {}),
+    usage: response.usage,
+    model: route,
+  };
+  const record: ModelRecord = {
+    kind: 'model',
+    ...made,
+    from: { base: input.base, append: input.append },
+    answer,
+    position: length,
+    raw: objectHash(raw),
+    finish: response.finish,
+    request: response.request,
+    ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
+  };
+  return {
+    answer,
+    record,
+    objects: [...before.objects, ...encoded, ...after.objects, raw, ...(output ? [output] : [])],
+  };
+}
+
+export const headOf = (message: Message, bytes: Uint8Array): MessageHead => ({
+  hash: objectHash(bytes),
+  role: message.role,
+  preview: previewOf(message),
+});
+
+/** Text as it is, anything else as canonical JSON. */
+const canonicalOutput = (output: JsonValue): Uint8Array =>
+  typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
+
+async function store(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  record: ModelRecord,
+  objects: Uint8Array[],
+): Promise<void> {
+  await deps.failpoint('store.before-put');
+  await deps.store.commit({
+    objects,
+    refs: [
+      // Put, not create: a record for another conversation under this key is of a time before a reset.
+      { op: 'put', name: callRecordName(input.key), value: record },
+      {
+        op: 'put',
+        name: headName(attempt.workflowId, attempt.runId),
+        value: {
+          head: record.answer.head,
+          length: record.position + record.answer.messages.length,
+          at: record.endedAt,
+        },
+      },
+    ],
+  });
+  await deps.failpoint('store.after-put');
+  deps.metrics.modelCall({
+    agent: input.agent,
+    model: record.answer.model,
+    outcome: record.answer.problem?.type ?? 'ok',
+    seconds: (record.endedAt - record.startedAt) / 1000,
+    input: record.answer.usage.input,
+    output: record.answer.usage.output,
+  });
+}

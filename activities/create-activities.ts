@@ -1,0 +1,48 @@
+// Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
+import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
+import type { AgentActivities } from '../workflows/contract/activities';
+import { callModel } from './call-model';
+import { callTool, tellToolFailure } from './call-tool';
+import type { ActivityDeps, Attempt } from './deps';
+import { endRun } from './end-run';
+import { failure } from './failure';
+import { safeText } from './redact';
+
+/** Each beat is a database write. The workflow's heartbeat timeout leaves room for one to be lost. */
+const HEARTBEAT_INTERVAL_MS = 5_000;
+
+export function createActivities(deps: ActivityDeps): AgentActivities {
+  return {
+    callModel: (input) => attended((attempt) => callModel(deps, input, attempt)),
+    callTool: (input) => attended((attempt) => callTool(deps, input, attempt)),
+    tellToolFailure: (input) => attended(() => tellToolFailure(deps, input)),
+    endRun: (input) => attended((attempt) => endRun(deps, input, attempt)),
+  };
+}
+
+/** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
+async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const info = activityInfo();
+  const beat = info.heartbeatTimeoutMs ? setInterval(() => context.heartbeat(), HEARTBEAT_INTERVAL_MS) : undefined;
+  try {
+    return await work({
+      number: info.attempt,
+      workflowId: info.workflowExecution?.workflowId ?? info.activityId,
+      runId: info.workflowExecution?.runId ?? '',
+      signal: context.cancellationSignal,
+    });
+  } catch (error) {
+    if (context.cancellationSignal.aborted)
+      throw new CancelledFailure('cancelled', [], error instanceof Error ? error : undefined);
+    if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw failure(
+      'Runtime.Unexpected',
+      safeText(text),
+      error instanceof Error ? { cause: new Error(safeText(text)) } : {},
+    );
+  } finally {
+    clearInterval(beat);
+  }
+}

@@ -1,0 +1,80 @@
+// What activities are made from: small ports, built by workers/ and by the test kit, never reached for.
+import type { AnyAgent } from './define/agent';
+import type { ReleaseManifest } from '../workflows/contract/release';
+import type { ModelProvider } from './model/provider';
+import type { Conversation } from './store/conversation';
+import type { ContentStore } from './store/port';
+import type { ToolStore } from './store/tool-store';
+
+/** An agent whose code this worker has, with the manifest that its runs are pinned to. */
+export interface LoadedAgent {
+  agent: AnyAgent;
+  manifest: ReleaseManifest;
+  /** SHA-256 of the manifest. */
+  release: string;
+}
+
+export interface AgentRegistry {
+  /** The release asked for, or in development today's code of the agent where that release is not loaded any more. */
+  resolve(agent: string, release: string): LoadedAgent | undefined;
+}
+
+export interface ProviderRegistry {
+  /** @throws ApplicationFailure `Model.NotFound`, listing what is configured */
+  resolve(route: string): { provider: ModelProvider; model: string };
+}
+
+/** Places where a drill may stop a worker, exactly. */
+export type Failpoint =
+  | 'model.before'
+  | 'model.during'
+  | 'model.answered'
+  | 'tool.before'
+  | 'tool.during'
+  | 'tool.after'
+  | 'store.before-put'
+  | 'store.after-put';
+
+export interface ActivityMetrics {
+  modelCall(call: {
+    agent: string;
+    model: string;
+    outcome: string;
+    seconds: number;
+    input: number;
+    output: number;
+  }): void;
+  toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
+  runEnded(run: { agent: string; outcome: string; failure: string }): void;
+  reused(kind: 'model' | 'tool'): void;
+}
+
+export interface ActivityDeps {
+  store: ContentStore;
+  conversation: Conversation;
+  /** The narrow view that tool calls get: through a broker where tools run in a process of their own. */
+  toolStore: ToolStore;
+  agents: AgentRegistry;
+  providers: ProviderRegistry;
+  /** Secrets of one toolbox, by name; a missing one is an error that names it. */
+  secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
+  /** Absolute. */
+  stateDir: string;
+  /** Identity of this worker, for call records. */
+  worker: string;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  metrics: ActivityMetrics;
+  /** Resolves at once outside drills. */
+  failpoint(name: Failpoint): Promise<void>;
+}
+
+/** What Temporal knows of one attempt, apart from its arguments: so that activities run in a test without a worker. */
+export interface Attempt {
+  /** From 1. */
+  number: number;
+  workflowId: string;
+  runId: string;
+  /** Aborted when the run is cancelled or the worker shuts down. */
+  signal: AbortSignal;
+}

@@ -1,0 +1,52 @@
+// The end of a run, written where it outlives the history: the last checkpoint and the run record.
+import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
+import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import type { ActivityDeps, Attempt } from './deps';
+import { headName, runRecordName } from './store/ref-names';
+
+/** Repeating it changes nothing: the same result is put under the same names. */
+export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
+  const extended = await deps.conversation.extend(input.base, input.append);
+  const { result } = input;
+  const name = runRecordName(attempt.workflowId);
+  const started = runRecordSchema.safeParse((await deps.store.readRef(name))?.value);
+  const record: RunRecord = {
+    ...(started.success ? started.data : unrecorded(input, attempt, deps.now())),
+    ended: {
+      at: deps.now(),
+      outcome: result.outcome,
+      ...(result.failure ? { failure: result.failure } : {}),
+      ...(result.output ? { output: result.output } : {}),
+      head: extended.head,
+      length: result.length,
+      firstRunId: input.key.run,
+      totals: result.totals,
+    },
+  };
+  await deps.store.commit({
+    objects: extended.objects,
+    refs: [
+      { op: 'put', name, value: record },
+      {
+        op: 'put',
+        name: headName(attempt.workflowId, attempt.runId),
+        value: { head: extended.head, length: result.length, at: deps.now() },
+      },
+    ],
+  });
+  deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
+  return { head: extended.head };
+}
+
+/** A run that was started without our client, by a plain Temporal start, has no record yet. */
+const unrecorded = (input: EndRunInput, attempt: Attempt, now: number): RunRecord => ({
+  schemaVersion: 1,
+  id: attempt.workflowId,
+  agent: input.agent,
+  release: input.release,
+  tenant: input.tenant,
+  tags: [],
+  input: input.append[0] ?? '',
+  question: '',
+  startedAt: now,
+});

@@ -1,0 +1,168 @@
+// Runs one tool's code between its two schemas, and turns whatever happens into an outcome with a type.
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { CallToolInput } from '../workflows/contract/activities';
+import type { FailureType } from '../workflows/contract/failures';
+import type { FileRef, InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
+import { fileRefSchema } from '../workflows/contract/schemas/message';
+import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
+import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { failureParts } from './call-tool';
+import { issuesOf } from './judge-answer';
+import { safeText } from './redact';
+import { canonicalJson, decodeMessage, objectHash } from './store';
+
+export interface ToolOutcome {
+  /** What the model reads. */
+  parts: InputPart[];
+  failure?: { type: FailureType; message: string };
+  /** Bytes of files that the tool wrote, stored with the call's record. */
+  objects: Uint8Array[];
+}
+
+export async function runTool(
+  deps: ActivityDeps,
+  input: CallToolInput,
+  attempt: Attempt,
+  loaded: LoadedAgent,
+  call: ToolCallPart,
+): Promise<ToolOutcome> {
+  const tool = loaded.agent.tools.find(({ name }) => name === input.name);
+  if (!tool) {
+    const names = loaded.agent.tools.map(({ name }) => name).join(', ') || 'none';
+    return failed('Tool.Unknown', `there is no tool "${input.name.slice(0, 64)}". Tools: ${names}.`);
+  }
+  if (call.malformed)
+    return failed('Tool.InvalidArguments', 'the arguments are not a JSON object. Call the tool again.');
+  const args = await tool.input.safeParseAsync(call.arguments);
+  if (!args.success) return failed('Tool.InvalidArguments', `${issuesOf(args.error)} Call the tool again.`);
+
+  const written: Uint8Array[] = [];
+  const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
+  const values = Object.values(secrets);
+  try {
+    const context = { ...(await contextOf(deps, input, attempt, tool)), secrets, files: filesOf(deps, written) };
+    const output = await withTimeout(tool, attempt.signal, deps.failpoint, (signal) =>
+      invoke(tool, args.data, { ...context, signal }),
+    );
+    const checked = await tool.output.safeParseAsync(output);
+    if (!checked.success)
+      return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
+    return { ...outputParts(checked.data), objects: written };
+  } catch (error) {
+    if (attempt.signal.aborted) throw error;
+    if (error instanceof ToolTimeout) return failed('Tool.Timeout', `no answer within ${tool.plan.timeoutMs} ms.`);
+    if (error instanceof Error && error.name === 'ToolRejection')
+      return failed('Tool.Rejected', safeText(error.message, values));
+    return failed('Tool.Failed', safeText(describeError(error), values));
+  }
+}
+
+const failed = (type: FailureType, message: string): ToolOutcome => ({
+  parts: failureParts(type, message),
+  failure: { type, message },
+  objects: [],
+});
+
+/** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */
+function invoke(tool: AnyTool, args: object, context: ToolContext<object, string>): unknown {
+  const run: (args: object, context: ToolContext<object, string>) => unknown = Reflect.get(tool, 'run');
+  return run(args, context);
+}
+
+async function contextOf(
+  deps: ActivityDeps,
+  input: CallToolInput,
+  attempt: Attempt,
+  tool: AnyTool,
+): Promise<Omit<ToolContext<object, string>, 'secrets' | 'files' | 'signal'>> {
+  return {
+    input: tool.needs ? await readNeeds(deps, input, tool.needs) : {},
+    effectKey: effectKey(input),
+    attempt: attempt.number,
+    run: { id: attempt.workflowId, tenant: input.tenant },
+    stateDir: deps.stateDir,
+  };
+}
+
+/** The same for every attempt of one call, in every execution of its run. */
+export function effectKey({ key, name }: Pick<CallToolInput, 'key' | 'name'>): string {
+  return createHash('sha256')
+    .update(`${key.run}/${key.fork}/${key.turn}/${key.index}/${name}`)
+    .digest('hex')
+    .slice(0, 32);
+}
+
+async function readNeeds(deps: ActivityDeps, input: CallToolInput, needs: z.ZodObject): Promise<object> {
+  const message = decodeMessage(await deps.toolStore.getObject(input.input));
+  const first = message.parts[0];
+  const data: unknown = first?.type === 'text' ? JSON.parse(first.text) : undefined;
+  const parsed = await needs.safeParseAsync(data);
+  if (!parsed.success) throw new ToolRejection(`the run's input lacks what this tool needs: ${issuesOf(parsed.error)}`);
+  return parsed.data;
+}
+
+const filesOf = (deps: ActivityDeps, written: Uint8Array[]): ToolFiles => ({
+  read: async (file) => {
+    const own = written.find((bytes) => objectHash(bytes) === file.sha256);
+    return own ?? (await deps.toolStore.getObject(file.sha256));
+  },
+  write: (bytes, about) => {
+    written.push(bytes);
+    return Promise.resolve({ sha256: objectHash(bytes), bytes: bytes.length, ...about });
+  },
+});
+
+class ToolTimeout extends Error {}
+
+async function withTimeout(
+  tool: AnyTool,
+  cancelled: AbortSignal,
+  failpoint: ActivityDeps['failpoint'],
+  run: (signal: AbortSignal) => unknown,
+): Promise<unknown> {
+  const timeUp = new AbortController();
+  const signal = AbortSignal.any([cancelled, timeUp.signal]);
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout()), {
+      once: true,
+    });
+  });
+  const timer = setTimeout(() => timeUp.abort(), tool.plan.timeoutMs);
+  try {
+    const running = Promise.resolve(run(signal));
+    await Promise.race([failpoint('tool.during'), stopped]);
+    return await Promise.race([running, stopped]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const describeError = (error: unknown): string =>
+  error instanceof Error ? error.message || error.name : String(error);
+
+/** The output as JSON text, then the files it names, so that a model that can see them does. */
+function outputParts(output: unknown): { parts: InputPart[]; failure?: ToolOutcome['failure'] } {
+  const json = z.json().safeParse(output ?? null);
+  if (!json.success) {
+    const message = 'the tool answered with something that is not JSON.';
+    return { parts: failureParts('Tool.InvalidOutput', message), failure: { type: 'Tool.InvalidOutput', message } };
+  }
+  const text = typeof json.data === 'string' ? json.data : new TextDecoder().decode(canonicalJson(json.data));
+  return { parts: [{ type: 'text', text }, ...filesIn(json.data).map(filePart)] };
+}
+
+export function filesIn(value: JsonValue): FileRef[] {
+  if (value === null || typeof value !== 'object') return [];
+  const file = Array.isArray(value) ? undefined : fileRefSchema.strict().safeParse(value);
+  if (file?.success) {
+    const { name, ...rest } = file.data;
+    return [{ ...rest, ...(name === undefined ? {} : { name }) }];
+  }
+  return (Array.isArray(value) ? value : Object.values(value)).flatMap(filesIn);
+}
+
+export const filePart = (file: FileRef): InputPart => ({
+  type: file.mediaType.startsWith('image/') ? 'image' : 'file',
+  file,
+});

@@ -1,0 +1,18 @@
+// Names of refs, in one place. Ids that callers choose are percent-encoded, so that a `/` in one cannot reach another's record.
+import type { CallKey } from '../../workflows/contract/activities';
+
+/** Zero-padded, so that a listing by name is a listing in order. */
+const padded = (value: number, digits: number): string => String(value).padStart(digits, '0');
+
+export const CALL_PREFIX = 'call/';
+export const RUN_PREFIX = 'run/';
+export const AGENT_PREFIX = 'agent/';
+
+export const callsOfRun = (firstRunId: string, fork: number): string =>
+  `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/${padded(fork, 4)}/`;
+export const callRecordName = ({ run, fork, turn, index }: CallKey): string =>
+  `${callsOfRun(run, fork)}${padded(turn, 6)}/${padded(index, 4)}`;
+export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
+export const headName = (workflowId: string, runId: string): string =>
+  `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;
+export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;

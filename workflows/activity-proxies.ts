@@ -1,0 +1,82 @@
+// The one table of activity options: the only file that calls proxyActivities. Times are milliseconds unless they say otherwise.
+//
+// No activity has a scheduleToCloseTimeout: it would run on while everything is switched off, and a laptop that slept over the
+// weekend would find its runs dead. Attempts and the run's own wall time bound the work instead.
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/common';
+import type { AgentActivities } from './contract/activities';
+import type { RunPlan, ToolPlan } from './contract/run';
+
+/** A dead worker is noticed after this long; each beat is a database write, so it is not shorter. */
+const HEARTBEAT_TIMEOUT_MS = 12_000;
+/** Storing the end is quick; what takes longer than this hangs. */
+const RECORD_TIMEOUT_MS = 60_000;
+/** For a debugger: as good as none, since Temporal wants a number. */
+const INSPECT_TIMEOUT = '24h';
+
+/** A provider that is down comes back in seconds or in minutes: five waits of 1, 2, 4, 8 and 16 s cover the first. */
+const MODEL_BACKOFF = { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 30_000 };
+const TOOL_BACKOFF = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 20_000 };
+
+/** The end of a run must be recorded however long the store is away, so there is no maximum of attempts. */
+const RECORD: ActivityOptions = {
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 60_000 },
+};
+
+function timeouts(ms: number, inspect: boolean | undefined): ActivityOptions {
+  return inspect
+    ? { startToCloseTimeout: INSPECT_TIMEOUT }
+    : { startToCloseTimeout: ms, heartbeatTimeout: HEARTBEAT_TIMEOUT_MS };
+}
+
+export function modelOptions(plan: RunPlan): ActivityOptions {
+  return {
+    ...timeouts(plan.model.timeoutMs, plan.inspect),
+    retry: { ...MODEL_BACKOFF, maximumAttempts: plan.model.attempts },
+    // The run has ended only when nothing of it runs any more: the provider's socket is closed by then.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  };
+}
+
+export function toolOptions(plan: ToolPlan, inspect: boolean | undefined): ActivityOptions {
+  return {
+    ...timeouts(plan.timeoutMs, inspect),
+    retry: { ...TOOL_BACKOFF, maximumAttempts: plan.attempts },
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    ...(plan.queue === undefined ? {} : { taskQueue: plan.queue }),
+  };
+}
+
+const activities = proxyActivities<AgentActivities>(RECORD);
+
+/** Each call carries a summary, which labels it in the Web UI. 200 bytes are shown there at most. */
+const summaryOf = (text: string): { summary: string } => ({ summary: text.slice(0, 100) });
+
+export function bindActivities(plan: RunPlan): {
+  callModel(
+    input: Parameters<AgentActivities['callModel']>[0],
+    summary: string,
+  ): ReturnType<AgentActivities['callModel']>;
+  callTool(
+    input: Parameters<AgentActivities['callTool']>[0],
+    tool: ToolPlan,
+    summary: string,
+  ): ReturnType<AgentActivities['callTool']>;
+  tellToolFailure: AgentActivities['tellToolFailure'];
+  endRun: AgentActivities['endRun'];
+} {
+  return {
+    callModel: (input, summary) =>
+      activities.callModel.executeWithOptions({ ...modelOptions(plan), ...summaryOf(summary) }, [input]),
+    callTool: (input, tool, summary) =>
+      activities.callTool.executeWithOptions({ ...toolOptions(tool, plan.inspect), ...summaryOf(summary) }, [input]),
+    tellToolFailure: (input) =>
+      activities.tellToolFailure.executeWithOptions(
+        { ...RECORD, ...summaryOf(`tells the model: ${input.failure.type}`) },
+        [input],
+      ),
+    endRun: (input) =>
+      activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
+  };
+}

@@ -1,0 +1,104 @@
+// The run workflow: binds the pure core to Temporal. What a run does is in core/; this file is only how it is held up.
+import { ApplicationFailureCategory } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AgentRunInput, AgentRunResult } from './contract/run';
+import { bindActivities } from './activity-proxies';
+import type { Run, RunEnvironment } from './core/environment';
+import { initialState } from './core/run-state';
+import { runAgent } from './core/run-agent';
+import { meaningOf } from './failure-meaning';
+import { bindHandlers } from './run-handlers';
+import { showDetails, showEnd } from './visibility';
+
+/** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
+const CANCEL_GRACE_MS = 1_000;
+
+/**
+ * One run of one agent.
+ * @returns the result of a completed run; every other outcome fails or cancels the execution, with the result in its details.
+ */
+export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
+  const root = CancellationScope.current();
+  const work = new CancellationScope();
+  const state = initialState(input, Date.now());
+  const environment = bindEnvironment(input, () => showDetails(input, state));
+  const run: Run = { input, state, firstRunId: workflowInfo().firstExecutionRunId, environment };
+  bindHandlers(run, work);
+  showDetails(input, state);
+
+  const ending = await work.run(() => runAgent(run));
+  if (ending.kind === 'continue-as-new') {
+    await condition(allHandlersFinished);
+    return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
+  }
+  showDetails(input, state);
+  showEnd(ending.result);
+  return conclude(ending.result, root);
+}
+
+function bindEnvironment(input: AgentRunInput, show: () => void): RunEnvironment {
+  const activities = bindActivities(input.plan);
+  const shown = async <T>(work: Promise<T>): Promise<T> => {
+    show();
+    try {
+      return await work;
+    } finally {
+      show();
+    }
+  };
+  return {
+    callModel: (call, summary) => shown(activities.callModel(call, summary)),
+    callTool: (call, plan, summary) => shown(activities.callTool(call, plan, summary)),
+    tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
+    endRun: (call) => shown(activities.endRun(call)),
+    now: () => Date.now(),
+    until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),
+    uninterrupted: (work) => CancellationScope.nonCancellable(work),
+    meaningOf,
+    shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested,
+  };
+}
+
+async function until(holds: () => boolean, timeoutMs: number, summary: string): Promise<boolean> {
+  if (holds()) return true;
+  if (timeoutMs === Infinity) {
+    await condition(holds);
+    return true;
+  }
+  if (timeoutMs <= 0) return false;
+  return await CancellationScope.cancellable(async () => {
+    const timer = sleep(timeoutMs, { summary: summary.slice(0, 100) }).then(() => false);
+    const met = condition(holds).then(() => true);
+    try {
+      return await Promise.race([timer, met]);
+    } finally {
+      CancellationScope.current().cancel();
+    }
+  });
+}
+
+async function conclude(result: AgentRunResult, root: CancellationScope): Promise<AgentRunResult> {
+  if (result.outcome === 'completed') return result;
+  const message = result.failure?.message ?? result.outcome;
+  if (result.outcome === 'cancelled') {
+    await CancellationScope.nonCancellable(() => condition(() => root.consideredCancelled, CANCEL_GRACE_MS));
+    if (root.consideredCancelled) throw new CancelledFailure(message, [result]);
+  }
+  throw ApplicationFailure.create({
+    type: result.failure?.type ?? 'Run.Cancelled',
+    message,
+    nonRetryable: true,
+    details: [result],
+    // A person ended it: no alarm, no error log.
+    ...(result.outcome === 'cancelled' ? { category: ApplicationFailureCategory.BENIGN } : {}),
+  });
+}

@@ -1,0 +1,68 @@
+// The record of one call, as a ref's value. Written once the answer is stored, found again by the call's key.
+import { z } from 'zod';
+import { isFailureType, type FailureType } from '../failures';
+import { usageSchema } from './message';
+
+const failureType = z.custom<FailureType>(isFailureType);
+const messageHead = z.object({ hash: z.string(), role: z.enum(['user', 'assistant', 'tool']), preview: z.string() });
+const storedValue = z.object({ hash: z.string(), bytes: z.number(), preview: z.string() });
+
+const made = {
+  schemaVersion: z.literal(1),
+  /** Milliseconds since the epoch. */
+  startedAt: z.number(),
+  endedAt: z.number(),
+  attempt: z.number(),
+  /** Identity of the worker. */
+  worker: z.string(),
+  /** The release that really answered: another than the run's only in development. */
+  release: z.string(),
+};
+
+export const modelRecordSchema = z.object({
+  kind: z.literal('model'),
+  ...made,
+  /** What the call was asked: a record answers this question and no other. */
+  from: z.object({ base: z.string().nullable(), append: z.array(z.string()) }),
+  answer: z.object({
+    kind: z.literal('answer'),
+    head: z.string(),
+    messages: z.array(messageHead),
+    toolCalls: z.array(z.object({ name: z.string(), preview: z.string() })),
+    problem: z
+      .object({
+        type: z.enum([
+          'Model.Refused',
+          'Model.EmptyAnswer',
+          'Model.Truncated',
+          'Model.InvalidOutput',
+          'Model.InvalidToolCall',
+        ]),
+        message: z.string(),
+      })
+      .optional(),
+    output: storedValue.optional(),
+    usage: usageSchema,
+    model: z.string(),
+  }),
+  /** Position of the answer in the conversation, from 0. */
+  position: z.number(),
+  /** Hash of the provider's own items, as JSON. */
+  raw: z.string(),
+  finish: z.string(),
+  request: z.object({ sha256: z.string(), bytes: z.number() }),
+  requestId: z.string().optional(),
+});
+export type ModelRecord = z.output<typeof modelRecordSchema>;
+
+export const toolRecordSchema = z.object({
+  kind: z.literal('tool'),
+  ...made,
+  from: z.object({ message: z.string(), call: z.number() }),
+  name: z.string(),
+  result: z.object({ message: messageHead, failure: failureType.optional() }),
+});
+export type ToolRecord = z.output<typeof toolRecordSchema>;
+
+export const callRecordSchema = z.discriminatedUnion('kind', [modelRecordSchema, toolRecordSchema]);
+export type CallRecord = z.output<typeof callRecordSchema>;

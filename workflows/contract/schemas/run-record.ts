@@ -1,0 +1,44 @@
+// The record of a run, as a ref's value: written when it is started, completed when it ends, kept after Temporal has forgotten it.
+import { z } from 'zod';
+import { isFailureType, type FailureType } from '../failures';
+import { usageSchema } from './message';
+
+export const runRecordSchema = z.object({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  agent: z.string(),
+  release: z.string(),
+  tenant: z.string(),
+  user: z.string().optional(),
+  session: z.string().optional(),
+  tags: z.array(z.string()),
+  /** Hash of the first message. */
+  input: z.string(),
+  question: z.string(),
+  startedAt: z.number(),
+  ended: z
+    .object({
+      at: z.number(),
+      outcome: z.enum(['completed', 'failed', 'escalated', 'cancelled', 'budget-exhausted']),
+      failure: z.object({ type: z.custom<FailureType>(isFailureType), message: z.string() }).optional(),
+      output: z.object({ hash: z.string(), bytes: z.number(), preview: z.string() }).optional(),
+      head: z.string().nullable(),
+      length: z.number(),
+      firstRunId: z.string(),
+      totals: z.object({
+        turns: z.number(),
+        modelCalls: z.number(),
+        toolCalls: z.number(),
+        reusedCalls: z.number(),
+        usage: usageSchema,
+      }),
+    })
+    .optional(),
+});
+export type RunRecord = z.output<typeof runRecordSchema>;
+
+/** The head of one execution, after its last stored call. */
+export const headRecordSchema = z.object({ head: z.string().nullable(), length: z.number(), at: z.number() });
+
+/** Which release a new run of an agent takes. Its ref's version is its epoch. */
+export const agentPointerSchema = z.object({ agent: z.string(), release: z.string(), at: z.number() });

@@ -1,0 +1,36 @@
+// Which limit, if any, a run has reached. Pure: the clock is handed in.
+import type { RunFailure } from '../contract/failures';
+import type { CarriedState, RunLimits } from '../contract/run';
+
+/** Checked before each model call. */
+export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {
+  const { totals } = kept;
+  if (kept.turn >= limits.turns) {
+    return { type: 'Budget.TurnsExhausted', message: `${limits.turns} turns were allowed and used.` };
+  }
+  const tokens = totals.usage.input + totals.usage.output;
+  if (limits.tokens !== undefined && tokens >= limits.tokens) {
+    return { type: 'Budget.TokensExhausted', message: `${limits.tokens} tokens were allowed, ${tokens} used.` };
+  }
+  if (wallLeftMs(kept, limits, now) <= 0) {
+    return {
+      type: 'Budget.WallTimeExhausted',
+      message: `${(limits.wallMs ?? 0) / 1000} s were allowed and have passed.`,
+    };
+  }
+  return undefined;
+}
+
+/** Checked before the tool calls of a turn: all of them run, or none. */
+export function exhaustedToolCalls(kept: CarriedState, limits: RunLimits, asked: number): RunFailure | undefined {
+  if (kept.totals.toolCalls + asked <= limits.toolCalls) return undefined;
+  return {
+    type: 'Budget.ToolCallsExhausted',
+    message: `${limits.toolCalls} tool calls were allowed, ${kept.totals.toolCalls} used, ${asked} more asked for.`,
+  };
+}
+
+/** Infinity when the run has no wall-time limit. */
+export function wallLeftMs(kept: CarriedState, limits: RunLimits, now: number): number {
+  return limits.wallMs === undefined ? Infinity : kept.startedAt + limits.wallMs - now;
+}

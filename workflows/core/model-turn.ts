@@ -1,0 +1,40 @@
+// The model's half of a turn: ask, wait where the provider says so, take the answer.
+import type { CallContext, CallKey, ModelAnswer } from '../contract/activities';
+import type { Run } from './environment';
+import { RunEnd, step, untilResumed, wait } from './persist';
+import { note, takeAnswer } from './run-state';
+
+export function callContext(run: Run, index: number): CallContext {
+  const { agent, release, tenant } = run.input;
+  return { key: callKey(run, index), agent, release, tenant };
+}
+
+function callKey(run: Run, index: number): CallKey {
+  return { run: run.firstRunId, fork: 0, turn: run.state.kept.turn, index };
+}
+
+/** @throws RunEnd when the model call has failed for good */
+export async function askModel(run: Run): Promise<ModelAnswer> {
+  const { state, environment } = run;
+  const { kept } = state;
+  kept.turn += 1;
+  for (;;) {
+    const input = { ...callContext(run, 0), base: kept.head, append: kept.append.map((message) => message.hash) };
+    const done = await step(
+      run,
+      { kind: 'model', label: `model, turn ${kept.turn}` },
+      () => environment.callModel(input, `turn ${kept.turn}: model`),
+      (result) => (result.kind === 'wait' ? result.reason : result.messages[0]?.preview),
+    );
+    if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
+    if (done.result.kind === 'answer') {
+      takeAnswer(state, done.result);
+      return done.result;
+    }
+    const { waitUntil, reason } = done.result;
+    note(state, { kind: 'wait', label: `waiting: ${reason}` }, environment.now());
+    // Slept in the workflow, so that it holds neither a slot nor an attempt. The same key is used again after it.
+    await wait(run, () => false, Math.max(0, waitUntil - environment.now()), reason);
+    await untilResumed(run);
+  }
+}

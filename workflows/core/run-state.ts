@@ -1,0 +1,125 @@
+// The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
+import type { MessageHead, Usage } from '../contract/message';
+import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
+import type { ModelAnswer } from '../contract/activities';
+import type { AgentRunInput, AgentRunResult, CarriedState, RunStatus, RunTotals, Step } from '../contract/run';
+
+export interface RunState {
+  /** What continue-as-new carries. */
+  kept: CarriedState;
+  /** Set while the run waits for something other than an activity, in words. */
+  waiting?: string;
+  /** Set when someone asked for the end of the run. */
+  cancel?: { reason: string };
+  result?: AgentRunResult;
+}
+
+const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+const NO_TOTALS: RunTotals = { turns: 0, modelCalls: 0, toolCalls: 0, reusedCalls: 0, usage: NO_USAGE };
+
+export function initialState(input: AgentRunInput, now: number): RunState {
+  if (input.carried) return { kept: input.carried };
+  return {
+    kept: {
+      schemaVersion: 1,
+      startedAt: now,
+      turn: 0,
+      head: null,
+      length: 0,
+      append: [input.input],
+      badAnswersInARow: 0,
+      totals: NO_TOTALS,
+      steps: [],
+      lastSeq: 0,
+      messages: [{ ...input.input, position: 0 }],
+    },
+  };
+}
+
+export function statusOf(state: RunState): RunStatus {
+  if (state.result) return 'ended';
+  if (state.cancel) return 'cancelling';
+  if (state.kept.paused) return 'paused';
+  return state.waiting === undefined ? 'running' : 'waiting';
+}
+
+export const pause = (state: RunState, reason: string): void => {
+  state.kept.paused = { reason };
+};
+export const resume = (state: RunState): void => {
+  delete state.kept.paused;
+};
+
+export function beginStep(state: RunState, step: Pick<Step, 'kind' | 'label'>, now: number): number {
+  const { kept } = state;
+  kept.lastSeq += 1;
+  kept.steps = [...kept.steps, { ...step, seq: kept.lastSeq, state: 'running' as const, startedAt: now }].slice(
+    -STEPS_SHOWN,
+  );
+  return kept.lastSeq;
+}
+
+export function endStep(state: RunState, seq: number, end: Pick<Step, 'state' | 'preview'>, now: number): void {
+  state.kept.steps = state.kept.steps.map((step) => (step.seq === seq ? { ...step, ...end, endedAt: now } : step));
+}
+
+/** Something that happened at once. */
+export function note(state: RunState, step: Pick<Step, 'kind' | 'label' | 'preview'>, now: number): void {
+  endStep(
+    state,
+    beginStep(state, step, now),
+    { state: 'done', ...(step.preview === undefined ? {} : { preview: step.preview }) },
+    now,
+  );
+}
+
+export function takeAnswer(state: RunState, answer: ModelAnswer): void {
+  const { kept } = state;
+  const linked = kept.length + kept.append.length;
+  show(kept, answer.messages, linked);
+  kept.head = answer.head;
+  kept.length = linked + answer.messages.length;
+  kept.append = [];
+  kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
+  kept.totals = {
+    ...kept.totals,
+    turns: kept.turn,
+    modelCalls: kept.totals.modelCalls + 1,
+    reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
+    usage: addUsage(kept.totals.usage, answer.usage),
+  };
+}
+
+export interface ToolTurn {
+  messages: MessageHead[];
+  reused: number;
+  /** Calls that never reached a tool: unknown names, arguments that do not fit. */
+  invalid: number;
+}
+
+export function takeToolResults(state: RunState, turn: ToolTurn): void {
+  const { kept } = state;
+  show(kept, turn.messages, kept.length + kept.append.length);
+  kept.append = [...kept.append, ...turn.messages];
+  // One good call shows that the model can do it; only turns without any bring the run nearer to its end.
+  kept.badAnswersInARow = turn.invalid === turn.messages.length ? kept.badAnswersInARow + 1 : 0;
+  kept.totals = {
+    ...kept.totals,
+    toolCalls: kept.totals.toolCalls + turn.messages.length,
+    reusedCalls: kept.totals.reusedCalls + turn.reused,
+  };
+}
+
+function show(kept: CarriedState, messages: readonly MessageHead[], from: number): void {
+  const placed = messages.map((message, at) => ({ ...message, position: from + at }));
+  kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  return {
+    input: a.input + b.input,
+    cachedInput: a.cachedInput + b.cachedInput,
+    output: a.output + b.output,
+    reasoning: a.reasoning + b.reasoning,
+  };
+}

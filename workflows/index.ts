@@ -1,0 +1,2 @@
+// The entry of the workflow bundle: what a worker registers, nothing else.
+export { agentRun } from './agent-run';
