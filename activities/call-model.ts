@@ -8,7 +8,7 @@ import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schem
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { judgeAnswer, type Verdict } from './judge-answer';
-import { ModelWaitError } from './model/classify-error';
+import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { rawItemsOf } from './raw-items';
 import { canonicalJson, encodeMessage, objectHash, previewOf } from './store';

@@ -66,8 +66,9 @@ const failed = (type: FailureType, message: string): ToolOutcome => ({
 
 /** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */
 function invoke(tool: AnyTool, args: object, context: ToolContext<object, string>): unknown {
-  const run: (args: object, context: ToolContext<object, string>) => unknown = Reflect.get(tool, 'run');
-  return run(args, context);
+  const run: unknown = tool.run;
+  if (typeof run !== 'function') throw new Error(`tool ${tool.name} has no code.`);
+  return Reflect.apply(run, tool, [args, context]);
 }
 
 async function contextOf(
@@ -142,7 +143,7 @@ const describeError = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : String(error);
 
 /** The output as JSON text, then the files it names, so that a model that can see them does. */
-function outputParts(output: unknown): { parts: InputPart[]; failure?: ToolOutcome['failure'] } {
+function outputParts(output: unknown): Omit<ToolOutcome, 'objects'> {
   const json = z.json().safeParse(output ?? null);
   if (!json.success) {
     const message = 'the tool answered with something that is not JSON.';
@@ -155,10 +156,7 @@ function outputParts(output: unknown): { parts: InputPart[]; failure?: ToolOutco
 export function filesIn(value: JsonValue): FileRef[] {
   if (value === null || typeof value !== 'object') return [];
   const file = Array.isArray(value) ? undefined : fileRefSchema.strict().safeParse(value);
-  if (file?.success) {
-    const { name, ...rest } = file.data;
-    return [{ ...rest, ...(name === undefined ? {} : { name }) }];
-  }
+  if (file?.success) return [file.data];
   return (Array.isArray(value) ? value : Object.values(value)).flatMap(filesIn);
 }
 

@@ -26,12 +26,15 @@ export interface AgentLimits {
   wall?: Duration;
 }
 
+/** What a tool needs of the run's input, by its shape: an empty shape needs nothing. */
+type Needed<Needs extends z.ZodObject> = { [K in keyof Needs['shape']]: z.input<Needs['shape'][K]> };
+
 /** Tools whose `needs` the agent's input can serve; any other is an error where it is listed. */
 type FittingTools<Input extends AnyInput, Tools extends readonly AnyTool[]> = {
   [K in keyof Tools]: Tools[K] extends Tool<string, z.ZodObject, z.ZodType, infer Needs>
-    ? z.output<Input> extends z.input<Needs>
+    ? z.output<Input> extends Needed<Needs>
       ? Tools[K]
-      : { error: 'the agent input lacks what this tool needs'; needs: z.input<Needs> }
+      : { error: 'the agent input lacks what this tool needs'; needs: Needed<Needs> }
     : never;
 };
 

@@ -40,8 +40,8 @@ export const modelRecordSchema = z.object({
         ]),
         message: z.string(),
       })
-      .optional(),
-    output: storedValue.optional(),
+      .exactOptional(),
+    output: storedValue.exactOptional(),
     usage: usageSchema,
     model: z.string(),
   }),
@@ -51,7 +51,7 @@ export const modelRecordSchema = z.object({
   raw: z.string(),
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
-  requestId: z.string().optional(),
+  requestId: z.string().exactOptional(),
 });
 export type ModelRecord = z.output<typeof modelRecordSchema>;
 
@@ -60,7 +60,7 @@ export const toolRecordSchema = z.object({
   ...made,
   from: z.object({ message: z.string(), call: z.number() }),
   name: z.string(),
-  result: z.object({ message: messageHead, failure: failureType.optional() }),
+  result: z.object({ message: messageHead, failure: failureType.exactOptional() }),
 });
 export type ToolRecord = z.output<typeof toolRecordSchema>;
 

@@ -11,7 +11,7 @@ export const fileRefSchema = z.object({
   sha256: hash,
   mediaType: z.string().min(1).max(200),
   bytes: z.number().int().nonnegative(),
-  name: z.string().max(255).optional(),
+  name: z.string().max(255).exactOptional(),
 });
 
 const jsonValue: z.ZodType<JsonValue> = z.json();
@@ -24,16 +24,16 @@ const toolCall = z.object({
   call: z.number().int().nonnegative(),
   name: z.string(),
   arguments: z.record(z.string(), jsonValue),
-  malformed: z.literal(true).optional(),
+  malformed: z.literal(true).exactOptional(),
 });
 const inputPart = z.discriminatedUnion('type', [text, image, file]);
 
 export const messageSchema = z.discriminatedUnion('role', [
-  z.object({ role: z.literal('user'), parts: z.array(inputPart), from: z.literal('runtime').optional() }),
+  z.object({ role: z.literal('user'), parts: z.array(inputPart), from: z.literal('runtime').exactOptional() }),
   z.object({
     role: z.literal('assistant'),
     parts: z.array(z.discriminatedUnion('type', [text, reasoning, toolCall])),
-    refused: z.literal(true).optional(),
+    refused: z.literal(true).exactOptional(),
   }),
   z.object({
     role: z.literal('tool'),

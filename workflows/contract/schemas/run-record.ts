@@ -9,8 +9,8 @@ export const runRecordSchema = z.object({
   agent: z.string(),
   release: z.string(),
   tenant: z.string(),
-  user: z.string().optional(),
-  session: z.string().optional(),
+  user: z.string().exactOptional(),
+  session: z.string().exactOptional(),
   tags: z.array(z.string()),
   /** Hash of the first message. */
   input: z.string(),
@@ -20,8 +20,8 @@ export const runRecordSchema = z.object({
     .object({
       at: z.number(),
       outcome: z.enum(['completed', 'failed', 'escalated', 'cancelled', 'budget-exhausted']),
-      failure: z.object({ type: z.custom<FailureType>(isFailureType), message: z.string() }).optional(),
-      output: z.object({ hash: z.string(), bytes: z.number(), preview: z.string() }).optional(),
+      failure: z.object({ type: z.custom<FailureType>(isFailureType), message: z.string() }).exactOptional(),
+      output: z.object({ hash: z.string(), bytes: z.number(), preview: z.string() }).exactOptional(),
       head: z.string().nullable(),
       length: z.number(),
       firstRunId: z.string(),
@@ -33,7 +33,7 @@ export const runRecordSchema = z.object({
         usage: usageSchema,
       }),
     })
-    .optional(),
+    .exactOptional(),
 });
 export type RunRecord = z.output<typeof runRecordSchema>;
 
