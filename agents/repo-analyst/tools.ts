@@ -1,7 +1,6 @@
-import path from 'node:path';
 import { defineTool, ToolRejection } from 'longhaul';
 import { z } from 'zod';
-import { openInside, openRoot, type Root } from './folder';
+import { openInside, openRoot, resolveInside, type Root } from './folder';
 import { writeReport } from './report';
 import { search } from './search';
 import { cappedLine, MAX_FILE_BYTES, readTextFile, sniffKind } from './text-file';
@@ -111,7 +110,7 @@ export const searchText = defineTool({
   timeout: '60s',
   needs,
   run: async (wanted, { input, signal }) => {
-    const found = await search(await openRoot(input.dir), { ...wanted, under: wanted.under }, signal);
+    const found = await search(await openRoot(input.dir), wanted, signal);
     return { ...found, leftOut: nonZero(found.leftOut) };
   },
 });
@@ -137,7 +136,7 @@ export const readFile = defineTool({
   needs,
   run: async ({ path: wanted, from, to = Number.POSITIVE_INFINITY }, { input }) => {
     const root = await openRoot(input.dir);
-    if (isSecretFile(wanted.split(path.sep).join('/'))) {
+    if (isSecretFile(await resolveInside(root, wanted))) {
       throw new ToolRejection(`"${wanted}" usually holds keys, and is not read.`);
     }
     const file = await openInside(root, wanted);
@@ -204,6 +203,7 @@ export const writeReportTool = defineTool({
     bytes: z.number(),
   }),
   effect: 'idempotent',
+  needs,
   run: ({ title, text }, { stateDir, run, effectKey }) =>
     writeReport(
       stateDir,

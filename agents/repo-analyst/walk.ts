@@ -44,7 +44,7 @@ export interface Walk {
   leftOut: LeftOut;
 }
 
-export const isSecretFile = (relative: string): boolean => SECRET_FILE.test(path.posix.basename(relative));
+export const isSecretFile = (file: string): boolean => SECRET_FILE.test(path.basename(file));
 
 /** @param under a folder inside the root, relative */
 export async function walk(root: Root, under: string, signal: AbortSignal): Promise<Walk> {
