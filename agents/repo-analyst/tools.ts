@@ -204,9 +204,9 @@ export const writeReportTool = defineTool({
   }),
   effect: 'idempotent',
   needs,
-  run: ({ title, text }, { stateDir, run, effectKey }) =>
+  run: ({ title, text }, { input, stateDir, run, effectKey }) =>
     writeReport(
-      stateDir,
+      { stateDir, notInto: input.dir },
       { runId: run.id, effectKey },
       `# ${title.replace(/\s+/g, ' ').trim()}\n\n${text.trimEnd()}\n`,
     ),
