@@ -1,0 +1,147 @@
+// One `dev` per folder. The lock is a row of numbered files, of which the highest counts; it is free when its holder
+// released it or is dead. To take it is to create the next number, which only one process can: so a stale lock is taken
+// over without ever deleting it, and two that find it stale at once cannot both get it.
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity';
+
+/** What a holder tells the others about itself, such as the address of its server. */
+export type FolderLockInfo = Readonly<Record<string, string | number | boolean>>;
+
+export interface FolderLockHolder extends ProcessIdentity {
+  info: FolderLockInfo;
+}
+
+export interface FolderLock {
+  /** Replaces what {@link readFolderLock} tells others. */
+  publish(info: FolderLockInfo): void;
+  /** Gives the folder free. A process that dies without it leaves the folder free as well. */
+  release(): void;
+}
+
+export type FolderLockResult = { acquired: true; lock: FolderLock } | { acquired: false; heldBy: FolderLockHolder };
+
+type LockFile = FolderLockHolder & { released: boolean };
+
+const FOLDER = 'lock';
+const DIGITS = 8;
+const NAME = /^\d{8}\.json$/;
+
+/** Takes the folder for this process, or says who has it. A process that already has it is told its own pid. */
+export function acquireFolderLock(stateDir: string, info: FolderLockInfo = {}): FolderLockResult {
+  const folder = join(stateDir, FOLDER);
+  mkdirSync(folder, { recursive: true });
+  const own: LockFile = { ...ownIdentity(), info, released: false };
+  for (;;) {
+    const last = readLast(folder);
+    if (last.file && isHeld(last.file)) return { acquired: false, heldBy: withoutState(last.file) };
+    const number = last.number + 1;
+    if (!createWhole(folder, number, own)) continue;
+    // Another may have gone further while this one slept between looking and creating: then its old numbers, and so
+    // the one just created, are gone from the row and mean nothing.
+    if (highest(folder) !== number) {
+      rmSync(pathOf(folder, number), { force: true });
+      continue;
+    }
+    removeBelow(folder, number);
+    return { acquired: true, lock: lockOf(folder, number, own) };
+  }
+}
+
+/** Who holds the folder now, and what it published; `undefined` when nobody does. */
+export function readFolderLock(stateDir: string): FolderLockHolder | undefined {
+  const { file } = readLast(join(stateDir, FOLDER));
+  return file && isHeld(file) ? withoutState(file) : undefined;
+}
+
+function lockOf(folder: string, number: number, own: LockFile): FolderLock {
+  let current = own;
+  const replace = (next: LockFile) => {
+    if (current.released) return;
+    const temporary = writeTemporary(folder, next);
+    renameSync(temporary, pathOf(folder, number));
+    current = next;
+  };
+  return {
+    publish: (info) => replace({ ...current, info }),
+    // The file stays: were the row empty, a slow process could start it anew beside a quick one.
+    release: () => replace({ ...current, released: true }),
+  };
+}
+
+function isHeld(file: LockFile): boolean {
+  return !file.released && isAlive(file);
+}
+
+function withoutState({ pid, startTime, info }: LockFile): FolderLockHolder {
+  return { pid, startTime, info };
+}
+
+function readLast(folder: string): { number: number; file: LockFile | undefined } {
+  for (;;) {
+    const number = highest(folder);
+    if (number === 0) return { number, file: undefined };
+    try {
+      return { number, file: parse(readFileSync(pathOf(folder, number), 'utf8')) };
+    } catch (error) {
+      // Removed between listing and reading by one that has a higher number: look again.
+      if (!isCode(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+function highest(folder: string): number {
+  try {
+    const numbers = readdirSync(folder).filter((name) => NAME.test(name));
+    return Math.max(0, ...numbers.map((name) => Number.parseInt(name, 10)));
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return 0;
+    throw error;
+  }
+}
+
+/** A file that a power loss emptied, or that is no lock at all, holds nothing. */
+function parse(text: string): LockFile | undefined {
+  try {
+    const value: Partial<LockFile> | null = JSON.parse(text);
+    if (typeof value?.pid !== 'number' || typeof value.startTime !== 'string') return undefined;
+    return { pid: value.pid, startTime: value.startTime, info: value.info ?? {}, released: value.released === true };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Creates a number with its content in one step, by a hard link; `false` when another was first. */
+function createWhole(folder: string, number: number, content: LockFile): boolean {
+  const temporary = writeTemporary(folder, content);
+  try {
+    linkSync(temporary, pathOf(folder, number));
+    return true;
+  } catch (error) {
+    if (isCode(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function writeTemporary(folder: string, content: LockFile): string {
+  const path = join(folder, `${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  writeFileSync(path, JSON.stringify(content));
+  return path;
+}
+
+function removeBelow(folder: string, number: number): void {
+  for (const name of readdirSync(folder)) {
+    if (NAME.test(name) && Number.parseInt(name, 10) < number) rmSync(join(folder, name), { force: true });
+  }
+}
+
+function pathOf(folder: string, number: number): string {
+  return join(folder, `${String(number).padStart(DIGITS, '0')}.json`);
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,44 @@
+// How the embedded server is set up. DESIGN.md's figures were measured with these settings.
+import type { ServerPorts } from './free-ports';
+
+/**
+ * How much a power loss may cost. `NORMAL`: perhaps the last accepted work; a crash of any process costs nothing.
+ * `FULL`: nothing, at one fsync a write.
+ */
+export type SqliteSynchronous = 'NORMAL' | 'FULL';
+
+/** The dev server has one shard, whose task queues it reads at most 20 times a second by default: 52 ms a step. */
+const POLLS_PER_SECOND = 2000;
+
+const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean>> = {
+  'history.transferProcessorMaxPollRPS': POLLS_PER_SECOND,
+  'history.timerProcessorMaxPollRPS': POLLS_PER_SECOND,
+  'history.visibilityProcessorMaxPollRPS': POLLS_PER_SECOND,
+  // These three push a cancel to the worker in some 20 ms, instead of with its next heartbeat.
+  'frontend.WorkerHeartbeatsEnabled': true,
+  'frontend.WorkerCommandsEnabled': true,
+  'system.enableCancelActivityWorkerCommand': true,
+  // Fairness keys are ignored without it.
+  'matching.enableFairness': true,
+};
+
+export interface ServerSettings {
+  database: string;
+  ports: ServerPorts;
+  synchronous: SqliteSynchronous;
+}
+
+/**
+ * The arguments of the CLI that start the server. Search attributes are not among them, on purpose: the CLI's flag works
+ * for a new database only, and says nothing of a differing type. See search-attributes.ts.
+ */
+export function serverArguments({ database, ports, synchronous }: ServerSettings): string[] {
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', database],
+    ...['--port', String(ports.grpc), '--ui-port', String(ports.ui), '--http-port', String(ports.http)],
+    // Nothing is asked of the world outside; and warnings are mostly about its own stopping.
+    ...['--ui-disable-news-fetch', '--log-level', 'error'],
+    ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', `synchronous=${synchronous}`],
+    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+  ];
+}

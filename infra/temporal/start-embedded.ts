@@ -1,0 +1,223 @@
+// Temporal as a child of this process, with its database in the project's folder.
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { findFreePorts, isListening, type ServerPorts } from './free-ports';
+import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity';
+import type { Environment } from './run-command';
+import { ensureSearchAttributes, SearchAttributeError, type SearchAttributeTable } from './search-attributes';
+import { serverArguments, type SqliteSynchronous } from './server-arguments';
+import { endProcess, startSupervised, type SupervisedExit, type SupervisedProcess } from './supervised-process';
+
+export const EMBEDDED_NAMESPACE = 'default';
+export const DEFAULT_TEMPORAL_PORT = 7233;
+
+export interface StartEmbeddedOptions {
+  /** Holds `temporal.db`, `temporal.pid` and `logs/`; made if missing. Hold the folder's lock before starting. */
+  stateDir: string;
+  cliPath: string;
+  /** Default 7233; the Web UI's is 1000 above. A taken one is replaced by a free one. */
+  preferredPort?: number;
+  /** Default `NORMAL`. */
+  synchronous?: SqliteSynchronous;
+  /** Registered when the server is ready. One that the database has with another type is an error. */
+  searchAttributes?: SearchAttributeTable;
+  /** Default `<stateDir>/logs/temporal.log`. */
+  logFile?: string;
+  /** Default `process.env`. `TEMPORAL_*` is kept from the server, which would read it as its own configuration. */
+  env?: Environment;
+  /** How long the server may take to answer. Default 30 s; a warm start takes 0.2 s. */
+  readyTimeoutMs?: number;
+  /** Called once, when the server has ended without {@link EmbeddedTemporal.stop}. */
+  onExit?: (exit: SupervisedExit) => void;
+}
+
+export interface EmbeddedTemporal {
+  /** `127.0.0.1:<port>` */
+  address: string;
+  uiUrl: string;
+  namespace: string;
+  /** Of the server. */
+  pid: number;
+  /** Of the process group of server and supervisor: what a crash test kills. */
+  groupId: number;
+  logFile: string;
+  /** Stops the server (SIGTERM, SIGKILL after 10 s) and resolves when it is gone. May be called again. */
+  stop(): Promise<void>;
+  /** Resolves when the server has ended, asked or not. */
+  exited: Promise<SupervisedExit>;
+}
+
+/** The embedded server could not be started. The message is one line that says why, then the server's last words. */
+export class TemporalStartError extends Error {
+  override readonly name = 'TemporalStartError';
+}
+
+interface PidFile extends ProcessIdentity {
+  owner: ProcessIdentity;
+}
+
+/** Ports are looked for before they are used: where another process was quicker, others are looked for. */
+const PORT_ATTEMPTS = 3;
+const READY_POLL_MS = 10;
+const LOG_ROTATE_BYTES = 10 * 1024 * 1024;
+const LAST_WORDS = 12;
+
+/**
+ * Starts the server and resolves when it answers. It ends with this process, even one that is killed with SIGKILL, and
+ * a SIGKILL of everything at any moment leaves the database whole. Throws {@link TemporalStartError}.
+ */
+export async function startEmbeddedTemporal(options: StartEmbeddedOptions): Promise<EmbeddedTemporal> {
+  if (process.platform === 'win32') {
+    throw new TemporalStartError('The embedded Temporal needs a POSIX system: use WSL, or set TEMPORAL_ADDRESS.');
+  }
+  const logFile = options.logFile ?? join(options.stateDir, 'logs', 'temporal.log');
+  // The database holds what users asked: for the owner's eyes.
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(logFile), { recursive: true });
+  rotate(logFile);
+  await endOrphan(options.stateDir);
+  for (let attempt = 1; ; attempt++) {
+    const started = await startOnce(options, logFile);
+    if (!('failure' in started)) return started;
+    const portTaken = /address already in use/i.test(started.failure);
+    if (!portTaken || attempt === PORT_ATTEMPTS) throw new TemporalStartError(started.failure);
+  }
+}
+
+async function startOnce(
+  options: StartEmbeddedOptions,
+  logFile: string,
+): Promise<EmbeddedTemporal | { failure: string }> {
+  const ports = await findFreePorts(options.preferredPort ?? DEFAULT_TEMPORAL_PORT);
+  const database = join(options.stateDir, 'temporal.db');
+  const { synchronous = 'NORMAL', searchAttributes = {} } = options;
+  const args = serverArguments({ database, ports, synchronous });
+  const logFd = openSync(logFile, 'a');
+  const logStart = statSync(logFile).size;
+  const env = withoutTemporalSettings(options.env ?? process.env);
+  const server = await startSupervised([options.cliPath, ...args], { env, logFd }).finally(() => closeSync(logFd));
+  if (!server) return { failure: `Temporal ended as it started. ${lastWords(logFile, logStart)}` };
+  const pidFile = pidFileOf(options.stateDir);
+  writePidFile(pidFile, { ...server.identity, owner: ownIdentity() });
+  const gone = server.exited.then((exit) => {
+    rmSync(pidFile, { force: true });
+    return exit;
+  });
+  const ready = { ports, searchAttributes, timeoutMs: options.readyTimeoutMs ?? 30_000 };
+  const problem = await waitUntilReady(server, ready);
+  if (problem) {
+    await server.stop();
+    await gone;
+    return { failure: `${problem} ${lastWords(logFile, logStart)}` };
+  }
+  const exited = gone.then((exit) => {
+    if (!exit.asked) options.onExit?.(exit);
+    return exit;
+  });
+  return {
+    address: `127.0.0.1:${ports.grpc}`,
+    uiUrl: `http://localhost:${ports.ui}`,
+    namespace: EMBEDDED_NAMESPACE,
+    pid: server.identity.pid,
+    groupId: server.groupId,
+    logFile,
+    exited,
+    stop: async () => {
+      await server.stop();
+      await exited;
+    },
+  };
+}
+
+/** Resolves to what is wrong, or `undefined` when the server answers and has its search attributes. */
+async function waitUntilReady(
+  server: SupervisedProcess,
+  {
+    ports,
+    searchAttributes,
+    timeoutMs,
+  }: { ports: ServerPorts; searchAttributes: SearchAttributeTable; timeoutMs: number },
+): Promise<string | undefined> {
+  const state: { exit?: SupervisedExit } = {};
+  void server.exited.then((exit) => (state.exit = exit));
+  const deadline = Date.now() + timeoutMs;
+  let lastError = 'it opened no port';
+  while (Date.now() < deadline) {
+    if (state.exit) return `Temporal ended with exit code ${state.exit.code ?? 'unknown'} before it was ready.`;
+    // Only our server has this HTTP port, and it takes the gRPC one first: so what answers there is ours, and not another
+    // server that was quicker. To connect before both are open would cost gRPC's back-off, a second.
+    if ((await isListening(ports.http)) && (await isListening(ports.grpc))) {
+      try {
+        await prepareNamespace(ports.grpc, searchAttributes);
+        return undefined;
+      } catch (error) {
+        if (error instanceof SearchAttributeError) return error.message;
+        lastError = error instanceof Error ? error.message : String(error);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
+  }
+  return `Temporal was not ready after ${timeoutMs / 1000} s (${lastError}).`;
+}
+
+async function prepareNamespace(port: number, searchAttributes: SearchAttributeTable): Promise<void> {
+  const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 2_000 });
+  try {
+    await connection.workflowService.describeNamespace({ namespace: EMBEDDED_NAMESPACE });
+    await ensureSearchAttributes(connection, EMBEDDED_NAMESPACE, searchAttributes);
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * Two servers on one database would each answer for the other's work. A server whose owner is dead is an orphan, left
+ * when its supervisor was killed as well, or is just ending: it is waited out. One whose owner lives is not ours to end.
+ */
+async function endOrphan(stateDir: string): Promise<void> {
+  const path = pidFileOf(stateDir);
+  const recorded = readPidFile(path);
+  if (!recorded || !isAlive(recorded)) return;
+  if (isAlive(recorded.owner)) {
+    const who = `process ${recorded.owner.pid} (server ${recorded.pid})`;
+    throw new TemporalStartError(`The Temporal of ${stateDir} already runs, for ${who}. Stop that one first.`);
+  }
+  await endProcess(recorded);
+  rmSync(path, { force: true });
+}
+
+function pidFileOf(stateDir: string): string {
+  return join(stateDir, 'temporal.pid');
+}
+
+function writePidFile(path: string, content: PidFile): void {
+  writeFileSync(`${path}.new`, JSON.stringify(content));
+  renameSync(`${path}.new`, path);
+}
+
+function readPidFile(path: string): PidFile | undefined {
+  try {
+    const value: Partial<PidFile> | null = JSON.parse(readFileSync(path, 'utf8'));
+    const [pid, startTime, owner] = [value?.pid, value?.startTime, value?.owner];
+    const whole = typeof pid === 'number' && typeof startTime === 'string' && typeof owner?.pid === 'number';
+    return whole ? { pid, startTime, owner } : undefined;
+  } catch {
+    return undefined; // none, or one that a power loss emptied: then its server is gone too
+  }
+}
+
+function withoutTemporalSettings(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
+}
+
+function rotate(logFile: string): void {
+  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > LOG_ROTATE_BYTES) renameSync(logFile, `${logFile}.1`);
+}
+
+function lastWords(logFile: string, from: number): string {
+  const text = readFileSync(logFile).subarray(from).toString('utf8').trim();
+  const lines = text.split('\n').slice(-LAST_WORDS);
+  return text ? `Its last lines, of ${logFile}:\n${lines.map((line) => `  ${line}`).join('\n')}` : `See ${logFile}.`;
+}
