@@ -77,7 +77,7 @@ async function ask(
   { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
 ): Promise<Asked | { wait: CallModelResult }> {
   const [before, earlier, added] = await Promise.all([
-    deps.conversation.extend(input.base, input.append),
+    linked(deps, input),
     input.base === null ? [] : deps.conversation.load(input.base),
     deps.conversation.messages(input.append),
   ]);
@@ -120,6 +120,13 @@ async function ask(
   }
 }
 
+/** A run begins with a message, so there is always a head to call the model with. */
+function linked(deps: ActivityDeps, { base, append }: CallModelInput): { head: string; objects: Uint8Array[] } {
+  const { head, objects } = deps.conversation.extend(base, append);
+  if (head === null) throw failure('Runtime.Unexpected', 'a model call needs a conversation.');
+  return { head, objects };
+}
+
 interface ToBuild extends Asked {
   verdict: Verdict;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
@@ -137,7 +144,6 @@ async function build(
   const after = await deps.conversation.extend(
     before.head,
     heads.map((head) => head.hash),
-    before.objects,
   );
   const raw = canonicalJson(response.raw);
   const output = verdict.output === undefined ? undefined : canonicalOutput(verdict.output);

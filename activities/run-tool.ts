@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
 import type { FailureType } from '../workflows/contract/failures';
-import type { FileRef, InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
-import { fileRefSchema } from '../workflows/contract/schemas/message';
+import type { InputPart, ToolCallPart } from '../workflows/contract/message';
 import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failureParts } from './call-tool';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
 import { canonicalJson, decodeMessage, objectHash } from './store';
+import { filePart, filesIn } from './store/file-parts';
 
 export interface ToolOutcome {
   /** What the model reads. */
@@ -152,15 +152,3 @@ function outputParts(output: unknown): Omit<ToolOutcome, 'objects'> {
   const text = typeof json.data === 'string' ? json.data : new TextDecoder().decode(canonicalJson(json.data));
   return { parts: [{ type: 'text', text }, ...filesIn(json.data).map(filePart)] };
 }
-
-export function filesIn(value: JsonValue): FileRef[] {
-  if (value === null || typeof value !== 'object') return [];
-  const file = Array.isArray(value) ? undefined : fileRefSchema.strict().safeParse(value);
-  if (file?.success) return [file.data];
-  return (Array.isArray(value) ? value : Object.values(value)).flatMap(filesIn);
-}
-
-export const filePart = (file: FileRef): InputPart => ({
-  type: file.mediaType.startsWith('image/') ? 'image' : 'file',
-  file,
-});

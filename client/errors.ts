@@ -1,0 +1,29 @@
+/** What went wrong on the caller's side of the wire. `message` is one line: what, and what to do. */
+export type ClientErrorCode =
+  | 'unknown-agent'
+  | 'invalid-input'
+  | 'id-in-use'
+  | 'run-not-found'
+  | 'refused'
+  | 'no-worker'
+  | 'temporal-unreachable'
+  | 'misconfigured';
+
+const MARKER: unique symbol = Symbol.for('longhaul.client-error');
+
+export class ClientError extends Error {
+  override readonly name = 'ClientError';
+  readonly [MARKER] = true;
+  constructor(
+    readonly code: ClientErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+
+  /** Works across copies of this package, where instanceof does not. */
+  static isInstance(error: unknown): error is ClientError {
+    return error instanceof Error && MARKER in error;
+  }
+}

@@ -1,0 +1,39 @@
+// Turns what a caller passes to `start` into the run's first message.
+import { canonicalJson, encodeMessage, objectHash, previewOf } from '../activities/store';
+import { filePart, filesIn } from '../activities/store/file-parts';
+import { z } from 'zod';
+import type { MessageHead, UserMessage } from '../workflows/contract/message';
+import type { ReleaseManifest } from '../workflows/contract/release';
+import { ClientError } from './errors';
+
+export interface FirstMessage {
+  head: MessageHead;
+  bytes: Uint8Array;
+}
+
+/** @throws ClientError `invalid-input`, naming what does not fit */
+export function firstMessage(manifest: ReleaseManifest, input: unknown): FirstMessage {
+  const message = manifest.input ? structured(manifest, manifest.input, input) : plain(manifest, input);
+  const bytes = encodeMessage(message);
+  return { bytes, head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
+}
+
+function plain({ agent }: ReleaseManifest, input: unknown): UserMessage {
+  if (typeof input === 'string' && input !== '') return { role: 'user', parts: [{ type: 'text', text: input }] };
+  throw new ClientError('invalid-input', `${agent} takes a text that is not empty.`);
+}
+
+function structured(
+  { agent }: ReleaseManifest,
+  schema: NonNullable<ReleaseManifest['input']>,
+  input: unknown,
+): UserMessage {
+  const checked = z.fromJSONSchema(schema).safeParse(input);
+  if (!checked.success) {
+    const issues = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
+    throw new ClientError('invalid-input', `the input does not fit agent ${agent}: ${issues.join('; ')}.`);
+  }
+  const json = z.json().parse(input);
+  const text = new TextDecoder().decode(canonicalJson(json));
+  return { role: 'user', parts: [{ type: 'text', text }, ...filesIn(json).map(filePart)] };
+}

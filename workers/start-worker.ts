@@ -1,0 +1,82 @@
+// Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
+import { hostname } from 'node:os';
+import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
+import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
+import { createConversation, directToolStore, type ContentStore } from '../activities/store';
+import { createAgentWorker } from './create-worker';
+import { createFailpoints } from './failpoints';
+import type { Metrics } from './telemetry';
+
+export interface StartWorkerOptions {
+  connection: NativeConnectionOptions;
+  namespace: string;
+  taskQueue: string;
+  store: ContentStore;
+  stateDir: string;
+  agents: AgentRegistry;
+  providers: ProviderRegistry;
+  secretsOf: ActivityDeps['secretsOf'];
+  metrics: Metrics;
+  /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
+  identity?: string;
+  failpoint?: { plan: string | undefined; file: string | undefined };
+  debug?: boolean;
+}
+
+export interface RunningWorker {
+  readonly identity: string;
+  /** Settles when the worker has stopped; rejects when it failed. */
+  readonly finished: Promise<void>;
+  /** Lets work under way finish for ten seconds, then cancels it; Temporal gives it to the next worker. */
+  stop(): Promise<void>;
+}
+
+export const workerIdentity = (): string => `${process.pid}@${hostname()}`;
+
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const identity = options.identity ?? workerIdentity();
+  const connection = await NativeConnection.connect(options.connection);
+  try {
+    const worker = await createAgentWorker({
+      connection,
+      namespace: options.namespace,
+      taskQueue: options.taskQueue,
+      identity,
+      deps: depsOf(options, identity),
+      ...(options.debug ? { debug: true } : {}),
+    });
+    return running(worker, connection, identity);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
+  const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
+  return {
+    store,
+    conversation: createConversation(store),
+    toolStore: directToolStore(store),
+    agents,
+    providers,
+    secretsOf,
+    stateDir,
+    worker,
+    now: Date.now,
+    metrics,
+    failpoint: createFailpoints(failpoint?.plan, failpoint?.file),
+  };
+}
+
+function running(worker: Worker, connection: NativeConnection, identity: string): RunningWorker {
+  const finished = worker.run().finally(() => connection.close());
+  return {
+    identity,
+    finished,
+    stop: async () => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await finished;
+    },
+  };
+}

@@ -1,0 +1,156 @@
+// The one Temporal runtime of a process: its logs as JSON lines, its Core metrics beside ours, and an alarm for failing workflow tasks.
+import { Runtime, makeTelemetryFilterString, type LogEntry, type LogLevel } from '@temporalio/worker';
+import { pino, type Logger } from 'pino';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ActivityMetrics } from '../activities';
+import { safeText } from '../activities/redact';
+
+/** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
+const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+
+export interface Metrics extends ActivityMetrics {
+  readonly registry: Registry;
+  workflowTaskFailed(workflowType: string): void;
+}
+
+/** Labels are bounded: names of agents, tools, models and types. Never ids, users or tenants. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const modelCalls = new Histogram({
+    name: 'agent_model_call_duration_seconds',
+    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer.',
+    labelNames: ['agent', 'model', 'outcome'],
+    buckets: CALL_BUCKETS,
+    registers,
+  });
+  const tokens = new Counter({
+    name: 'agent_model_tokens_total',
+    help: 'Tokens of model calls.',
+    labelNames: ['agent', 'model', 'direction'],
+    registers,
+  });
+  const toolCalls = new Histogram({
+    name: 'agent_tool_call_duration_seconds',
+    help: 'Tool calls that were made and stored, by outcome: ok, or the failure type.',
+    labelNames: ['agent', 'tool', 'outcome'],
+    buckets: CALL_BUCKETS,
+    registers,
+  });
+  const runs = new Counter({
+    name: 'agent_runs_ended_total',
+    help: 'Runs ended, by outcome and failure type.',
+    labelNames: ['agent', 'outcome', 'failure'],
+    registers,
+  });
+  const reused = new Counter({
+    name: 'agent_calls_reused_total',
+    help: 'Calls answered from their record: nothing was called or paid.',
+    labelNames: ['kind'],
+    registers,
+  });
+  const failing = new Counter({
+    name: 'agent_workflow_task_failures_total',
+    help: 'Workflow tasks that failed: a bug in orchestration code. Alert on any.',
+    labelNames: ['workflow_type'],
+    registers,
+  });
+  return {
+    registry,
+    modelCall: ({ agent, model, outcome, seconds, input, output }) => {
+      modelCalls.observe({ agent, model, outcome }, seconds);
+      tokens.inc({ agent, model, direction: 'input' }, input);
+      tokens.inc({ agent, model, direction: 'output' }, output);
+    },
+    toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
+    runEnded: (run) => runs.inc(run),
+    reused: (kind) => reused.inc({ kind }),
+    workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
+  };
+}
+
+/** Polled at scrape time, so that the gauge is true when it is read. */
+export function gaugeOf(metrics: Metrics, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [metrics.registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+export interface TelemetryOptions {
+  logger: Logger;
+  metrics: Metrics;
+  /** Where Temporal Core serves its own metrics, as `host:port`; not served when absent. */
+  coreMetricsAddress?: string;
+}
+
+const PINO_LEVEL: Record<LogLevel, 'trace' | 'debug' | 'info' | 'warn' | 'error'> = {
+  TRACE: 'trace',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+};
+/** How the SDK names the event; test/workflows/task-failure.test.ts fails when an upgrade renames it. */
+const TASK_FAILURE = /Failing workflow task|failed to activate|Workflow Task failed/i;
+
+/** Call once in a process, before the first worker or native connection. */
+export function installTelemetry({ logger, metrics, coreMetricsAddress }: TelemetryOptions): Runtime {
+  return Runtime.install({
+    // Lets the server push cancels to activities without waiting for their heartbeat.
+    workerHeartbeatInterval: '1s',
+    shutdownSignals: [],
+    logger: {
+      log: (level, message, meta) => write(logger, metrics, { level, message, ...(meta ? { meta } : {}) }),
+      trace: (message, meta) => logger.trace(meta ?? {}, message),
+      debug: (message, meta) => logger.debug(meta ?? {}, message),
+      info: (message, meta) => logger.info(meta ?? {}, message),
+      warn: (message, meta) => write(logger, metrics, { level: 'WARN', message, ...(meta ? { meta } : {}) }),
+      error: (message, meta) => write(logger, metrics, { level: 'ERROR', message, ...(meta ? { meta } : {}) }),
+    },
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
+      ...(coreMetricsAddress === undefined
+        ? {}
+        : {
+            metrics: {
+              prometheus: {
+                bindAddress: coreMetricsAddress,
+                countersTotalSuffix: true,
+                unitSuffix: true,
+                useSecondsForDurations: true,
+              },
+            },
+          }),
+    },
+  });
+}
+
+type Entry = Pick<LogEntry, 'level' | 'message' | 'meta'>;
+
+function write(logger: Logger, metrics: Metrics, { level, message, meta = {} }: Entry): void {
+  const text = `${message} ${JSON.stringify(meta['error'] ?? meta['failure'] ?? '')}`;
+  if (TASK_FAILURE.test(message)) {
+    const type = typeof meta['workflowType'] === 'string' ? meta['workflowType'] : 'unknown';
+    metrics.workflowTaskFailed(type);
+    logger.error({ ...plain(meta), alert: 'workflow-task-failed' }, safeText(text));
+    return;
+  }
+  logger[PINO_LEVEL[level]](plain(meta), safeText(message));
+}
+
+/** Only what is small and known to be free of content. */
+const plain = (meta: Record<string | symbol, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(meta)
+      .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
+      .map(([key, value]) => [key, typeof value === 'string' ? safeText(value) : value]),
+  );
+
+/** JSON lines to a file, so that a terminal stays for people. */
+export const createLogger = (file: string | undefined, level = 'info'): Logger =>
+  file === undefined ? pino({ level }) : pino({ level }, pino.destination({ dest: file, mkdir: true, sync: false }));

@@ -1,0 +1,43 @@
+// A manifest as it comes back from the store.
+import { z } from 'zod';
+import type { ReleaseManifest } from '../release';
+
+const jsonObject = z.record(z.string(), z.json());
+const count = z.number().int().nonnegative();
+
+const toolPlan = z.object({
+  effect: z.enum(['read', 'idempotent', 'keyed', 'at-most-once']),
+  timeoutMs: z.number(),
+  attempts: count,
+  onFailure: z.enum(['tell-model', 'stop']),
+  queue: z.string().exactOptional(),
+});
+
+const runPlan = z.object({
+  limits: z.object({
+    turns: count,
+    toolCalls: count,
+    tokens: count.exactOptional(),
+    wallMs: z.number().exactOptional(),
+  }),
+  model: z.object({ timeoutMs: z.number(), attempts: count }),
+  tools: z.record(z.string(), toolPlan),
+  repairs: count,
+  inspect: z.literal(true).exactOptional(),
+});
+
+export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
+  schemaVersion: z.literal(1),
+  agent: z.string(),
+  description: z.string().exactOptional(),
+  instructions: z.string(),
+  model: z.object({ route: z.array(z.string()), parameters: jsonObject }),
+  tools: z.array(
+    z.object({ name: z.string(), description: z.string(), input: jsonObject, toolbox: z.string().exactOptional() }),
+  ),
+  input: jsonObject.exactOptional(),
+  output: jsonObject.exactOptional(),
+  plan: runPlan,
+  code: z.string(),
+  orchestration: z.string(),
+});
