@@ -16,4 +16,5 @@ module.exports = {
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.longhaul'],
   maxWorkers: 2,
+  reporters: ['default', '<rootDir>/infra/build/count-reporter.cjs'],
 };

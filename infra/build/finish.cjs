@@ -1,1 +1,107 @@
 // The last step of a build: what tsc does not do. The workflow bundle is made here, once, so that no worker has to.
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+
+const TOP = path.join(__dirname, '../..');
+const DIST = path.join(TOP, 'dist');
+const BUNDLE = path.join(DIST, 'workflow-bundle.js');
+const BUNDLE_INPUTS = path.join(DIST, '.workflow-bundle-inputs');
+const CLI = path.join(DIST, 'client/cli/main.js');
+/** Shipped rooms whose files other than TypeScript travel along, for example templates. */
+const ASSET_ROOMS = ['workflows', 'activities', 'workers', 'client', 'test/kit'];
+
+/** @param {string} folder @returns {string[]} files below it, as paths from it, in a fixed order */
+const filesIn = (folder) =>
+  fs.existsSync(folder)
+    ? fs
+        .readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+        .sort()
+    : [];
+
+/** A reader sees the old file or the new one, never a half: a build may be interrupted, and a worker may start meanwhile. */
+function writeWhole(file, content) {
+  const draft = `${file}.${process.pid}.draft`;
+  fs.writeFileSync(draft, content);
+  fs.renameSync(draft, file);
+}
+
+/** tsc never removes: a module whose source is gone would still load, and would still be packed. */
+function removeOrphans() {
+  for (const file of filesIn(DIST)) {
+    const source = /^(.*)\.(?:d\.ts|js|js\.map)$/.exec(file)?.[1];
+    if (source === undefined || !source.includes(path.sep)) continue;
+    const made = [`${source}.ts`, file].some((from) => fs.existsSync(path.join(TOP, from)));
+    if (!made) fs.rmSync(path.join(DIST, file));
+  }
+  for (const file of filesIn(DIST)) if (file.endsWith('.draft')) fs.rmSync(path.join(DIST, file), { force: true });
+}
+
+function copyAssets() {
+  for (const room of ASSET_ROOMS) {
+    for (const file of filesIn(path.join(TOP, room))) {
+      if (file.endsWith('.ts') || path.basename(file) === 'README.md') continue;
+      const to = path.join(DIST, room, file);
+      fs.mkdirSync(path.dirname(to), { recursive: true });
+      fs.copyFileSync(path.join(TOP, room, file), to);
+    }
+  }
+}
+
+/** Hash of all that the bundle is made from: our modules, the installed packages, and this file. */
+function bundleInputs() {
+  const hash = createHash('sha256');
+  const workflows = path.join(DIST, 'workflows');
+  const ours = filesIn(workflows).filter(
+    (file) => file.endsWith('.js') && !file.startsWith(path.join('contract', 'schemas')),
+  );
+  for (const file of [
+    ...ours.map((name) => path.join(workflows, name)),
+    path.join(TOP, 'package-lock.json'),
+    __filename,
+  ])
+    hash.update(`${path.relative(TOP, file)}\0`).update(fs.readFileSync(file));
+  return hash.digest('hex');
+}
+
+/** Same modules, named from the bundle's own folder: a path of the building machine has no place in a package. */
+const namesFromBundle = (config) => ({
+  ...config,
+  output: {
+    ...config.output,
+    devtoolModuleFilenameTemplate: ({ absoluteResourcePath }) =>
+      path.isAbsolute(absoluteResourcePath) ? path.relative(DIST, absoluteResourcePath) : absoluteResourcePath,
+  },
+});
+
+async function bundleWorkflows() {
+  const entry = path.join(DIST, 'workflows/index.js');
+  if (!fs.existsSync(entry)) throw new Error('dist/workflows/index.js is missing: tsc has not run.');
+  const inputs = bundleInputs();
+  const before = fs.existsSync(BUNDLE_INPUTS) && fs.existsSync(BUNDLE) ? fs.readFileSync(BUNDLE_INPUTS, 'utf8') : '';
+  if (before === inputs) return;
+  // Required late: it loads webpack, and most builds need none.
+  const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: entry,
+    logger: new DefaultLogger('WARN'),
+    webpackConfigHook: namesFromBundle,
+  });
+  writeWhole(BUNDLE, code);
+  // After the bundle: an interruption between the two only costs the next build a bundling.
+  writeWhole(BUNDLE_INPUTS, inputs);
+}
+
+async function finish() {
+  removeOrphans();
+  copyAssets();
+  await bundleWorkflows();
+  if (fs.existsSync(CLI)) fs.chmodSync(CLI, 0o755);
+}
+
+finish().catch((error) => {
+  console.error(`build: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+});
