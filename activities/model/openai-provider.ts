@@ -6,6 +6,7 @@ import { failure } from '../failure';
 import { chatAdapter } from './chat-adapter';
 import { classifyModelError, type ErrorContext } from './classify-error';
 import { withReadableError } from './error-body';
+import { patientFetch } from './patient-fetch';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './provider';
 import { responsesAdapter } from './responses-adapter';
 import type { AnswerReader, DataUrl } from './wire-adapter';
@@ -25,7 +26,7 @@ export interface OpenAiProviderOptions {
   headers?: { readonly [name: string]: string };
   /** Where the key comes from, for messages about it: an environment variable's name, a configuration entry. */
   keyFrom?: string;
-  /** Default: the global one, whose own limit of 300 s between two pieces of a stream then holds. */
+  /** Default: one without a time limit of its own. Node's gives up on a stream that is silent for 300 s. */
   fetch?: typeof fetch;
 }
 
@@ -37,7 +38,7 @@ type RequestIdentity = ModelResponse['request'];
 
 export function createOpenAiProvider(options: OpenAiProviderOptions): ModelProvider {
   const adapter = options.api === 'responses' ? responsesAdapter : chatAdapter;
-  const send = options.fetch ?? fetch;
+  const send = options.fetch ?? patientFetch;
   return {
     name: options.name,
     async generate(request, call) {
