@@ -1,14 +1,16 @@
 // Which Temporal server is meant: one that runs elsewhere, or the embedded one.
 import { existsSync } from 'node:fs';
 import { Connection } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { NativeConnectionOptions } from '@temporalio/worker';
+import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import { hasCode, reasonOf } from './error-reason';
 import type { Environment } from './run-command';
+
+/** The options of a `NativeConnection`; {@link connectTemporal} opens a client's connection with them. */
+export type TemporalConnectionOptions = ClientConnectConfig['connectionOptions'];
 
 export interface ExternalTemporal {
   kind: 'external';
-  /** Fits `NativeConnection.connect` as it is, and {@link connectTemporal}. */
-  connectionOptions: NativeConnectionOptions & { address: string };
+  connectionOptions: TemporalConnectionOptions & { address: string };
   namespace: string;
 }
 
@@ -53,13 +55,12 @@ export function resolveTemporal({ env }: { env: Environment }): TemporalChoice {
   );
 }
 
-function load(env: Record<string, string>): { connectionOptions: NativeConnectionOptions; namespace: string } {
+function load(env: Record<string, string>): { connectionOptions: TemporalConnectionOptions; namespace: string } {
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: env });
     return { connectionOptions, namespace: namespace || 'default' };
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
-    throw new TemporalConfigError(`Temporal's configuration cannot be read: ${reason}`);
+    throw new TemporalConfigError(`Temporal's configuration cannot be read: ${reasonOf(error)}`);
   }
 }
 
@@ -90,16 +91,14 @@ export async function connectTemporal({ connectionOptions, namespace }: External
 }
 
 function unreachable(address: string, namespace: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === GRPC.NOT_FOUND) {
+  if (hasCode(error, GRPC.NOT_FOUND)) {
     return `Temporal at ${address} has no namespace "${namespace}": create it, or set TEMPORAL_NAMESPACE.`;
   }
-  if (code === GRPC.UNAUTHENTICATED || code === GRPC.PERMISSION_DENIED) {
+  if (hasCode(error, GRPC.UNAUTHENTICATED) || hasCode(error, GRPC.PERMISSION_DENIED)) {
     return `Temporal at ${address} refused access to namespace "${namespace}": check TEMPORAL_API_KEY or the TLS settings.`;
   }
-  const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
   return (
-    `Temporal at ${address} cannot be reached (${reason}): start it, or correct TEMPORAL_ADDRESS or the profile, ` +
+    `Temporal at ${address} cannot be reached (${reasonOf(error)}): start it, or correct TEMPORAL_ADDRESS or the profile, ` +
     'or unset them to use the embedded server.'
   );
 }

@@ -64,15 +64,10 @@ async function download(url: string, file: string, onBytes: OnBytes): Promise<vo
     };
     await pipeline(Readable.fromWeb(response.body), counted, createWriteStream(file), { signal: abort.signal });
   } catch (error) {
-    throw abort.signal.aborted ? abort.signal.reason : rootCause(error);
+    throw abort.signal.aborted ? abort.signal.reason : error;
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** `fetch` says only "fetch failed"; what happened is in the cause. */
-function rootCause(error: unknown): unknown {
-  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
 
 /** Node 20's fetch knows no proxies; curl knows them all, and their exceptions. */

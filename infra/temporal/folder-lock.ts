@@ -4,7 +4,8 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity';
+import { hasCode } from './error-reason';
+import { isAlive, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity';
 
 /** What a holder tells the others about itself, such as the address of its server. */
 export type FolderLockInfo = Readonly<Record<string, string | number | boolean>>;
@@ -86,7 +87,7 @@ function readLast(folder: string): { number: number; file: LockFile | undefined 
       return { number, file: parse(readFileSync(pathOf(folder, number), 'utf8')) };
     } catch (error) {
       // Removed between listing and reading by one that has a higher number: look again.
-      if (!isCode(error, 'ENOENT')) throw error;
+      if (!hasCode(error, 'ENOENT')) throw error;
     }
   }
 }
@@ -96,7 +97,7 @@ function highest(folder: string): number {
     const numbers = readdirSync(folder).filter((name) => NAME.test(name));
     return Math.max(0, ...numbers.map((name) => Number.parseInt(name, 10)));
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return 0;
+    if (hasCode(error, 'ENOENT')) return 0;
     throw error;
   }
 }
@@ -104,9 +105,11 @@ function highest(folder: string): number {
 /** A file that a power loss emptied, or that is no lock at all, holds nothing. */
 function parse(text: string): LockFile | undefined {
   try {
-    const value: Partial<LockFile> | null = JSON.parse(text);
-    if (typeof value?.pid !== 'number' || typeof value.startTime !== 'string') return undefined;
-    return { pid: value.pid, startTime: value.startTime, info: value.info ?? {}, released: value.released === true };
+    const value: unknown = JSON.parse(text);
+    const identity = parseIdentity(value);
+    if (!identity) return undefined;
+    const { info = {}, released = false } = value as Partial<LockFile>;
+    return { ...identity, info, released };
   } catch {
     return undefined;
   }
@@ -119,7 +122,7 @@ function createWhole(folder: string, number: number, content: LockFile): boolean
     linkSync(temporary, pathOf(folder, number));
     return true;
   } catch (error) {
-    if (isCode(error, 'EEXIST')) return false;
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   } finally {
     rmSync(temporary, { force: true });
@@ -140,8 +143,4 @@ function removeBelow(folder: string, number: number): void {
 
 function pathOf(folder: string, number: number): string {
   return join(folder, `${String(number).padStart(DIGITS, '0')}.json`);
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -20,6 +20,13 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return processStartTime(identity.pid) === identity.startTime;
 }
 
+/** An identity that was read from a file, `undefined` if it is none. */
+export function parseIdentity(value: unknown): ProcessIdentity | undefined {
+  if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTime' in value)) return undefined;
+  const { pid, startTime } = value;
+  return typeof pid === 'number' && typeof startTime === 'string' ? { pid, startTime } : undefined;
+}
+
 /**
  * When a running process started, `undefined` if there is none. On Linux the boot id and the clock ticks since boot,
  * elsewhere what `ps` says, to the second. Processes in another container's pid namespace count as not running.

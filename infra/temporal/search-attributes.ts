@@ -1,11 +1,20 @@
 import type { Connection } from '@temporalio/client';
+import { hasCode, reasonOf } from './error-reason';
 
 /** The types of search attributes, as the CLI spells them. */
 export type SearchAttributeKind = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
 export type SearchAttributeTable = Readonly<Record<string, SearchAttributeKind>>;
 
 /** The numbers of Temporal's wire format. */
-const WIRE_TYPES = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
+const WIRE_TYPES: Readonly<Record<SearchAttributeKind, number>> = {
+  Text: 1,
+  Keyword: 2,
+  Int: 3,
+  Double: 4,
+  Bool: 5,
+  Datetime: 6,
+  KeywordList: 7,
+};
 
 const GRPC_ALREADY_EXISTS = 6;
 
@@ -31,7 +40,7 @@ export async function ensureSearchAttributes(
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
   } catch (error) {
     // Another process added some of them after the look. What then is still missing was refused.
-    const raced = error instanceof Error && 'code' in error && error.code === GRPC_ALREADY_EXISTS;
+    const raced = hasCode(error, GRPC_ALREADY_EXISTS);
     if (!raced || (await missingAttributes(connection, namespace, wanted)).length > 0) {
       throw new SearchAttributeError(refusal(namespace, missing, error));
     }
@@ -44,10 +53,11 @@ async function missingAttributes(
   namespace: string,
   wanted: SearchAttributeTable,
 ): Promise<[string, SearchAttributeKind][]> {
-  const present = (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes ?? {};
+  const present = (await connection.operatorService.listSearchAttributes({ namespace })).customAttributes;
+  const typeOf = (name: string): number | undefined => present?.[name];
   const entries = Object.entries(wanted);
   for (const [name, kind] of entries) {
-    const type = present[name];
+    const type = typeOf(name);
     if (type === undefined || type === WIRE_TYPES[kind]) continue;
     const actual = Object.entries(WIRE_TYPES).find(([, wire]) => wire === type)?.[0] ?? String(type);
     throw new SearchAttributeError(
@@ -55,14 +65,13 @@ async function missingAttributes(
         'use another namespace, or remove the attribute (`temporal operator search-attribute remove`).',
     );
   }
-  return entries.filter(([name]) => present[name] === undefined);
+  return entries.filter(([name]) => typeOf(name) === undefined);
 }
 
 function refusal(namespace: string, missing: [string, SearchAttributeKind][], error: unknown): string {
   const flags = missing.map(([name, kind]) => `--name ${name} --type ${kind}`).join(' ');
-  const reason = error instanceof Error ? error.message : String(error);
   return (
-    `Namespace ${namespace} lacks search attributes and refused them (${reason}). ` +
+    `Namespace ${namespace} lacks search attributes and refused them (${reasonOf(error)}). ` +
     `Add them: temporal operator search-attribute create --namespace ${namespace} ${flags}`
   );
 }

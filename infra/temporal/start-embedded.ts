@@ -2,8 +2,9 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { reasonOf } from './error-reason';
 import { findFreePorts, isListening, type ServerPorts } from './free-ports';
-import { isAlive, ownIdentity, type ProcessIdentity } from './process-identity';
+import { isAlive, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity';
 import type { Environment } from './run-command';
 import { ensureSearchAttributes, SearchAttributeError, type SearchAttributeTable } from './search-attributes';
 import { serverArguments, type SqliteSynchronous } from './server-arguments';
@@ -57,6 +58,12 @@ interface PidFile extends ProcessIdentity {
   owner: ProcessIdentity;
 }
 
+interface FailedStart {
+  failure: string;
+  /** All that the server said in this attempt. */
+  log: string;
+}
+
 /** Ports are looked for before they are used: where another process was quicker, others are looked for. */
 const PORT_ATTEMPTS = 3;
 const READY_POLL_MS = 10;
@@ -80,15 +87,13 @@ export async function startEmbeddedTemporal(options: StartEmbeddedOptions): Prom
   for (let attempt = 1; ; attempt++) {
     const started = await startOnce(options, logFile);
     if (!('failure' in started)) return started;
-    const portTaken = /address already in use/i.test(started.failure);
-    if (!portTaken || attempt === PORT_ATTEMPTS) throw new TemporalStartError(started.failure);
+    const portTaken = /address already in use/i.test(started.log);
+    if (portTaken && attempt < PORT_ATTEMPTS) continue;
+    throw new TemporalStartError(`${started.failure} ${lastWords(started.log, logFile)}`);
   }
 }
 
-async function startOnce(
-  options: StartEmbeddedOptions,
-  logFile: string,
-): Promise<EmbeddedTemporal | { failure: string }> {
+async function startOnce(options: StartEmbeddedOptions, logFile: string): Promise<EmbeddedTemporal | FailedStart> {
   const ports = await findFreePorts(options.preferredPort ?? DEFAULT_TEMPORAL_PORT);
   const database = join(options.stateDir, 'temporal.db');
   const { synchronous = 'NORMAL', searchAttributes = {} } = options;
@@ -97,7 +102,8 @@ async function startOnce(
   const logStart = statSync(logFile).size;
   const env = withoutTemporalSettings(options.env ?? process.env);
   const server = await startSupervised([options.cliPath, ...args], { env, logFd }).finally(() => closeSync(logFd));
-  if (!server) return { failure: `Temporal ended as it started. ${lastWords(logFile, logStart)}` };
+  const failed = (failure: string) => ({ failure, log: readFileSync(logFile).subarray(logStart).toString('utf8') });
+  if (!server) return failed('Temporal ended as it started.');
   const pidFile = pidFileOf(options.stateDir);
   writePidFile(pidFile, { ...server.identity, owner: ownIdentity() });
   const gone = server.exited.then((exit) => {
@@ -109,7 +115,7 @@ async function startOnce(
   if (problem) {
     await server.stop();
     await gone;
-    return { failure: `${problem} ${lastWords(logFile, logStart)}` };
+    return failed(problem);
   }
   const exited = gone.then((exit) => {
     if (!exit.asked) options.onExit?.(exit);
@@ -153,7 +159,7 @@ async function waitUntilReady(
         return undefined;
       } catch (error) {
         if (error instanceof SearchAttributeError) return error.message;
-        lastError = error instanceof Error ? error.message : String(error);
+        lastError = reasonOf(error);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
@@ -198,10 +204,10 @@ function writePidFile(path: string, content: PidFile): void {
 
 function readPidFile(path: string): PidFile | undefined {
   try {
-    const value: Partial<PidFile> | null = JSON.parse(readFileSync(path, 'utf8'));
-    const [pid, startTime, owner] = [value?.pid, value?.startTime, value?.owner];
-    const whole = typeof pid === 'number' && typeof startTime === 'string' && typeof owner?.pid === 'number';
-    return whole ? { pid, startTime, owner } : undefined;
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const server = parseIdentity(value);
+    const owner = parseIdentity((value as { owner?: unknown } | null)?.owner);
+    return server && owner ? { ...server, owner } : undefined;
   } catch {
     return undefined; // none, or one that a power loss emptied: then its server is gone too
   }
@@ -216,8 +222,10 @@ function rotate(logFile: string): void {
   if (size > LOG_ROTATE_BYTES) renameSync(logFile, `${logFile}.1`);
 }
 
-function lastWords(logFile: string, from: number): string {
-  const text = readFileSync(logFile).subarray(from).toString('utf8').trim();
-  const lines = text.split('\n').slice(-LAST_WORDS);
-  return text ? `Its last lines, of ${logFile}:\n${lines.map((line) => `  ${line}`).join('\n')}` : `See ${logFile}.`;
+/** The last lines, or where a Go panic ends it, the last before the stack. */
+function lastWords(log: string, logFile: string): string {
+  const lines = log.trim().split('\n');
+  const panic = lines.findIndex((line) => line.startsWith('panic:'));
+  const words = (panic < 0 ? lines : lines.slice(0, panic + 1)).slice(-LAST_WORDS).map((line) => `  ${line}`);
+  return log.trim() ? `Its last lines, of ${logFile}:\n${words.join('\n')}` : `See ${logFile}.`;
 }

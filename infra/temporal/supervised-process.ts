@@ -1,6 +1,7 @@
 // A server that ends with this process, however this process ends.
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { hasCode } from './error-reason';
 import { isAlive, processStartTime, type ProcessIdentity } from './process-identity';
 import type { Environment } from './run-command';
 
@@ -64,14 +65,14 @@ export async function startSupervised(
     stdio: ['pipe', options.logFd, options.logFd, 'pipe'],
   });
   let asked = false;
-  let identity: ProcessIdentity | undefined;
+  const started: { identity?: ProcessIdentity } = {};
   const closed = new Promise<number | undefined>((resolve, reject) => {
     child.on('error', reject);
     child.on('exit', (code) => resolve(code ?? undefined));
   });
   // Whoever killed the supervisor alone left a server behind: it is ended before its exit is reported.
   const exited = closed.then(async (code) => {
-    if (identity) await endProcess(identity);
+    if (started.identity) await endProcess(started.identity);
     return { code, asked };
   });
   exited.catch(() => undefined); // a spawn error also comes out of readPid, where it is awaited
@@ -82,7 +83,8 @@ export async function startSupervised(
     await exited;
     return undefined;
   }
-  identity = { pid, startTime };
+  const identity = { pid, startTime };
+  started.identity = identity;
   const stop = () => {
     asked = true;
     child.stdin?.end();
@@ -116,7 +118,6 @@ function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
   try {
     process.kill(identity.pid, name);
   } catch (error) {
-    const gone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
-    if (!gone) throw error;
+    if (!hasCode(error, 'ESRCH')) throw error;
   }
 }
