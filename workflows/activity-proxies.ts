@@ -6,6 +6,7 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 import type { ActivityOptions } from '@temporalio/common';
 import type { AgentActivities } from './contract/activities';
 import type { RunPlan, ToolPlan } from './contract/run';
+import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
 /** A dead worker is noticed after this long; each beat is a database write, so it is not shorter. */
 const HEARTBEAT_TIMEOUT_MS = 12_000;
@@ -14,14 +15,10 @@ const RECORD_TIMEOUT_MS = 60_000;
 /** For a debugger: as good as none, since Temporal wants a number. */
 const INSPECT_TIMEOUT = '24h';
 
-/** A provider that is down comes back in seconds or in minutes: five waits of 1, 2, 4, 8 and 16 s cover the first. */
-const MODEL_BACKOFF = { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 30_000 };
-const TOOL_BACKOFF = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 20_000 };
-
 /** The end of a run must be recorded however long the store is away, so there is no maximum of attempts. */
 const RECORD: ActivityOptions = {
   startToCloseTimeout: RECORD_TIMEOUT_MS,
-  retry: { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 60_000 },
+  retry: RECORD_BACKOFF,
 };
 
 function timeouts(ms: number, inspect: boolean | undefined): ActivityOptions {

@@ -1,25 +1,19 @@
 // Binds signals, updates and queries to the state of a run. Validators refuse before anything reaches the history.
 import { setHandler, type CancellationScope } from '@temporalio/workflow';
-import type { CancelRequest, PauseRequest, RunProgress, RunTranscript } from './contract/run';
+import type { CancelRequest, PauseRequest } from './contract/run';
 import type { Run } from './core/environment';
-import { note, pause, resume, statusOf } from './core/run-state';
+import { cancelRefusal, markCancelled, pauseRun, resumeRun } from './core/interventions';
+import { progressOf, transcriptOf } from './core/run-views';
 import { cancelUpdate, pauseSignal, progressQuery, resumeSignal, transcriptQuery } from './messages';
 import { showDetails } from './visibility';
 
-/** A reason is shown on one line and kept in the history for ever. */
-const REASON_CHARS = 500;
-
 export function bindHandlers(run: Run, work: CancellationScope): void {
-  const { state, input, environment } = run;
-  const { kept } = state;
+  const { state, input } = run;
 
   setHandler(
     pauseSignal,
     (request?: PauseRequest) => {
-      const reason = typeof request?.reason === 'string' ? request.reason.slice(0, REASON_CHARS) : 'asked to pause';
-      if (state.result) return;
-      pause(state, reason);
-      note(state, { kind: 'pause', label: `paused: ${reason}` }, environment.now());
+      pauseRun(run, request);
       showDetails(input, state);
     },
     { description: 'Stop before the next step; calls under way finish. Input: {"reason": "..."}, or nothing.' },
@@ -28,9 +22,7 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
   setHandler(
     resumeSignal,
     () => {
-      if (!kept.paused) return;
-      resume(state);
-      note(state, { kind: 'resume', label: 'resumed' }, environment.now());
+      resumeRun(run);
       showDetails(input, state);
     },
     { description: 'Go on after a pause, whoever or whatever paused the run.' },
@@ -38,24 +30,16 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
 
   setHandler(
     cancelUpdate,
-    ({ reason }: CancelRequest) => {
-      state.cancel = { reason };
-      note(state, { kind: 'note', label: `cancelling: ${reason}` }, environment.now());
+    (request: CancelRequest) => {
+      markCancelled(run, request);
       showDetails(input, state);
       work.cancel();
     },
     {
       description: 'End the run with a reason. Input: {"reason": "..."}',
       validator: (request: CancelRequest) => {
-        if (state.result) throw new Error(`the run has ended: ${state.result.outcome}`);
-        if (state.cancel) throw new Error(`the run is being cancelled already: ${state.cancel.reason}`);
-        if (
-          typeof request?.reason !== 'string' ||
-          request.reason.trim() === '' ||
-          request.reason.length > REASON_CHARS
-        ) {
-          throw new Error(`give a reason of 1 to ${REASON_CHARS} characters: {"reason": "..."}`);
-        }
+        const refusal = cancelRefusal(run, request);
+        if (refusal !== undefined) throw new Error(refusal);
       },
     },
   );
@@ -65,27 +49,3 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
   });
   setHandler(transcriptQuery, () => transcriptOf(run), { description: 'The last messages, as previews and hashes.' });
 }
-
-function progressOf({ input, state }: Run): RunProgress {
-  const { kept } = state;
-  const reason = state.waiting ?? kept.paused?.reason ?? state.cancel?.reason;
-  return {
-    status: statusOf(state),
-    ...(reason === undefined ? {} : { reason }),
-    agent: input.agent,
-    release: input.release,
-    turn: kept.turn,
-    head: kept.head,
-    length: kept.length,
-    totals: kept.totals,
-    limits: input.plan.limits,
-    steps: kept.steps,
-    ...(state.result ? { result: state.result } : {}),
-  };
-}
-
-const transcriptOf = ({ state: { kept } }: Run): RunTranscript => ({
-  head: kept.head,
-  length: kept.length,
-  messages: kept.messages,
-});

@@ -1,0 +1,13 @@
+// How long the runtime waits between the attempts of a call, unless the failure says otherwise. Times are milliseconds.
+
+export interface Backoff {
+  initialInterval: number;
+  backoffCoefficient: number;
+  maximumInterval: number;
+}
+
+/** A provider that is down comes back in seconds or in minutes: five waits of 1, 2, 4, 8 and 16 s cover the first. */
+export const MODEL_BACKOFF: Backoff = { initialInterval: 1_000, backoffCoefficient: 2, maximumInterval: 30_000 };
+export const TOOL_BACKOFF: Backoff = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 20_000 };
+/** The end of a run must be recorded however long the store is away, so this one goes with any number of attempts. */
+export const RECORD_BACKOFF: Backoff = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 60_000 };
