@@ -2,7 +2,7 @@
 import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import type { ActivityDeps, Attempt } from './deps';
-import { headName, runRecordName } from './store/ref-names';
+import { headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
@@ -34,6 +34,8 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
       },
     ],
   });
+  // After the record, not with it: whoever reads the list looks at the record too.
+  await deps.store.deleteRef(openRunName(attempt.workflowId));
   deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
   return { head: extended.head };
 }

@@ -4,7 +4,7 @@ import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle 
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
 import type { ContentStore } from '../activities/store/port';
-import { AGENT_PREFIX, agentPointerName, runRecordName } from '../activities/store/ref-names';
+import { AGENT_PREFIX, agentPointerName, openRunName, runRecordName } from '../activities/store/ref-names';
 import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
 import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { ReleaseManifest } from '../workflows/contract/release';
@@ -150,7 +150,13 @@ async function recordStart(
   message: FirstMessage,
 ): Promise<RunRecord | undefined> {
   const name = runRecordName(record.id);
-  const { conflicts } = await store.commit({ objects: [message.bytes], refs: [{ op: 'create', name, value: record }] });
+  const { conflicts } = await store.commit({
+    objects: [message.bytes],
+    refs: [
+      { op: 'create', name, value: record },
+      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
+    ],
+  });
   if (conflicts.length === 0) return undefined;
   const known = runRecordSchema.parse((await store.readRef(name))?.value);
   if (known.agent === record.agent && known.input === record.input && known.tenant === record.tenant) return known;

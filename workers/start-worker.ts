@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
+import { ownIdentity } from '../infra/temporal/process-identity';
 import { createAgentWorker } from './create-worker';
 import { createFailpoints } from './failpoints';
 import type { Metrics } from './telemetry';
@@ -31,7 +32,8 @@ export interface RunningWorker {
   stop(): Promise<void>;
 }
 
-export const workerIdentity = (): string => `${process.pid}@${hostname()}`;
+/** `pid@host start-time`: a later process with the same pid is another worker. */
+export const workerIdentity = (): string => `${process.pid}@${hostname()} ${ownIdentity().startTime}`;
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const identity = options.identity ?? workerIdentity();

@@ -7,6 +7,8 @@ const padded = (value: number, digits: number): string => String(value).padStart
 export const CALL_PREFIX = 'call/';
 export const RUN_PREFIX = 'run/';
 export const AGENT_PREFIX = 'agent/';
+/** Runs that were started and have no recorded end: a short list, however many there ever were. */
+export const OPEN_PREFIX = 'open/';
 
 export const callsOfRun = (firstRunId: string, fork: number): string =>
   `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/${padded(fork, 4)}/`;
@@ -16,3 +18,4 @@ export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${enc
 export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
+export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;

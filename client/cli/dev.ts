@@ -1,0 +1,95 @@
+// `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
+import { createServer, type Server } from 'node:http';
+import { metricsText, type ServedAgents } from '../../workers/serve-agents';
+import { watchAgents } from '../../workers/watch-agents';
+import type { CliContext } from './context';
+import { EXIT } from './exit-codes';
+import { openHost, type Host } from './host';
+import { modelLine, reportUnfinished } from './run';
+
+export interface DevOptions {
+  inspect?: boolean;
+  /** 0 for a free one. @default 9464 */
+  metricsPort?: number;
+}
+
+const DEFAULT_METRICS_PORT = 9464;
+
+export async function devCommand(context: CliContext, options: DevOptions): Promise<number> {
+  const { output, settings, env } = context;
+  const opened = await openHost({ settings, env, note: (line) => output.note(line), debug: options.inspect ?? false });
+  if ('heldBy' in opened) {
+    const { pid, info } = opened.heldBy;
+    output.note(
+      `longhaul is up in this folder already (pid ${pid}${typeof info['uiUrl'] === 'string' ? `, web UI ${info['uiUrl']}` : ''}). Use it, or stop it first.`,
+    );
+    return EXIT.failed;
+  }
+  return await serve(context, opened.host, options);
+}
+
+async function serve(context: CliContext, host: Host, options: DevOptions): Promise<number> {
+  const { output, settings } = context;
+  const { served } = host;
+  if (!served) throw new Error('dev has no worker.');
+  const stopped = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
+  const watcher = await watchAgents({
+    dir: settings.agentsDir,
+    files: served.loaded.files,
+    onChange: async () => {
+      const { loaded, published } = await served.reload();
+      for (const { agent, release, changed } of published)
+        if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
+      for (const { file, message } of loaded.problems) output.note(`problem  ${file}: ${message}`);
+      return loaded.files;
+    },
+    onError: (error) => output.note(`problem  ${error instanceof Error ? error.message : String(error)}`),
+  });
+  try {
+    announce(context, host, served, metrics);
+    await Promise.race([stopped, host.broken]);
+    output.note('stopping: calls under way may finish ...');
+    return EXIT.completed;
+  } finally {
+    await watcher.close();
+    metrics?.close();
+    await host.stop();
+  }
+}
+
+function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
+  const { output, settings } = context;
+  for (const { file, message } of served.loaded.problems) output.note(`problem  ${file}: ${message}`);
+  reportUnfinished(context, host);
+  const address = metrics?.address();
+  output.line(`temporal  ${host.address}, namespace ${host.namespace}`);
+  if (host.uiUrl !== undefined) output.line(`web UI    ${host.uiUrl}`);
+  if (typeof address === 'object' && address !== null)
+    output.line(`metrics   http://127.0.0.1:${address.port}/metrics`);
+  output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
+  for (const { manifest, release } of served.loaded.agents) {
+    output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);
+  }
+  output.line('ready     start a run from another terminal: longhaul run AGENT "..."');
+}
+
+/** Two `dev` on one machine are common: where the port is taken, the second goes without rather than not at all. */
+async function serveMetrics(served: ServedAgents, port: number): Promise<Server | undefined> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    metricsText(served).then(
+      (text) => response.writeHead(200, { 'content-type': served.metrics.registry.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  return await new Promise((resolve) => {
+    server.once('error', () => resolve(undefined));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}

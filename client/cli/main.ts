@@ -1,0 +1,129 @@
+#!/usr/bin/env node
+// The command line: what each command is called and takes. What it does is in a file of its own.
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { loadSettings } from '../../workers/config';
+import { describeCommands } from './commands';
+import { createContext, type CliContext } from './context';
+import { devCommand, type DevOptions } from './dev';
+import { EXIT, errorLine, exitCodeOfError } from './exit-codes';
+import { createOutput } from './output';
+import { runCommand, type RunCommandOptions } from './run';
+import { submitCommand } from './submit';
+import { workerCommand } from './worker';
+import { packageVersion } from '../../workers/package-version';
+
+interface GlobalOptions {
+  agents?: string;
+  json?: boolean;
+  stateDir?: string;
+  store?: string;
+  taskQueue?: string;
+}
+
+/** npm runs scripts in the package's folder and tells where it was called. */
+const callersFolder = (): string => process.env['INIT_CWD'] ?? process.cwd();
+
+const folder = (value: string): string => resolve(callersFolder(), value);
+const port = (value: string): number => {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return number;
+};
+const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
+
+function createProgram(): Command {
+  const program = new Command('longhaul')
+    .description('Runs AI agents as durable workflows.')
+    .version(packageVersion())
+    .option('--agents <dir>', 'folder of the agents (LONGHAUL_AGENTS)', folder)
+    .option('--state-dir <dir>', 'where runs are kept (LONGHAUL_STATE_DIR, default .longhaul)', folder)
+    .option('--store <url>', 'content store (LONGHAUL_STORE)')
+    .option('--task-queue <name>', 'Temporal task queue (LONGHAUL_TASK_QUEUE)')
+    .option('--json', 'one JSON document on standard output')
+    .showHelpAfterError('(--help tells more)')
+    .exitOverride();
+
+  /** Gives a command its context, and turns what it throws into one line and an exit code. */
+  const wrap =
+    <Args extends unknown[]>(command: (context: CliContext, ...args: Args) => Promise<number>) =>
+    async (...args: Args): Promise<void> => {
+      process.exitCode = await withContext(program.opts<GlobalOptions>(), (context) => command(context, ...args));
+    };
+
+  const starting = (command: Command): Command =>
+    command
+      .argument('<agent>')
+      .argument('[text]', 'the question, for agents that take one')
+      .option('--input <json>', "the agent's input")
+      .option('--dir <dir>', "folder for agents whose input has 'dir' (default: the current one)", folder)
+      .option('--id <id>', 'the same id is the same run')
+      .option('--tenant <tenant>')
+      .option('--user <user>')
+      .option('--session <session>')
+      .option('--tag <tag>', 'may be repeated', collect);
+
+  starting(program.command('run').description('start a run, watch it, exit with its answer'))
+    .option('--new', 'start another run although an unfinished one asks the same')
+    .option('--inspect', 'lift time-outs, for a debugger')
+    .action(
+      wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
+        runCommand(context, agent, text, options),
+      ),
+    );
+  starting(program.command('submit').description('start a run on the workers that are up, print its id')).action(
+    wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
+      submitCommand(context, agent, text, options),
+    ),
+  );
+  program
+    .command('dev')
+    .description('keep everything up: Temporal, Web UI, workers; serves agents as they are saved')
+    .option('--inspect', 'lift time-outs, for a debugger')
+    .option('--metrics-port <port>', 'Prometheus metrics (default 9464, 0 for a free one)', port)
+    .action(wrap((context, options: DevOptions) => devCommand(context, options)));
+  program
+    .command('worker')
+    .description('one more worker for a Temporal server or a running dev')
+    .action(wrap((context) => workerCommand(context)));
+  describeCommands(program, wrap);
+  return program;
+}
+
+async function withContext(options: GlobalOptions, command: (context: CliContext) => Promise<number>): Promise<number> {
+  const output = createOutput({ stdout: process.stdout, stderr: process.stderr, json: options.json ?? false });
+  try {
+    const { agents, stateDir, store, taskQueue } = options;
+    const overrides = {
+      ...(agents === undefined ? {} : { agents }),
+      ...(stateDir === undefined ? {} : { stateDir }),
+      ...(store === undefined ? {} : { store }),
+      ...(taskQueue === undefined ? {} : { taskQueue }),
+    };
+    const settings = await loadSettings({ cwd: process.cwd(), env: process.env, overrides });
+    const context = createContext({ settings, output, env: process.env, cwd: callersFolder() });
+    try {
+      return await command(context);
+    } finally {
+      await context.close();
+    }
+  } catch (error) {
+    output.error(errorLine(error));
+    return exitCodeOfError(error);
+  }
+}
+
+async function main(): Promise<void> {
+  try {
+    await createProgram().parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.usage;
+  }
+}
+
+void main().finally(() => {
+  // Native threads of the Temporal SDK and of LMDB would keep an ended command alive.
+  process.exit();
+});

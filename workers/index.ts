@@ -1,0 +1,9 @@
+// `longhaul/workers`: for those who run workers from their own process instead of `longhaul worker`.
+export { createAgentWorker, workflowBundle } from './create-worker';
+export type { AgentWorkerOptions } from './create-worker';
+export { loadSettings } from './config';
+export type { Settings, SettingsOverrides } from './config';
+export { serveAgents } from './serve-agents';
+export type { ServeOptions, ServedAgents } from './serve-agents';
+export { startWorker } from './start-worker';
+export type { RunningWorker, StartWorkerOptions } from './start-worker';

@@ -1,0 +1,102 @@
+// After a crash: which runs are unfinished, what of them is kept, and what will be repeated. Temporal would find out by itself, by
+// heartbeat timeouts; where the workers that died are known, telling it at once saves those seconds.
+import { hostname } from 'node:os';
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { ContentStore } from '../activities/store';
+import { OPEN_PREFIX, callsOfRun, openRunName, runRecordName } from '../activities/store/ref-names';
+import { isAlive } from '../infra/temporal/process-identity';
+import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+
+export interface UnfinishedRun {
+  record: RunRecord;
+  /** Calls whose record is stored: they are not made again. */
+  kept: number;
+  /** Calls that a dead worker had begun and not recorded: they are made again. */
+  repeated: number;
+}
+
+export interface RecoverOptions {
+  temporal: Client;
+  namespace: string;
+  store: ContentStore;
+}
+
+/** Lists unfinished runs, oldest first, and hands what dead workers held to the next worker. Safe beside living workers. */
+export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRun[]> {
+  const refs = await options.store.listRefs(OPEN_PREFIX);
+  const found = await Promise.all(
+    refs.map((ref) => recoverRun(options, decodeURIComponent(ref.name.slice(OPEN_PREFIX.length)))),
+  );
+  return found.flatMap((run) => run ?? []).sort((a, b) => a.record.startedAt - b.record.startedAt);
+}
+
+async function recoverRun(
+  { temporal, namespace, store }: RecoverOptions,
+  id: string,
+): Promise<UnfinishedRun | undefined> {
+  const record = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
+  const handle = temporal.workflow.getHandle(id);
+  const description = await handle.describe().catch((error: unknown) => {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  });
+  // Recorded and never started: its caller was told nothing, and starting the same id again goes on from here.
+  if (!record.success || !description) return undefined;
+  if (record.data.ended || description.status.name !== 'RUNNING') {
+    if (record.data.ended) await store.deleteRef(openRunName(id));
+    return undefined;
+  }
+  const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
+  const kept = await countRefs(store, callsOfRun(firstRunId, 0));
+  const repeated = await releaseDead(temporal, namespace, description);
+  return { record: record.data, kept, repeated };
+}
+
+const PAGE = 1_000;
+
+async function countRefs(store: ContentStore, prefix: string): Promise<number> {
+  let count = 0;
+  for (let after: string | undefined; ;) {
+    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+    count += page.length;
+    after = page.at(-1)?.name;
+    if (page.length < PAGE || after === undefined) return count;
+  }
+}
+
+/** How Temporal names the state of a pending activity that a worker holds. */
+const STARTED = 2;
+
+async function releaseDead(
+  temporal: Client,
+  namespace: string,
+  description: WorkflowExecutionDescription,
+): Promise<number> {
+  const { workflowId, runId } = description;
+  // The next task of the run would wait on the dead worker's own queue.
+  await temporal.workflowService.resetStickyTaskQueue({ namespace, execution: { workflowId, runId } });
+  const held = (description.raw.pendingActivities ?? []).filter(
+    (activity) => activity.state === STARTED && isDead(activity.lastWorkerIdentity ?? ''),
+  );
+  for (const { activityId } of held) {
+    const lost = ApplicationFailure.create({
+      type: 'Worker.Lost',
+      message: 'the worker that ran this is gone.',
+      nextRetryDelay: 1,
+    });
+    // It may have been timed out in between, and is then being retried anyway.
+    await temporal.activity.fail({ workflowId, runId, activityId: activityId ?? '' }, lost).catch((error: unknown) => {
+      if (!(error instanceof Error) || error.name !== 'ActivityNotFoundError') throw error;
+    });
+  }
+  return held.length;
+}
+
+/** Only a worker of this machine can be known to be dead. */
+function isDead(identity: string): boolean {
+  const parts = /^(\d+)@(\S+) (.+)$/.exec(identity);
+  const [, pid, host, startTime] = parts ?? [];
+  if (pid === undefined || startTime === undefined || host !== hostname()) return false;
+  return !isAlive({ pid: Number(pid), startTime });
+}

@@ -1,0 +1,114 @@
+// A whole worker process from its settings: store, agents, providers, worker, and reload of what is saved.
+import { join } from 'node:path';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import type { Logger } from 'pino';
+import { createDemoProvider } from '../activities/model/demo';
+import { createOpenAiProvider } from '../activities/model/openai-provider';
+import type { ModelProvider } from '../activities/model/provider';
+import { createProviderRegistry } from '../activities/model/provider-registry';
+import { failure } from '../activities/failure';
+import type { ActivityDeps } from '../activities';
+import type { ContentStore } from '../activities/store';
+import { createAgentRegistry } from './agent-registry';
+import type { Settings } from './config';
+import { loadAgents, type LoadedAgents } from './load-agents';
+import { publishReleases, type PublishedRelease } from './publish-releases';
+import { startWorker, type RunningWorker } from './start-worker';
+import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
+
+export interface ServeOptions {
+  settings: Settings;
+  store: ContentStore;
+  connection: NativeConnectionOptions;
+  namespace: string;
+  /** Where runs may be pinned to code that this process does not have, they wait for a worker that has it. */
+  strict: boolean;
+  env: { readonly [name: string]: string | undefined };
+  debug?: boolean;
+}
+
+export interface ServedAgents {
+  readonly loaded: LoadedAgents;
+  readonly published: PublishedRelease[];
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly worker: RunningWorker;
+  /** Loads the agents again: new runs take what is there now, without a new workflow bundle. */
+  reload(): Promise<{ loaded: LoadedAgents; published: PublishedRelease[] }>;
+  stop(): Promise<void>;
+}
+
+let telemetry: { metrics: Metrics; logger: Logger } | undefined;
+
+/** The Temporal runtime is one a process, and so are its logs and metrics. */
+function telemetryOf({ settings, env }: ServeOptions): { metrics: Metrics; logger: Logger } {
+  if (telemetry) return telemetry;
+  const logger = createLogger(join(settings.stateDir, 'logs', 'worker.log'), env['LONGHAUL_LOG_LEVEL'] || 'info');
+  const metrics = createMetrics();
+  const coreMetricsAddress = env['LONGHAUL_CORE_METRICS'];
+  installTelemetry({ logger, metrics, ...(coreMetricsAddress ? { coreMetricsAddress } : {}) });
+  telemetry = { logger, metrics };
+  return telemetry;
+}
+
+export async function serveAgents(options: ServeOptions): Promise<ServedAgents> {
+  const { settings, store } = options;
+  const { metrics, logger } = telemetryOf(options);
+  const registry = createAgentRegistry({ strict: options.strict });
+  const reload = async (): Promise<{ loaded: LoadedAgents; published: PublishedRelease[] }> => {
+    const loaded = await loadAgents({ dir: settings.agentsDir, settings });
+    registry.replaceAll(loaded.agents);
+    return { loaded, published: await publishReleases(store, loaded.agents) };
+  };
+  const first = await reload();
+  const worker = await startWorker({
+    connection: options.connection,
+    namespace: options.namespace,
+    taskQueue: settings.taskQueue,
+    store,
+    stateDir: settings.stateDir,
+    agents: registry,
+    providers: createProviderRegistry(providersOf(options)),
+    secretsOf: secretsFrom(settings),
+    metrics,
+    failpoint: {
+      plan: options.env['LONGHAUL_FAILPOINT'] || undefined,
+      file: options.env['LONGHAUL_FAILPOINT_FILE'] || undefined,
+    },
+    ...(options.debug ? { debug: true } : {}),
+  });
+  return { ...first, metrics, logger, worker, reload, stop: () => worker.stop() };
+}
+
+function providersOf({ settings, env }: ServeOptions): ModelProvider[] {
+  const delay = Number(env['LONGHAUL_DEMO_DELAY_MS'] || 0);
+  return [
+    createDemoProvider(Number.isFinite(delay) && delay > 0 ? { delayMs: delay } : {}),
+    ...settings.providers.map(({ name, baseUrl, keyFrom, api, organization, project }) => {
+      const apiKey = settings.secret(keyFrom);
+      return createOpenAiProvider({
+        name,
+        api,
+        keyFrom,
+        ...(apiKey === undefined ? {} : { apiKey }),
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+        ...(organization === undefined ? {} : { organization }),
+        ...(project === undefined ? {} : { project }),
+      });
+    }),
+  ];
+}
+
+const secretsFrom =
+  (settings: Settings): ActivityDeps['secretsOf'] =>
+  ({ name, secrets }) =>
+    Object.fromEntries(
+      secrets.map((secret) => {
+        const value = settings.secret(secret);
+        if (value !== undefined) return [secret, value];
+        throw failure('Tool.Rejected', `toolbox ${name} needs ${secret}, which is not set where its worker runs.`);
+      }),
+    );
+
+/** Served at /metrics by whoever has a port for it. */
+export const metricsText = (served: ServedAgents): Promise<string> => served.metrics.registry.metrics();
