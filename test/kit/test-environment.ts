@@ -1,0 +1,179 @@
+// What Temporal does for a run, in process: attempts, timers, cancellation. No I/O and no real time.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { ApplicationFailure } from '@temporalio/common';
+import { callModel } from '../../activities/call-model';
+import { callTool, tellToolFailure } from '../../activities/call-tool';
+import type { ActivityDeps, Attempt } from '../../activities/deps';
+import { endRun } from '../../activities/end-run';
+import { safeText } from '../../activities/redact';
+import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
+import type { AgentRunInput } from '../../workflows/contract/run';
+import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../../workflows/core/backoff';
+import type { RunEnvironment } from '../../workflows/core/environment';
+import { TestSetupError } from './test-setup-error';
+import type { VirtualClock } from './virtual-clock';
+
+export interface TestEnvironmentOptions {
+  deps: ActivityDeps;
+  input: AgentRunInput;
+  clock: VirtualClock;
+  id: string;
+  runId: string;
+  shouldContinueAsNew(): boolean;
+}
+
+export interface TestEnvironment {
+  /** What the core is handed. */
+  readonly run: RunEnvironment;
+  /** As Temporal's own cancel: activities are told, waits end, nothing new is begun. */
+  cancel(): void;
+  /** Looks again at what waits: to be called after any change that a wait could be for. */
+  wake(): void;
+  /** Nothing is under way, and the run waits. */
+  isWaiting(): boolean;
+  /** When the first of the waits is over, in milliseconds since the epoch; Infinity when all of them are for an event. */
+  nextTimer(): number;
+  /** The next time that something begins, ends or is woken. */
+  changed(): Promise<void>;
+}
+
+/** Where an unlimited retry gives up: production would go on for ever, a test must not. */
+const ENDLESS_ATTEMPTS = 1_000;
+/** Taken when the module loads, so that a test's fake timers do not stop the run. */
+const { setImmediate: nextTask } = globalThis;
+export const soon = (): Promise<void> => new Promise((resolve) => nextTask(resolve));
+
+class Cancelled extends Error {}
+class CallFailed extends Error {
+  constructor(readonly failure: RunFailure) {
+    super(failure.message);
+  }
+}
+
+interface Wait {
+  holds: () => boolean;
+  until: number;
+  shielded: boolean;
+  end(result: boolean): void;
+  fail(error: Error): void;
+}
+
+interface Policy {
+  attempts: number;
+  backoff: Backoff;
+}
+
+export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvironment {
+  const { deps, input, clock } = options;
+  const cancellation = new AbortController();
+  const shield = new AsyncLocalStorage<true>();
+  const waits = new Set<Wait>();
+  let listeners: (() => void)[] = [];
+  let underWay = 0;
+
+  const tell = (): void => {
+    const told = listeners;
+    listeners = [];
+    told.forEach((listener) => listener());
+  };
+  const isCancelled = (shielded: boolean): boolean => cancellation.signal.aborted && !shielded;
+
+  const wake = (): void => {
+    for (const wait of waits) {
+      if (isCancelled(wait.shielded)) wait.fail(new Cancelled());
+      else if (wait.holds()) wait.end(true);
+      else if (clock.now() >= wait.until) wait.end(false);
+      else continue;
+      waits.delete(wait);
+    }
+    tell();
+  };
+
+  const until = (holds: () => boolean, timeoutMs: number): Promise<boolean> => {
+    const shielded = shield.getStore() ?? false;
+    if (holds()) return Promise.resolve(true);
+    if (isCancelled(shielded)) return Promise.reject(new Cancelled());
+    if (timeoutMs <= 0) return Promise.resolve(false);
+    return new Promise<boolean>((end, fail) => {
+      waits.add({ holds, until: clock.now() + timeoutMs, shielded, end, fail });
+      tell();
+    });
+  };
+
+  const call = async <T>(policy: Policy, work: (attempt: Attempt) => Promise<T>): Promise<T> => {
+    const shielded = shield.getStore() ?? false;
+    const signal = shielded ? new AbortController().signal : cancellation.signal;
+    underWay += 1;
+    try {
+      return await attempts(policy, signal, clock, (number) =>
+        work({ number, workflowId: options.id, runId: options.runId, signal }),
+      );
+    } finally {
+      underWay -= 1;
+      wake();
+    }
+  };
+
+  const { model } = input.plan;
+  const recorded: Policy = { attempts: ENDLESS_ATTEMPTS, backoff: RECORD_BACKOFF };
+  return {
+    run: {
+      callModel: (about) =>
+        call({ attempts: model.attempts, backoff: MODEL_BACKOFF }, (attempt) => callModel(deps, about, attempt)),
+      callTool: (about, plan) =>
+        call({ attempts: plan.attempts, backoff: TOOL_BACKOFF }, (attempt) => callTool(deps, about, attempt)),
+      tellToolFailure: (about) => call(recorded, () => tellToolFailure(deps, about)),
+      endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
+      now: () => clock.now(),
+      until,
+      uninterrupted: (work) => shield.run(true, work),
+      meaningOf: (error) => {
+        if (error instanceof Cancelled) return 'cancelled';
+        return error instanceof CallFailed ? error.failure : undefined;
+      },
+      shouldContinueAsNew: options.shouldContinueAsNew,
+    },
+    cancel: () => {
+      cancellation.abort(new Error('cancelled'));
+      wake();
+    },
+    wake,
+    isWaiting: () => underWay === 0 && waits.size > 0,
+    nextTimer: () => Math.min(Infinity, ...[...waits].map((wait) => wait.until)),
+    changed: () => new Promise((resolve) => listeners.push(resolve)),
+  };
+}
+
+/** One call with its retries: what Temporal's server does, by the policy that production declares. */
+async function attempts<T>(
+  { attempts: most, backoff }: Policy,
+  signal: AbortSignal,
+  clock: VirtualClock,
+  work: (number: number) => Promise<T>,
+): Promise<T> {
+  for (let number = 1; ; number += 1) {
+    if (signal.aborted) throw new Cancelled();
+    try {
+      return await work(number);
+    } catch (error) {
+      if (error instanceof TestSetupError) throw error;
+      if (signal.aborted) throw new Cancelled();
+      const failed = failureOf(error);
+      if (!isRetryable(failed.type) || number >= most) throw new CallFailed(failed);
+      const asked = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
+      clock.moveTo(clock.now() + (typeof asked === 'number' ? asked : delayAfter(number, backoff)));
+      await soon();
+    }
+  }
+}
+
+const delayAfter = (attempt: number, { initialInterval, backoffCoefficient, maximumInterval }: Backoff): number =>
+  Math.min(maximumInterval, initialInterval * backoffCoefficient ** (attempt - 1));
+
+function failureOf(error: unknown): RunFailure {
+  if (error instanceof ApplicationFailure && isFailureType(error.type)) {
+    return { type: error.type, message: error.message };
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { type: 'Runtime.Unexpected', message: safeText(text) };
+}

@@ -1,0 +1,225 @@
+// One run of a test: the pure core in an environment without a server, and what a test may see and do of it.
+import { durationMs, type Duration } from '../../activities/define/duration';
+import type { ActivityDeps } from '../../activities/deps';
+import type { RunFailure } from '../../workflows/contract/failures';
+import type { Message } from '../../workflows/contract/message';
+import type {
+  AgentRunInput,
+  AgentRunResult,
+  CarriedState,
+  Outcome,
+  RunProgress,
+  RunTotals,
+  Step,
+} from '../../workflows/contract/run';
+import type { Run } from '../../workflows/core/environment';
+import { cancelRefusal, markCancelled, pauseRun, resumeRun } from '../../workflows/core/interventions';
+import { runAgent } from '../../workflows/core/run-agent';
+import { initialState } from '../../workflows/core/run-state';
+import { progressOf } from '../../workflows/core/run-views';
+import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
+import type { VirtualClock } from './virtual-clock';
+
+/** What may be done to a run while it is under way: handed to tool overrides and to a model that is a function. */
+export interface RunControls {
+  /** Calls under way finish; nothing new is begun. */
+  pause(reason?: string): void;
+  /** Ends a pause, whoever or whatever began it. */
+  resume(): void;
+  /** Without a reason: as Temporal's own cancel. @throws Error when the run has ended or is being cancelled already */
+  cancel(reason?: string): void;
+  /** Lets this much of the run's time pass, and none of the test's. */
+  advance(time: Duration): void;
+  progress(): RunProgress;
+}
+
+/** The end of a run: a union on the outcome. */
+export type TestResult<Output> = {
+  totals: RunTotals;
+  /** The newest steps, oldest first. */
+  steps: Step[];
+} & ({ outcome: 'completed'; output: Output } | { outcome: Exclude<Outcome, 'completed'>; failure: RunFailure });
+
+/** `pause`, `resume`, `cancel` and `advance` resolve when the run waits again, or has ended. */
+export interface TestRun<Output, Call> {
+  readonly id: string;
+  /**
+   * Goes on to the end; waits for a time are over at once.
+   * @throws Error when the run waits for what only the test can do, or when the script is at its end
+   */
+  result(): Promise<TestResult<Output>>;
+  /** What the run waits for, once nothing of it is under way. */
+  readonly waitingFor: { reason: string } | undefined;
+  /** Every message so far, in full. */
+  transcript(): Promise<Message[]>;
+  /** Model requests and tool calls, in the order they were begun; every attempt is one. */
+  readonly calls: readonly Call[];
+  progress(): RunProgress;
+  pause(reason?: string): Promise<void>;
+  resume(): Promise<void>;
+  cancel(reason?: string): Promise<void>;
+  advance(time: Duration): Promise<void>;
+}
+
+export interface StartTestRunOptions<Output, Call> {
+  id: string;
+  input: AgentRunInput;
+  deps: ActivityDeps;
+  clock: VirtualClock;
+  calls: readonly Call[];
+  readOutput(result: AgentRunResult): Promise<Output>;
+  /** Asked between turns. Default: never, for a test's history is short. */
+  shouldContinueAsNew?(): boolean;
+  /** Told before the run begins, so that calls can reach it. */
+  onControls(controls: RunControls): void;
+}
+
+/** Resolves when the run waits for something, or has ended. */
+export async function startTestRun<Output, Call>(
+  options: StartTestRunOptions<Output, Call>,
+): Promise<TestRun<Output, Call>> {
+  const { id, clock, deps } = options;
+  const execution = createExecution(options);
+  const controls = controlsOf(execution, clock);
+  options.onControls(controls);
+  execution.start();
+  await execution.settled();
+
+  const settledAfter = async (act: () => void): Promise<void> => {
+    act();
+    await execution.settled();
+  };
+  return {
+    id,
+    calls: options.calls,
+    get waitingFor() {
+      const { reason } = controls.progress();
+      return execution.environment().isWaiting() ? { reason: reason ?? 'not given' } : undefined;
+    },
+    progress: controls.progress,
+    pause: (reason) => settledAfter(() => controls.pause(reason)),
+    resume: () => settledAfter(controls.resume),
+    cancel: (reason) => settledAfter(() => controls.cancel(reason)),
+    advance: (time) => settledAfter(() => controls.advance(time)),
+    transcript: async () => {
+      const { head, append } = execution.run().state.kept;
+      const linked = head === null ? [] : await deps.conversation.load(head);
+      const added = await deps.conversation.messages(append.map(({ hash }) => hash));
+      return [...linked.map(({ message }) => message), ...added];
+    },
+    result: async () => {
+      const result = await finish(execution, clock, controls);
+      const about = { totals: result.totals, steps: execution.run().state.kept.steps };
+      if (result.outcome === 'completed')
+        return { ...about, outcome: result.outcome, output: await options.readOutput(result) };
+      if (!result.failure) throw new Error(`the run ended as ${result.outcome} without a failure.`);
+      return { ...about, outcome: result.outcome, failure: result.failure };
+    },
+  };
+}
+
+/** One run over all its executions: each continue-as-new begins another. */
+interface Execution {
+  start(): void;
+  run(): Run;
+  environment(): TestEnvironment;
+  /** Resolves when the run waits or has ended. @throws what broke the run, which is no failure of it but a bug */
+  settled(): Promise<void>;
+  result(): AgentRunResult | undefined;
+}
+
+function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call>): Execution {
+  const { id, deps, clock } = options;
+  let count = 0;
+  let result: AgentRunResult | undefined;
+  let broken: { error: unknown } | undefined;
+  let current = execute(options.input);
+
+  function execute(input: AgentRunInput): { run: Run; environment: TestEnvironment } {
+    count += 1;
+    const environment = createTestEnvironment({
+      deps,
+      input,
+      clock,
+      id,
+      runId: `${id}-${count}`,
+      shouldContinueAsNew: options.shouldContinueAsNew ?? (() => false),
+    });
+    const state = initialState(input, clock.now());
+    return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
+  }
+
+  async function runToEnd(): Promise<void> {
+    for (;;) {
+      const ending = await runAgent(current.run);
+      if (ending.kind === 'result') {
+        result = ending.result;
+        return;
+      }
+      const { environment } = current;
+      // As it crosses the wire in production: what JSON cannot carry is lost here too.
+      const carried: CarriedState = JSON.parse(JSON.stringify(ending.carried));
+      current = execute({ ...options.input, carried });
+      environment.wake();
+    }
+  }
+
+  return {
+    start: () => {
+      runToEnd()
+        .catch((error: unknown) => (broken = { error }))
+        .finally(() => current.environment.wake());
+    },
+    run: () => current.run,
+    environment: () => current.environment,
+    result: () => result,
+    settled: async () => {
+      for (;;) {
+        await soon();
+        if (broken) throw broken.error;
+        if (result || current.environment.isWaiting()) return;
+        await current.environment.changed();
+      }
+    },
+  };
+}
+
+function controlsOf(execution: Execution, clock: VirtualClock): RunControls {
+  const wakeAfter = (act: (run: Run) => void): void => {
+    act(execution.run());
+    execution.environment().wake();
+  };
+  return {
+    pause: (reason) => wakeAfter((run) => pauseRun(run, reason === undefined ? undefined : { reason })),
+    resume: () => wakeAfter(resumeRun),
+    cancel: (reason) => {
+      const run = execution.run();
+      if (run.state.result) throw new Error(`the run has ended: ${run.state.result.outcome}`);
+      if (reason !== undefined) {
+        const refusal = cancelRefusal(run, { reason });
+        if (refusal !== undefined) throw new Error(refusal);
+        markCancelled(run, { reason });
+      }
+      execution.environment().cancel();
+    },
+    advance: (time) => wakeAfter(() => clock.moveTo(clock.now() + durationMs(time, 'advance'))),
+    progress: () => progressOf(execution.run()),
+  };
+}
+
+async function finish(execution: Execution, clock: VirtualClock, controls: RunControls): Promise<AgentRunResult> {
+  for (;;) {
+    await execution.settled();
+    const result = execution.result();
+    if (result) return result;
+    const timer = execution.environment().nextTimer();
+    if (timer === Infinity) {
+      const { status, reason } = controls.progress();
+      throw new Error(
+        `The run is ${status} (${reason ?? 'no reason given'}), and only the test can end that: call resume() or cancel() before result().`,
+      );
+    }
+    clock.moveTo(timer);
+    execution.environment().wake();
+  }
+}
