@@ -38,6 +38,7 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
       release: loaded.release,
     },
     route: `${provider.name}/${model}`,
+    rawForm: provider.rawItemsForm,
   });
   await store(deps, input, attempt, record, objects);
   return answer;
@@ -83,8 +84,8 @@ async function ask(
   ]);
   const messages: Message[] = [...earlier.map((entry) => entry.message), ...added];
   const { manifest } = loaded;
-  const rawItems = provider.wantsRawItems
-    ? await rawItemsOf(deps, input, provider.name, earlier)
+  const rawItems = provider.rawItemsForm
+    ? await rawItemsOf(deps, input, provider, earlier)
     : new Map<number, JsonValue>();
   await deps.failpoint('model.before');
   let streaming = false;
@@ -131,12 +132,13 @@ interface ToBuild extends Asked {
   verdict: Verdict;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
   route: string;
+  rawForm: string | undefined;
 }
 
 async function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, before, length, verdict, made, route }: ToBuild,
+  { response, before, length, verdict, made, route, rawForm }: ToBuild,
 ): Promise<{ answer: ModelAnswer; record: ModelRecord; objects: Uint8Array[] }> {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -166,6 +168,7 @@ async function build(
     answer,
     position: length,
     raw: objectHash(raw),
+    ...(rawForm === undefined ? {} : { rawForm }),
     finish: response.finish,
     request: response.request,
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),

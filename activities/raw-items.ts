@@ -5,6 +5,7 @@ import type { CallModelInput } from '../workflows/contract/activities';
 import type { JsonValue } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
+import type { ModelProvider } from './model/provider';
 import { callsOfRun } from './store/ref-names';
 
 /** Parsed raw items by their hash, shared by all runs of this worker. */
@@ -15,7 +16,7 @@ const PAGE = 1_000;
 export async function rawItemsOf(
   deps: ActivityDeps,
   { key }: CallModelInput,
-  provider: string,
+  provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
   const wanted = new Map<number, string>();
@@ -26,8 +27,9 @@ export async function rawItemsOf(
     for (const ref of refs) {
       const record = modelRecordSchema.safeParse(ref.value);
       if (!record.success) continue;
-      const { position, answer, raw } = record.data;
-      const ours = answer.model.startsWith(`${provider}/`) && earlier[position]?.hash === answer.messages[0]?.hash;
+      const { position, answer, raw, rawForm } = record.data;
+      const made = rawForm === provider.rawItemsForm && answer.model.startsWith(`${provider.name}/`);
+      const ours = made && earlier[position]?.hash === answer.messages[0]?.hash;
       if (ours) wanted.set(position, raw);
     }
     after = refs.at(-1)?.name;

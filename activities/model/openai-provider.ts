@@ -41,6 +41,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): ModelProvi
   const send = options.fetch ?? patientFetch;
   return {
     name: options.name,
+    rawItemsForm: `openai-${options.api}`,
     async generate(request, call) {
       const context: ErrorContext = {
         provider: options.name,

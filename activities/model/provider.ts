@@ -49,8 +49,8 @@ export interface ModelResponse {
 
 export interface ModelProvider {
   readonly name: string;
-  /** Set where earlier answers must be sent back as the provider's own items. */
-  readonly wantsRawItems?: boolean;
+  /** Names the form of its raw items, where it wants its own back: items of another form or provider are never sent to it. */
+  readonly rawItemsForm?: string;
   /** @throws ApplicationFailure with a `Model.*` type */
   generate(request: ModelRequest, call: ModelCall): Promise<ModelResponse>;
 }

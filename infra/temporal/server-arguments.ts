@@ -26,19 +26,24 @@ export interface ServerSettings {
   database: string;
   ports: ServerPorts;
   synchronous: SqliteSynchronous;
+  /** Over the settings above, by Temporal's own names. */
+  dynamicConfig?: Readonly<Record<string, number | boolean>>;
 }
 
 /**
  * The arguments of the CLI that start the server. Search attributes are not among them, on purpose: the CLI's flag works
  * for a new database only, and says nothing of a differing type. See search-attributes.ts.
  */
-export function serverArguments({ database, ports, synchronous }: ServerSettings): string[] {
+export function serverArguments({ database, ports, synchronous, dynamicConfig = {} }: ServerSettings): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', database],
     ...['--port', String(ports.grpc), '--ui-port', String(ports.ui), '--http-port', String(ports.http)],
     // Nothing is asked of the world outside; and warnings are mostly about its own stopping.
     ...['--ui-disable-news-fetch', '--log-level', 'error'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', `synchronous=${synchronous}`],
-    ...Object.entries(DYNAMIC_CONFIG).flatMap(([key, value]) => ['--dynamic-config-value', `${key}=${value}`]),
+    ...Object.entries({ ...DYNAMIC_CONFIG, ...dynamicConfig }).flatMap(([key, value]) => [
+      '--dynamic-config-value',
+      `${key}=${value}`,
+    ]),
   ];
 }

@@ -2,6 +2,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Connection } from '@temporalio/client';
+import { beginDatabase, finishDatabase } from './database-creation';
 import { reasonOf } from './error-reason';
 import { findFreePorts, isListening, type ServerPorts } from './free-ports';
 import { isAlive, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity';
@@ -23,6 +24,8 @@ export interface StartEmbeddedOptions {
   synchronous?: SqliteSynchronous;
   /** Registered when the server is ready. One that the database has with another type is an error. */
   searchAttributes?: SearchAttributeTable;
+  /** Temporal's dynamic configuration, over the settings of this module. */
+  dynamicConfig?: Readonly<Record<string, number | boolean>>;
   /** Default `<stateDir>/logs/temporal.log`. */
   logFile?: string;
   /** Default `process.env`. `TEMPORAL_*` is kept from the server, which would read it as its own configuration. */
@@ -96,8 +99,9 @@ export async function startEmbeddedTemporal(options: StartEmbeddedOptions): Prom
 async function startOnce(options: StartEmbeddedOptions, logFile: string): Promise<EmbeddedTemporal | FailedStart> {
   const ports = await findFreePorts(options.preferredPort ?? DEFAULT_TEMPORAL_PORT);
   const database = join(options.stateDir, 'temporal.db');
-  const { synchronous = 'NORMAL', searchAttributes = {} } = options;
-  const args = serverArguments({ database, ports, synchronous });
+  const { synchronous = 'NORMAL', searchAttributes = {}, dynamicConfig = {} } = options;
+  const args = serverArguments({ database, ports, synchronous, dynamicConfig });
+  beginDatabase(database);
   const logFd = openSync(logFile, 'a');
   const logStart = statSync(logFile).size;
   const env = withoutTemporalSettings(options.env ?? process.env);
@@ -117,6 +121,7 @@ async function startOnce(options: StartEmbeddedOptions, logFile: string): Promis
     await gone;
     return failed(problem);
   }
+  finishDatabase(database);
   const exited = gone.then((exit) => {
     if (!exit.asked) options.onExit?.(exit);
     return exit;

@@ -49,6 +49,8 @@ export const modelRecordSchema = z.object({
   position: z.number(),
   /** Hash of the provider's own items, as JSON. */
   raw: z.string(),
+  /** Which form they have; absent where the provider never wants them back. */
+  rawForm: z.string().exactOptional(),
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
   requestId: z.string().exactOptional(),

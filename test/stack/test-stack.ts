@@ -1,0 +1,120 @@
+// A whole system inside one test file: a real Temporal server, a real store, a worker in this process, and the model server over HTTP.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import { createProviderRegistry } from '../../activities/model/provider-registry';
+import type { AnyAgent } from '../../activities/define';
+import { openStore, type ContentStore } from '../../activities/store';
+import { createAgentClient, type AgentClient } from '../../client/agent-client';
+import { findTemporalCli } from '../../infra/temporal/find-cli';
+import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { createAgentRegistry } from '../../workers/agent-registry';
+import { publishReleases } from '../../workers/publish-releases';
+import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { manifestFor } from './manifest-for';
+
+export interface TestStack {
+  readonly server: EmbeddedTemporal;
+  readonly temporal: Client;
+  readonly client: AgentClient;
+  readonly store: ContentStore;
+  readonly metrics: Metrics;
+  readonly stateDir: string;
+  readonly logFile: string;
+  /** Stops the worker and starts another, as a deploy or a crash would. */
+  restartWorker(): Promise<void>;
+  stopWorker(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface TestStackOptions {
+  agents: readonly AnyAgent[];
+  /** Of the model server, ending with /v1. */
+  modelUrl: string;
+  api?: 'responses' | 'chat';
+  maxCachedWorkflows?: number;
+  dynamicConfig?: { readonly [key: string]: number | boolean };
+}
+
+/** One download for all tests of this checkout. */
+export const temporalCli = async (): Promise<string> =>
+  (await findTemporalCli({ env: process.env, cacheDir: join(__dirname, '..', '..', '.longhaul', 'bin') })).path;
+
+let telemetry: { metrics: Metrics; logFile: string } | undefined;
+function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string } {
+  if (telemetry) return telemetry;
+  const logFile = join(stateDir, 'worker.log');
+  const metrics = createMetrics();
+  installTelemetry({ logger: createLogger(logFile), metrics });
+  telemetry = { metrics, logFile };
+  return telemetry;
+}
+
+export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
+  const { metrics, logFile } = telemetryOf(stateDir);
+  const server = await startEmbeddedTemporal({
+    stateDir,
+    cliPath: await temporalCli(),
+    searchAttributes: SEARCH_ATTRIBUTES,
+    ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
+  });
+  const store = openStore(`lmdb:${join(stateDir, 'store')}`);
+  const agents = createAgentRegistry({ strict: false });
+  const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
+  agents.replaceAll(loaded);
+  await publishReleases(store, loaded);
+  const provider = createOpenAiProvider({
+    name: 'test',
+    apiKey: 'sk-test-key-of-the-model-server',
+    baseUrl: options.modelUrl,
+    api: options.api ?? 'chat',
+  });
+  const start = (): Promise<RunningWorker> =>
+    startWorker({
+      connection: { address: server.address },
+      namespace: server.namespace,
+      taskQueue: 'agents',
+      store,
+      stateDir,
+      agents,
+      providers: createProviderRegistry([provider]),
+      secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
+      metrics,
+      ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+    });
+  let worker: RunningWorker | undefined = await start();
+  const temporal = new Client({
+    connection: await Connection.connect({ address: server.address }),
+    namespace: server.namespace,
+  });
+  const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' });
+  const stopWorker = async (): Promise<void> => {
+    await worker?.stop();
+    worker = undefined;
+  };
+  return {
+    server,
+    temporal,
+    client,
+    store,
+    metrics,
+    stateDir,
+    logFile,
+    stopWorker,
+    restartWorker: async () => {
+      await stopWorker();
+      worker = await start();
+    },
+    close: async () => {
+      await stopWorker();
+      await client.close();
+      await server.stop();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
