@@ -10,11 +10,13 @@ const TERMINATE_SECONDS = 10;
 const POLL_MS = 50;
 
 /**
- * Runs the command of its arguments until its standard input ends, which is when the process that started it has closed
+ * Takes a number of seconds and a command, which it runs until its standard input ends, which is when the process that started it has closed
  * it or is dead, by whatever signal. Written for any POSIX shell. The server gets neither end of the pipes, and the
  * watcher closes what it does not read: an end left open somewhere would hide that the starter is gone.
  */
 const SUPERVISOR = `
+patience=$1
+shift
 exec 4<&0 </dev/null
 "$@" 3>&- 4<&- &
 server=$!
@@ -23,7 +25,7 @@ echo "$server" >&3
   while read -r line; do :; done <&4
   kill -TERM "$server"
   waited=0
-  while kill -0 "$server" && [ "$waited" -lt ${TERMINATE_SECONDS} ]; do sleep 1; waited=$((waited + 1)); done
+  while kill -0 "$server" && [ "$waited" -lt "$patience" ]; do sleep 1; waited=$((waited + 1)); done
   kill -KILL "$server"
 } 2>/dev/null 3>&- &
 watcher=$!
@@ -47,19 +49,20 @@ export interface SupervisedProcess {
   /** Of the process group that holds supervisor and server: `process.kill(-groupId, 'SIGKILL')` ends both at once. */
   groupId: number;
   exited: Promise<SupervisedExit>;
-  /** SIGTERM, then SIGKILL after 10 s. Resolves when the server is gone; may be called again. */
+  /** SIGTERM, then SIGKILL after `terminateSeconds`. Resolves when the server is gone; may be called again. */
   stop(): Promise<SupervisedExit>;
 }
 
 /**
  * Starts a command in a process group of its own, so that Ctrl-C in a terminal reaches only this process, which then
- * decides the order in which things stop. `undefined` when the command ended before it could be identified.
+ * decides the order in which things stop. `terminateSeconds` is 10 by default. `undefined` when the command ended before it could be identified.
  */
 export async function startSupervised(
   command: readonly [string, ...string[]],
-  options: { env: Environment; logFd: number },
+  options: { env: Environment; logFd: number; terminateSeconds?: number },
 ): Promise<SupervisedProcess | undefined> {
-  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'longhaul-temporal', ...command], {
+  const patience = String(options.terminateSeconds ?? TERMINATE_SECONDS);
+  const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'longhaul-supervisor', patience, ...command], {
     detached: true,
     env: { ...options.env },
     stdio: ['pipe', options.logFd, options.logFd, 'pipe'],

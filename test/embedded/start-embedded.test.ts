@@ -1,13 +1,15 @@
 // Needs: the Temporal CLI (fetched if it is not there), loopback ports, `ps`. Starts and kills real servers.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { connectTemporal } from '../../infra/temporal/connect';
+import { beginDatabase } from '../../infra/temporal/database-creation';
 import { isListening } from '../../infra/temporal/free-ports';
 import { processStartTime } from '../../infra/temporal/process-identity';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
+import { serverArguments } from '../../infra/temporal/server-arguments';
 import {
   startEmbeddedTemporal,
   type EmbeddedTemporal,
@@ -25,7 +27,9 @@ beforeAll(async () => {
 }, 600_000);
 
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((server) => server.stop()));
+  // Its own test shows that a server stops in order: here that second is saved.
+  for (const server of running) if (!isGone(server.pid)) process.kill(-server.groupId, 'SIGKILL');
+  await Promise.all(running.splice(0).map((server) => server.exited));
 });
 
 afterAll(removeFolders);
@@ -77,6 +81,18 @@ test('a workflow outlives SIGKILL of the whole server group, again and again', a
     expect(isGone(server.pid)).toBe(true);
   }
 });
+
+test.each([60_000, 150_000, 250_000, 500_000])(
+  'SIGKILL while the first start makes the tables (%d bytes of them) leaves nothing that the next start cannot mend',
+  async (bytes) => {
+    const stateDir = await folderWithHalfMadeDatabase(bytes);
+    const server = await start(stateDir);
+    await withClient(server, (client) => client.workflow.start('waits', { taskQueue: 'nobody', workflowId: 'kept' }));
+    await server.stop();
+    const again = await start(stateDir);
+    await withClient(again, (client) => client.workflow.getHandle('kept').describe());
+  },
+);
 
 test('the database is in WAL mode, and the folder is for its owner only', async () => {
   const stateDir = join(freshFolder(), 'state');
@@ -215,6 +231,25 @@ test('an external server is connected to by its address; an unknown namespace is
     `Temporal at ${address} has no namespace "elsewhere": create it, or set TEMPORAL_NAMESPACE.`,
   );
 });
+
+/** All tables together take 1.6 MB of the write-ahead log: a kill that came after them is done again. */
+async function folderWithHalfMadeDatabase(bytes: number): Promise<string> {
+  for (;;) {
+    const stateDir = freshFolder();
+    const database = join(stateDir, 'temporal.db');
+    const size = () => statSync(`${database}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    beginDatabase(database);
+    const ports = { grpc: await freePort(), ui: await freePort(), http: await freePort() };
+    const child = spawn(cliPath, serverArguments({ database, ports, synchronous: 'NORMAL' }), { stdio: 'ignore' });
+    const exited = new Promise((resolve) => child.on('exit', resolve));
+    // Looking from a loop that yields would come too late: the tables are made in 45 ms.
+    const deadline = Date.now() + 20_000;
+    while (size() < bytes && Date.now() < deadline);
+    child.kill('SIGKILL');
+    await exited;
+    if (size() >= bytes && size() < 1_400_000) return stateDir;
+  }
+}
 
 function processesOfGroup(groupId: number): number[] {
   const rows = execFileSync('ps', ['-A', '-o', 'pid=,pgid='], { encoding: 'utf8' }).trim().split('\n');
