@@ -93,9 +93,11 @@ const REASONS: { [code: string]: string } = {
   ENXIO: 'is not a regular file',
 };
 
-/** The code of a file system error, or undefined for any other. */
+/** The code of a file system error, or undefined for any other. By its shape: under a test runner, Node's errors are of another realm's class. */
 export const errorCode = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
 
 /** What the model can do something about becomes a rejection; the rest stays an error, and is retried. */
 function asRejection(error: unknown, what: string): unknown {

@@ -124,7 +124,6 @@ function matchingLines(
 /** Upper and lower case are one, and so are letters with and without accents. */
 export function fold(text: string): string {
   // Most lines are plain ASCII, for which the slow half changes nothing.
-  // eslint-disable-next-line no-control-regex -- the range is ASCII itself
   if (/^[\x00-\x7f]*$/.test(text)) return text.toLowerCase();
   return text
     .normalize('NFKD')

@@ -1,5 +1,5 @@
 // The answer: quotations with their places, best first, and an honest word about how close they are.
-import { knownFiles, isCode, isComment, isHeading, type KnownFile, type RankedLine } from './rank';
+import { knownFiles, isCode, isComment, isHeading, isImport, type KnownFile, type RankedLine } from './rank';
 import type { Evidence } from './plan';
 import type { Question } from './terms';
 
@@ -17,6 +17,8 @@ export interface Finding {
 }
 
 const PASSAGES = 4;
+/** One file that goes on about the matter leaves room for the others. */
+const PASSAGES_OF_A_FILE = 2;
 const REPORT_PASSAGES = 8;
 /** A passage worth less than this part of the best one is noise beside it. */
 const WORTH = 0.6;
@@ -28,7 +30,7 @@ const LINES_OF_A_SENTENCE = 4;
 export function composeAnswer(question: Question, evidence: Evidence): Finding {
   const known = knownFiles([...evidence.searches.flatMap((search) => search.lines), ...evidence.read]);
   const best = evidence.ranked[0];
-  if (!best) return plain(nothingFound(question, evidence, known));
+  if (!best) return plain(nothingFound(question, evidence));
   const files = new Map(known.map((file) => [file.path, file]));
   const passages = pick(evidence.ranked, files, PASSAGES);
   const [first, ...others] = passages.map(quoted);
@@ -61,7 +63,8 @@ function pick(ranked: readonly RankedLine[], files: Map<string, KnownFile>, coun
       ({ path, from, lines }) => path === line.path && line.line >= from - 1 && line.line <= from + lines.length,
     );
     const words = line.text.trim().toLowerCase();
-    if (!file || taken || said.has(words)) continue;
+    const enough = picked.filter(({ path }) => path === line.path).length >= PASSAGES_OF_A_FILE;
+    if (!file || taken || enough || said.has(words)) continue;
     said.add(words);
     picked.push(passageAt(file, line.line, around));
   }
@@ -77,16 +80,18 @@ function passageAt(file: KnownFile, line: number, around: number): Passage {
   const joins = (upper: string, lower: string): boolean =>
     upper.trim() !== '' &&
     lower.trim() !== '' &&
-    (code ? isComment(upper) && !/\*\/\s*$/.test(upper) : continues(upper, lower));
+    (code ? isComment(upper) && isComment(lower) && !SENTENCE_END.test(upper) : continues(upper, lower));
   while (to - from + 1 < LINES_OF_A_SENTENCE && joins(text(from - 1), text(from))) from -= 1;
   while (to - from + 1 < LINES_OF_A_SENTENCE && joins(text(to), text(to + 1))) to += 1;
-  if (code && isComment(text(to)) && text(to + 1).trim() !== '') to += 1;
+  if (code && isComment(text(to)) && /[\p{L}\p{N}]/u.test(text(to + 1)) && !isImport(text(to + 1))) to += 1;
   from = Math.max(firstKnown(file, from), from - around);
   to = Math.min(lastKnown(file, to), to + around);
   const lines: string[] = [];
   for (let at = from; at <= to; at += 1) lines.push(text(at));
   return { path: file.path, from, lines };
 }
+
+const SENTENCE_END = /[.!?:;]["')\]]*\s*(\*\/)?\s*$|\*\/\s*$|^\W*$/;
 
 /** Whether a sentence of prose goes on from one line to the next: list items, rows and headings stand alone. */
 const continues = (upper: string, lower: string): boolean =>
@@ -95,7 +100,7 @@ const continues = (upper: string, lower: string): boolean =>
   !/^\s*([-*+|>]|\d+[.)]|```|[=-]{3,})/.test(lower) &&
   !/^\s*(\||```|[=-]{3,})/.test(upper) &&
   upper.length > 40 &&
-  !/[.!?:;]["')\]]*\s*$/.test(upper);
+  !SENTENCE_END.test(upper);
 
 function firstKnown({ lines }: KnownFile, from: number): number {
   let first = from;
@@ -113,7 +118,7 @@ function lastKnown({ lines }: KnownFile, to: number): number {
 const quoted = ({ path, from, lines }: Passage): string =>
   lines
     .map((text, at) => ({ line: from + at, text: quotable(text) }))
-    .filter(({ text }) => text !== '')
+    .filter(({ text }) => /[\p{L}\p{N}]/u.test(text))
     .map(({ line, text }) => `${path}:${line}: ${text}`)
     .join('\n');
 
@@ -134,18 +139,18 @@ function looked({ terms, phrases }: Question, { searches, files }: Evidence): st
   return words.length === 0 ? '' : `Searched ${count(searched, 'file')} for ${words.join(', ')}.`;
 }
 
-function nothingFound(question: Question, evidence: Evidence, known: readonly KnownFile[]): string {
+function nothingFound(question: Question, evidence: Evidence): string {
   const { files, searches, refusals } = evidence;
   if (searches.length === 0 && files.length === 0) {
     return refusals.length > 0
       ? `The folder could not be searched: ${refusals.join(' ')}`
       : 'The folder holds no text files, so there is nothing to quote.';
   }
-  const opening = known.find((file) => evidence.read.some((line) => line.path === file.path));
+  const opening = knownFiles(evidence.read)[0];
   const words = [looked(question, evidence)];
   if (words[0]) words.push('Nothing was found.');
   if (opening) {
-    const lines = [...opening.lines].sort(([a], [b]) => a - b).filter(([, text]) => quotable(text) !== '');
+    const lines = [...opening.lines].sort(([a], [b]) => a - b).filter(([, text]) => /[\p{L}\p{N}]/u.test(text));
     const passages = lines.slice(0, 5).map(([from, text]) => quoted({ path: opening.path, from, lines: [text] }));
     return [`${words.join(' ')} What the folder says about itself:`.trim(), ...passages].join('\n');
   }

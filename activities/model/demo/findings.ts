@@ -28,6 +28,7 @@ const objectsIn = (value: JsonValue | undefined): JsonObject[] => (Array.isArray
 export function searchResult(call: DoneCall): SearchResult | undefined {
   if (!call.ok || !isObject(call.output)) return undefined;
   const { output } = call;
+  const { query } = call.arguments;
   const lines: KnownLine[] = [];
   for (const match of objectsIn(output['matches'])) {
     const { path, line, text, before, after } = match;
@@ -37,7 +38,7 @@ export function searchResult(call: DoneCall): SearchResult | undefined {
     if (typeof after === 'string') lines.push({ path, line: line + 1, text: uncut(after) });
   }
   return {
-    query: String(call.arguments['query'] ?? ''),
+    query: typeof query === 'string' ? query : '',
     lines,
     totalMatches: numberOr(output['totalMatches'], lines.length),
     filesSearched: numberOr(output['filesSearched'], 0),

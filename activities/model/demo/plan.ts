@@ -73,7 +73,8 @@ export function planCalls(
   const places = placesToRead(question, evidence);
   if (places.length > 0) return places;
   const searchedTwice = turns.filter((turn) => turn.some((call) => call.name === 'search_text')).length > 1;
-  return searchedTwice ? openingLines(evidence) : widerSearch(question);
+  const wider = searchedTwice ? [] : widerSearch(question);
+  return wider.length > 0 ? wider : openingLines(evidence);
 }
 
 const searchFor = (query: string, match: 'words' | 'phrase', limit: number): PlannedCall => ({
@@ -136,9 +137,11 @@ function readCall(path: string, lines: readonly RankedLine[], whole: boolean): P
 }
 
 const OVERVIEW = /^(readme|index|about|overview|introduction)\b/i;
+const PROSE = /\.(md|markdown|txt|rst|adoc|org)$/i;
 
 /** Nothing to search for, or nothing found: what the folder says about itself. */
 function openingLines({ files }: Evidence): PlannedCall[] {
-  const first = files.filter(({ path }) => OVERVIEW.test(path.slice(path.lastIndexOf('/') + 1))).slice(0, 1);
-  return first.map(({ path }) => ({ name: 'read_file', arguments: { path, from: 1, to: 40 } }));
+  const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+  const first = files.find(({ path }) => OVERVIEW.test(nameOf(path))) ?? files.find(({ path }) => PROSE.test(path));
+  return first ? [{ name: 'read_file', arguments: { path: first.path, from: 1, to: 40 } }] : [];
 }

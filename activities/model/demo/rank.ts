@@ -150,15 +150,21 @@ const phraseBonus = (question: Question, text: string, total: number): number =>
   holdsPhrase(question, text) ? 0.5 * total : 0;
 
 const TEST_PATH = /(^|\/)(tests?|__tests__|spec|fixtures|kit)\/|[._-](test|spec)\.\w+$|(^|\/)test_[^/]*$/i;
+/** Says nothing by itself. */
 const IMPORT =
   /^\s*(import\b.*from\b|import\s+[\w.]+;?$|from\s+\S+\s+import\b|#include\b|using\s+[\w.]+;|require\(|export\s.*\bfrom\b)/;
-const DEFINITION = /\b(function|class|interface|type|const|def|fn|func|struct|trait|module|enum)\s+[\p{L}_$]/u;
+const DEFINITION =
+  /^(\s*(export\s+|public\s+|pub\s+|async\s+|abstract\s+|default\s+)*(function|class|interface|type|def|fn|func|struct|trait|module|enum)|(export\s+)?const)\s+[\p{L}_$]/u;
 const COMMENT = /^\s*(\/\/|\/\*|\*|#\s|--\s|"""|;;)/;
 const CODE_FILE = /\.(c|cc|cpp|cs|go|h|hpp|java|js|cjs|mjs|jsx|kt|php|py|rb|rs|scala|sh|sql|swift|ts|tsx)$/i;
 
 export const isCode = (path: string): boolean => CODE_FILE.test(path);
+export const isImport = (text: string): boolean => IMPORT.test(text);
 export const isComment = (text: string): boolean => COMMENT.test(text);
 export const isHeading = (text: string): boolean => /^(#{1,6}\s+\S|={1,5}\s+\S)/.test(text);
+
+/** The part of a line that is neither letter, digit nor blank: a pattern or a row of data says little to a reader. */
+const symbolsIn = (text: string): number => (text.match(/[^\p{L}\p{N}\s]/gu)?.length ?? 0) / (text.length || 1);
 
 /** What kind of line it is: one that could stand as an answer, or one that only mentions the words. */
 function kindFactor(question: Question, line: ReadLine, path: string): number {
@@ -167,10 +173,11 @@ function kindFactor(question: Question, line: ReadLine, path: string): number {
   let factor = question.cue?.test(bare) ? 1.3 : 1;
   if (line.heading) factor *= 0.6;
   if (bare.includes('?') && /\?\W*$/.test(bare)) factor *= 0.5;
-  if (IMPORT.test(text)) factor *= 0.3;
+  if (isImport(text)) factor *= 0.3;
   if (TEST_PATH.test(path) && !question.terms.some((term) => /^(test|spec)$/.test(term.stem))) factor *= 0.6;
-  if (isCode(path) && !isComment(text)) factor *= DEFINITION.test(text) ? 1.1 : 0.85;
+  if (isCode(path) && !isComment(text)) factor *= DEFINITION.test(text) ? 1.15 : 0.75;
   if (line.stems.length < 3) factor *= 0.6;
+  if (symbolsIn(bare) > 0.25) factor *= 0.7;
   if (bare.length > USUAL_LINE_CHARS) factor *= 1 / (0.75 + (0.25 * bare.length) / USUAL_LINE_CHARS);
   return factor;
 }

@@ -29,9 +29,25 @@ const STOP_WORDS = new Set(
     'my need no nor not now of off often on once one only or other our ours out over own please same shall she should so some ' +
     'such tell than that the their theirs them then there these they this those through to too under until up upon us very was we ' +
     'were what when where whether which while who whom whose why will with within would you your s t re ve ll d don doesn didn ' +
-    'isn aren wasn weren there explain describe show find say says mean means kind sort thing things use used using exactly happen happens'
+    'isn aren wasn weren there explain describe show find say says mean means kind sort thing things use used using exactly happen happens ' +
+    'take takes taken took times'
   ).split(' '),
 );
+
+/** "What is this project about?" asks for the whole, not for lines with the word "project". */
+const WHOLE = new Set([
+  'project',
+  'repo',
+  'repository',
+  'folder',
+  'directory',
+  'codebase',
+  'code',
+  'files',
+  'purpose',
+  'overview',
+  'summary',
+]);
 
 /** "How old", "how far": the adjective says what is measured, and a line with the measure may name it otherwise. */
 const NUMBER =
@@ -72,7 +88,10 @@ export function parseQuestion(text: string): Question {
   }
   const terms: Term[] = [];
   const words = wordsOf(text);
-  const telling = words.filter((word) => !STOP_WORDS.has(word) && (word.length > 1 || /\p{N}|\p{Lo}/u.test(word)));
+  const aboutTheWhole = words.every((word) => STOP_WORDS.has(word) || WHOLE.has(word));
+  const telling = (aboutTheWhole ? [] : words).filter(
+    (word) => !STOP_WORDS.has(word) && (word.length > 1 || /\p{N}|\p{Lo}/u.test(word)),
+  );
   for (const word of telling) {
     if (terms.length < MAX_TERMS && !terms.some((term) => term.stem === stem(word))) terms.push(termOf(word));
   }
