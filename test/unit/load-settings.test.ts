@@ -1,0 +1,189 @@
+// Needs nothing but a temporary folder.
+import os from 'node:os';
+import path from 'node:path';
+import { ConfigError } from '../../workers/config-error';
+import { loadSettings, type Settings, type SettingsOverrides } from '../../workers/config';
+import { describeSettings } from '../../workers/describe-settings';
+import { modelRoute } from '../../workers/model-settings';
+import { tempProject, type TempProject } from './temp-project';
+
+const projects: TempProject[] = [];
+const project = (files: { [name: string]: string }): TempProject => {
+  const made = tempProject({ 'package.json': '{}', ...files });
+  projects.push(made);
+  return made;
+};
+afterAll(() => projects.forEach((made) => made.remove()));
+
+const load = (
+  { folder }: TempProject,
+  env: { [name: string]: string } = {},
+  overrides: SettingsOverrides = {},
+): Promise<Settings> => loadSettings({ cwd: folder, env, overrides });
+
+const config = (text: string): { [name: string]: string } => ({
+  'longhaul.config.ts': `import { defineConfig } from 'longhaul';\nexport default defineConfig(${text});\n`,
+});
+
+test('without a configuration everything has a default, inside the project', async () => {
+  const made = project({});
+  const settings = await load(made);
+  expect(settings).toMatchObject({
+    project: made.folder,
+    stateDir: path.join(made.folder, '.longhaul'),
+    store: `lmdb:${path.join(made.folder, '.longhaul/store')}`,
+    agentsDir: path.join(made.folder, 'agents'),
+    taskQueue: 'agents',
+    identity: { tenant: 'default', user: os.userInfo().username },
+    models: { default: ['demo/extractive'] },
+    providers: [{ name: 'openai', keyFrom: 'OPENAI_API_KEY', api: 'responses' }],
+  });
+  expect(settings).not.toHaveProperty('configFile');
+});
+
+test('a configuration file is found above the current folder, and its folders are relative to it', async () => {
+  const made = project({
+    ...config(`{ agents: 'src/agents', store: 'lmdb:data', taskQueue: 'q', identity: { tenant: 'acme', user: 'u7' } }`),
+    'src/deep/file.txt': '',
+  });
+  const settings = await loadSettings({ cwd: path.join(made.folder, 'src/deep'), env: {} });
+  expect(settings).toMatchObject({
+    project: made.folder,
+    configFile: path.join(made.folder, 'longhaul.config.ts'),
+    store: `lmdb:${path.join(made.folder, 'data')}`,
+    agentsDir: path.join(made.folder, 'src/agents'),
+    taskQueue: 'q',
+    identity: { tenant: 'acme', user: 'u7' },
+  });
+});
+
+test('the search for a configuration file ends at the project', async () => {
+  const made = project({ ...config(`{ agents: 'outer' }`), 'inner/package.json': '{}' });
+  const settings = await loadSettings({ cwd: path.join(made.folder, 'inner'), env: {} });
+  expect(settings.project).toBe(path.join(made.folder, 'inner'));
+  expect(settings.agentsDir).toBe(path.join(made.folder, 'inner/agents'));
+});
+
+test.each([
+  ['longhaul.config.mjs', `export default { agents: 'found' };`],
+  ['longhaul.config.cjs', `module.exports = { agents: 'found' };`],
+  ['longhaul.config.js', `export default { agents: 'found' };`],
+  ['longhaul.config.ts', `const agents: string = await Promise.resolve('found');\nexport default { agents };`],
+])('%s is a configuration file', async (name, text) => {
+  const made = project({ [name]: text });
+  expect((await load(made)).agentsDir).toBe(path.join(made.folder, 'found'));
+});
+
+test('the command line comes before the environment, and the environment before the file', async () => {
+  const made = project(config(`{ agents: 'a', store: 'lmdb:a', taskQueue: 'a' }`));
+  const env = { LONGHAUL_AGENTS: 'b', LONGHAUL_STORE: 'lmdb:b', LONGHAUL_TASK_QUEUE: 'b', LONGHAUL_STATE_DIR: 'b' };
+  const byEnv = await load(made, env);
+  expect(byEnv.agentsDir).toBe(path.join(made.folder, 'b'));
+  expect(byEnv.stateDir).toBe(path.join(made.folder, 'b'));
+  expect(byEnv.store).toBe(`lmdb:${path.join(made.folder, 'b')}`);
+  expect(byEnv.taskQueue).toBe('b');
+  const byHand = await load(made, env, { agents: 'c', stateDir: '/c', store: 'memory:', taskQueue: 'c' });
+  expect(byHand).toMatchObject({
+    agentsDir: path.join(made.folder, 'c'),
+    stateDir: path.resolve('/c'),
+    store: 'memory:',
+    taskQueue: 'c',
+  });
+});
+
+test('an empty variable counts as unset', async () => {
+  const made = project({});
+  const settings = await load(made, { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', LONGHAUL_AGENTS: '', OPENAI_API: '' });
+  expect(settings.models).toEqual({ default: ['demo/extractive'] });
+  expect(settings.agentsDir).toBe(path.join(made.folder, 'agents'));
+  expect(settings.secret('OPENAI_API_KEY')).toBeUndefined();
+});
+
+describe('model servers', () => {
+  test('a key turns the default model to OpenAI and its newer API', async () => {
+    const settings = await load(project({}), { OPENAI_API_KEY: 'sk-1' });
+    expect(settings.models).toEqual({ default: ['openai/gpt-5-mini'] });
+    expect(settings.providers).toEqual([{ name: 'openai', keyFrom: 'OPENAI_API_KEY', api: 'responses' }]);
+    expect(settings.secret('OPENAI_API_KEY')).toBe('sk-1');
+  });
+
+  test('another base URL needs no key and speaks chat, unless said otherwise', async () => {
+    const env = { OPENAI_BASE_URL: 'http://127.0.0.1:1/v1', OPENAI_MODEL: 'qwen/q3' };
+    const settings = await load(project({}), env);
+    expect(settings.models).toEqual({ default: ['openai/qwen/q3'] });
+    expect(settings.providers).toMatchObject([{ baseUrl: 'http://127.0.0.1:1/v1', api: 'chat' }]);
+    expect((await load(project({}), { ...env, OPENAI_API: 'responses' })).providers).toMatchObject([
+      { api: 'responses' },
+    ]);
+    const own = await load(project({}), { OPENAI_BASE_URL: 'https://api.openai.com/v1' });
+    expect(own.providers).toMatchObject([{ api: 'responses' }]);
+  });
+
+  test('aliases and providers of the file are merged, and its default wins', async () => {
+    const made = project(
+      config(`{
+        models: { default: 'near/small', smart: ['openai/gpt-5', 'near/big'] },
+        providers: { near: { baseUrl: 'http://127.0.0.1:9/v1' }, far: { baseUrl: 'https://far.example/v1', apiKeyEnv: 'FAR', api: 'responses' } },
+      }`),
+    );
+    const settings = await load(made, { OPENAI_API_KEY: 'sk-1' });
+    expect(settings.models).toEqual({ default: ['near/small'], smart: ['openai/gpt-5', 'near/big'] });
+    expect(settings.providers).toEqual([
+      { name: 'openai', keyFrom: 'OPENAI_API_KEY', api: 'responses' },
+      { name: 'near', keyFrom: 'NEAR_API_KEY', api: 'chat', baseUrl: 'http://127.0.0.1:9/v1' },
+      { name: 'far', keyFrom: 'FAR', api: 'responses', baseUrl: 'https://far.example/v1' },
+    ]);
+    expect(modelRoute(settings, 'smart')).toEqual(['openai/gpt-5', 'near/big']);
+    expect(modelRoute(settings, 'far/any')).toEqual(['far/any']);
+    expect(() => modelRoute(settings, 'clever')).toThrow('no model alias "clever" (there are: default, smart)');
+    expect(() => modelRoute(settings, 'toString')).toThrow('no model alias "toString"');
+    expect(() => modelRoute(settings, 'nobody/x')).toThrow(
+      'no provider for model "nobody/x" (providers: demo, openai,',
+    );
+  });
+});
+
+test.each([
+  [`{ agent: 'x' }`, 'longhaul.config.ts: agent: there is no such setting'],
+  [`{ providers: { near: { key: 'x' } } }`, 'longhaul.config.ts: providers.near.key: there is no such setting'],
+  [`{ queues: { q: { depth: 0 } } }`, 'longhaul.config.ts: queues.q.depth: '],
+  [`{ models: { smart: 'gpt-5' } }`, 'longhaul.config.ts: models.smart: "gpt-5" is not a model'],
+  [`{ providers: { demo: {} } }`, 'longhaul.config.ts: providers: "demo" cannot name a provider'],
+  [`{ models: nowhere }`, 'longhaul.config.ts:2: nowhere is not defined'],
+  [`{ models: = }`, 'longhaul.config.ts:2: Unexpected token'],
+])('the configuration %s is refused in one line that says where', async (text, expected) => {
+  const failed = load(project(config(text)));
+  await expect(failed).rejects.toThrow(ConfigError);
+  const error: unknown = await failed.catch((reason: unknown) => reason);
+  const message = error instanceof Error ? error.message : '';
+  expect(message.startsWith(expected) ? expected : message).toBe(expected);
+  expect(message).not.toContain('\n');
+});
+
+test.each([
+  [{ OPENAI_API: 'telegraph' }, 'OPENAI_API: "telegraph" is not an API: write responses or chat.'],
+  [{ OPENAI_BASE_URL: 'sk-oops' }, 'OPENAI_BASE_URL: it is not a URL.'],
+])('the environment %p is refused by name', async (env: { [name: string]: string }, message) => {
+  await expect(load(project({}), env)).rejects.toThrow(message);
+});
+
+test('settings are described with their sources and without credentials', async () => {
+  const made = project(config(`{ models: { smart: 'openai/gpt-5' } }`));
+  const settings = await load(made, {
+    OPENAI_API_KEY: 'sk-hidden',
+    OPENAI_BASE_URL: 'https://me:pass-hidden@model.example/v1?token=query-hidden',
+    LONGHAUL_STORE: 'postgres://me:store-hidden@db.example/x',
+  });
+  const described = describeSettings(settings);
+  expect(described).toEqual(
+    expect.arrayContaining([
+      { what: 'store', value: 'postgres://db.example/x', source: 'LONGHAUL_STORE' },
+      { what: 'agents', value: path.join(made.folder, 'agents'), source: 'longhaul.config.ts' },
+      { what: 'openai base URL', value: 'https://model.example/v1', source: 'OPENAI_BASE_URL' },
+      { what: 'openai key', value: 'set', source: 'OPENAI_API_KEY' },
+      { what: 'model smart', value: 'openai/gpt-5', source: 'longhaul.config.ts' },
+      { what: 'model default', value: 'openai/gpt-5-mini', source: 'a key or base URL is set' },
+    ]),
+  );
+  expect(JSON.stringify(described)).not.toMatch(/hidden/);
+});

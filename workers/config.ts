@@ -1,0 +1,170 @@
+// The one place where configuration enters a worker: a file, the environment, and what a command line says, in rising order.
+import os from 'node:os';
+import path from 'node:path';
+import { configSchema, type ResolvedConfig } from '../activities/define/config';
+import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
+import { ConfigError } from './config-error';
+import { withoutCredentials, type Setting } from './describe-settings';
+import { findProject } from './find-project';
+import { modelSettings, type ModelSettings } from './model-settings';
+import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
+
+export interface SettingsOverrides {
+  /** Folders and `lmdb:` stores here and in the environment are relative to `cwd`; those of the file to its own folder. */
+  agents?: string;
+  stateDir?: string;
+  store?: string;
+  taskQueue?: string;
+}
+
+export interface Settings extends Pick<ModelSettings, 'models' | 'providers'> {
+  /** Absolute. */
+  project: string;
+  /** Absolute; absent when there is none. */
+  configFile?: string;
+  /** Absolute. @default `<project>/.longhaul` */
+  stateDir: string;
+  /** @default `lmdb:<stateDir>/store` */
+  store: string;
+  /** Absolute. */
+  agentsDir: string;
+  taskQueue: string;
+  identity: { tenant: string; user?: string };
+  quotas: ResolvedConfig['quotas'];
+  queues: ResolvedConfig['queues'];
+  /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
+  secret(name: string): string | undefined;
+  /** What `describeSettings` shows: no credentials. */
+  described: readonly Setting[];
+}
+
+interface Found {
+  value: string;
+  source: string;
+}
+/** @throws ConfigError */
+export async function loadSettings(options: {
+  cwd: string;
+  env: { readonly [name: string]: string | undefined };
+  overrides?: SettingsOverrides;
+}): Promise<Settings> {
+  const { cwd, env, overrides = {} } = options;
+  const read = (name: string): string | undefined => env[name] || undefined;
+  const given = (override: string | undefined, name: string, resolve = (value: string) => value): Found | undefined => {
+    if (override !== undefined && override !== '') return { value: resolve(override), source: 'command line' };
+    const value = read(name);
+    return value === undefined ? undefined : { value: resolve(value), source: name };
+  };
+  const fromCwd = (value: string): string => path.resolve(cwd, value);
+
+  const { folder: project, configFile } = findProject(cwd);
+  const stateDir = given(overrides.stateDir, 'LONGHAUL_STATE_DIR', fromCwd) ?? {
+    value: path.join(project, '.longhaul'),
+    source: 'default',
+  };
+  const config = configFile === undefined ? configSchema.parse({}) : await readConfig(configFile, stateDir.value);
+  const configName = configFile === undefined ? 'default' : path.basename(configFile);
+  const configured = (value: string | undefined): Found | undefined =>
+    value === undefined ? undefined : { value, source: configName };
+
+  const store = given(overrides.store, 'LONGHAUL_STORE', (url) => storeUrl(url, cwd)) ??
+    configured(config.store === undefined ? undefined : storeUrl(config.store, project)) ?? {
+      value: `lmdb:${path.join(stateDir.value, 'store')}`,
+      source: 'default',
+    };
+  const agents = given(overrides.agents, 'LONGHAUL_AGENTS', fromCwd) ?? {
+    value: path.resolve(project, config.agents),
+    source: configName,
+  };
+  const taskQueue = given(overrides.taskQueue, 'LONGHAUL_TASK_QUEUE') ??
+    configured(config.taskQueue) ?? { value: DEFAULT_TASK_QUEUE, source: 'default' };
+  const user = config.identity.user ?? osUser();
+  const models = modelSettings(config, configName, read);
+
+  return {
+    project,
+    ...(configFile === undefined ? {} : { configFile }),
+    stateDir: stateDir.value,
+    store: store.value,
+    agentsDir: agents.value,
+    taskQueue: taskQueue.value,
+    identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
+    models: models.models,
+    providers: models.providers,
+    quotas: config.quotas,
+    queues: config.queues,
+    secret: read,
+    described: [
+      {
+        what: 'project',
+        value: project,
+        source: cwd === project ? 'current folder' : 'found above the current folder',
+      },
+      { what: 'configuration', value: configFile ?? 'none', source: configFile === undefined ? 'default' : 'found' },
+      { what: 'state', ...stateDir },
+      { what: 'store', value: withoutCredentials(store.value), source: store.source },
+      { what: 'agents', ...agents },
+      { what: 'task queue', ...taskQueue },
+      { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },
+      { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
+      ...describeModels(models, configName, read),
+    ],
+  };
+}
+
+function describeModels(
+  { providers, models, sources }: ModelSettings,
+  configName: string,
+  read: Settings['secret'],
+): Setting[] {
+  return [
+    ...providers.flatMap(({ name, baseUrl, keyFrom, api }): Setting[] => {
+      const from = name === 'openai' ? sources : { baseUrl: configName, api: configName };
+      return [
+        {
+          what: `${name} base URL`,
+          value: withoutCredentials(baseUrl ?? 'https://api.openai.com/v1'),
+          source: from.baseUrl,
+        },
+        { what: `${name} API`, value: api, source: from.api },
+        { what: `${name} key`, value: read(keyFrom) === undefined ? 'not set' : 'set', source: keyFrom },
+      ];
+    }),
+    ...Object.entries(models).map(([alias, route]) => ({
+      what: `model ${alias}`,
+      value: route.join(', '),
+      source: alias === 'default' ? sources.default : configName,
+    })),
+  ];
+}
+
+async function readConfig(file: string, stateDir: string): Promise<ResolvedConfig> {
+  const folder = path.dirname(file);
+  let exported: { [name: string]: unknown };
+  try {
+    exported = await loadSource(file, { cacheDir: compileCache(stateDir) });
+  } catch (error) {
+    throw new ConfigError(problemLine(sourceProblem(error, [file]), folder), { cause: error });
+  }
+  // A CommonJS file may have set module.exports to the configuration itself.
+  const parsed = configSchema.safeParse('default' in exported ? exported['default'] : exported);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: there is no such setting`)
+      : [`${issue.path.join('.') || 'default export'}: ${issue.message}`],
+  );
+  throw new ConfigError(`${path.basename(file)}: ${issues.join('; ')}`);
+}
+
+const storeUrl = (url: string, base: string): string =>
+  url.startsWith('lmdb:') ? `lmdb:${path.resolve(base, url.slice('lmdb:'.length))}` : url;
+
+/** A container may run under a number that no user has. */
+function osUser(): string | undefined {
+  try {
+    return os.userInfo().username || undefined;
+  } catch {
+    return undefined;
+  }
+}

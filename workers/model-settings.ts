@@ -1,0 +1,127 @@
+// Which model servers there are, and what the aliases of models stand for.
+import type { ResolvedConfig } from '../activities/define/config';
+import { ConfigError } from './config-error';
+
+/** One OpenAI-compatible endpoint. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
+export interface ProviderSettings {
+  name: string;
+  /** Absent for OpenAI's own. */
+  baseUrl?: string;
+  /** Name of the environment variable of the key. */
+  keyFrom: string;
+  api: 'responses' | 'chat';
+  organization?: string;
+  project?: string;
+}
+
+export interface ModelSettings {
+  providers: ProviderSettings[];
+  /** Alias → `provider/model`, in order of preference. */
+  models: { [alias: string]: string[] };
+  /** Where the values come from, for a doctor. */
+  sources: { baseUrl: string; api: string; model: string; default: string };
+}
+
+export const DEMO_MODEL = 'demo/extractive';
+const DEFAULT_OPENAI_MODEL = 'gpt-5-mini';
+const OPENAI_HOST = 'api.openai.com';
+const APIS = ['responses', 'chat'] as const;
+
+type Read = (name: string) => string | undefined;
+
+/**
+ * @param read an environment variable, or undefined when unset or empty
+ * @throws ConfigError naming the variable or the key of the configuration
+ */
+export function modelSettings(config: ResolvedConfig, configName: string, read: Read): ModelSettings {
+  const providers = Object.entries(config.providers).flatMap(([name, provider]): ProviderSettings[] => {
+    if (name === '' || name.includes('/') || name === 'demo')
+      throw new ConfigError(`${configName}: providers: "${name}" cannot name a provider.`);
+    if (name === 'openai') return [];
+    const keyFrom = provider.apiKeyEnv ?? `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`;
+    return [{ name, keyFrom, ...address(provider.baseUrl, provider.api) }];
+  });
+  const openai = openAi(config, configName, read);
+  const isServed = read(openai.provider.keyFrom) !== undefined || openai.provider.baseUrl !== undefined;
+  const model = read('OPENAI_MODEL');
+  const fallback = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : DEMO_MODEL;
+  const named = Object.entries(config.models).map(([alias, route]): [string, string[]] => {
+    const models = typeof route === 'string' ? [route] : route;
+    const wrong = models.find((name) => !isModelName(name));
+    if (wrong !== undefined)
+      throw new ConfigError(`${configName}: models.${alias}: "${wrong}" is not a model: write provider/model.`);
+    return [alias, models];
+  });
+  return {
+    providers: [openai.provider, ...providers],
+    models: { default: [fallback], ...Object.fromEntries(named) },
+    sources: {
+      baseUrl: openai.baseUrlFrom,
+      api: openai.apiFrom,
+      model: model === undefined ? 'default' : 'OPENAI_MODEL',
+      default: config.models['default'] ? configName : isServed ? 'a key or base URL is set' : 'no key, no base URL',
+    },
+  };
+}
+
+function openAi(
+  config: ResolvedConfig,
+  configName: string,
+  read: Read,
+): { provider: ProviderSettings; baseUrlFrom: string; apiFrom: string } {
+  const configured = config.providers['openai'];
+  const url = read('OPENAI_BASE_URL');
+  const api = read('OPENAI_API');
+  if (url !== undefined && !URL.canParse(url)) throw new ConfigError('OPENAI_BASE_URL: it is not a URL.');
+  const known = APIS.find((name) => name === api);
+  if (api !== undefined && !known)
+    throw new ConfigError(`OPENAI_API: "${api}" is not an API: write ${APIS.join(' or ')}.`);
+  const organization = read('OPENAI_ORG_ID');
+  const project = read('OPENAI_PROJECT_ID');
+  return {
+    provider: {
+      name: 'openai',
+      keyFrom: configured?.apiKeyEnv ?? 'OPENAI_API_KEY',
+      ...address(url ?? configured?.baseUrl, known ?? configured?.api),
+      ...(organization === undefined ? {} : { organization }),
+      ...(project === undefined ? {} : { project }),
+    },
+    baseUrlFrom: url !== undefined ? 'OPENAI_BASE_URL' : configured?.baseUrl ? configName : 'default',
+    apiFrom: known ? 'OPENAI_API' : configured?.api ? configName : 'default for the base URL',
+  };
+}
+
+/** OpenAI itself is spoken to by its newer API, which keeps a model's thoughts between calls; most other servers know only the older. */
+function address(
+  baseUrl: string | undefined,
+  api: 'responses' | 'chat' | undefined,
+): Pick<ProviderSettings, 'baseUrl' | 'api'> {
+  const byUrl = baseUrl === undefined || new URL(baseUrl).hostname === OPENAI_HOST ? 'responses' : 'chat';
+  return { api: api ?? byUrl, ...(baseUrl === undefined ? {} : { baseUrl }) };
+}
+
+function isModelName(name: string): boolean {
+  const slash = name.indexOf('/');
+  return slash > 0 && slash < name.length - 1;
+}
+
+/**
+ * What an agent's `model` stands for.
+ * @throws Error listing the aliases, or the providers, when it stands for nothing
+ */
+export function modelRoute(
+  { models, providers }: Pick<ModelSettings, 'models' | 'providers'>,
+  model: string,
+): string[] {
+  const route = Object.hasOwn(models, model) ? models[model] : isModelName(model) ? [model] : undefined;
+  if (!route) {
+    throw new Error(
+      `no model alias "${model}" (there are: ${Object.keys(models).sort().join(', ')}). ` +
+        'Add it to models in longhaul.config.ts, or write provider/model.',
+    );
+  }
+  const names = ['demo', ...providers.map(({ name }) => name)];
+  const unknown = route.find((name) => !names.includes(name.slice(0, name.indexOf('/'))));
+  if (unknown !== undefined) throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).`);
+  return route;
+}

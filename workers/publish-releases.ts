@@ -1,0 +1,47 @@
+// Tells callers which release a new run takes. They start it from the manifest alone.
+import type { LoadedAgent } from '../activities/deps';
+import { canonicalJson, type ContentStore } from '../activities/store';
+import type { RefWrite } from '../activities/store/port';
+import { agentPointerName } from '../activities/store/ref-names';
+import { agentPointerSchema } from '../workflows/contract/schemas/run-record';
+
+export interface PublishedRelease {
+  agent: string;
+  release: string;
+  /** Whether new runs took another release, or none, until now. */
+  changed: boolean;
+}
+
+/** A conflict means that another worker wrote the pointer just now; so many in a row mean that two of them disagree for good. */
+const ROUNDS = 5;
+
+/** Idempotent: what is published already is not written again. */
+export async function publishReleases(
+  store: ContentStore,
+  loaded: readonly LoadedAgent[],
+): Promise<PublishedRelease[]> {
+  const published: PublishedRelease[] = [];
+  for (const agent of loaded) published.push(await publish(store, agent));
+  return published;
+}
+
+async function publish(store: ContentStore, { manifest, release }: LoadedAgent): Promise<PublishedRelease> {
+  const agent = manifest.agent;
+  const name = agentPointerName(agent);
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const [pointer, [stored]] = await Promise.all([store.readRef(name), store.has([release])]);
+    const points = agentPointerSchema.safeParse(pointer?.value);
+    const changed = !points.success || points.data.release !== release;
+    if (!changed && stored) return { agent, release, changed };
+    const value = { agent, release, at: Date.now() };
+    const write: RefWrite = pointer
+      ? { op: 'compare-and-set', name, version: pointer.version, value }
+      : { op: 'create', name, value };
+    const { conflicts } = await store.commit({
+      objects: stored ? [] : [canonicalJson(manifest)],
+      refs: changed ? [write] : [],
+    });
+    if (conflicts.length === 0) return { agent, release, changed };
+  }
+  throw new Error(`agent ${agent}: other workers keep changing its release; run one version of the agents per store.`);
+}
