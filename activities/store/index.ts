@@ -1,10 +1,14 @@
 // The content store: what activities, clients and the test kit use of this folder.
+export { connectStoreBroker } from './broker-client';
+export type { BrokerToolStore } from './broker-client';
 export { canonicalJson, objectHash } from './canonical-json';
 export { createConversation } from './conversation';
-export type { ChainEntry, Conversation } from './conversation';
+export type { ChainEntry, ChainIndex, Conversation } from './conversation';
+export { fileRefOf, putFile, readFile } from './files';
 export { createMemoryStore } from './memory-store';
-export { decodeMessage, encodeMessage, previewOf } from './message-codec';
+export { decodeMessage, decodeNode, encodeMessage, encodeNode } from './message-codec';
 export { openStore } from './open-store';
-export type { ContentStore, Ref } from './port';
+export type { CommitRequest, CommitResult, ContentStore, Ref, RefWrite } from './port';
+export { previewOf } from './preview';
 export { directToolStore } from './tool-store';
 export type { ToolStore } from './tool-store';

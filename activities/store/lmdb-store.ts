@@ -1,137 +1,251 @@
-// The embedded store: one LMDB environment that several processes share. A commit is one transaction, synced to disk before it resolves;
-// commits that arrive together share one sync.
-import { mkdirSync } from 'node:fs';
-import { open, type Database, type RootDatabase } from 'lmdb';
+// The embedded store: one folder, any number of processes at once, durable when `commit` resolves.
+import { join, resolve } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
-import { objectHash } from './canonical-json';
-import type { CommitRequest, CommitResult, ContentStore, Ref, RefWrite } from './port';
+import { isObjectHash, objectHash } from './canonical-json';
+import { createGroupCommit } from './group-commit';
+import { openLargeObjects, type LargeObjects } from './large-objects';
+import { openLmdbTables, type LmdbTables } from './lmdb-database';
+import type { CommitRequest, CommitResult, ContentStore, Ref } from './port';
+import {
+  checkRefName,
+  conditionHolds,
+  decodeStoredRef,
+  encodeStoredRef,
+  isLive,
+  LIST_LIMIT,
+  prepareRefs,
+  toRef,
+  type PreparedRef,
+  type StoredRef,
+} from './ref-record';
 
 export interface LmdbStoreOptions {
-  /** A folder, made where it is missing. */
+  /** A folder; made when it is not there. Not on a network file system: LMDB's locks are for one machine. */
   path: string;
+  /** Address space to start with, in bytes. Grows by itself. @default 128 KB, lmdb-js's own */
+  mapSize?: number;
 }
 
-interface StoredRef {
-  value: unknown;
-  version: number;
-  expiresAt?: number;
+/**
+ * Larger objects become files: LMDB would look for that many adjacent free pages, hold the write lock of all processes while it
+ * copies and flushes them, and never give the space back.
+ */
+const LARGE_OBJECT_BYTES = 256 * 1024;
+/** Tens of microseconds each on the event loop: a full group holds it for some 10 ms. */
+const GROUP_MAX = 500;
+/** lmdb-js does not report a transaction that could not begin. Its own retries for a broken lock take 4 s. */
+const COMMIT_TIMEOUT_MS = 30_000;
+
+/** First byte of a stored object, so that compressed and encrypted ones can join later. */
+const PLAIN = 0;
+const IN_FILE = 1;
+
+interface PreparedObject {
+  hash: string;
+  bytes: Uint8Array;
+  large: boolean;
 }
+type Operation = (tables: LmdbTables, now: number) => CommitResult | boolean;
 
-const REF_NAME = /^[\x20-\x7e]{1,500}$/;
+/** @throws ApplicationFailure `Store.Unavailable` when the folder or the database cannot be opened */
+export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore {
+  const folder = resolve(path);
+  const description = `lmdb:${folder}`;
+  const unavailable = (error: unknown): Error => asStoreFailure(error, description);
+  const { tables, files } = attempt(unavailable, () => ({
+    tables: openLmdbTables(folder, mapSize),
+    files: openLargeObjects(join(folder, 'large')),
+  }));
+  let closing: Promise<void> | undefined;
+  const group = createGroupCommit<Operation, CommitResult | boolean>(
+    (operations) => flush(tables, operations),
+    GROUP_MAX,
+  );
 
-export function openLmdbStore({ path }: LmdbStoreOptions): ContentStore {
-  mkdirSync(path, { recursive: true });
-  // Without overlappingSync a write resolves after the sync, not before it: what was acknowledged is on the disk.
-  const root = guarded(() => open({ path, overlappingSync: false, maxDbs: 4, maxReaders: 256 }));
-  const objects = root.openDB<Buffer, string>({ name: 'objects', encoding: 'binary' });
-  const putTimes = root.openDB<number, string>({ name: 'put-times', encoding: 'msgpack' });
-  const refs = root.openDB<StoredRef, string>({ name: 'refs', encoding: 'json' });
+  async function use<T>(work: () => T | Promise<T>): Promise<T> {
+    if (closing) throw failure('Store.Unavailable', `the store ${description} is closed.`);
+    try {
+      return await work();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  /** A fresh snapshot: lmdb-js keeps one for a turn of the event loop, in which another process may have committed. */
+  const fresh = <T>(work: () => T): Promise<T> =>
+    use(() => {
+      tables.root.resetReadTxn();
+      return work();
+    });
+
   return {
-    description: `lmdb:${path}`,
-    commit: (request) => commit({ root, objects, putTimes, refs }, request),
-    get: (hashes) => attempt(() => hashes.map((hash) => readObject(objects, hash))),
-    has: (hashes) => attempt(() => hashes.map((hash) => objects.doesExist(hash))),
-    readRef: (name) => attempt(() => liveRef(refs, name)),
-    listRefs: (prefix, { after, limit = 1_000 } = {}) => attempt(() => listRefs(refs, prefix, after, limit)),
-    deleteRef: async (name, version) =>
-      await unavailable(
-        root.transaction(() => {
-          const ref = liveRef(refs, name);
-          if (!ref || (version !== undefined && ref.version !== version)) return false;
-          refs.removeSync(name);
-          return true;
-        }),
-      ),
-    close: () => root.close(),
+    description,
+    async commit(request: CommitRequest): Promise<CommitResult> {
+      const refs = prepareRefs(request);
+      const objects = (request.objects ?? []).map(prepareObject);
+      if (refs.length + objects.length === 0) return { hashes: [], conflicts: [] };
+      return await use(async () => {
+        await files.put(objects.filter(({ large }) => large));
+        const result = await group.submit((open, now) => applyCommit(open, objects, refs, now));
+        if (typeof result === 'boolean') throw new Error('the commit was not answered.');
+        return result;
+      });
+    },
+    get: async (hashes) => {
+      const found = await fresh(() => hashes.map((hash) => tables.objects.getBinary(keyOf(hash))));
+      return await use(() => Promise.all(hashes.map((hash, at) => readObject(files, hash, found[at], description))));
+    },
+    has: async (hashes) => {
+      const found = await fresh(() => hashes.map((hash) => tables.objects.getBinary(keyOf(hash))));
+      return await use(() =>
+        Promise.all(hashes.map((hash, at) => (found[at]?.[0] === IN_FILE ? files.has(hash) : found[at] !== undefined))),
+      );
+    },
+    readRef: async (name) => {
+      checkRefName(name);
+      return await fresh(() => {
+        const stored = liveRef(tables, name, Date.now());
+        return stored && toRef(name, stored);
+      });
+    },
+    listRefs: (prefix, options = {}) => fresh(() => listLiveRefs(tables, prefix, options)),
+    deleteRef: async (name, version) => {
+      checkRefName(name);
+      return await use(async () => (await group.submit((open, now) => applyDelete(open, name, version, now))) === true);
+    },
+    close: () =>
+      (closing ??= (async () => {
+        await group.idle();
+        await tables.root.close();
+      })()),
   };
 }
 
-interface Databases {
-  root: RootDatabase;
-  objects: Database<Buffer, string>;
-  /** Milliseconds since the epoch of the last put: what garbage collection must not overtake. */
-  putTimes: Database<number, string>;
-  refs: Database<StoredRef, string>;
+function prepareObject(bytes: Uint8Array): PreparedObject {
+  return { hash: objectHash(bytes), bytes, large: bytes.length > LARGE_OBJECT_BYTES };
 }
 
-async function commit({ root, objects, putTimes, refs }: Databases, request: CommitRequest): Promise<CommitResult> {
-  const added = (request.objects ?? []).map((bytes) => ({ bytes, hash: objectHash(bytes) }));
-  const writes = request.refs ?? [];
-  for (const { name } of writes) checkName(name);
-  const conflicts = await unavailable(
-    root.transaction(() => {
-      for (const { bytes, hash } of added) {
-        if (!objects.doesExist(hash))
-          objects.putSync(hash, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-        putTimes.putSync(hash, Date.now());
-      }
-      const failed = writes.filter((write) => !holds(refs, write)).map(({ name }) => name);
-      if (failed.length > 0) return failed;
-      for (const { name, value, expiresAt } of writes) {
-        const version = (refs.get(name)?.version ?? 0) + 1;
-        refs.putSync(name, { value, version, ...(expiresAt === undefined ? {} : { expiresAt }) });
-      }
-      return [];
-    }),
-  );
-  return { hashes: added.map(({ hash }) => hash), conflicts };
-}
-
-function holds(refs: Database<StoredRef, string>, write: RefWrite): boolean {
-  if (write.op === 'put') return true;
-  const ref = liveRef(refs, write.name);
-  return write.op === 'create' ? ref === undefined : ref?.version === write.version;
-}
-
-function readObject(objects: Database<Buffer, string>, hash: string): Uint8Array {
-  const bytes = objects.get(hash);
-  if (bytes === undefined) throw failure('Store.ObjectMissing', `object ${hash} is not in the store.`);
-  if (objectHash(bytes) !== hash)
-    throw failure('Store.ObjectCorrupt', `object ${hash} is not what its name says: its bytes were altered.`);
-  return new Uint8Array(bytes);
-}
-
-function liveRef(refs: Database<StoredRef, string>, name: string): Ref | undefined {
-  checkName(name);
-  const ref = refs.get(name);
-  return ref === undefined || (ref.expiresAt ?? Infinity) <= Date.now() ? undefined : { name, ...ref };
-}
-
-function listRefs(refs: Database<StoredRef, string>, prefix: string, after: string | undefined, limit: number): Ref[] {
-  const found: Ref[] = [];
-  for (const { key, value } of refs.getRange({ start: after ?? prefix })) {
-    if (!key.startsWith(prefix)) break;
-    if (key === after || (value.expiresAt ?? Infinity) <= Date.now()) continue;
-    if (found.length >= limit) break;
-    found.push({ name: key, ...value });
+/** All operations of a group in one transaction, each seeing what those before it wrote. */
+async function flush(
+  tables: LmdbTables,
+  operations: readonly Operation[],
+): Promise<readonly (CommitResult | boolean)[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no commit within ${COMMIT_TIMEOUT_MS / 1_000} s`)), COMMIT_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([
+      tables.root.transaction(() => operations.map((operation) => operation(tables, Date.now()))),
+      timeUp,
+    ]);
+  } catch (error) {
+    throw await causeOf(error);
+  } finally {
+    clearTimeout(timer);
   }
-  return found;
 }
 
-function checkName(name: string): void {
-  if (!REF_NAME.test(name)) throw failure('Runtime.Unexpected', 'a ref name has 1 to 500 printable ASCII characters.');
+/** Nothing here may throw for a reason of its own once it has written: lmdb-js commits what came before. */
+function applyCommit(
+  tables: LmdbTables,
+  objects: readonly PreparedObject[],
+  refs: readonly PreparedRef[],
+  now: number,
+): CommitResult {
+  const conflicts = refs
+    .map(({ write }) => write)
+    .filter((write) => write.op !== 'put' && !conditionHolds(write, liveRef(tables, write.name, now)));
+  const time = Buffer.alloc(8);
+  time.writeDoubleBE(now);
+  for (const { hash, bytes, large } of objects) {
+    const key = keyOf(hash);
+    const value = large ? Buffer.of(IN_FILE) : Buffer.concat([Buffer.of(PLAIN), bytes]);
+    // Compared and not assumed, so that putting an object again mends a damaged one.
+    if (!tables.objects.getBinary(key)?.equals(value)) void tables.objects.put(key, value);
+    void tables.lastPut.put(key, time);
+  }
+  if (conflicts.length === 0 && refs.length > 0) {
+    let sequence = Number(tables.counters.get('sequence') ?? 0);
+    for (const ref of refs) void tables.refs.put(ref.write.name, encodeStoredRef(ref, ++sequence));
+    void tables.counters.put('sequence', String(sequence));
+  }
+  return { hashes: objects.map(({ hash }) => hash), conflicts: conflicts.map(({ name }) => name) };
 }
 
-function guarded<T>(work: () => T): T {
+function applyDelete(tables: LmdbTables, name: string, version: number | undefined, now: number): boolean {
+  const stored = liveRef(tables, name, now);
+  if (!stored || (version !== undefined && stored.version !== version)) return false;
+  void tables.refs.remove(name);
+  return true;
+}
+
+function liveRef(tables: LmdbTables, name: string, now: number): StoredRef | undefined {
+  const text = tables.refs.get(name);
+  const stored = text === undefined ? undefined : decodeStoredRef(name, text);
+  return isLive(stored, now) ? stored : undefined;
+}
+
+function listLiveRefs(
+  tables: LmdbTables,
+  prefix: string,
+  { after = '', limit = LIST_LIMIT }: { after?: string; limit?: number },
+): Ref[] {
+  const now = Date.now();
+  const start = after > prefix ? after : prefix;
+  const refs: Ref[] = [];
+  for (const { key, value } of tables.refs.getRange(start === '' ? {} : { start })) {
+    if (refs.length >= limit || !key.startsWith(prefix)) break;
+    if (key === after) continue;
+    const stored = decodeStoredRef(key, value);
+    if (isLive(stored, now)) refs.push(toRef(key, stored));
+  }
+  return refs;
+}
+
+async function readObject(
+  files: LargeObjects,
+  hash: string,
+  stored: Buffer | undefined,
+  description: string,
+): Promise<Uint8Array> {
+  const bytes = stored?.[0] === IN_FILE ? await files.read(hash) : stored?.subarray(1);
+  if (!stored || !bytes) throw failure('Store.ObjectMissing', `object ${hash} is not in the store (${description}).`);
+  if (stored.length > 0 && (stored[0] === PLAIN || stored[0] === IN_FILE) && objectHash(bytes) === hash) return bytes;
+  throw failure('Store.ObjectCorrupt', `object ${hash} holds other bytes than its name says (${description}).`);
+}
+
+function keyOf(hash: string): Buffer {
+  if (isObjectHash(hash)) return Buffer.from(hash, 'hex');
+  throw failure('Store.ObjectMissing', `"${hash.slice(0, 80)}" is not a SHA-256 hash, so no object has that name.`);
+}
+
+/** lmdb-js rejects with "see commitError" and puts the reason into a promise. */
+async function causeOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  try {
+    await error.commitError;
+    return error;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+function asStoreFailure(error: unknown, description: string): Error {
+  if (error instanceof ApplicationFailure) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return failure(
+    'Store.Unavailable',
+    `the store ${description} cannot be used: ${why}. Look at its folder, free disk space and permissions.`,
+    error instanceof Error ? { cause: error } : {},
+  );
+}
+
+function attempt<T>(wrap: (error: unknown) => Error, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw storeFailure(error);
+    throw wrap(error);
   }
-}
-
-/** Reads are synchronous in LMDB (memory-mapped); the port is not. */
-const attempt = async <T>(work: () => T): Promise<T> => await Promise.resolve().then(() => guarded(work));
-
-const unavailable = async <T>(work: Promise<T>): Promise<T> =>
-  await work.catch((error: unknown) => {
-    throw storeFailure(error);
-  });
-
-function storeFailure(error: unknown): unknown {
-  if (error instanceof Error && error.name === 'ApplicationFailure') return error;
-  return failure(
-    'Store.Unavailable',
-    `the store did not answer: ${error instanceof Error ? error.message : String(error)}`.slice(0, 300),
-  );
 }

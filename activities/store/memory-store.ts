@@ -1,62 +1,96 @@
-// The store in memory: for tests, and for runs that nobody will ask about again.
+// The store in memory: for tests, and for runs that nobody will ask about again. The same contract as any other.
 import { failure } from '../failure';
 import { objectHash } from './canonical-json';
-import type { CommitRequest, ContentStore, Ref, RefWrite } from './port';
+import type { CommitRequest, CommitResult, ContentStore, Ref } from './port';
+import {
+  checkRefName,
+  conditionHolds,
+  decodeStoredRef,
+  encodeStoredRef,
+  isLive,
+  LIST_LIMIT,
+  prepareRefs,
+  toRef,
+  type StoredRef,
+} from './ref-record';
 
+/** @param now milliseconds since the epoch, for expiry */
 export function createMemoryStore(now: () => number = Date.now): ContentStore {
   const objects = new Map<string, Uint8Array>();
-  const refs = new Map<string, Ref>();
-  const live = (name: string): Ref | undefined => {
-    const ref = refs.get(name);
-    return ref && (ref.expiresAt === undefined || ref.expiresAt > now()) ? ref : undefined;
+  /** As text: what a caller does to a value that it wrote or read must not reach the store. */
+  const refs = new Map<string, string>();
+  let sequence = 0;
+  let closed = false;
+
+  const live = (name: string): StoredRef | undefined => {
+    const text = refs.get(name);
+    const stored = text === undefined ? undefined : decodeStoredRef(name, text);
+    return isLive(stored, now()) ? stored : undefined;
   };
-  const holds = (write: RefWrite): boolean => {
-    if (write.op === 'put') return true;
-    const ref = live(write.name);
-    return write.op === 'create' ? ref === undefined : ref?.version === write.version;
+
+  function commit(request: CommitRequest): CommitResult {
+    const prepared = prepareRefs(request);
+    const hashes = (request.objects ?? []).map((bytes) => {
+      const hash = objectHash(bytes);
+      objects.set(hash, Uint8Array.from(bytes));
+      return hash;
+    });
+    const conflicts = prepared.map(({ write }) => write).filter((write) => !conditionHolds(write, live(write.name)));
+    if (conflicts.length === 0) {
+      for (const ref of prepared) refs.set(ref.write.name, encodeStoredRef(ref, ++sequence));
+    }
+    return { hashes, conflicts: conflicts.map(({ name }) => name) };
+  }
+
+  function read(hash: string): Uint8Array {
+    const bytes = objects.get(hash);
+    if (!bytes) throw failure('Store.ObjectMissing', `object ${hash} is not in the store (memory).`);
+    return Uint8Array.from(bytes);
+  }
+
+  function list(prefix: string, after: string, limit: number): Ref[] {
+    const names = [...refs.keys()].filter((name) => name.startsWith(prefix) && name > after).sort();
+    const found: Ref[] = [];
+    for (const name of names) {
+      if (found.length >= limit) break;
+      const stored = live(name);
+      if (stored) found.push(toRef(name, stored));
+    }
+    return found;
+  }
+
+  function remove(name: string, version: number | undefined): boolean {
+    const stored = live(name);
+    return stored !== undefined && (version === undefined || stored.version === version) && refs.delete(name);
+  }
+
+  const use = async <T>(work: () => T): Promise<T> => {
+    // Nothing happens before the next microtask, as in a store that does I/O.
+    await Promise.resolve();
+    if (closed) throw failure('Store.Unavailable', 'the store (memory) is closed.');
+    return work();
   };
+
   return {
     description: 'memory',
-    commit: ({ objects: added = [], refs: writes = [] }: CommitRequest) => {
-      const hashes = added.map((bytes) => {
-        const hash = objectHash(bytes);
-        objects.set(hash, bytes.slice());
-        return hash;
-      });
-      const conflicts = writes.filter((write) => !holds(write)).map(({ name }) => name);
-      if (conflicts.length === 0) {
-        for (const { name, value, expiresAt } of writes) {
-          const version = (refs.get(name)?.version ?? 0) + 1;
-          refs.set(name, {
-            name,
-            value: structuredClone(value),
-            version,
-            ...(expiresAt === undefined ? {} : { expiresAt }),
-          });
-        }
-      }
-      return Promise.resolve({ hashes, conflicts });
+    commit: (request) => use(() => commit(request)),
+    get: (hashes) => use(() => hashes.map(read)),
+    has: (hashes) => use(() => hashes.map((hash) => objects.has(hash))),
+    readRef: (name) =>
+      use(() => {
+        checkRefName(name);
+        const stored = live(name);
+        return stored && toRef(name, stored);
+      }),
+    listRefs: (prefix, { after = '', limit = LIST_LIMIT } = {}) => use(() => list(prefix, after, limit)),
+    deleteRef: (name, version) =>
+      use(() => {
+        checkRefName(name);
+        return remove(name, version);
+      }),
+    close: () => {
+      closed = true;
+      return Promise.resolve();
     },
-    get: (hashes) => {
-      const missing = hashes.find((hash) => !objects.has(hash));
-      if (missing !== undefined)
-        return Promise.reject(failure('Store.ObjectMissing', `object ${missing} is not in the store.`));
-      return Promise.resolve(hashes.flatMap((hash) => objects.get(hash)?.slice() ?? []));
-    },
-    has: (hashes) => Promise.resolve(hashes.map((hash) => objects.has(hash))),
-    readRef: (name) => Promise.resolve(structuredClone(live(name))),
-    listRefs: (prefix, { after, limit = 1_000 } = {}) => {
-      const names = [...refs.keys()]
-        .filter((name) => name.startsWith(prefix) && (after === undefined || name > after))
-        .sort();
-      return Promise.resolve(structuredClone(names.flatMap((name) => live(name) ?? []).slice(0, limit)));
-    },
-    deleteRef: (name, version) => {
-      const ref = live(name);
-      const matches = ref !== undefined && (version === undefined || ref.version === version);
-      if (matches) refs.delete(name);
-      return Promise.resolve(matches);
-    },
-    close: () => Promise.resolve(),
   };
 }

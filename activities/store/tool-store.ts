@@ -4,11 +4,14 @@ import type { ContentStore } from './port';
 import { CALL_PREFIX } from './ref-names';
 
 export interface ToolStore {
-  /** @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt` */
+  /** @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt`, `Store.Unavailable` */
   getObject(hash: string): Promise<Uint8Array>;
-  /** The record's value, or undefined. */
+  /** The record's value, or undefined. @throws ApplicationFailure `Runtime.Unexpected` for any other ref */
   readCallRecord(name: string): Promise<unknown>;
-  /** Objects and the record become durable together. */
+  /**
+   * Objects and the record become durable together, and are when it resolves. May be repeated.
+   * @throws ApplicationFailure `Store.Unavailable`; `Runtime.Unexpected` for any other ref than a call record
+   */
   commitCall(commit: { objects: readonly Uint8Array[]; record?: { name: string; value: unknown } }): Promise<void>;
 }
 
@@ -27,5 +30,5 @@ export function directToolStore(store: ContentStore): ToolStore {
 
 function callName(name: string): string {
   if (name.startsWith(CALL_PREFIX)) return name;
-  throw failure('Runtime.Unexpected', 'a tool call may reach call records only.');
+  throw failure('Runtime.Unexpected', `a tool call may reach call records only, not "${name.slice(0, 80)}".`);
 }
