@@ -87,4 +87,6 @@ function removeAbandoned(folder: string): void {
   }
 }
 
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+/** By its code and not its class: in a test runner's realm Node's own errors are of another class. */
+const isMissing = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';

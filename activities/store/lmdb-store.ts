@@ -1,5 +1,6 @@
 // The embedded store: one folder, any number of processes at once, durable when `commit` resolves.
 import { join, resolve } from 'node:path';
+import { isNativeError } from 'node:util/types';
 import { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
 import { isObjectHash, objectHash } from './canonical-json';
@@ -223,7 +224,7 @@ function keyOf(hash: string): Buffer {
 
 /** lmdb-js rejects with "see commitError" and puts the reason into a promise. */
 async function causeOf(error: unknown): Promise<unknown> {
-  if (!(error instanceof Error) || !('commitError' in error)) return error;
+  if (!isNativeError(error) || !('commitError' in error)) return error;
   try {
     await error.commitError;
     return error;
@@ -234,11 +235,11 @@ async function causeOf(error: unknown): Promise<unknown> {
 
 function asStoreFailure(error: unknown, description: string): Error {
   if (error instanceof ApplicationFailure) return error;
-  const why = error instanceof Error ? error.message : String(error);
+  const why = isNativeError(error) ? error.message : String(error);
   return failure(
     'Store.Unavailable',
     `the store ${description} cannot be used: ${why}. Look at its folder, free disk space and permissions.`,
-    error instanceof Error ? { cause: error } : {},
+    isNativeError(error) ? { cause: error } : {},
   );
 }
 
