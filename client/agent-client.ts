@@ -6,6 +6,7 @@ import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/age
 import type { ContentStore } from '../activities/store/port';
 import { AGENT_PREFIX, agentPointerName, openRunName, runRecordName } from '../activities/store/ref-names';
 import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
+import type { FileRef } from '../workflows/contract/message';
 import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { AgentRunInput } from '../workflows/contract/run';
@@ -14,6 +15,7 @@ import { agentPointerSchema, runRecordSchema, type RunRecord } from '../workflow
 import { ClientError } from './errors';
 import { firstMessage, type FirstMessage } from './first-message';
 import { createRunHandle, type RunHandle } from './run-handle';
+import { putFile, readFile, type FileAbout } from './stored-file';
 
 export interface StartOptions {
   /** The same id is the same run: starting it twice starts it once. @default a new one */
@@ -53,6 +55,13 @@ export interface AgentClient {
   run<Output = unknown>(id: string): RunHandle<Output>;
   /** Agents that workers have published, by name. */
   agents(): Promise<ReleaseManifest[]>;
+  /**
+   * Stores bytes that an input refers to.
+   * @throws ClientError `invalid-input` when media type or name cannot be stored
+   */
+  putFile(bytes: Uint8Array, about: FileAbout): Promise<FileRef>;
+  /** The bytes of a reference, for example in a result. @throws ApplicationFailure `Store.ObjectMissing` */
+  readFile(ref: FileRef): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -70,6 +79,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
         refs.map(async (ref) => await readManifest(store, agentPointerSchema.parse(ref.value).release)),
       );
     },
+    putFile: (bytes, about) => putFile(store, bytes, about),
+    readFile: (ref) => readFile(store, ref),
     close: async () => {
       await store.close();
       await temporal.connection.close();

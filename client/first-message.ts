@@ -33,7 +33,8 @@ function structured(
     const issues = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
     throw new ClientError('invalid-input', `the input does not fit agent ${agent}: ${issues.join('; ')}.`);
   }
-  const json = z.json().parse(input);
+  // With its defaults: what the agent declared is what the model and the tools read.
+  const json = z.json().parse(checked.data);
   const text = new TextDecoder().decode(canonicalJson(json));
   return { role: 'user', parts: [{ type: 'text', text }, ...filesIn(json).map(filePart)] };
 }

@@ -17,6 +17,7 @@ import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/n
 import type { RunProgress, RunTotals, Step } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
+import { recordedResult } from './recorded-result';
 import type { RunResult } from './run-result';
 
 /** A person sees what happens within this; a query costs no history, and a worker answers it in about a millisecond. */
@@ -133,26 +134,13 @@ async function resultOf<Output>(
   record: () => Promise<RunRecord>,
 ): Promise<RunResult<Output>> {
   const failure = await waitForEnd(handle);
-  const { ended } = await record();
-  if (!ended)
-    return {
-      runId: id,
-      ...WITHOUT_RECORD,
-      outcome: failure ? outcomeOf(failure) : 'failed',
-      failure: failure ?? NO_RECORD,
-    };
-  const about = { runId: id, checkpoint: ended.head, length: ended.length, totals: ended.totals };
-  if (ended.outcome !== 'completed') {
-    return {
-      ...about,
-      outcome: ended.outcome,
-      failure: ended.failure ?? { type: 'Runtime.Unexpected', message: 'no failure was recorded.' },
-    };
-  }
+  const recorded = await recordedResult<Output>(store, await record());
+  if (recorded) return recorded;
   return {
-    ...about,
-    outcome: 'completed',
-    output: await readOutput<Output>(store, ended.output?.hash, await record()),
+    runId: id,
+    ...WITHOUT_RECORD,
+    outcome: failure ? outcomeOf(failure) : 'failed',
+    failure: failure ?? NO_RECORD,
   };
 }
 
@@ -182,18 +170,6 @@ async function waitForEnd(handle: WorkflowHandle): Promise<RunFailure | undefine
       return { type: 'Budget.WallTimeExhausted', message: 'the execution timed out.' };
     return { type: 'Runtime.Unexpected', message: cause instanceof ApplicationFailure ? cause.message : error.message };
   }
-}
-
-/** Text as it was answered; JSON parsed. What it is was checked against the agent's schema before it was stored. */
-async function readOutput<Output>(
-  store: ContentStore,
-  hash: string | undefined,
-  { release }: RunRecord,
-): Promise<Output> {
-  const [output, manifest] = await store.get([hash ?? '', release]);
-  const text = new TextDecoder().decode(output);
-  const { output: schema }: { output?: unknown } = JSON.parse(new TextDecoder().decode(manifest));
-  return schema === undefined ? (text as Output) : (JSON.parse(text) as Output);
 }
 
 async function* eventsOf(

@@ -1,0 +1,83 @@
+// What a shell learns of an outcome or an error, and the one line that a person reads of it.
+import { safeText } from '../../activities/redact';
+import { hasCode, reasonOf } from '../../infra/temporal/error-reason';
+import type { Outcome } from '../../workflows/contract/run';
+import { ClientError, type ClientErrorCode } from '../errors';
+import { safeForTerminal } from './terminal-text';
+
+type ExitName = 'completed' | 'failed' | 'usage' | 'cancelled' | 'budgetExhausted' | 'escalated' | 'refused';
+
+export const EXIT: Readonly<Record<ExitName, number>> = {
+  completed: 0,
+  failed: 1,
+  usage: 2,
+  cancelled: 3,
+  budgetExhausted: 4,
+  escalated: 5,
+  /** EX_TEMPFAIL of sysexits.h: no room now, try again later. */
+  refused: 75,
+};
+
+const OF_OUTCOME: Readonly<Record<Outcome, number>> = {
+  completed: EXIT.completed,
+  failed: EXIT.failed,
+  escalated: EXIT.escalated,
+  cancelled: EXIT.cancelled,
+  'budget-exhausted': EXIT.budgetExhausted,
+};
+
+export const exitCodeOf = (outcome: Outcome): number => OF_OUTCOME[outcome];
+
+const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
+  'unknown-agent': EXIT.usage,
+  'invalid-input': EXIT.usage,
+  'id-in-use': EXIT.usage,
+  'run-not-found': EXIT.usage,
+  misconfigured: EXIT.usage,
+  // A run said no, for example to a cancel after its end: trying again later would not help, so it is not 75.
+  refused: EXIT.failed,
+  'no-worker': EXIT.failed,
+  'temporal-unreachable': EXIT.failed,
+};
+
+/** Errors of what was typed or configured; all others are of the world. */
+const USAGE_ERRORS: readonly string[] = ['ConfigError', 'TemporalConfigError', 'CommanderError', 'InvalidArgumentError'];
+
+export function exitCodeOfError(error: unknown): number {
+  if (ClientError.isInstance(error)) return OF_CLIENT_ERROR[error.code];
+  return USAGE_ERRORS.includes(nameOf(error)) ? EXIT.usage : EXIT.failed;
+}
+
+/** Their later lines list what was tried, or the last words of a server. */
+const IN_LINES: readonly string[] = ['TemporalCliNotFoundError', 'TemporalStartError'];
+
+/** One line, without stack or credentials, safe for a terminal. Of the two errors that carry a list, its lines. */
+export function errorLine(error: unknown): string {
+  const lines = safeForTerminal(textOf(error)).split('\n');
+  const kept = IN_LINES.includes(nameOf(error)) ? lines : lines.slice(0, 1);
+  return kept.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeText(line)}`).join('\n');
+}
+
+const GRPC_DEADLINE_EXCEEDED = 4;
+const GRPC_UNAVAILABLE = 14;
+
+function textOf(error: unknown): string {
+  if (nameOf(error) === 'ServiceError' && hasCause(error)) {
+    const details = hasDetails(error.cause) ? error.cause.details : reasonOf(error.cause);
+    return hasCode(error.cause, GRPC_UNAVAILABLE) || hasCode(error.cause, GRPC_DEADLINE_EXCEEDED)
+      ? `Temporal does not answer any more (${details}): is it still running?`
+      : `Temporal refused: ${details}`;
+  }
+  if (isObject(error) && 'errors' in error && Array.isArray(error.errors) && error.errors.length > 0) {
+    return reasonOf(error.errors[0]);
+  }
+  if (isObject(error) && 'message' in error && String(error.message).trim() !== '') return String(error.message).trim();
+  return isObject(error) ? nameOf(error) || 'an error without a message' : String(error);
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const hasCause = (error: unknown): error is { cause: unknown } => isObject(error) && 'cause' in error;
+const hasDetails = (error: unknown): error is { details: string } =>
+  isObject(error) && 'details' in error && typeof error.details === 'string' && error.details !== '';
+/** By name, not by class: two copies of this package, or two realms, have a class each. */
+const nameOf = (error: unknown): string => (isObject(error) && 'name' in error ? String(error.name) : '');

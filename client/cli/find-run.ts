@@ -1,0 +1,83 @@
+// What the store knows of a run: its record, the conversation it has reached, and which execution was its first.
+import type { ContentStore } from '../../activities/store';
+import { RUN_PREFIX, callsOfRun, headName, runRecordName } from '../../activities/store/ref-names';
+import type { Ref } from '../../activities/store/port';
+import { ID_CHARS } from '../../workflows/contract/limits';
+import { headRecordSchema, runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { ClientError } from '../errors';
+
+/** Shown of the runs that a prefix could mean. */
+const CANDIDATES = 5;
+
+/**
+ * @param given the id of a run, or the beginning of one that no other run's id begins with
+ * @throws ClientError `run-not-found`, also where several begin so
+ */
+export async function findRun(store: ContentStore, given: string): Promise<RunRecord> {
+  if (given === '' || given.length > ID_CHARS) throw notFound(given.slice(0, 40));
+  const exact = await store.readRef(runRecordName(given));
+  const found = exact ? [exact] : await store.listRefs(runRecordName(given), { limit: CANDIDATES + 1 });
+  const [only, ...others] = found;
+  if (!only) throw notFound(given);
+  if (others.length === 0) return runRecordSchema.parse(only.value);
+  const ids = found.slice(0, CANDIDATES).map(({ name }) => decodeURIComponent(name.slice(RUN_PREFIX.length)));
+  throw new ClientError(
+    'run-not-found',
+    `several runs begin with "${given}": ${ids.join(', ')}${found.length > CANDIDATES ? ', ...' : ''}. Type more of the id.`,
+  );
+}
+
+const notFound = (given: string): ClientError =>
+  new ClientError('run-not-found', `there is no run "${given}" in this store. "longhaul list" shows those there are.`);
+
+/** For acts on a run that Temporal may know although the store does not: one that was started without our client. */
+export async function runIdOf(store: ContentStore, given: string): Promise<{ id: string; record?: RunRecord }> {
+  try {
+    const record = await findRun(store, given);
+    return { id: record.id, record };
+  } catch (error) {
+    if (ClientError.isInstance(error) && error.message.startsWith('there is no run')) return { id: given };
+    throw error;
+  }
+}
+
+const PAGE = 1_000;
+
+export async function allRefs(store: ContentStore, prefix: string): Promise<Ref[]> {
+  const refs: Ref[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+    refs.push(...page);
+    after = page.at(-1)?.name;
+    if (page.length < PAGE || after === undefined) return refs;
+  }
+}
+
+export interface Checkpoint {
+  head: string | null;
+  length: number;
+}
+
+/** The last checkpoint that was stored, whether the run has ended or not. */
+export async function lastCheckpoint(store: ContentStore, { id, ended }: RunRecord): Promise<Checkpoint> {
+  if (ended) return { head: ended.head, length: ended.length };
+  const heads = (await allRefs(store, headName(id, ''))).flatMap(({ value }) => {
+    const parsed = headRecordSchema.safeParse(value);
+    return parsed.success ? [parsed.data] : [];
+  });
+  return heads.sort((a, b) => a.at - b.at || a.length - b.length).at(-1) ?? { head: null, length: 0 };
+}
+
+/**
+ * The run id of the first execution, under which the calls are recorded. Without a server it is found among the executions that
+ * stored a head: only the first one's name has records.
+ */
+export async function firstRunIdOf(store: ContentStore, { id, ended }: RunRecord): Promise<string | undefined> {
+  if (ended) return ended.firstRunId;
+  const prefix = headName(id, '');
+  for (const { name } of await allRefs(store, prefix)) {
+    const runId = decodeURIComponent(name.slice(prefix.length));
+    if ((await store.listRefs(callsOfRun(runId, 0), { limit: 1 })).length > 0) return runId;
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+// Numbers as people read them.
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const two = (value: number): string => String(value).padStart(2, '0');
+
+/** @param ms below zero counts as zero: clocks of two machines differ */
+export function formatDuration(ms: number): string {
+  const whole = Math.max(0, Math.round(ms));
+  if (whole < SECOND) return `${whole} ms`;
+  if (whole < MINUTE) return `${(Math.floor(whole / 100) / 10).toFixed(1)} s`;
+  if (whole < HOUR) return `${Math.floor(whole / MINUTE)}m ${two(Math.floor((whole % MINUTE) / SECOND))}s`;
+  if (whole < DAY) return `${Math.floor(whole / HOUR)}h ${two(Math.floor((whole % HOUR) / MINUTE))}m`;
+  return `${Math.floor(whole / DAY)}d ${Math.floor((whole % DAY) / HOUR)}h`;
+}
+
+/** How long ago, in one unit. */
+export function formatAge(ms: number): string {
+  if (ms < SECOND) return 'now';
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
+  if (ms < DAY) return `${Math.floor(ms / HOUR)} h`;
+  return `${Math.floor(ms / DAY)} d`;
+}
+
+export function formatTokens(count: number): string {
+  if (count < 1_000) return String(count);
+  // From here on one decimal would read "1000.0k".
+  if (count < 999_950) return `${short(count / 1_000)}k`;
+  return `${short(count / 1_000_000)}M`;
+}
+
+const short = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`;
+  if (bytes < 1_000_000) return `${Math.round(bytes / 1_000)} KB`;
+  if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
+}
+
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

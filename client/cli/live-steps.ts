@@ -1,0 +1,104 @@
+// What a run does now, as lines that change in place on a terminal, and as lines that are only added anywhere else.
+import type { createColors } from 'picocolors';
+import type { Step } from '../../workflows/contract/run';
+import { formatDuration } from './format';
+import { clipped, safeLine } from './terminal-text';
+
+export type Colors = ReturnType<typeof createColors>;
+
+export interface LiveStepsOptions {
+  write(text: string): void;
+  /** Of the terminal, now. */
+  columns(): number;
+  colors: Colors;
+  interactive: boolean;
+}
+
+export interface LiveSteps {
+  show(step: Step): void;
+  /** Writes what stays, above the lines that change. */
+  above(write: () => void): void;
+  /** Takes the changing lines away. */
+  close(): void;
+}
+
+const FRAMES = '⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏';
+const FRAME_MS = 100;
+/** More running calls than this are counted, not listed: the block must never be taller than a terminal. */
+const LINES = 8;
+
+export function createLiveSteps({ write, columns, colors, interactive }: LiveStepsOptions): LiveSteps {
+  const running = new Map<number, Step>();
+  let drawn = 0;
+  let frame = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  // The cursor is never hidden: a process that is killed could not show it again.
+  const erase = (): void => {
+    if (drawn > 0) write(`\u001b[${drawn}A\u001b[J`);
+    drawn = 0;
+  };
+  const draw = (): void => {
+    if (running.size === 0) return;
+    const steps = [...running.values()];
+    const spinner = colors.cyan(FRAMES[frame % FRAMES.length] ?? '');
+    const lines = steps.slice(0, LINES).map((step) => {
+      const time = formatDuration(Date.now() - step.startedAt);
+      return `${spinner} ${clipped(safeLine(step.label), columns() - time.length - 5)}  ${colors.dim(time)}`;
+    });
+    if (steps.length > LINES) lines.push(`  and ${steps.length - LINES} more`);
+    write(lines.map((line) => `${line}\n`).join(''));
+    drawn = lines.length;
+  };
+  const redraw = (): void => {
+    frame += 1;
+    erase();
+    draw();
+  };
+  const keepDrawing = (): void => {
+    if (running.size > 0 && !timer) {
+      timer = setInterval(redraw, FRAME_MS);
+      timer.unref();
+    }
+    if (running.size === 0 && timer) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  };
+  const above = (writeKept: () => void): void => {
+    erase();
+    writeKept();
+    draw();
+  };
+
+  return {
+    above,
+    show: (step) => {
+      const line = stepLine(step, colors, interactive ? columns() : Infinity);
+      if (!interactive) {
+        write(`${line}\n`);
+        return;
+      }
+      if (step.state === 'running') running.set(step.seq, step);
+      else running.delete(step.seq);
+      if (step.state === 'running') redraw();
+      else above(() => write(`${line}\n`));
+      keepDrawing();
+    },
+    close: () => {
+      erase();
+      running.clear();
+      keepDrawing();
+    },
+  };
+}
+
+function stepLine(step: Step, colors: Colors, columns: number): string {
+  const mark = { running: '…', done: colors.green('✓'), failed: colors.red('✗') }[step.state];
+  const time = step.endedAt === undefined ? '' : `  ${formatDuration(step.endedAt - step.startedAt)}`;
+  const label = clipped(safeLine(step.label), columns - time.length - 2);
+  const left = columns - label.length - time.length - 5;
+  // Below that a preview says nothing.
+  const preview = step.preview && left > 12 ? `  ${clipped(safeLine(step.preview), left)}` : '';
+  return `${mark} ${label}${colors.dim(`${time}${preview}`)}`;
+}

@@ -1,0 +1,78 @@
+// The library's way in: finds the server and the store that the workers of a project use.
+import path from 'node:path';
+import { Client } from '@temporalio/client';
+import { openStore, type ContentStore } from '../activities/store';
+import { connectTemporal } from '../infra/temporal/connect';
+import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
+import { createAgentClient, type AgentClient } from './agent-client';
+import { ClientError } from './errors';
+import { findTemporal } from './find-temporal';
+import { projectStateDir } from './project-state';
+
+export interface CreateClientOptions {
+  /** `host:port`. @default what `TEMPORAL_ADDRESS` or a Temporal profile names, else the running `longhaul dev` of the folder */
+  address?: string;
+  /** @default `TEMPORAL_NAMESPACE` or the profile's, else `default` */
+  namespace?: string;
+  /** `lmdb:<folder>`, or an open store, which `close` then closes. @default `LONGHAUL_STORE`, else the running `dev`'s, else the folder's */
+  store?: string | ContentStore;
+  /** @default `LONGHAUL_STATE_DIR`, else `.longhaul` of the nearest folder upward with a longhaul.config or package.json */
+  stateDir?: string;
+  /** Who starts runs, unless `start` says so. @default 'default' */
+  tenant?: string;
+  user?: string;
+  /** @default `LONGHAUL_TASK_QUEUE`, else the running `dev`'s, else `agents` */
+  taskQueue?: string;
+}
+
+/**
+ * Connects to the server and opens the store that the workers use. Reads the environment, never `longhaul.config.ts`:
+ * a caller runs no code of the project. Close it when done.
+ * @throws ClientError `temporal-unreachable`, `misconfigured`
+ * @throws TemporalUnreachableError, TemporalConfigError
+ */
+export async function createClient(options: CreateClientOptions = {}): Promise<AgentClient> {
+  const env = process.env;
+  const cwd = process.cwd();
+  const stateDir = path.resolve(cwd, options.stateDir ?? (env['LONGHAUL_STATE_DIR'] || projectStateDir(cwd)));
+  const found = findTemporal({
+    env: {
+      ...env,
+      ...(options.address === undefined ? {} : { TEMPORAL_ADDRESS: options.address }),
+      ...(options.address === undefined || options.namespace === undefined
+        ? {}
+        : { TEMPORAL_NAMESPACE: options.namespace }),
+    },
+    stateDir,
+  });
+  const server = options.namespace === undefined ? found.server : { ...found.server, namespace: options.namespace };
+  const connection = await connectTemporal(server);
+  try {
+    return createAgentClient({
+      temporal: new Client({ connection, namespace: server.namespace }),
+      store: storeOf(options.store ?? (env['LONGHAUL_STORE'] || found.store), stateDir),
+      taskQueue: options.taskQueue ?? (env['LONGHAUL_TASK_QUEUE'] || found.taskQueue || DEFAULT_TASK_QUEUE),
+      tenant: options.tenant ?? 'default',
+      ...(options.user === undefined ? {} : { user: options.user }),
+    });
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+function storeOf(store: string | ContentStore | undefined, stateDir: string): ContentStore {
+  if (typeof store === 'object') return store;
+  const url = store ?? `lmdb:${path.join(stateDir, 'store')}`;
+  return openStoreAt(url.startsWith('lmdb:') ? `lmdb:${path.resolve(url.slice('lmdb:'.length))}` : url);
+}
+
+/** @throws ClientError `misconfigured` for a URL that names no store; ApplicationFailure `Store.Unavailable` */
+export function openStoreAt(url: string): ContentStore {
+  if (!/^(lmdb:.|memory:$)/s.test(url)) {
+    // The scheme alone: the rest of an unknown URL may hold a password.
+    const scheme = /^[a-z]+:/.exec(url)?.[0] ?? url.slice(0, 40);
+    throw new ClientError('misconfigured', `store "${scheme}" is not known: write "lmdb:<folder>".`);
+  }
+  return openStore(url);
+}

@@ -1,0 +1,34 @@
+// The result of a run as its record tells it: for as long as the store keeps it, whether Temporal still knows the run or not.
+import type { ContentStore } from '../activities/store/port';
+import type { RunRecord } from '../workflows/contract/schemas/run-record';
+import type { RunResult } from './run-result';
+
+/** Undefined for a run that has no recorded end. */
+export async function recordedResult<Output>(
+  store: ContentStore,
+  record: RunRecord,
+): Promise<RunResult<Output> | undefined> {
+  const { id, ended } = record;
+  if (!ended) return undefined;
+  const about = { runId: id, checkpoint: ended.head, length: ended.length, totals: ended.totals };
+  if (ended.outcome !== 'completed') {
+    return {
+      ...about,
+      outcome: ended.outcome,
+      failure: ended.failure ?? { type: 'Runtime.Unexpected', message: 'no failure was recorded.' },
+    };
+  }
+  return { ...about, outcome: 'completed', output: await readOutput<Output>(store, ended.output?.hash, record) };
+}
+
+/** Text as it was answered; JSON parsed. What it is was checked against the agent's schema before it was stored. */
+async function readOutput<Output>(
+  store: ContentStore,
+  hash: string | undefined,
+  { release }: RunRecord,
+): Promise<Output> {
+  const [output, manifest] = await store.get([hash ?? '', release]);
+  const text = new TextDecoder().decode(output);
+  const { output: schema }: { output?: unknown } = JSON.parse(new TextDecoder().decode(manifest));
+  return schema === undefined ? (text as Output) : (JSON.parse(text) as Output);
+}
