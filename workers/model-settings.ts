@@ -22,7 +22,7 @@ export interface ModelSettings {
   sources: { baseUrl: string; api: string; model: string; default: string };
 }
 
-export const DEMO_MODEL = 'demo/extractive';
+const DEMO_MODEL = 'demo/extractive';
 const DEFAULT_OPENAI_MODEL = 'gpt-5-mini';
 const OPENAI_HOST = 'api.openai.com';
 const APIS = ['responses', 'chat'] as const;

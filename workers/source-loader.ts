@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createJiti } from 'jiti';
+import * as zod from 'zod';
 import * as publicApi from '../activities/define';
 import { codeOf, messageOf, stackOf } from './thrown';
 
@@ -34,8 +35,7 @@ export async function loadSource(file: string, options: { cacheDir: string }): P
     moduleCache: false,
     fsCache: options.cacheDir,
     // A definition is made by the code that will run it, wherever the folder lies and whatever is installed there.
-    virtualModules: { longhaul: publicApi },
-    ...(resolves('zod', file) ? {} : { alias: { zod: path.dirname(require.resolve('zod/package.json')) } }),
+    virtualModules: { longhaul: publicApi, ...(resolves('zod', file) ? {} : { zod, 'zod/v4': zod }) },
   });
   try {
     // As CommonJS: then zod is one module for the agent and for us, and import order is the order of the text.
