@@ -22,8 +22,8 @@ import type { RunResult } from './run-result';
 
 /** A person sees what happens within this; a query costs no history, and a worker answers it in about a millisecond. */
 const POLL_MS = 250;
-/** How long a query may wait for a worker before the caller is told that there is none. */
-const QUERY_TIMEOUT_MS = 5_000;
+/** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
+const QUERY_TIMEOUT_MS = 15_000;
 
 export type RunEvent = { type: 'step'; step: Step } | { type: 'status'; progress: RunProgress };
 

@@ -15,6 +15,8 @@ module.exports = {
     '^longhaul/testing$': '<rootDir>/test/kit/index.ts',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.longhaul'],
+  // A test that starts servers on a shared machine may be slow; one that hangs still ends.
+  testTimeout: 60_000,
   maxWorkers: 2,
   reporters: ['default', '<rootDir>/infra/build/count-reporter.cjs'],
 };

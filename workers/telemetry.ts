@@ -1,5 +1,6 @@
 // The one Temporal runtime of a process: its logs as JSON lines, its Core metrics beside ours, and an alarm for failing workflow tasks.
 import { Runtime, makeTelemetryFilterString, type LogEntry, type LogLevel } from '@temporalio/worker';
+import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
@@ -130,13 +131,17 @@ export function installTelemetry({ logger, metrics, coreMetricsAddress }: Teleme
   });
 }
 
+/** Core's own line about a failing task has no workflow type; the SDK's line just before it has. */
+const typeOfRun = new LRUCache<string, string>({ max: 100 });
+
 type Entry = Pick<LogEntry, 'level' | 'message' | 'meta'>;
 
 function write(logger: Logger, metrics: Metrics, { level, message, meta = {} }: Entry): void {
   const text = `${message} ${JSON.stringify(meta['error'] ?? meta['failure'] ?? '')}`;
+  const { runId, workflowType } = meta;
+  if (typeof runId === 'string' && typeof workflowType === 'string') typeOfRun.set(runId, workflowType);
   if (TASK_FAILURE.test(message)) {
-    const type = typeof meta['workflowType'] === 'string' ? meta['workflowType'] : 'unknown';
-    metrics.workflowTaskFailed(type);
+    metrics.workflowTaskFailed(typeOfRun.get(String(runId)) ?? 'unknown');
     logger.error({ ...plain(meta), alert: 'workflow-task-failed' }, safeText(text));
     return;
   }

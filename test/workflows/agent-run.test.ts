@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { defineAgent, defineTool, fileRef } from '../../activities/define';
 import { ClientError } from '../../client/errors';
-import { putFile, readFile } from '../../activities/store';
+import { objectHash } from '../../activities/store';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
@@ -70,7 +70,10 @@ afterAll(async () => {
   await stack.close();
   await model.close();
 });
-afterEach(() => model.reset());
+afterEach(() => {
+  model.clearFaults();
+  model.reset();
+});
 
 const reached = (): Promise<void> => new Promise((resolve) => (gate.reached = resolve));
 
@@ -225,7 +228,8 @@ test('a paused run makes no next step until it is resumed; a pause survives a wo
 test('a 10 MB image goes in, through a tool and back, and history grows by less than 2.5 KB', async () => {
   const image = Buffer.alloc(10 * 1024 * 1024, 7);
   image.writeUInt32BE(0x89504e47, 0);
-  const photo = await putFile(stack.store, image, { mediaType: 'image/png', name: 'photo.png' });
+  await stack.store.commit({ objects: [image] });
+  const photo = { sha256: objectHash(image), bytes: image.length, mediaType: 'image/png', name: 'photo.png' };
   model.setRespond((request) => {
     const asked = request.messages.some((message) => message.role === 'tool');
     return asked ? { text: 'flipped' } : { calls: [{ name: 'flip', args: { image: { ...photo } } }] };
@@ -236,7 +240,8 @@ test('a 10 MB image goes in, through a tool and back, and history grows by less 
   const flipped = (await run.transcript())[2];
   const part = flipped?.parts.find((one) => one.type === 'image');
   if (part?.type !== 'image') throw new Error('the tool message has no image');
-  expect(Buffer.from(await readFile(stack.store, part.file)).equals(Buffer.from(image).reverse())).toBe(true);
+  const [bytesBack] = await stack.store.get([part.file.sha256]);
+  expect(Buffer.from(bytesBack ?? []).equals(Buffer.from(image).reverse())).toBe(true);
 
   model.setScript(script().call('add', { a: 1, b: 1 }).answer('2'));
   const plain = await stack.client.agent<typeof adder>('adder').start('1+1');

@@ -1,0 +1,38 @@
+// Needs a Temporal server (embedded, real). A bug in orchestration code must be loud, and must not lose the run.
+import { readFileSync } from 'node:fs';
+import { defineAgent } from '../../activities/define';
+import { script, startModelServer, type ModelServer } from '../kit/model-server';
+import { startTestStack, type TestStack } from '../stack/test-stack';
+
+const agent = defineAgent({ name: 'plain', instructions: 'Answer.' });
+
+let model: ModelServer;
+let stack: TestStack;
+beforeAll(async () => {
+  model = await startModelServer({ script: script().answer('hello') });
+  stack = await startTestStack({ agents: [agent], modelUrl: model.url });
+});
+afterAll(async () => {
+  await stack.close();
+  await model.close();
+});
+
+test('a workflow task that fails is counted and logged as an alarm, and the run waits', async () => {
+  // An input that no client of ours can make: the workflow trips over it, as it would over a bug of its own.
+  const handle = await stack.temporal.workflow.start('agentRun', {
+    workflowId: 'broken',
+    taskQueue: 'agents',
+    args: [null],
+  });
+  const failing = async (): Promise<string> => {
+    for (;;) {
+      const line = /^agent_workflow_task_failures_total\{.*\} \d+$/m.exec(await stack.metrics.registry.metrics())?.[0];
+      if (line) return line;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  expect(await failing()).toMatch(/workflow_type="agentRun"/);
+  expect(readFileSync(stack.logFile, 'utf8')).toContain('workflow-task-failed');
+  expect((await handle.describe()).status.name).toBe('RUNNING');
+  await handle.terminate('seen');
+});
