@@ -174,6 +174,7 @@ function sliceOf(lines: string[], from: number, to: number): { from: number; to:
       note: lines.length === 0 ? 'The file is empty.' : `The file has ${lines.length} lines.`,
     };
   }
+  if (to < from) return { from: 0, to: 0, text: '', note: `Nothing lies between line ${from} and line ${to}.` };
   const last = Math.min(to, lines.length, from + MAX_LINES_READ - 1);
   const shown: string[] = [];
   let chars = 0;
@@ -186,7 +187,7 @@ function sliceOf(lines: string[], from: number, to: number): { from: number; to:
   const more = Math.min(to, lines.length) - end;
   return {
     from,
-    to: Math.max(end, 0),
+    to: end,
     text: shown.join('\n'),
     ...(more > 0 ? { note: `${more} more lines: read on from ${end + 1}.` } : {}),
   };

@@ -141,7 +141,7 @@ function looked({ terms, phrases }: Question, { searches, files }: Evidence): st
 
 function nothingFound(question: Question, evidence: Evidence): string {
   const { files, searches, refusals } = evidence;
-  if (searches.length === 0 && files.length === 0) {
+  if (files.length === 0 && searches.every((search) => search.filesSearched === 0)) {
     return refusals.length > 0
       ? `The folder could not be searched: ${refusals.join(' ')}`
       : 'The folder holds no text files, so there is nothing to quote.';

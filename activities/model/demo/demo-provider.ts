@@ -10,7 +10,7 @@ import { canAnalyse, gatherEvidence, planCalls, takes, type PlannedCall } from '
 import { schemaValue } from './schema-value';
 import { parseQuestion } from './terms';
 
-export const DEMO_MODEL = 'extractive-1';
+const DEMO_MODEL = 'extractive-1';
 
 export interface DemoOptions {
   /** Milliseconds that one call takes, for those who want to watch or to interrupt it. @default 0 */

@@ -1,2 +1,1 @@
-export { createDemoProvider, DEMO_MODEL } from './demo-provider';
-export type { DemoOptions } from './demo-provider';
+export { createDemoProvider } from './demo-provider';

@@ -38,14 +38,28 @@ function withoutInflection(word: string): string {
   return /([b-df-hj-kmnp-rtv-y])\1$/.test(bare) ? bare.slice(0, -1) : bare;
 }
 
-/** Longest first. A stem keeps at least four letters, or it would stand for too many words. */
-const ENDINGS = ['ations', 'ation', 'ness', 'ment', 'ator', 'able', 'ate', 'ion', 'ers', 'er', 'or', 'ly', 'al', 'e'];
+/** Longest first, each with the letters that it must leave, or what is left would stand for too many words ("station" is no "state"). */
+const ENDINGS: [string, number][] = [
+  ['ations', 4],
+  ['ation', 4],
+  ['ness', 4],
+  ['ment', 4],
+  ['ator', 4],
+  ['able', 4],
+  ['ate', 4],
+  ['ion', 5],
+  ['ers', 4],
+  ['er', 4],
+  ['or', 4],
+  ['ly', 4],
+  ['al', 5],
+  ['e', 4],
+];
 
 function withoutEnding(word: string): string {
-  const ending = ENDINGS.find((end) => word.endsWith(end) && word.length - end.length >= 4);
-  const bare = ending === undefined ? word : word.slice(0, -ending.length);
+  const ending = ENDINGS.find(([end, least]) => word.endsWith(end) && word.length - end.length >= least);
   // Until nothing comes off, so that "operates" and "operations" end alike.
-  return bare === word ? word : withoutEnding(bare);
+  return ending === undefined ? word : withoutEnding(word.slice(0, -ending[0].length));
 }
 
 /** Words to look for as beginnings of words, which together find the forms of `word`. */
@@ -65,5 +79,5 @@ export function likeness(a: string, b: string): number {
   if (shorter < 5) return 0;
   let shared = 0;
   while (shared < shorter && a[shared] === b[shared]) shared += 1;
-  return shared >= 5 && shared / shorter >= 0.7 ? 0.6 : 0;
+  return shared >= 5 && shared / Math.max(a.length, b.length) >= 0.65 ? 0.6 : 0;
 }

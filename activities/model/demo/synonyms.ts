@@ -10,7 +10,7 @@ retry attempt|frequency often every each|responsible charge maintain owner lead|
 wait delay pause|send deliver ship|get fetch receive obtain|job task work|teach instruct train|forbid ban prohibit allow permit
 happen occur|clean wash sweep scrub|hire employ|boss head chief director manager|reach arrive|leave depart|old age|kid child
 doctor physician|meal food eat|invent discover devise|weigh weight|deep depth|tall high height|long length|wide width
-live reside|begin found establish|author write|destroy demolish|move shift transfer|reply answer respond|help assist support
+live reside|begin start founded establish|author write|destroy demolish|move shift transfer|reply answer respond|help assist support
 many number count total|rent hire lease|die death|birth born|sick ill|feed food fodder`
     .split(/[|\n]/)
     .map((group) => group.trim().split(' '));

@@ -30,7 +30,7 @@ const STOP_WORDS = new Set(
     'such tell than that the their theirs them then there these they this those through to too under until up upon us very was we ' +
     'were what when where whether which while who whom whose why will with within would you your s t re ve ll d don doesn didn ' +
     'isn aren wasn weren there explain describe show find say says mean means kind sort thing things use used using exactly happen happens ' +
-    'take takes taken took times'
+    'take takes taken took times look looks'
   ).split(' '),
 );
 
@@ -65,14 +65,14 @@ const CUES: [RegExp, RegExp][] = [
     /\bwhen\b|\bwhat (time|day|date|year|month|season|hour)\b|\b(which|in which) (day|year|month|season|week)\b/i,
     /\d|\b((mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|may|june|july|august|september|october|november|december|morning|noon|midday|midnight|evening|night|dawn|dusk|sunrise|sunset|spring|summer|autumn|fall|winter|before|after|until|since|during|once|whenever)\b/i,
   ],
-  [/\bwho(m|se)?\b/i, /\S\s+\p{Lu}\p{Ll}+|\bby (the|a)\b/u],
+  [/\bwho(m|se)?\b/i, /\p{Lu}\p{Ll}+\s+\p{Lu}\p{Ll}+|\bby (the|a|\p{Lu})/u],
   [
     /\bwhy\b|\bfor what reason\b/i,
     /\b(because|since|so that|in order to|due to|reason|therefore|otherwise|prevents?|avoids?|lest|or else)\b/i,
   ],
   [
     /\bwhere\b/i,
-    /\b(in|at|on|under|near|behind|beside|between|inside|below|above|beneath|next to|north|south|east|west)\b/i,
+    /\b((in|at|on|to) (the|a|an)|under|near|behind|beside|between|inside|below|above|beneath|opposite|next to|north|south|east|west)\b/i,
   ],
 ];
 
