@@ -44,8 +44,10 @@ const IN_FILE = 1;
 
 interface PreparedObject {
   hash: string;
-  bytes: Uint8Array;
-  large: boolean;
+  /** What the database holds of it. */
+  value: Buffer;
+  /** What its file holds, where it is large. */
+  file?: Buffer;
 }
 type Operation = (tables: LmdbTables, now: number) => CommitResult | boolean;
 
@@ -87,7 +89,7 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
       const objects = (request.objects ?? []).map(prepareObject);
       if (refs.length + objects.length === 0) return { hashes: [], conflicts: [] };
       return await use(async () => {
-        await files.put(objects.filter(({ large }) => large));
+        await files.put(objects.flatMap(({ hash, file }) => (file ? [{ hash, bytes: file }] : [])));
         const result = await group.submit((open, now) => applyCommit(open, objects, refs, now));
         if (typeof result === 'boolean') throw new Error('the commit was not answered.');
         return result;
@@ -123,8 +125,11 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
   };
 }
 
+/** Copies at once: what a caller does to its buffer after the call must not end up under the hash of what it was. */
 function prepareObject(bytes: Uint8Array): PreparedObject {
-  return { hash: objectHash(bytes), bytes, large: bytes.length > LARGE_OBJECT_BYTES };
+  const hash = objectHash(bytes);
+  if (bytes.length > LARGE_OBJECT_BYTES) return { hash, value: Buffer.of(IN_FILE), file: Buffer.from(bytes) };
+  return { hash, value: Buffer.concat([Buffer.of(PLAIN), bytes]) };
 }
 
 /** All operations of a group in one transaction, each seeing what those before it wrote. */
@@ -160,9 +165,8 @@ function applyCommit(
     .filter((write) => write.op !== 'put' && !conditionHolds(write, liveRef(tables, write.name, now)));
   const time = Buffer.alloc(8);
   time.writeDoubleBE(now);
-  for (const { hash, bytes, large } of objects) {
+  for (const { hash, value } of objects) {
     const key = keyOf(hash);
-    const value = large ? Buffer.of(IN_FILE) : Buffer.concat([Buffer.of(PLAIN), bytes]);
     // Compared and not assumed, so that putting an object again mends a damaged one.
     if (!tables.objects.getBinary(key)?.equals(value)) void tables.objects.put(key, value);
     void tables.lastPut.put(key, time);

@@ -65,8 +65,6 @@ export function createMemoryStore(now: () => number = Date.now): ContentStore {
   }
 
   const use = async <T>(work: () => T): Promise<T> => {
-    // Nothing happens before the next microtask, as in a store that does I/O.
-    await Promise.resolve();
     if (closed) throw failure('Store.Unavailable', 'the store (memory) is closed.');
     return work();
   };
