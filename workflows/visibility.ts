@@ -3,7 +3,7 @@ import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/commo
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { MEMO_KEYS, type SearchAttributeName } from './contract/names';
 import type { AgentRunInput, AgentRunResult, Step } from './contract/run';
-import { statusOf, type RunState } from './core/run-state';
+import { reasonOf, statusOf, type RunState } from './core/run-state';
 
 /** Rows of the steps table: the Web UI carries the details in a URL, which must stay short. */
 const ROWS = 12;
@@ -12,7 +12,7 @@ const ROWS = 12;
 export function showDetails(input: AgentRunInput, state: RunState): void {
   const { kept } = state;
   const { usage, toolCalls } = kept.totals;
-  const reason = state.waiting ?? kept.paused?.reason;
+  const reason = reasonOf(state);
   const lines = [
     `**${input.agent}** ${statusOf(state)}${reason === undefined ? '' : `: ${cell(reason)}`}`,
     '',

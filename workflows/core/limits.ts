@@ -12,13 +12,16 @@ export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: numbe
   if (limits.tokens !== undefined && tokens >= limits.tokens) {
     return { type: 'Budget.TokensExhausted', message: `${limits.tokens} tokens were allowed, ${tokens} used.` };
   }
-  if (wallLeftMs(kept, limits, now) <= 0) {
-    return {
-      type: 'Budget.WallTimeExhausted',
-      message: `${(limits.wallMs ?? 0) / 1000} s were allowed and have passed.`,
-    };
-  }
-  return undefined;
+  return exhaustedWall(kept, limits, now);
+}
+
+/** Checked after each wait too: what was waited for may not have come. */
+export function exhaustedWall(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {
+  if (wallLeftMs(kept, limits, now) > 0) return undefined;
+  return {
+    type: 'Budget.WallTimeExhausted',
+    message: `${(limits.wallMs ?? 0) / 1000} s were allowed and have passed.`,
+  };
 }
 
 /** Checked before the tool calls of a turn: all of them run, or none. */

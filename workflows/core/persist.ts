@@ -2,7 +2,7 @@
 import { consequenceOf, type RunFailure } from '../contract/failures';
 import type { Step } from '../contract/run';
 import type { Run } from './environment';
-import { wallLeftMs } from './limits';
+import { exhaustedWall, wallLeftMs } from './limits';
 import { beginStep, endStep, note, pause } from './run-state';
 
 /** Thrown inside the core to end a run; caught in `runAgent` alone. */
@@ -49,25 +49,31 @@ export async function step<T>(
   }
 }
 
-/** Returns at once when the run is not paused. A pause counts against the run's wall time. */
+/** Returns at once when the run is not paused. @throws RunEnd as `wait` does: a pause counts against the run's wall time */
 export async function untilResumed(run: Run): Promise<void> {
-  if (!run.state.kept.paused) return;
-  await wait(run, () => !run.state.kept.paused, Infinity, 'paused');
+  const { kept } = run.state;
+  while (kept.paused) await wait(run, () => !kept.paused, Infinity, kept.paused.reason);
 }
 
-/** Waits until `holds`, at most `timeoutMs` and never past the run's wall time; the run shows `reason` meanwhile. */
+/**
+ * Waits until `holds`, at most `timeoutMs`; the run shows `reason` meanwhile.
+ * @throws RunEnd when the run is cancelled, or its wall time has passed before it could go on
+ */
 export async function wait(run: Run, holds: () => boolean, timeoutMs: number, reason: string): Promise<void> {
   const { state, environment, input } = run;
+  const { limits } = input.plan;
+  const left = state.ending ? Infinity : wallLeftMs(state.kept, limits, environment.now());
   state.waiting = reason;
   try {
-    const left = wallLeftMs(state.kept, input.plan.limits, environment.now());
-    await environment.until(holds, Math.max(0, Math.min(timeoutMs, left)), reason);
+    if (await environment.until(holds, Math.max(0, Math.min(timeoutMs, left)), reason)) return;
   } catch (error) {
     if (environment.meaningOf(error) === 'cancelled') throw cancelled(run);
     throw error;
   } finally {
     delete state.waiting;
   }
+  const exhausted = state.ending ? undefined : exhaustedWall(state.kept, limits, environment.now());
+  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
 }
 
 export const cancelled = (run: Run): RunEnd =>

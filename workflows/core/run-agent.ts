@@ -44,7 +44,6 @@ async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
 
     const tooMany = exhaustedToolCalls(state.kept, input.plan.limits, answer.toolCalls.length);
     if (tooMany) return failed(tooMany);
-    await untilResumed(run);
     await callTools(run, answer);
     if (state.kept.badAnswersInARow > input.plan.repairs) return failed(invalidCalls(state.kept.badAnswersInARow));
   }
@@ -70,6 +69,7 @@ function endOf({ end }: RunEnd): End {
 async function record(run: Run, end: End): Promise<AgentRunResult> {
   const { state, environment } = run;
   const { kept } = state;
+  state.ending = true;
   const result = {
     schemaVersion: 1 as const,
     ...end,

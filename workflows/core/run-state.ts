@@ -11,6 +11,8 @@ export interface RunState {
   waiting?: string;
   /** Set when someone asked for the end of the run. */
   cancel?: { reason: string };
+  /** Set while the end is recorded, which no limit cuts short. */
+  ending?: true;
   result?: AgentRunResult;
 }
 
@@ -42,6 +44,10 @@ export function statusOf(state: RunState): RunStatus {
   if (state.kept.paused) return 'paused';
   return state.waiting === undefined ? 'running' : 'waiting';
 }
+
+/** Why a run that has not ended is not running, in words. */
+export const reasonOf = (state: RunState): string | undefined =>
+  state.result ? undefined : (state.cancel?.reason ?? state.kept.paused?.reason ?? state.waiting);
 
 export const pause = (state: RunState, reason: string): void => {
   state.kept.paused = { reason };

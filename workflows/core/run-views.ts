@@ -1,11 +1,11 @@
 // What a query of a run shows: counts, previews and hashes. Content is resolved outside, from the store.
 import type { RunProgress, RunTranscript } from '../contract/run';
 import type { Run } from './environment';
-import { statusOf } from './run-state';
+import { reasonOf, statusOf } from './run-state';
 
 export function progressOf({ input, state }: Pick<Run, 'input' | 'state'>): RunProgress {
   const { kept } = state;
-  const reason = state.waiting ?? kept.paused?.reason ?? state.cancel?.reason;
+  const reason = reasonOf(state);
   return {
     status: statusOf(state),
     ...(reason === undefined ? {} : { reason }),

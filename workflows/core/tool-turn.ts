@@ -5,7 +5,7 @@ import { DEFAULT_TOOL_TIMEOUT_MS } from '../contract/limits';
 import type { ToolPlan } from '../contract/run';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
-import { RunEnd, step } from './persist';
+import { RunEnd, step, untilResumed } from './persist';
 import { takeToolResults } from './run-state';
 
 /** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
@@ -23,19 +23,27 @@ export async function callTools(run: Run, answer: ModelAnswer): Promise<void> {
   const assistant = answer.messages[0];
   if (!assistant) return;
   const results: CallToolResult[] = [];
-  for (const group of groupsInOrder(answer.toolCalls, (name) => planOf(run, name).effect === 'read')) {
-    const settled = await Promise.allSettled(group.map((call) => callOne(run, assistant.hash, answer.toolCalls, call)));
-    for (const outcome of settled) {
+  try {
+    for (const group of groupsInOrder(answer.toolCalls, (name) => planOf(run, name).effect === 'read')) {
+      await untilResumed(run);
+      const settled = await Promise.allSettled(
+        group.map((call) => callOne(run, assistant.hash, answer.toolCalls, call)),
+      );
       // Only after all have settled: an end of the run must not leave a call in flight.
-      if (outcome.status === 'rejected') throw outcome.reason;
-      results.push(outcome.value);
+      results.push(...settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
+      const ended = settled.find((outcome) => outcome.status === 'rejected');
+      if (ended) throw ended.reason;
+    }
+  } finally {
+    // Whatever ends the run: what has happened is told.
+    if (results.length > 0) {
+      takeToolResults(run.state, {
+        messages: results.map((result) => result.message),
+        reused: results.filter((result) => result.reused).length,
+        invalid: results.filter((result) => result.failure && NEVER_RAN.includes(result.failure)).length,
+      });
     }
   }
-  takeToolResults(run.state, {
-    messages: results.map((result) => result.message),
-    reused: results.filter((result) => result.reused).length,
-    invalid: results.filter((result) => result.failure && NEVER_RAN.includes(result.failure)).length,
-  });
 }
 
 const planOf = (run: Run, name: string): ToolPlan =>
