@@ -1,8 +1,9 @@
 // Runs one tool's code between its two schemas, and turns whatever happens into an outcome with a type.
 import { createHash } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
-import type { FailureType } from '../workflows/contract/failures';
+import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
 import type { InputPart, ToolCallPart } from '../workflows/contract/message';
 import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
@@ -50,13 +51,17 @@ export async function runTool(
       return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
     return { ...outputParts(checked.data), objects: written };
   } catch (error) {
-    if (attempt.signal.aborted) throw error;
+    if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', `no answer within ${tool.plan.timeoutMs} ms.`);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
     return failed('Tool.Failed', safeText(describeError(error), values));
   }
 }
+
+/** A tool reads and writes files through the store: that the store fails is no failure of the tool, and not the model's to mend. */
+const isOfTheRuntime = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && isFailureType(error.type) && consequenceOf(error.type) === 'pause';
 
 const failed = (type: FailureType, message: string): ToolOutcome => ({
   parts: failureParts(type, message),
