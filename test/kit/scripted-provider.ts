@@ -1,6 +1,5 @@
 // A model that says what its script says, in process. It sits where a provider's adapter sits, so all that an answer goes through in
 // production (judging, storing, repair turns) is real.
-import { createHash } from 'node:crypto';
 import { durationMs, type Duration } from '../../activities/define/duration';
 import { failure } from '../../activities/failure';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
@@ -12,11 +11,12 @@ import type {
   ModelResponse,
 } from '../../activities/model/provider';
 import { toolCallPart } from '../../activities/model/wire-adapter';
-import { canonicalJson } from '../../activities/store/canonical-json';
+import { canonicalJson, objectHash } from '../../activities/store/canonical-json';
+import { encodeMessage } from '../../activities/store/message-codec';
 import { previewOf } from '../../activities/store/preview';
 import type { FailureType } from '../../workflows/contract/failures';
 import type { AssistantMessage, Message, Usage } from '../../workflows/contract/message';
-import { estimateTokens } from './model-server/token-usage';
+import { BYTES_PER_TOKEN, estimateTokens } from './model-server/token-usage';
 import { argumentsText, ScriptExhaustedError, type Script, type ScriptTurn } from './script';
 import { TestSetupError } from './test-setup-error';
 
@@ -83,6 +83,8 @@ async function beforeAbort<T>({ signal }: ModelCall, work: Promise<T>): Promise<
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error('cancelled'));
     signal.addEventListener('abort', stop, { once: true });
+    // A model that is a function may have cancelled the run before it answered.
+    if (signal.aborted) stop();
   });
   try {
     return await Promise.race([work, aborted]);
@@ -108,15 +110,40 @@ function respond(request: ModelRequest, turn: ScriptTurn): ModelResponse {
     throw new TestSetupError('raw() needs a wire: only the model server can send exact bytes.');
   }
   const message = messageOf(turn);
-  const { instructions, messages, tools, output, parameters } = request;
-  const body = canonicalJson({ model: request.model, instructions, messages, tools, output, parameters });
+  const identity = identityOf(request);
   return {
     message,
     finish: finishOf(turn),
-    usage: usageOf(turn, body, message),
+    usage: usageOf(turn, identity.bytes, message),
     model: request.model,
     raw: { role: 'assistant', content: turn.text ?? null },
-    request: { sha256: createHash('sha256').update(body).digest('hex'), bytes: body.length },
+    request: identity,
+  };
+}
+
+/** Each message is hashed once, however often it is sent: a long run would spend its time here. */
+const KNOWN = new WeakMap<Message, { hash: string; bytes: number }>();
+
+function hashed(message: Message): { hash: string; bytes: number } {
+  const known = KNOWN.get(message);
+  if (known) return known;
+  const bytes = encodeMessage(message);
+  const made = { hash: objectHash(bytes), bytes: bytes.length };
+  KNOWN.set(message, made);
+  return made;
+}
+
+/** There is no wire, so a request is named by what would go onto one. */
+function identityOf({ model, instructions, messages, tools, output, parameters }: ModelRequest): {
+  sha256: string;
+  bytes: number;
+} {
+  const sent = messages.map(hashed);
+  const rest = canonicalJson({ model, instructions, tools, output, parameters });
+  const names = new TextEncoder().encode(sent.map(({ hash }) => hash).join());
+  return {
+    sha256: objectHash(Buffer.concat([rest, names])),
+    bytes: sent.reduce((sum, { bytes }) => sum + bytes, rest.length),
   };
 }
 
@@ -140,11 +167,11 @@ function finishOf({ cut, refusal, calls = [] }: ScriptTurn): FinishReason {
   return calls.length > 0 ? 'tool-calls' : 'stop';
 }
 
-function usageOf({ usage = {}, reasoning }: ScriptTurn, body: Uint8Array, message: AssistantMessage): Usage {
+function usageOf({ usage = {}, reasoning }: ScriptTurn, requestBytes: number, message: AssistantMessage): Usage {
   const thought = usage.reasoning ?? (reasoning ? (reasoning.tokens ?? estimateTokens(reasoning.summary)) : 0);
   const said = message.parts.map((part) => (part.type === 'tool-call' ? JSON.stringify(part.arguments) : part.text));
   return {
-    input: usage.input ?? estimateTokens(new TextDecoder().decode(body)),
+    input: usage.input ?? Math.ceil(requestBytes / BYTES_PER_TOKEN),
     cachedInput: usage.cached ?? 0,
     output: usage.output ?? estimateTokens(said.join('')) + thought,
     reasoning: thought,

@@ -37,8 +37,6 @@ export interface TestEnvironment {
   changed(): Promise<void>;
 }
 
-/** Where an unlimited retry gives up: production would go on for ever, a test must not. */
-const ENDLESS_ATTEMPTS = 1_000;
 /** Taken when the module loads, so that a test's fake timers do not stop the run. */
 const { setImmediate: nextTask } = globalThis;
 export const soon = (): Promise<void> => new Promise((resolve) => nextTask(resolve));
@@ -100,13 +98,27 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
     });
   };
 
+  const skip = async (delayMs: number): Promise<void> => {
+    clock.moveTo(clock.now() + delayMs);
+    await soon();
+  };
+  /** For retries without end: the test gets its turn between them, to mend what fails. */
+  const waitOut = async (delayMs: number): Promise<void> => {
+    underWay -= 1;
+    await until(() => false, delayMs);
+    underWay += 1;
+  };
+
   const call = async <T>(policy: Policy, work: (attempt: Attempt) => Promise<T>): Promise<T> => {
     const shielded = shield.getStore() ?? false;
     const signal = shielded ? new AbortController().signal : cancellation.signal;
     underWay += 1;
     try {
-      return await attempts(policy, signal, clock, (number) =>
-        work({ number, workflowId: options.id, runId: options.runId, signal }),
+      return await attempts(
+        policy,
+        signal,
+        (number) => work({ number, workflowId: options.id, runId: options.runId, signal }),
+        (delayMs) => (policy.attempts === Infinity ? waitOut(delayMs) : skip(delayMs)),
       );
     } finally {
       underWay -= 1;
@@ -115,7 +127,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
   };
 
   const { model } = input.plan;
-  const recorded: Policy = { attempts: ENDLESS_ATTEMPTS, backoff: RECORD_BACKOFF };
+  const recorded: Policy = { attempts: Infinity, backoff: RECORD_BACKOFF };
   return {
     run: {
       callModel: (about) =>
@@ -148,8 +160,8 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
 async function attempts<T>(
   { attempts: most, backoff }: Policy,
   signal: AbortSignal,
-  clock: VirtualClock,
   work: (number: number) => Promise<T>,
+  wait: (delayMs: number) => Promise<void>,
 ): Promise<T> {
   for (let number = 1; ; number += 1) {
     if (signal.aborted) throw new Cancelled();
@@ -161,8 +173,7 @@ async function attempts<T>(
       const failed = failureOf(error);
       if (!isRetryable(failed.type) || number >= most) throw new CallFailed(failed);
       const asked = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
-      clock.moveTo(clock.now() + (typeof asked === 'number' ? asked : delayAfter(number, backoff)));
-      await soon();
+      await wait(typeof asked === 'number' ? asked : delayAfter(number, backoff));
     }
   }
 }

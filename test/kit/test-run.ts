@@ -69,10 +69,13 @@ export interface StartTestRunOptions<Output, Call> {
   calls: readonly Call[];
   readOutput(result: AgentRunResult): Promise<Output>;
   /** Asked between turns. Default: never, for a test's history is short. */
-  shouldContinueAsNew?(): boolean;
+  shouldContinueAsNew?(carried: CarriedState): boolean;
   /** Told before the run begins, so that calls can reach it. */
   onControls(controls: RunControls): void;
 }
+
+/** Waits of a run that `result()` sits out: far more than a test has, and few enough to end a run that would wait for ever. */
+const WAITS_MAX = 1_000;
 
 /** Resolves when the run waits for something, or has ended. */
 export async function startTestRun<Output, Call>(
@@ -137,15 +140,15 @@ function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call
 
   function execute(input: AgentRunInput): { run: Run; environment: TestEnvironment } {
     count += 1;
+    const state = initialState(input, clock.now());
     const environment = createTestEnvironment({
       deps,
       input,
       clock,
       id,
       runId: `${id}-${count}`,
-      shouldContinueAsNew: options.shouldContinueAsNew ?? (() => false),
+      shouldContinueAsNew: () => options.shouldContinueAsNew?.(state.kept) ?? false,
     });
-    const state = initialState(input, clock.now());
     return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
   }
 
@@ -208,13 +211,15 @@ function controlsOf(execution: Execution, clock: VirtualClock): RunControls {
 }
 
 async function finish(execution: Execution, clock: VirtualClock, controls: RunControls): Promise<AgentRunResult> {
-  for (;;) {
+  for (let waits = 0; ; waits += 1) {
     await execution.settled();
     const result = execution.result();
     if (result) return result;
+    const { status, reason } = controls.progress();
+    if (waits > WAITS_MAX) throw new Error(`The run still waits after ${WAITS_MAX} waits (${reason ?? 'a retry'}).`);
     const timer = execution.environment().nextTimer();
-    if (timer === Infinity) {
-      const { status, reason } = controls.progress();
+    // A paused run with a wall-time limit would end by itself, but that is hardly what a test that forgot to resume it is about.
+    if (status === 'paused' || timer === Infinity) {
       throw new Error(
         `The run is ${status} (${reason ?? 'no reason given'}), and only the test can end that: call resume() or cancel() before result().`,
       );

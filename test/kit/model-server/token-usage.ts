@@ -10,7 +10,7 @@ export interface TokenUsage {
 }
 
 /** OpenAI's rule of thumb for English text; a tokenizer would cost megabytes for no better test. */
-const BYTES_PER_TOKEN = 4;
+export const BYTES_PER_TOKEN = 4;
 /** Roles and separators around each message. */
 const TOKENS_PER_MESSAGE = 4;
 /** Documented rule of prompt caching: prefixes from 1,024 tokens, in steps of 128. */

@@ -1,0 +1,154 @@
+// Needs: nothing but Node. A run that leaves its history behind between turns carries little, however long it is, and loses nothing.
+import { z } from 'zod';
+import { defineAgent, defineTool } from 'longhaul';
+import { describeAgent } from '../../activities/describe-agent';
+import {
+  createConversation,
+  createMemoryStore,
+  directToolStore,
+  encodeMessage,
+  objectHash,
+} from '../../activities/store';
+import type { ActivityDeps } from '../../activities/deps';
+import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
+import { createScriptedProvider } from '../kit/scripted-provider';
+import { startTestRun, type RunControls } from '../kit/test-run';
+import { createVirtualClock } from '../kit/virtual-clock';
+
+const look = defineTool({
+  name: 'look',
+  description: 'Looks at a page.',
+  input: z.object({ page: z.number() }),
+  output: z.string(),
+  effect: 'read',
+  run: ({ page }) => `page ${page}: ${'lorem ipsum '.repeat(50)}`,
+});
+const reader = defineAgent({
+  name: 'reader',
+  instructions: 'Read all pages.',
+  tools: [look],
+  limits: { turns: 2_000, toolCalls: 5_000, wall: '2d' },
+});
+
+interface Long {
+  turns: number;
+  /** Turns of one execution. */
+  every: number;
+  onCarry?(carried: CarriedState): void;
+  /** Called as the model is asked. */
+  onModel?(turn: number, controls: RunControls): void;
+}
+
+async function startLong({ turns, every, onCarry, onModel }: Long) {
+  let begun = 0;
+  const store = createMemoryStore();
+  const clock = createVirtualClock(0);
+  const manifest = {
+    ...describeAgent(reader),
+    instructions: 'Read all pages.',
+    model: { route: ['scripted/x'], parameters: {} },
+    code: '',
+    orchestration: '',
+  };
+  let controls: RunControls | undefined;
+  const provider = createScriptedProvider({
+    model: ({ messages }) => {
+      const turn = messages.filter(({ role }) => role === 'assistant').length + 1;
+      if (controls) onModel?.(turn, controls);
+      return turn < turns ? { calls: [1, 2].map((page) => ({ name: 'look', args: { page } })) } : { text: 'read' };
+    },
+    context: () => undefined,
+    now: clock.now,
+  });
+  const loaded = { agent: reader, manifest, release: 'r1' };
+  const deps: ActivityDeps = {
+    store,
+    conversation: createConversation(store),
+    toolStore: directToolStore(store),
+    agents: { resolve: () => loaded },
+    providers: { resolve: () => ({ provider, model: 'x' }) },
+    secretsOf: () => ({}),
+    stateDir: '/nonexistent',
+    worker: 'test',
+    now: clock.now,
+    metrics: {
+      modelCall: () => undefined,
+      toolCall: () => undefined,
+      runEnded: () => undefined,
+      reused: () => undefined,
+    },
+    failpoint: () => Promise.resolve(),
+  };
+  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'go' }] });
+  await store.commit({ objects: [first] });
+  const input: AgentRunInput = {
+    schemaVersion: 1,
+    agent: 'reader',
+    release: 'r1',
+    tenant: 't',
+    tags: [],
+    input: { hash: objectHash(first), role: 'user', preview: 'go' },
+    plan: manifest.plan,
+  };
+  return await startTestRun({
+    id: 'long',
+    input,
+    deps,
+    clock,
+    calls: [],
+    readOutput: (result) => Promise.resolve(result.output?.preview),
+    onControls: (given) => (controls = given),
+    shouldContinueAsNew: (kept) => {
+      if (kept.turn - begun < every) return false;
+      begun = kept.turn;
+      onCarry?.(kept);
+      return true;
+    },
+  });
+}
+
+const sizeOf = (carried: CarriedState): number => JSON.stringify(carried).length;
+
+test('what is carried is of one size over 1,000 turns, and the run is whole', async () => {
+  const sizes: number[] = [];
+  const run = await startLong({
+    turns: 1_000,
+    every: 1,
+    onCarry: (carried) => sizes.push(sizeOf(carried)),
+  });
+  expect(await run.result()).toMatchObject({
+    outcome: 'completed',
+    output: 'read',
+    totals: { turns: 1_000, modelCalls: 1_000, toolCalls: 1_998, reusedCalls: 0 },
+  });
+  expect(sizes).toHaveLength(999);
+  // What still grows is the digits of counts: seq numbers, positions, tokens.
+  const full = sizes.slice(30);
+  expect(Math.max(...full) - Math.min(...full)).toBeLessThan(400);
+  console.log(`carried state: ${sizes[30]} bytes after 30 turns, ${sizes.at(-1)} bytes after 999`);
+  const transcript = await run.transcript();
+  expect(transcript).toHaveLength(1 + 999 * 3 + 1);
+  expect(run.progress()).toMatchObject({ turn: 1_000, length: transcript.length });
+});
+
+test('steps are numbered without a gap, and the newest are shown', async () => {
+  const run = await startLong({ turns: 30, every: 7 });
+  const { steps } = await run.result();
+  expect(steps.map(({ seq }) => seq)).toEqual(Array.from({ length: 24 }, (_, at) => 30 + 58 + 1 - 23 + at));
+  expect(steps.every(({ state }) => state === 'done')).toBe(true);
+});
+
+test('the wall time counts from the first execution', async () => {
+  const run = await startLong({
+    turns: 10,
+    every: 2,
+    onModel: (turn, controls) => {
+      if (turn >= 5) controls.advance('1d');
+    },
+  });
+  await expect(run.result()).resolves.toMatchObject({
+    outcome: 'budget-exhausted',
+    failure: { type: 'Budget.WallTimeExhausted' },
+    totals: { turns: 6 },
+  });
+});
