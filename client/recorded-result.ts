@@ -1,5 +1,6 @@
 // The result of a run as its record tells it: for as long as the store keeps it, whether Temporal still knows the run or not.
 import type { ContentStore } from '../activities/store/port';
+import { releaseManifestSchema } from '../workflows/contract/schemas/release';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import type { RunResult } from './run-result';
 
@@ -29,6 +30,6 @@ async function readOutput<Output>(
 ): Promise<Output> {
   const [output, manifest] = await store.get([hash ?? '', release]);
   const text = new TextDecoder().decode(output);
-  const { output: schema }: { output?: unknown } = JSON.parse(new TextDecoder().decode(manifest));
+  const schema = releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(manifest))).output;
   return schema === undefined ? (text as Output) : (JSON.parse(text) as Output);
 }

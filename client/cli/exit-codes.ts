@@ -41,7 +41,12 @@ const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
 };
 
 /** Errors of what was typed or configured; all others are of the world. */
-const USAGE_ERRORS: readonly string[] = ['ConfigError', 'TemporalConfigError', 'CommanderError', 'InvalidArgumentError'];
+const USAGE_ERRORS: readonly string[] = [
+  'ConfigError',
+  'TemporalConfigError',
+  'CommanderError',
+  'InvalidArgumentError',
+];
 
 export function exitCodeOfError(error: unknown): number {
   if (ClientError.isInstance(error)) return OF_CLIENT_ERROR[error.code];

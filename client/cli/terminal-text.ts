@@ -2,12 +2,9 @@
 
 /** Escape sequences whole, so that their visible remains ("[31m") do not stay behind: CSI, then strings such as titles and links, then the short ones. */
 const SEQUENCES =
-  // eslint-disable-next-line no-control-regex -- control characters are what must go
   /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c\n]{0,4096}(?:\u0007|\u001b\\|\u009c)|\u001b[ -/]*[0-~]/g;
 /** Everything that moves a cursor, rings, or turns the direction of what stands beside it. Line feeds and tabs stay. */
-const CONTROLS =
-  // eslint-disable-next-line no-control-regex -- control characters are what must go
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /** @returns the text with its line breaks, and nothing in it that could drive a terminal */
 export const safeForTerminal = (text: string): string =>
@@ -16,7 +13,6 @@ export const safeForTerminal = (text: string): string =>
 /** As {@link safeForTerminal}, on one line. */
 export const safeLine = (text: string): string => safeForTerminal(text).replace(/\s+/g, ' ').trim();
 
-// eslint-disable-next-line no-control-regex -- colours are made of them
 const COLOR = /\u001b\[[\d;]*m/g;
 
 /** Colours may pass, for they are ours; anything else may not. The last gate: callers have made content safe already. */

@@ -1,0 +1,109 @@
+// What the commands are called and take. main.ts adds those that start something; these look, act on a run, or prepare a folder.
+import { Option, InvalidArgumentError, type Command } from 'commander';
+import { OUTCOMES } from '../../../workflows/contract/run';
+import type { CliContext } from '../context';
+import { doctorCommand } from './doctor';
+import { initCommand } from './init';
+import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
+import { listCommand, type ListOptions } from './list';
+import { showCommand, type ShowOptions } from './show';
+import { tailCommand } from './tail';
+import { testCommand, type TestOptions } from './test';
+import { traceCommand } from './trace';
+
+/** Gives a command its context, and turns what it throws into one line and an exit code. */
+export type Wrap = <Args extends unknown[]>(
+  command: (context: CliContext, ...args: Args) => Promise<number>,
+) => (...args: Args) => Promise<void>;
+
+const count = (value: string): number => {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('it is a whole number from 1.');
+  return number;
+};
+
+const RUN = ['<run>', "id of a run, or the beginning of it that is no other run's"] as const;
+const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
+
+/** Adds them to the program. */
+export function describeCommands(program: Command, wrap: Wrap): void {
+  describeLooking(program, wrap);
+  describeActing(program, wrap);
+  describePreparing(program, wrap);
+}
+
+function describeLooking(program: Command, wrap: Wrap): void {
+  program
+    .command('list')
+    .description('runs, newest first; needs no server')
+    .option('--agent <name>')
+    .addOption(new Option('--outcome <outcome>').choices(OUTCOMES))
+    .option('--open', 'only those that have not ended')
+    .option('--limit <n>', 'at most so many', count, 20)
+    .addHelpText('after', example('list --agent repo-analyst --outcome failed'))
+    .action(wrap((context, options: ListOptions) => listCommand(context, options)));
+  program
+    .command('show')
+    .description('what a run is and what it answered; needs no server')
+    .argument(...RUN)
+    .option('--transcript', 'the whole conversation')
+    .option('--call <n>', 'one call in full, by its number in the trace', count)
+    .addHelpText('after', example('show run_7kq --call 3'))
+    .action(wrap((context, run: string, options: ShowOptions) => showCommand(context, run, options)));
+  program
+    .command('trace')
+    .description("a run's calls as a tree, with times, tokens and previews; needs no server")
+    .argument(...RUN)
+    .addHelpText('after', example('trace run_7kq'))
+    .action(wrap((context, run: string) => traceCommand(context, run)));
+  program
+    .command('tail')
+    .description("watch a run until its end, and exit with its outcome's code")
+    .argument(...RUN)
+    .addHelpText('after', example('tail run_7kq'))
+    .action(wrap((context, run: string) => tailCommand(context, run)));
+}
+
+function describeActing(program: Command, wrap: Wrap): void {
+  program
+    .command('cancel')
+    .description("end a run; calls under way are stopped, the provider's socket closed")
+    .argument(...RUN)
+    .option('--reason <text>', 'kept with the run')
+    .addHelpText('after', example('cancel run_7kq --reason "wrong folder"'))
+    .action(wrap((context, run: string, options: ReasonOptions) => cancelCommand(context, run, options)));
+  program
+    .command('pause')
+    .description('hold a run; calls under way finish, nothing new is begun')
+    .argument(...RUN)
+    .option('--reason <text>', 'shown while it is paused')
+    .addHelpText('after', example('pause run_7kq --reason "waiting for the new key"'))
+    .action(wrap((context, run: string, options: ReasonOptions) => pauseCommand(context, run, options)));
+  program
+    .command('resume')
+    .description('let a paused run go on, whoever or whatever paused it')
+    .argument(...RUN)
+    .addHelpText('after', example('resume run_7kq'))
+    .action(wrap((context, run: string) => resumeCommand(context, run)));
+}
+
+function describePreparing(program: Command, wrap: Wrap): void {
+  program
+    .command('init')
+    .description('write a first agent with its test into the current folder; overwrites nothing')
+    .argument('[name]', 'of the agent', 'hello')
+    .addHelpText('after', example('init refunds'))
+    .action(wrap((context, name: string) => initCommand(context, name)));
+  program
+    .command('test')
+    .description('run the tests beside the agents, without a server')
+    .argument('[files...]', 'parts of paths; all tests where none is given')
+    .option('-t, --name <pattern>', 'only tests whose name fits')
+    .addHelpText('after', example('test hello'))
+    .action(wrap((context, files: string[], options: TestOptions) => testCommand(context, files, options)));
+  program
+    .command('doctor')
+    .description('what is found, what is missing, how to mend it')
+    .addHelpText('after', example('doctor --json'))
+    .action(wrap((context) => doctorCommand(context)));
+}

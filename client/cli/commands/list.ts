@@ -1,0 +1,153 @@
+// `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
+import type { ContentStore } from '../../../activities/store';
+import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
+import type { Usage } from '../../../workflows/contract/message';
+import type { Outcome } from '../../../workflows/contract/run';
+import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
+import type { CliContext, Connected } from '../context';
+import { EXIT, errorLine } from '../exit-codes';
+import { allRefs, firstRunIdOf } from '../find-run';
+import { liveRun, type LiveRun } from '../live-run';
+import { formatAge, formatTokens, type Column } from '../output';
+import { callsOf, totalsOf } from '../run-calls';
+
+export interface ListOptions {
+  agent?: string;
+  outcome?: Outcome;
+  open?: boolean;
+  limit: number;
+}
+
+interface ListedRun {
+  id: string;
+  agent: string;
+  /** The outcome of an ended run; of an open one its status, or `unknown` where no server was there to ask. */
+  status: string;
+  outcome: Outcome | null;
+  reason: string | null;
+  startedAt: number;
+  endedAt: number | null;
+  turns: number;
+  usage: Usage;
+  question: string;
+  tenant: string;
+  user: string | null;
+  session: string | null;
+  tags: string[];
+  /** Why an open run makes no headway. */
+  problems: string[];
+}
+
+export async function listCommand(context: CliContext, options: ListOptions): Promise<number> {
+  const { output } = context;
+  const store = context.readStore();
+  const records = (await recordsOf(store, options)).sort((a, b) => b.startedAt - a.startedAt);
+  const shown = records.slice(0, options.limit);
+  const runs = await listed(context, store, shown);
+  output.json({ runs, total: records.length });
+  output.table(runs, columns(context));
+  for (const { id, problems } of runs) {
+    if (problems.length > 0)
+      output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
+  }
+  if (runs.length === 0) output.note('no runs. Start one: longhaul run AGENT "..."');
+  if (records.length > runs.length) output.note(`${runs.length} of ${records.length}; --limit shows more.`);
+  return EXIT.completed;
+}
+
+async function recordsOf(store: ContentStore, { agent, outcome, open }: ListOptions): Promise<RunRecord[]> {
+  const refs = open ? await openRefs(store) : await allRefs(store, RUN_PREFIX);
+  return refs
+    .flatMap((value) => {
+      const record = runRecordSchema.safeParse(value.value);
+      return record.success ? [record.data] : [];
+    })
+    .filter((record) => agent === undefined || record.agent === agent)
+    .filter((record) => outcome === undefined || record.ended?.outcome === outcome)
+    .filter((record) => !open || !record.ended);
+}
+
+async function openRefs(store: ContentStore): Promise<{ value: unknown }[]> {
+  const names = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
+    decodeURIComponent(name.slice(OPEN_PREFIX.length)),
+  );
+  const refs = await Promise.all(names.map((id) => store.readRef(runRecordName(id))));
+  return refs.filter((ref) => ref !== undefined);
+}
+
+async function listed(context: CliContext, store: ContentStore, records: readonly RunRecord[]): Promise<ListedRun[]> {
+  const connected = records.every((record) => record.ended)
+    ? undefined
+    : await context.connectIfPossible((reason) => {
+        context.output.note(`what runs now is not known: ${errorLine(reason)}`);
+      });
+  return await Promise.all(
+    records.map(async (record) =>
+      record.ended ? endedRun(record, record.ended) : await openRun(store, record, connected),
+    ),
+  );
+}
+
+const about = ({ id, agent, startedAt, question, tenant, user, session, tags }: RunRecord) => ({
+  id,
+  agent,
+  startedAt,
+  question,
+  tenant,
+  user: user ?? null,
+  session: session ?? null,
+  tags,
+});
+
+const endedRun = (record: RunRecord, { outcome, failure, at, totals }: NonNullable<RunRecord['ended']>): ListedRun => ({
+  ...about(record),
+  status: outcome,
+  outcome,
+  reason: failure ? `${failure.type}: ${failure.message}` : null,
+  endedAt: at,
+  turns: totals.turns,
+  usage: totals.usage,
+  problems: [],
+});
+
+async function openRun(store: ContentStore, record: RunRecord, connected: Connected | undefined): Promise<ListedRun> {
+  const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
+  const firstRunId = live?.firstRunId ?? (await firstRunIdOf(store, record));
+  const recorded = totalsOf(firstRunId === undefined ? [] : (await callsOf(store, firstRunId)).calls);
+  const { turns, usage } = live?.progress?.totals ?? recorded;
+  return {
+    ...about(record),
+    status: statusOf(live, connected),
+    outcome: null,
+    reason: live?.reason ?? null,
+    endedAt: null,
+    turns,
+    usage,
+    problems: live?.problems ?? [],
+  };
+}
+
+function statusOf(live: LiveRun | undefined, connected: Connected | undefined): string {
+  if (!connected) return 'unknown';
+  // Recorded by its caller, who then could not start it; or Temporal has forgotten it.
+  if (!live) return 'not in Temporal';
+  return live.problems.length > 0 ? 'stuck' : live.status;
+}
+
+function columns({ output: { colors } }: CliContext): Column<ListedRun>[] {
+  const now = Date.now();
+  const paint = (text: string, { outcome, status }: ListedRun): string => {
+    if (outcome === 'completed') return colors.green(text);
+    if (outcome !== null || status === 'stuck') return colors.red(text);
+    return status === 'running' ? colors.cyan(text) : colors.yellow(text);
+  };
+  return [
+    { title: 'run', value: ({ id }) => id },
+    { title: 'agent', value: ({ agent }) => agent },
+    { title: 'status', value: ({ status }) => status, paint },
+    { title: 'age', value: ({ startedAt }) => formatAge(now - startedAt), align: 'right' },
+    { title: 'turns', value: ({ turns }) => String(turns), align: 'right' },
+    { title: 'tokens', value: ({ usage }) => formatTokens(usage.input + usage.output), align: 'right' },
+    { title: 'question', value: ({ question }) => question, flexible: true },
+  ];
+}

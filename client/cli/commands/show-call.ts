@@ -1,0 +1,109 @@
+// `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full.
+import { createConversation, type ContentStore } from '../../../activities/store';
+import type { Message } from '../../../workflows/contract/message';
+import type { ModelRecord, ToolRecord } from '../../../workflows/contract/schemas/call-record';
+import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { ClientError } from '../../errors';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit-codes';
+import { findRun, firstRunIdOf } from '../find-run';
+import { formatBytes, formatDuration } from '../format';
+import { liveRun } from '../live-run';
+import { callsOf, type RunCall } from '../run-calls';
+import { showMessage } from '../show-message';
+
+/** @throws ClientError `invalid-input` when the run has no such call */
+export async function showCall(
+  context: CliContext,
+  store: ContentStore,
+  record: RunRecord,
+  number: number,
+): Promise<number> {
+  const firstRunId = await firstRunOf(context, store, record);
+  const { calls } = firstRunId === undefined ? { calls: [] } : await callsOf(store, firstRunId);
+  const call = calls.find((one) => one.number === number);
+  if (!call) {
+    const range = calls.length === 0 ? 'no recorded calls' : `calls 1 to ${calls.length}`;
+    throw new ClientError('invalid-input', `run ${record.id} has ${range}: "longhaul trace ${record.id}" lists them.`);
+  }
+  const { record: made } = call;
+  if (made.kind === 'model') await showModelCall(context, store, record, call, made);
+  else await showToolCall(context, store, record, call, made);
+  return EXIT.completed;
+}
+
+async function firstRunOf(context: CliContext, store: ContentStore, record: RunRecord): Promise<string | undefined> {
+  const recorded = await firstRunIdOf(store, await findRun(store, record.id));
+  if (recorded !== undefined) return recorded;
+  const connected = await context.connectIfPossible();
+  return connected ? (await liveRun(connected.temporal, record.id))?.firstRunId : undefined;
+}
+
+async function showModelCall(
+  { output }: CliContext,
+  store: ContentStore,
+  { id }: RunRecord,
+  call: RunCall,
+  made: ModelRecord,
+): Promise<void> {
+  const conversation = createConversation(store);
+  const before = made.from.base === null ? [] : await conversation.load(made.from.base);
+  const added = await conversation.messages(made.from.append);
+  const given = [...before.map(({ message }) => message), ...added];
+  const answered = await conversation.messages(made.answer.messages.map(({ hash }) => hash));
+  output.json({ id, ...placeOf(call), record: made, given, answered });
+  if (output.isJson) return;
+  const { usage } = made.answer;
+  const row = rowOf(call, output);
+  row('model', made.answer.model);
+  row('request', `${made.request.sha256}  ${formatBytes(made.request.bytes)}`);
+  row('provider id', made.requestId);
+  row('finish', made.finish);
+  row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
+  row('problem', made.answer.problem && `${made.answer.problem.type}: ${made.answer.problem.message}`);
+  output.line('\ngiven');
+  given.forEach((message, at) => showMessage(output, String(at + 1), message));
+  output.line('answered');
+  answered.forEach((message, at) => showMessage(output, String(given.length + at + 1), message));
+}
+
+async function showToolCall(
+  { output }: CliContext,
+  store: ContentStore,
+  { id }: RunRecord,
+  call: RunCall,
+  made: ToolRecord,
+): Promise<void> {
+  const [asking, answered] = await createConversation(store).messages([made.from.message, made.result.message.hash]);
+  const given = argumentsOf(asking, made.from.call);
+  output.json({ id, ...placeOf(call), record: made, given: given ?? null, answered: answered ?? null });
+  if (output.isJson) return;
+  const row = rowOf(call, output);
+  row('tool', made.name);
+  row('failure', made.result.failure);
+  output.line(`\ngiven\n${output.safe(JSON.stringify(given, null, 2) ?? 'nothing')}\n\nanswered`);
+  if (answered) showMessage(output, String(call.number), answered);
+}
+
+function argumentsOf(message: Message | undefined, at: number): unknown {
+  const part =
+    message?.role === 'assistant'
+      ? message.parts.find((one) => one.type === 'tool-call' && one.call === at)
+      : undefined;
+  return part?.type === 'tool-call' ? part.arguments : undefined;
+}
+
+const placeOf = ({ number, fork, turn, index }: RunCall) => ({ number, fork, turn, index });
+
+function rowOf(call: RunCall, output: CliContext['output']): (name: string, value: string | undefined) => void {
+  const row = (name: string, value: string | undefined): void => {
+    if (value !== undefined) output.line(`${output.colors.dim(name.padEnd(11))} ${output.safeLine(value)}`);
+  };
+  const { record } = call;
+  row('call', `${call.number}, ${record.kind} of turn ${call.turn}${call.fork > 0 ? ` of fork ${call.fork}` : ''}`);
+  row('made', `${new Date(record.startedAt).toISOString()}  took ${formatDuration(record.endedAt - record.startedAt)}`);
+  row('attempt', String(record.attempt));
+  row('worker', record.worker);
+  row('release', record.release.slice(0, 12));
+  return row;
+}

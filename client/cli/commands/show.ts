@@ -1,0 +1,146 @@
+// `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
+import { createConversation, type ContentStore } from '../../../activities/store';
+import type { ReleaseManifest } from '../../../workflows/contract/release';
+import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { readManifest } from '../../agent-client';
+import { webUiLink } from '../../find-temporal';
+import { recordedResult } from '../../recorded-result';
+import type { CliContext, Connected } from '../context';
+import { EXIT, errorLine } from '../exit-codes';
+import { findRun, firstRunIdOf, lastCheckpoint } from '../find-run';
+import { counted, formatDuration, formatTokens } from '../format';
+import { liveRun, type LiveRun } from '../live-run';
+import { callsOf, totalsOf } from '../run-calls';
+import { showMessage } from '../show-message';
+import { answerText } from '../show-result';
+import { showCall } from './show-call';
+
+export interface ShowOptions {
+  transcript?: boolean;
+  call?: number;
+}
+
+export async function showCommand(context: CliContext, given: string, options: ShowOptions): Promise<number> {
+  const store = context.readStore();
+  const record = await findRun(store, given);
+  if (options.call !== undefined) return await showCall(context, store, record, options.call);
+  if (options.transcript) return await showTranscript(context, store, record);
+  const connected = await context.connectIfPossible((reason) => {
+    if (!record.ended) context.output.note(`what it does now is not known: ${errorLine(reason)}`);
+  });
+  const live = connected && !record.ended ? await liveRun(connected.temporal, record.id) : undefined;
+  const facts = await factsOf(store, record, live);
+  const where = whereOf(record, connected);
+  context.output.json({ ...facts, where });
+  if (!context.output.isJson) showFacts(context, record, facts, where, live);
+  return EXIT.completed;
+}
+
+async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | undefined) {
+  const result = await recordedResult(store, record);
+  const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
+  const recorded = totalsOf(firstRunId === undefined || record.ended ? [] : (await callsOf(store, firstRunId)).calls);
+  const totals = record.ended?.totals ?? live?.progress?.totals ?? { ...recorded, reusedCalls: 0 };
+  const manifest = await manifestOf(store, record);
+  return {
+    id: record.id,
+    agent: record.agent,
+    release: record.release,
+    status: record.ended?.outcome ?? live?.status ?? 'unknown',
+    outcome: record.ended?.outcome ?? null,
+    reason: live?.reason ?? null,
+    problems: live?.problems ?? [],
+    tenant: record.tenant,
+    user: record.user ?? null,
+    session: record.session ?? null,
+    tags: record.tags,
+    question: record.question,
+    startedAt: record.startedAt,
+    endedAt: record.ended?.at ?? null,
+    model: manifest?.model.route ?? [],
+    limits: manifest?.plan.limits ?? null,
+    totals,
+    checkpoint: (await lastCheckpoint(store, record)).head,
+    answer: result?.outcome === 'completed' ? result.output : null,
+    failure: record.ended?.failure ?? null,
+    firstRunId: firstRunId ?? null,
+  };
+}
+type Facts = Awaited<ReturnType<typeof factsOf>>;
+
+/** Absent where the release was never stored here, as for a run of another store. */
+async function manifestOf(store: ContentStore, { release }: RunRecord): Promise<ReleaseManifest | undefined> {
+  const [stored] = await store.has([release]);
+  return stored ? await readManifest(store, release) : undefined;
+}
+
+interface Where {
+  link: string | null;
+  command: string | null;
+}
+
+function whereOf({ id }: RunRecord, connected: Connected | undefined): Where {
+  if (!connected) return { link: null, command: null };
+  const { uiUrl, namespace, address } = connected;
+  return {
+    link: uiUrl === undefined ? null : webUiLink(uiUrl, namespace, id),
+    command: `temporal workflow describe -w ${quoted(id)} --address ${quoted(address)} --namespace ${quoted(namespace)}`,
+  };
+}
+
+/** For a POSIX shell: an id may hold anything. */
+const quoted = (text: string): string => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+
+function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, where: Where, live?: LiveRun): void {
+  const row = (name: string, value: string | null | undefined): void => {
+    if (value) output.line(`${output.colors.dim(name.padEnd(9))} ${output.safeLine(value)}`);
+  };
+  const { totals, limits } = facts;
+  const { usage } = totals;
+  row('run', facts.id);
+  row('question', facts.question);
+  row('agent', `${facts.agent}  release ${facts.release.slice(0, 12)}  model ${facts.model.join(', ') || 'not known'}`);
+  row('status', `${facts.status}${live?.reason === undefined ? '' : `: ${live.reason}`}`);
+  for (const problem of facts.problems) row('stuck', problem);
+  row(
+    'who',
+    [`tenant ${facts.tenant}`, facts.user && `user ${facts.user}`, facts.session && `session ${facts.session}`]
+      .filter(Boolean)
+      .join('  '),
+  );
+  row('tags', facts.tags.join(', '));
+  row('started', new Date(record.startedAt).toISOString());
+  if (record.ended)
+    row(
+      'ended',
+      `${new Date(record.ended.at).toISOString()}  after ${formatDuration(record.ended.at - record.startedAt)}`,
+    );
+  row(
+    'totals',
+    `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
+      `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
+  );
+  if (limits) {
+    const parts = [counted(limits.turns, 'turn'), counted(limits.toolCalls, 'tool call')];
+    if (limits.tokens !== undefined) parts.push(`${formatTokens(limits.tokens)} tokens`);
+    if (limits.wallMs !== undefined) parts.push(formatDuration(limits.wallMs));
+    row('limits', parts.join(', '));
+  }
+  row('web UI', where.link);
+  row('Temporal', where.command);
+  if (facts.failure) row('failure', `${facts.failure.type}: ${facts.failure.message}`);
+  if (facts.outcome === 'completed') output.line(`\n${output.safe(answerText(facts.answer))}`);
+}
+
+async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {
+  const { head } = await lastCheckpoint(store, record);
+  const conversation = createConversation(store);
+  // Before its first checkpoint a run consists of what it was asked.
+  const messages =
+    head === null
+      ? await conversation.messages([record.input])
+      : (await conversation.load(head)).map(({ message }) => message);
+  output.json({ id: record.id, checkpoint: head, messages });
+  messages.forEach((message, at) => showMessage(output, String(at + 1), message));
+  return EXIT.completed;
+}

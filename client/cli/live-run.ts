@@ -1,0 +1,82 @@
+// What Temporal knows of a run now: its status, what is under way, and whether it is stuck.
+import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import { isFailureType } from '../../workflows/contract/failures';
+import { ACTIVITY_NAMES, QUERY_NAMES } from '../../workflows/contract/names';
+import type { RunProgress } from '../../workflows/contract/run';
+
+export interface PendingCall {
+  what: string;
+  /** From 1. */
+  attempt: number;
+  /** Milliseconds since the epoch. */
+  since?: number;
+  lastFailure?: string;
+}
+
+export interface LiveRun {
+  /** As a run's progress says, where a worker answered; else Temporal's own, in lower case. */
+  status: string;
+  /** Why it waits or is paused. */
+  reason?: string;
+  firstRunId: string;
+  /** Why it makes no headway although it runs: failing workflow tasks. Empty when it does. */
+  problems: string[];
+  pending: PendingCall[];
+  progress?: RunProgress;
+}
+
+/** A worker that is there answers in milliseconds; a list must not wait for one that is not. */
+const QUERY_MS = 1_000;
+/** A deployment or a lost worker costs an attempt or two; from here on it is no accident. */
+const STUCK_ATTEMPTS = 3;
+const REPORTED_PROBLEMS = 'TemporalReportedProblems';
+
+/** Undefined when Temporal does not know the run (any more, or yet). */
+export async function liveRun(temporal: Client, id: string): Promise<LiveRun | undefined> {
+  const handle = temporal.workflow.getHandle(id);
+  let description: WorkflowExecutionDescription;
+  try {
+    description = await handle.describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+  const isRunning = description.status.name === 'RUNNING';
+  // Without a worker there is no answer; then Temporal's own status is all that can be told.
+  const progress = isRunning
+    ? await temporal.connection
+        .withDeadline(Date.now() + QUERY_MS, () => handle.query<RunProgress>(QUERY_NAMES.progress))
+        .catch(() => undefined)
+    : undefined;
+  return {
+    status: progress?.status ?? description.status.name.toLowerCase().replaceAll('_', ' '),
+    ...(progress?.reason === undefined ? {} : { reason: progress.reason }),
+    firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    problems: isRunning ? problemsOf(description) : [],
+    pending: pendingOf(description),
+    ...(progress ? { progress } : {}),
+  };
+}
+
+function problemsOf({ raw, searchAttributes }: WorkflowExecutionDescription): string[] {
+  const reported = searchAttributes[REPORTED_PROBLEMS] ?? [];
+  const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
+  if (reported.length === 0 && attempt < STUCK_ATTEMPTS) return [];
+  return [`its workflow task has failed ${Math.max(1, attempt - 1)} times`, ...reported.map(String)];
+}
+
+function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {
+  const known: readonly string[] = Object.values(ACTIVITY_NAMES);
+  return (raw.pendingActivities ?? []).map(({ activityType, attempt, lastStartedTime, lastFailure }): PendingCall => {
+    const name = activityType?.name ?? '';
+    const type = lastFailure?.applicationFailureInfo?.type;
+    const failure = [isFailureType(type) ? type : undefined, lastFailure?.message].filter(Boolean).join(': ');
+    const since = Number(lastStartedTime?.seconds ?? 0) * 1_000;
+    return {
+      what: known.includes(name) ? name : 'activity',
+      attempt: attempt ?? 1,
+      ...(since > 0 ? { since } : {}),
+      ...(failure === '' ? {} : { lastFailure: failure }),
+    };
+  });
+}

@@ -1,0 +1,71 @@
+// The calls of a run, as their records tell them: what was asked and answered, when, by whom, at what price. Needs no server.
+import type { ContentStore } from '../../activities/store';
+import { CALL_PREFIX } from '../../activities/store/ref-names';
+import type { Usage } from '../../workflows/contract/message';
+import { callRecordSchema, type CallRecord } from '../../workflows/contract/schemas/call-record';
+import { allRefs } from './find-run';
+
+export interface RunCall {
+  /** From 1, in the order of turns: what `show --call` takes. */
+  number: number;
+  fork: number;
+  turn: number;
+  /** 0 is the turn's model call. */
+  index: number;
+  record: CallRecord;
+  /** Of a tool call: its arguments, as the model's answer previews them. */
+  asked?: string;
+}
+
+/** In the order of turns; what this version cannot read is left out, and counted. */
+export async function callsOf(
+  store: ContentStore,
+  firstRunId: string,
+): Promise<{ calls: RunCall[]; unreadable: number }> {
+  const prefix = `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/`;
+  const refs = await allRefs(store, prefix);
+  const calls: RunCall[] = [];
+  for (const { name, value } of refs) {
+    const [, fork, turn, index] = /^(\d+)\/(\d+)\/(\d+)$/.exec(name.slice(prefix.length)) ?? [];
+    const parsed = callRecordSchema.safeParse(value);
+    if (!parsed.success || index === undefined) continue;
+    calls.push({
+      number: calls.length + 1,
+      fork: Number(fork),
+      turn: Number(turn),
+      index: Number(index),
+      record: parsed.data,
+    });
+  }
+  return { calls: calls.map((call) => ({ ...call, ...askedOf(call, calls) })), unreadable: refs.length - calls.length };
+}
+
+function askedOf({ fork, turn, record }: RunCall, calls: readonly RunCall[]): { asked?: string } {
+  if (record.kind !== 'tool') return {};
+  const model = calls.find((call) => call.fork === fork && call.turn === turn && call.record.kind === 'model');
+  const asked = model?.record.kind === 'model' ? model.record.answer.toolCalls[record.from.call]?.preview : undefined;
+  return asked === undefined ? {} : { asked };
+}
+
+export interface CallTotals {
+  turns: number;
+  modelCalls: number;
+  toolCalls: number;
+  usage: Usage;
+}
+
+/** What has been recorded so far; of an ended run its record has the totals. */
+export function totalsOf(calls: readonly RunCall[]): CallTotals {
+  const usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+  let modelCalls = 0;
+  for (const { record } of calls) {
+    if (record.kind !== 'model') continue;
+    modelCalls += 1;
+    usage.input += record.answer.usage.input;
+    usage.cachedInput += record.answer.usage.cachedInput;
+    usage.output += record.answer.usage.output;
+    usage.reasoning += record.answer.usage.reasoning;
+  }
+  const turns = new Set(calls.map(({ fork, turn }) => `${fork}/${turn}`)).size;
+  return { turns, modelCalls, toolCalls: calls.length - modelCalls, usage };
+}

@@ -1,0 +1,25 @@
+// The end of a run, for a person: its answer to standard output, all else to standard error.
+import type { RunResult } from '../run-result';
+import { counted, formatTokens } from './format';
+import type { Output } from './output';
+
+/** Text as it is; everything else as JSON. */
+export const answerText = (answer: unknown): string =>
+  typeof answer === 'string' ? answer : (JSON.stringify(answer, null, 2) ?? '');
+
+export function showResult(output: Output, result: RunResult<unknown>): void {
+  const { totals } = result;
+  if (result.outcome === 'completed') output.line(output.safe(answerText(result.output)));
+  else
+    output.note(
+      `${output.colors.red(result.outcome)}  ${result.failure.type}: ${output.safeLine(result.failure.message)}`,
+    );
+  const parts = [
+    counted(totals.turns, 'turn'),
+    counted(totals.toolCalls, 'tool call'),
+    `${formatTokens(totals.usage.input)} tokens in`,
+    `${formatTokens(totals.usage.output)} out`,
+    ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
+  ];
+  output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));
+}

@@ -1,0 +1,58 @@
+// A process of its own, started by `longhaul test`: loads test files, whose tests then run by Node's runner in this process.
+// Arguments: a folder for compiled text, then the files.
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import path from 'node:path';
+import { createJiti } from 'jiti';
+
+/** What a test file imports that is part of this package, or of its dependencies, for folders where it does not resolve by itself. */
+const OURS: Readonly<Record<string, () => string>> = {
+  longhaul: () => path.join(__dirname, '..', '..', 'activities', 'define', 'index.js'),
+  'longhaul/testing': () => path.join(__dirname, '..', '..', 'test', 'kit', 'index.js'),
+  zod: () => path.dirname(require.resolve('zod/package.json')),
+};
+
+async function loadTests(file: string, cacheDir: string): Promise<void> {
+  // The longest name first: `longhaul` would also match the beginning of `longhaul/testing`.
+  const names = Object.keys(OURS).sort((a, b) => b.length - a.length);
+  const alias = Object.fromEntries(
+    names.filter((name) => !resolves(name, file)).map((name) => [name, OURS[name]?.() ?? name]),
+  );
+  const jiti = createJiti(file, { fsCache: cacheDir, alias });
+  try {
+    // As CommonJS: then zod is one module for the agent, the test and us.
+    jiti(file);
+  } catch (error) {
+    if (!needsAsync(error)) throw error;
+    await jiti.import(file);
+  }
+}
+
+function resolves(name: string, from: string): boolean {
+  try {
+    createRequire(from).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const needsAsync = (error: unknown): boolean =>
+  error instanceof Object &&
+  (('code' in error && error.code === 'ERR_REQUIRE_ASYNC_MODULE') ||
+    ('message' in error && /^await is only valid in async functions/.test(String(error.message))));
+
+async function main([cacheDir = '', ...files]: readonly string[]): Promise<void> {
+  for (const file of files) {
+    try {
+      await loadTests(file, cacheDir);
+    } catch (error) {
+      // A file that does not load is a test that failed, and keeps no other file from running.
+      void test(`${file} loads`, () => {
+        throw error;
+      });
+    }
+  }
+}
+
+void main(process.argv.slice(2));
