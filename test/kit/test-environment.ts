@@ -12,6 +12,7 @@ import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../..
 import type { RunEnvironment } from '../../workflows/core/environment';
 import { TestSetupError } from './test-setup-error';
 import type { VirtualClock } from './virtual-clock';
+import { Cancelled, createWaits } from './waits';
 
 export interface TestEnvironmentOptions {
   deps: ActivityDeps;
@@ -41,19 +42,10 @@ export interface TestEnvironment {
 const { setImmediate: nextTask } = globalThis;
 export const soon = (): Promise<void> => new Promise((resolve) => nextTask(resolve));
 
-class Cancelled extends Error {}
 class CallFailed extends Error {
   constructor(readonly failure: RunFailure) {
     super(failure.message);
   }
-}
-
-interface Wait {
-  holds: () => boolean;
-  until: number;
-  shielded: boolean;
-  end(result: boolean): void;
-  fail(error: Error): void;
 }
 
 interface Policy {
@@ -65,38 +57,9 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
   const { deps, input, clock } = options;
   const cancellation = new AbortController();
   const shield = new AsyncLocalStorage<true>();
-  const waits = new Set<Wait>();
-  let listeners: (() => void)[] = [];
+  const isShielded = (): boolean => shield.getStore() ?? false;
+  const waits = createWaits(clock, cancellation.signal);
   let underWay = 0;
-
-  const tell = (): void => {
-    const told = listeners;
-    listeners = [];
-    told.forEach((listener) => listener());
-  };
-  const isCancelled = (shielded: boolean): boolean => cancellation.signal.aborted && !shielded;
-
-  const wake = (): void => {
-    for (const wait of waits) {
-      if (isCancelled(wait.shielded)) wait.fail(new Cancelled());
-      else if (wait.holds()) wait.end(true);
-      else if (clock.now() >= wait.until) wait.end(false);
-      else continue;
-      waits.delete(wait);
-    }
-    tell();
-  };
-
-  const until = (holds: () => boolean, timeoutMs: number): Promise<boolean> => {
-    const shielded = shield.getStore() ?? false;
-    if (holds()) return Promise.resolve(true);
-    if (isCancelled(shielded)) return Promise.reject(new Cancelled());
-    if (timeoutMs <= 0) return Promise.resolve(false);
-    return new Promise<boolean>((end, fail) => {
-      waits.add({ holds, until: clock.now() + timeoutMs, shielded, end, fail });
-      tell();
-    });
-  };
 
   const skip = async (delayMs: number): Promise<void> => {
     clock.moveTo(clock.now() + delayMs);
@@ -105,24 +68,22 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
   /** For retries without end: the test gets its turn between them, to mend what fails. */
   const waitOut = async (delayMs: number): Promise<void> => {
     underWay -= 1;
-    await until(() => false, delayMs);
+    await waits.until(() => false, delayMs, isShielded());
     underWay += 1;
   };
-
   const call = async <T>(policy: Policy, work: (attempt: Attempt) => Promise<T>): Promise<T> => {
-    const shielded = shield.getStore() ?? false;
-    const signal = shielded ? new AbortController().signal : cancellation.signal;
+    const signal = isShielded() ? new AbortController().signal : cancellation.signal;
     underWay += 1;
     try {
       return await attempts(
         policy,
         signal,
         (number) => work({ number, workflowId: options.id, runId: options.runId, signal }),
-        (delayMs) => (policy.attempts === Infinity ? waitOut(delayMs) : skip(delayMs)),
+        policy.attempts === Infinity ? waitOut : skip,
       );
     } finally {
       underWay -= 1;
-      wake();
+      waits.wake();
     }
   };
 
@@ -137,7 +98,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       tellToolFailure: (about) => call(recorded, () => tellToolFailure(deps, about)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
-      until,
+      until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),
       uninterrupted: (work) => shield.run(true, work),
       meaningOf: (error) => {
         if (error instanceof Cancelled) return 'cancelled';
@@ -147,12 +108,12 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
     },
     cancel: () => {
       cancellation.abort(new Error('cancelled'));
-      wake();
+      waits.wake();
     },
-    wake,
-    isWaiting: () => underWay === 0 && waits.size > 0,
-    nextTimer: () => Math.min(Infinity, ...[...waits].map((wait) => wait.until)),
-    changed: () => new Promise((resolve) => listeners.push(resolve)),
+    wake: waits.wake,
+    isWaiting: () => underWay === 0 && waits.any(),
+    nextTimer: waits.nextTimer,
+    changed: waits.changed,
   };
 }
 

@@ -160,9 +160,8 @@ function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call
         return;
       }
       const { environment } = current;
-      // As it crosses the wire in production: what JSON cannot carry is lost here too.
-      const carried: CarriedState = JSON.parse(JSON.stringify(ending.carried));
-      current = execute({ ...options.input, carried });
+      // A copy, as it is in production, where it crosses the wire: nothing of the old execution reaches the new one.
+      current = execute({ ...options.input, carried: structuredClone(ending.carried) });
       environment.wake();
     }
   }

@@ -1,6 +1,6 @@
 // Needs: nothing but Node. Pause, resume and cancel wherever a run may be, and pauses that a failure causes.
 import { z } from 'zod';
-import { defineAgent, defineTool, type FileRef } from 'longhaul';
+import { defineAgent, defineTool } from 'longhaul';
 import { createMemoryStore, script, testAgent } from 'longhaul/testing';
 import { failure } from '../../activities/failure';
 import type { ContentStore } from '../../activities/store/port';
@@ -143,7 +143,7 @@ describe('a failure that pauses', () => {
 
   test('an object that a tool wants to read is no failure of the tool', async () => {
     const { store, fails } = failing();
-    let photo: FileRef | undefined;
+    const photo = await testAgent(agent, { store, model: once }).file(new Uint8Array([7]), { mediaType: 'image/png' });
     const read = defineTool({
       name: 'read',
       description: 'Reads.',
@@ -151,7 +151,7 @@ describe('a failure that pauses', () => {
       output: z.number(),
       effect: 'read',
       onFailure: 'stop',
-      run: async (_, { files }) => (photo ? (await files.read(photo)).length : 0),
+      run: async (_, { files }) => (await files.read(photo)).length,
     });
     const reader = defineAgent({ name: 'reader', instructions: 'Read.', tools: [read] });
     const t = testAgent(reader, {
@@ -162,7 +162,6 @@ describe('a failure that pauses', () => {
         return { calls: [{ name: 'read', args: {} }] };
       },
     });
-    photo = await t.file(new Uint8Array([7]), { mediaType: 'image/png' });
     const run = await t.start('go');
     expect(run.progress()).toMatchObject({ status: 'paused', reason: 'Store.ObjectMissing: get failed.' });
     delete fails.get;
