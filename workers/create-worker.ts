@@ -1,7 +1,13 @@
 // One worker for orchestration and model calls: workflows, activities, and the tuning that fits them.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Worker, bundleWorkflowCode, type NativeConnection, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  Worker,
+  bundleWorkflowCode,
+  type NativeConnection,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { createActivities, type ActivityDeps } from '../activities';
 
 export interface AgentWorkerOptions {
@@ -23,7 +29,7 @@ let bundled: Promise<WorkflowBundleOption> | undefined;
 export function workflowBundle(): Promise<WorkflowBundleOption> {
   bundled ??= existsSync(PREBUILT)
     ? Promise.resolve({ codePath: PREBUILT })
-    : bundleWorkflowCode({ workflowsPath: require.resolve('../workflows/index') });
+    : bundleWorkflowCode({ workflowsPath: require.resolve('../workflows/index'), logger: new DefaultLogger('WARN') });
   return bundled;
 }
 

@@ -24,15 +24,24 @@ test('a workflow task that fails is counted and logged as an alarm, and the run 
     taskQueue: 'agents',
     args: [null],
   });
-  const failing = async (): Promise<string> => {
-    for (;;) {
-      const line = /^agent_workflow_task_failures_total\{.*\} \d+$/m.exec(await stack.metrics.registry.metrics())?.[0];
-      if (line) return line;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  expect(await failing()).toMatch(/workflow_type="agentRun"/);
-  expect(readFileSync(stack.logFile, 'utf8')).toContain('workflow-task-failed');
+  expect(
+    await eventually(
+      async () => /^agent_workflow_task_failures_total\{.*\} \d+$/m.exec(await stack.metrics.registry.metrics())?.[0],
+    ),
+  ).toMatch(/workflow_type="agentRun"/);
+  // Logs are written in the background.
+  const alarm = await eventually(() =>
+    Promise.resolve(/^.*"alert":"workflow-task-failed".*$/m.exec(readFileSync(stack.logFile, 'utf8'))?.[0]),
+  );
+  expect(alarm).toContain("reading 'carried'");
   expect((await handle.describe()).status.name).toBe('RUNNING');
   await handle.terminate('seen');
 });
+
+async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -1,0 +1,144 @@
+// Records one history per path through the run workflow, on the code of today, into histories/. Run by hand when a path is new:
+// `npm run record:histories -- DATE`. A kept history is never recorded again: it stands for runs that are out there.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils';
+import { z } from 'zod';
+import { defineAgent, defineTool } from '../../activities/define';
+import { script, startModelServer } from '../kit/model-server';
+import { startTestStack, type TestStack } from '../stack/test-stack';
+
+const FOLDER = join(__dirname, 'histories');
+
+const look = defineTool({
+  name: 'look',
+  description: 'Looks.',
+  input: z.object({ at: z.string() }),
+  output: z.object({ seen: z.string() }),
+  effect: 'read',
+  run: ({ at }) => {
+    if (at === 'nothing') throw new Error('there is nothing');
+    return { seen: at };
+  },
+  retry: { attempts: 1 },
+});
+const write = defineTool({
+  name: 'write',
+  description: 'Writes.',
+  input: z.object({ text: z.string() }),
+  output: z.object({ written: z.boolean() }),
+  effect: 'idempotent',
+  run: () => ({ written: true }),
+});
+const hold = defineTool({
+  name: 'hold',
+  description: 'Holds for a moment.',
+  input: z.object({}),
+  output: z.object({ held: z.boolean() }),
+  effect: 'read',
+  run: async (_, { signal }) => {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(resolve, 1_500);
+      signal.addEventListener('abort', () => (clearTimeout(timer), reject(new Error('aborted'))), { once: true });
+    });
+    return { held: true };
+  },
+});
+const agent = defineAgent({
+  name: 'recorded',
+  instructions: 'Look.',
+  tools: [look, write, hold],
+  limits: { turns: 40 },
+});
+const brief = defineAgent({ name: 'brief', instructions: 'Look.', tools: [look], limits: { turns: 1 } });
+
+async function keep(stack: TestStack, id: string, what: string, date: string): Promise<void> {
+  let part = 0;
+  const runs: string[] = [];
+  for await (const { runId } of stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) runs.unshift(runId);
+  for (const runId of runs) {
+    part += 1;
+    const file = join(FOLDER, `agent-run-${what}${runs.length > 1 ? `-${part}` : ''}-${date}.json`);
+    if (existsSync(file)) throw new Error(`${file} is kept already, and is never recorded again.`);
+    writeFileSync(file, `${historyToJSON(await stack.temporal.workflow.getHandle(id, runId).fetchHistory())}\n`);
+    process.stdout.write(`${file}\n`);
+  }
+}
+
+async function main(date: string): Promise<void> {
+  const model = await startModelServer({ script: script() });
+  const stack = await startTestStack({
+    agents: [agent, brief],
+    modelUrl: model.url,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 120 },
+  });
+  const start = (id: string) => stack.client.agent<typeof agent>('recorded').start('look around', { id });
+  const status = async (id: string, wanted: string): Promise<void> => {
+    while ((await stack.client.run(id).progress()).steps.at(-1)?.label !== wanted)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+
+  model.setScript(
+    script()
+      .calls([
+        { name: 'look', args: { at: 'a' } },
+        { name: 'look', args: { at: 'b' } },
+        { name: 'write', args: { text: 'c' } },
+      ])
+      .call('look', { at: 'nothing' })
+      .call('nonsense', {})
+      .answer('seen'),
+  );
+  await (await start('tools')).result();
+  await keep(stack, 'tools', 'parallel-tools-and-failures', date);
+
+  model.setScript(script().empty().refuse('no').empty());
+  await (await start('repairs')).result();
+  await keep(stack, 'repairs', 'repairs-spent', date);
+
+  model.setScript(script().call('look', { at: 'a' }).call('look', { at: 'b' }));
+  await (await stack.client.agent<typeof brief>('brief').start('look', { id: 'budget' })).result();
+  await keep(stack, 'budget', 'turns-exhausted', date);
+
+  model.setScript(script().call('hold', {}).answer('held'));
+  const paused = await start('paused');
+  await status('paused', 'hold {}');
+  await paused.pause('wait');
+  while ((await paused.progress()).status !== 'waiting' && (await paused.progress()).status !== 'paused')
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  await paused.resume();
+  await paused.result();
+  await keep(stack, 'paused', 'paused-and-resumed', date);
+
+  const cancelled = await start('cancelled');
+  await status('cancelled', 'hold {}');
+  await cancelled.cancel('enough');
+  await cancelled.result();
+  await keep(stack, 'cancelled', 'cancelled-with-a-reason', date);
+
+  const plain = await start('plainly-cancelled');
+  await status('plainly-cancelled', 'hold {}');
+  await stack.temporal.workflow.getHandle('plainly-cancelled').cancel();
+  await plain.result();
+  await keep(stack, 'plainly-cancelled', 'cancelled-by-temporal', date);
+
+  model.setScript(
+    Array.from({ length: 14 }, (_, at) => at)
+      .reduce((turns, at) => turns.call('look', { at: `page ${at}` }), script())
+      .answer('read'),
+  );
+  await (await start('long')).result();
+  await keep(stack, 'long', 'continued-as-new', date);
+
+  model.setScript(script().answer('late'));
+  model.addFaults({ when: { nth: 1 }, do: { status: 429, retryAfter: 7 } });
+  await (await start('waiting')).result();
+  await keep(stack, 'waiting', 'provider-asks-for-patience', date);
+
+  await stack.close();
+  await model.close();
+}
+
+const date = process.argv.at(-1) ?? '';
+if (!/^\d{4}-\d{2}-\d{2}$/.test(date)) throw new Error('usage: npm run record:histories -- YYYY-MM-DD');
+void main(date).then(() => process.exit(0));
