@@ -30,17 +30,6 @@ export async function findRun(store: ContentStore, given: string): Promise<RunRe
 const notFound = (given: string): ClientError =>
   new ClientError('run-not-found', `there is no run "${given}" in this store. "longhaul list" shows those there are.`);
 
-/** For acts on a run that Temporal may know although the store does not: one that was started without our client. */
-export async function runIdOf(store: ContentStore, given: string): Promise<{ id: string; record?: RunRecord }> {
-  try {
-    const record = await findRun(store, given);
-    return { id: record.id, record };
-  } catch (error) {
-    if (ClientError.isInstance(error) && error.message.startsWith('there is no run')) return { id: given };
-    throw error;
-  }
-}
-
 const PAGE = 1_000;
 
 export async function allRefs(store: ContentStore, prefix: string): Promise<Ref[]> {

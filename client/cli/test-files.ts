@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import path from 'node:path';
 import { createJiti } from 'jiti';
+import { problemLine, sourceProblem } from '../../workers/source-loader';
 
 /** What a test file imports that is part of this package, or of its dependencies, for folders where it does not resolve by itself. */
 const OURS: Readonly<Record<string, () => string>> = {
@@ -42,14 +43,22 @@ const needsAsync = (error: unknown): boolean =>
   (('code' in error && error.code === 'ERR_REQUIRE_ASYNC_MODULE') ||
     ('message' in error && /^await is only valid in async functions/.test(String(error.message))));
 
+/** Its frames would be the loader's and ours; the line that matters stands in the message. */
+function withoutStack(message: string): Error {
+  const error = new Error(message);
+  error.stack = message;
+  return error;
+}
+
 async function main([cacheDir = '', ...files]: readonly string[]): Promise<void> {
   for (const file of files) {
     try {
       await loadTests(file, cacheDir);
     } catch (error) {
       // A file that does not load is a test that failed, and keeps no other file from running.
-      void test(`${file} loads`, () => {
-        throw error;
+      const problem = problemLine(sourceProblem(error, [file]), process.cwd());
+      void test(`${path.relative(process.cwd(), file)} loads`, () => {
+        throw withoutStack(problem);
       });
     }
   }

@@ -3,7 +3,7 @@ import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { runIdOf } from '../find-run';
+import { reachRun } from '../reach-run';
 
 export interface ReasonOptions {
   reason?: string;
@@ -34,9 +34,9 @@ async function intervene(
   reason?: string,
 ): Promise<number> {
   const { output } = context;
-  const { id, record } = await runIdOf(context.readStore(), given);
+  const { id, record, connect } = await reachRun(context, given);
   if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
-  const { client } = await context.connect();
+  const { client } = await connect();
   await act(client.run(id));
   output.json({ id, asked, reason: reason ?? null });
   output.line(`${id}  ${says}${reason === undefined ? '' : ` (${output.safeLine(reason)})`}`);

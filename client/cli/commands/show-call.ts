@@ -56,7 +56,7 @@ async function showModelCall(
   const { usage } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
-  row('request', `${made.request.sha256}  ${formatBytes(made.request.bytes)}`);
+  row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
@@ -101,7 +101,7 @@ function rowOf(call: RunCall, output: CliContext['output']): (name: string, valu
   };
   const { record } = call;
   row('call', `${call.number}, ${record.kind} of turn ${call.turn}${call.fork > 0 ? ` of fork ${call.fork}` : ''}`);
-  row('made', `${new Date(record.startedAt).toISOString()}  took ${formatDuration(record.endedAt - record.startedAt)}`);
+  row('made', `${new Date(record.startedAt).toISOString()}, took ${formatDuration(record.endedAt - record.startedAt)}`);
   row('attempt', String(record.attempt));
   row('worker', record.worker);
   row('release', record.release.slice(0, 12));

@@ -99,21 +99,21 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   const { usage } = totals;
   row('run', facts.id);
   row('question', facts.question);
-  row('agent', `${facts.agent}  release ${facts.release.slice(0, 12)}  model ${facts.model.join(', ') || 'not known'}`);
+  row('agent', `${facts.agent}; release ${facts.release.slice(0, 12)}; model ${facts.model.join(', ') || 'not known'}`);
   row('status', `${facts.status}${live?.reason === undefined ? '' : `: ${live.reason}`}`);
   for (const problem of facts.problems) row('stuck', problem);
   row(
     'who',
     [`tenant ${facts.tenant}`, facts.user && `user ${facts.user}`, facts.session && `session ${facts.session}`]
       .filter(Boolean)
-      .join('  '),
+      .join(', '),
   );
   row('tags', facts.tags.join(', '));
   row('started', new Date(record.startedAt).toISOString());
   if (record.ended)
     row(
       'ended',
-      `${new Date(record.ended.at).toISOString()}  after ${formatDuration(record.ended.at - record.startedAt)}`,
+      `${new Date(record.ended.at).toISOString()}, after ${formatDuration(record.ended.at - record.startedAt)}`,
     );
   row(
     'totals',
