@@ -7,6 +7,7 @@ import type { ContentStore } from '../activities/store';
 import { OPEN_PREFIX, callsOfRun, openRunName, runRecordName } from '../activities/store/ref-names';
 import { isAlive } from '../infra/temporal/process-identity';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { recordNamesOf } from './scheduled-calls';
 
 export interface UnfinishedRun {
   record: RunRecord;
@@ -49,8 +50,20 @@ async function recoverRun(
   }
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
   const kept = await countRefs(store, callsOfRun(firstRunId, 0));
-  const repeated = await releaseDead(temporal, namespace, description);
-  return { record: record.data, kept, repeated };
+  const released = await releaseDead(temporal, namespace, description);
+  return { record: record.data, kept, repeated: await unrecorded(store, temporal, description, released) };
+}
+
+/** A call that died between its record and its completion is found in the store, and not made again. */
+async function unrecorded(
+  store: ContentStore,
+  temporal: Client,
+  execution: { workflowId: string; runId: string },
+  activityIds: readonly string[],
+): Promise<number> {
+  const names = await recordNamesOf(temporal, execution, activityIds);
+  const records = await Promise.all(names.map((name) => store.readRef(name)));
+  return records.filter((record) => record === undefined).length;
 }
 
 const PAGE = 1_000;
@@ -68,11 +81,12 @@ async function countRefs(store: ContentStore, prefix: string): Promise<number> {
 /** How Temporal names the state of a pending activity that a worker holds. */
 const STARTED = 2;
 
+/** Ids of the activities that dead workers held. */
 async function releaseDead(
   temporal: Client,
   namespace: string,
   description: WorkflowExecutionDescription,
-): Promise<number> {
+): Promise<string[]> {
   const { workflowId, runId } = description;
   // The next task of the run would wait on the dead worker's own queue.
   await temporal.workflowService.resetStickyTaskQueue({ namespace, execution: { workflowId, runId } });
@@ -90,7 +104,7 @@ async function releaseDead(
       if (!(error instanceof Error) || error.name !== 'ActivityNotFoundError') throw error;
     });
   }
-  return held.length;
+  return held.map(({ activityId }) => activityId ?? '');
 }
 
 /** Only a worker of this machine can be known to be dead. */

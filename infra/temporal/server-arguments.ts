@@ -10,7 +10,7 @@ export type SqliteSynchronous = 'NORMAL' | 'FULL';
 /** The dev server has one shard, whose task queues it reads at most 20 times a second by default: 52 ms a step. */
 const POLLS_PER_SECOND = 2000;
 
-const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean>> = {
+const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean | string>> = {
   'history.transferProcessorMaxPollRPS': POLLS_PER_SECOND,
   'history.timerProcessorMaxPollRPS': POLLS_PER_SECOND,
   'history.visibilityProcessorMaxPollRPS': POLLS_PER_SECOND,
@@ -18,6 +18,9 @@ const DYNAMIC_CONFIG: Readonly<Record<string, number | boolean>> = {
   'frontend.WorkerHeartbeatsEnabled': true,
   'frontend.WorkerCommandsEnabled': true,
   'system.enableCancelActivityWorkerCommand': true,
+  // A workflow task that a killed worker held waits this long, 10 s by default. It takes milliseconds, and replaying a long
+  // run a second or two; 5 s is also what the SDK allows one task to compute.
+  'history.defaultWorkflowTaskTimeout': '5s',
   // Fairness keys are ignored without it.
   'matching.enableFairness': true,
 };
@@ -43,7 +46,7 @@ export function serverArguments({ database, ports, synchronous, dynamicConfig = 
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', `synchronous=${synchronous}`],
     ...Object.entries({ ...DYNAMIC_CONFIG, ...dynamicConfig }).flatMap(([key, value]) => [
       '--dynamic-config-value',
-      `${key}=${value}`,
+      `${key}=${JSON.stringify(value)}`,
     ]),
   ];
 }
