@@ -26,15 +26,24 @@ export interface AgentLimits {
   wall?: Duration;
 }
 
-/** What a tool needs of the run's input, by its shape: an empty shape needs nothing. */
-type Needed<Needs extends z.ZodObject> = { [K in keyof Needs['shape']]: z.input<Needs['shape'][K]> };
+/**
+ * Whether an agent's input has what a tool needs of it. Compared as a caller writes it, before defaults: that is what is stored, and
+ * what the tool's `needs` then parses.
+ */
+type Serves<Input, Needs extends z.ZodObject> = keyof Needs['shape'] extends never
+  ? true
+  : Input extends string
+    ? false
+    : Pick<Input, keyof Input & keyof z.input<Needs>> extends z.input<Needs>
+      ? true
+      : false;
 
 /** Tools whose `needs` the agent's input can serve; any other is an error where it is listed. */
 type FittingTools<Input extends AnyInput, Tools extends readonly AnyTool[]> = {
   [K in keyof Tools]: Tools[K] extends Tool<string, z.ZodObject, z.ZodType, infer Needs>
-    ? z.output<Input> extends Needed<Needs>
+    ? Serves<z.input<Input>, Needs> extends true
       ? Tools[K]
-      : { error: 'the agent input lacks what this tool needs'; needs: Needed<Needs> }
+      : { error: 'the agent input lacks what this tool needs'; needs: z.input<Needs> }
     : never;
 };
 

@@ -13,6 +13,11 @@ export interface ToolFiles {
   write(bytes: Uint8Array, about: { mediaType: string; name?: string }): Promise<FileRef>;
 }
 
+/** What `needs` makes of the run's input: nothing where nothing was declared. */
+export type NeedsValue<Needs extends z.ZodObject> = keyof Needs['shape'] extends never
+  ? Record<never, never>
+  : z.output<Needs>;
+
 export interface ToolContext<Needs, Secret extends string> {
   /** The part of the run's input that the tool declared in `needs`. */
   input: Needs;
@@ -60,7 +65,7 @@ export interface ToolDefinition<
   needs?: Needs;
   run(
     input: z.output<Input>,
-    context: ToolContext<z.output<Needs>, Secret>,
+    context: ToolContext<NeedsValue<Needs>, Secret>,
   ): Promise<z.input<Output>> | z.input<Output>;
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
-import type { AnyTool, ToolContext } from '../../activities/define/tool';
+import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
 import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
 import { describeAgent, jsonObject } from '../../activities/describe-agent';
 import { issuesOf } from '../../activities/judge-answer';
@@ -36,7 +36,7 @@ export interface TestToolContext<Needs> extends Omit<ToolContext<Needs, never>, 
 /** Stands in for a tool's `run`: its arguments are parsed before, and its answer is checked after, by the tool's own schemas. */
 export type ToolOverride<T extends AnyTool> = (
   args: z.output<T['input']>,
-  context: TestToolContext<z.output<NonNullable<T['needs']>>>,
+  context: TestToolContext<NeedsValue<NonNullable<T['needs']>>>,
 ) => z.input<T['output']> | Promise<z.input<T['output']>>;
 
 export type ToolOverrides<A extends AnyAgent> = [ToolsOf<A>] extends [never]
