@@ -91,7 +91,7 @@ async function releaseDead(
   // The next task of the run would wait on the dead worker's own queue.
   await temporal.workflowService.resetStickyTaskQueue({ namespace, execution: { workflowId, runId } });
   const held = (description.raw.pendingActivities ?? []).filter(
-    (activity) => activity.state === STARTED && isDead(activity.lastWorkerIdentity ?? ''),
+    (activity) => Number(activity.state) === STARTED && isDead(activity.lastWorkerIdentity ?? ''),
   );
   for (const { activityId } of held) {
     const lost = ApplicationFailure.create({
