@@ -7,6 +7,7 @@ import {
   brokerRequestSchema,
   createFrameReader,
   encodeFrame,
+  frameId,
   splitBody,
   type BrokerAnswer,
   type BrokerRequest,
@@ -80,7 +81,7 @@ function serve(view: ToolStore, socket: Socket): void {
 async function reply(view: ToolStore, socket: Socket, { header, body }: Frame): Promise<void> {
   const request = brokerRequestSchema.safeParse(header);
   if (!request.success) {
-    const id = brokerIdOf(header);
+    const id = frameId(header);
     if (id === undefined) socket.destroy();
     else await send(socket, encodeFrame(id, refusal('the store broker does not know this request.')));
     return;
@@ -131,11 +132,6 @@ function asAnswer(error: unknown): BrokerAnswer {
 }
 
 const refusal = (message: string): BrokerAnswer => ({ ok: false, type: 'Runtime.Unexpected', message });
-
-const brokerIdOf = (header: unknown): number | undefined =>
-  typeof header === 'object' && header !== null && 'id' in header && Number.isSafeInteger(header.id)
-    ? Number(header.id)
-    : undefined;
 
 function listen(server: Server, address: string): Promise<void> {
   return new Promise((resolve, reject) => {

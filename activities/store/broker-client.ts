@@ -5,6 +5,7 @@ import {
   brokerReplySchema,
   createFrameReader,
   encodeFrame,
+  frameId,
   OBJECT_BYTES_MAX,
   splitBody,
   type BrokerAsk,
@@ -101,13 +102,13 @@ export function connectStoreBroker(
   }
 
   function settle({ header, body }: Frame): void {
-    const reply = brokerReplySchema.parse(header);
-    const entry = take(reply.id);
+    const entry = take(frameId(header) ?? -1);
     if (!entry) return;
-    if (!reply.ok) return entry.reject(failure(reply.type, reply.message));
-    const objects = splitBody(body, reply.sizes);
-    if (!objects) return entry.reject(failure('Store.Unavailable', 'the store broker sent an answer that is cut.'));
-    entry.resolve({ value: reply.value, objects });
+    const { data: reply } = brokerReplySchema.safeParse(header);
+    const objects = reply?.ok ? splitBody(body, reply.sizes) : undefined;
+    if (reply?.ok && objects) entry.resolve({ value: reply.value, objects });
+    else if (reply && !reply.ok) entry.reject(failure(reply.type, reply.message));
+    else entry.reject(failure('Store.Unavailable', 'the store broker sent an answer that this version cannot read.'));
   }
 
   function ask(

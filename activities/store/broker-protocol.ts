@@ -35,7 +35,7 @@ export type BrokerAsk =
 
 const failureType = z.custom<FailureType>(isFailureType);
 export const brokerReplySchema = z.discriminatedUnion('ok', [
-  z.object({ ...envelope, ok: z.literal(true), value: z.unknown(), sizes }),
+  z.object({ ...envelope, ok: z.literal(true), value: z.unknown().optional(), sizes }),
   z.object({ ...envelope, ok: z.literal(false), type: failureType, message: z.string() }),
 ]);
 export type BrokerReply = z.output<typeof brokerReplySchema>;
@@ -101,6 +101,12 @@ export function createFrameReader(): (chunk: Buffer) => Frame[] {
     return frames;
   };
 }
+
+/** The id of a message that could not be read otherwise, so that its sender can be told. */
+export const frameId = (header: unknown): number | undefined =>
+  typeof header === 'object' && header !== null && 'id' in header && Number.isSafeInteger(header.id)
+    ? Number(header.id)
+    : undefined;
 
 /** @returns the objects of a frame; undefined when the sizes do not add up to its body */
 export function splitBody(body: Buffer, lengths: readonly number[]): Buffer[] | undefined {

@@ -1,5 +1,6 @@
 // The tables of the embedded store, and the options that its promises rest on.
-import { mkdirSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
 
 export interface LmdbTables {
@@ -18,6 +19,7 @@ export interface LmdbTables {
 /** @param mapSize address space for the database to start with, in bytes; lmdb-js grows it by itself */
 export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  checkOpenable(path);
   const root = open<Buffer, Buffer>({
     path,
     // A folder whatever its name: lmdb-js takes a path with a dot in it for a file.
@@ -40,4 +42,27 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
     refs: root.openDB<string, string>({ name: 'refs', encoding: 'string' }),
     counters: root.openDB<string, string>({ name: 'counters', encoding: 'string' }),
   };
+}
+
+/** As LMDB writes it on a little-endian machine, then the version of the format, 2. */
+const LMDB_MAGIC = Buffer.from('dec0efbe02000000', 'hex');
+const META_BYTES = 64;
+
+/** lmdb-js ends the process with a segmentation fault where LMDB refuses to open: so what LMDB would refuse is refused before. */
+function checkOpenable(path: string): void {
+  accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  for (const name of ['data.mdb', 'lock.mdb']) {
+    const file = join(path, name);
+    if (statSync(file, { throwIfNoEntry: false })) accessSync(file, constants.R_OK | constants.W_OK);
+  }
+  const data = join(path, 'data.mdb');
+  if (!statSync(data, { throwIfNoEntry: false })?.size) return;
+  const start = Buffer.alloc(META_BYTES);
+  const file = openSync(data, 'r');
+  try {
+    readSync(file, start, 0, META_BYTES, 0);
+  } finally {
+    closeSync(file);
+  }
+  if (!start.includes(LMDB_MAGIC)) throw new Error(`${data} is not a database of this version's format`);
 }

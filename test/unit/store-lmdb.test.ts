@@ -1,0 +1,138 @@
+// Needs: a scratch folder, `sh`. The embedded store where things go wrong: disks that are full, folders that are not ours.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { objectHash, openStore } from '../../activities/store';
+import { createGroupCommit } from '../../activities/store/group-commit';
+import { openLmdbTables } from '../../activities/store/lmdb-database';
+
+const TOP = join(__dirname, '../..');
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'longhaul-test-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe('opening', () => {
+  test.each([
+    ['postgres://user:hunter2@host/db', '"postgres"'],
+    ['lmdb:', '"lmdb"'],
+    ['memory:x', '"memory"'],
+    ['', '""'],
+    ['/a/folder', '"/a/folder"'],
+  ])('another URL is one clear line, which holds no password: %s', (url, named) => {
+    expect(() => openStore(url)).toThrow(`store ${named} is not known. Write "lmdb:<folder>" or "memory:".`);
+  });
+
+  test('a place that cannot be a folder is one clear line', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    expect(() => openStore(`lmdb:${file}`)).toThrow(
+      expect.objectContaining({ type: 'Store.Unavailable', message: expect.stringMatching(/^the store lmdb:.*file/) }),
+    );
+  });
+
+  test('a database that is none is one clear line', async () => {
+    await writeFile(join(folder, 'data.mdb'), Buffer.alloc(100_000, 7));
+    expect(() => openStore(`lmdb:${folder}`)).toThrow(
+      expect.objectContaining({
+        type: 'Store.Unavailable',
+        message: expect.stringContaining('data.mdb is not a database'),
+      }),
+    );
+  });
+
+  test('removes what a writer that died left half written, and nothing that may still be written', async () => {
+    const large = join(folder, 'large');
+    await mkdir(large);
+    for (const name of ['old.part', 'young.part', 'whole']) await writeFile(join(large, name), 'x');
+    for (const name of ['old.part', 'whole']) await utimes(join(large, name), new Date(0), new Date(0));
+    await openStore(`lmdb:${folder}`).close();
+    expect((await readdir(large)).sort()).toEqual(['whole', 'young.part']);
+  });
+});
+
+test('a file of a large object that is gone is a missing object', async () => {
+  const store = openStore(`lmdb:${folder}`);
+  const [hash = ''] = (await store.commit({ objects: [Buffer.alloc(300_000)] })).hashes;
+  await rm(join(folder, 'large', hash));
+  expect(await store.has([hash])).toEqual([false]);
+  await expect(store.get([hash])).rejects.toMatchObject({ type: 'Store.ObjectMissing' });
+  await store.close();
+});
+
+test('every put refreshes the time of an object, also of one that is there', async () => {
+  const store = openStore(`lmdb:${folder}`);
+  const { root, lastPut } = openLmdbTables(folder);
+  const object = Buffer.from('object');
+  const time = (): number => lastPut.getBinary(Buffer.from(objectHash(object), 'hex'))?.readDoubleBE(0) ?? 0;
+  await store.commit({ objects: [object] });
+  root.resetReadTxn();
+  const first = time();
+  expect(Math.abs(Date.now() - first)).toBeLessThan(60_000);
+  await lastPut.put(Buffer.from(objectHash(object), 'hex'), Buffer.alloc(8));
+  await store.commit({ objects: [object] });
+  root.resetReadTxn();
+  expect(time()).toBeGreaterThanOrEqual(first);
+  await root.close();
+  await store.close();
+});
+
+test('a full disk is a typed failure that leaves the process and what was committed alone', async () => {
+  // A limit on the size of files stands for the disk: the kernel refuses the write in the same place.
+  const child = spawn(
+    'sh',
+    [
+      '-c',
+      'ulimit -f 4000 && exec "$0" "$@"',
+      process.execPath,
+      '-e',
+      RUN_CHILD,
+      join(__dirname, 'store-full-disk.ts'),
+      folder,
+    ],
+    { cwd: TOP, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const output: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  expect(code).toBe(0);
+  const { small, large, last } = JSON.parse(Buffer.concat(output).toString()) as { [key: string]: unknown };
+  expect([small, large]).toEqual(['Store.Unavailable', 'Store.Unavailable']);
+  const store = openStore(`lmdb:${folder}`);
+  expect(await store.readRef('last')).toMatchObject({ value: last });
+  expect((await store.commit({ objects: [Buffer.alloc(100_000)] })).hashes).toHaveLength(1);
+  await store.close();
+  expect((await readdir(join(folder, 'large'))).filter((name) => name.endsWith('.part'))).toEqual([]);
+});
+
+const RUN_CHILD = 'require("jiti")(process.cwd() + "/")(process.argv[1])';
+
+describe('group commit', () => {
+  test('what is asked during a flush shares the next one, in order, and groups are bounded', async () => {
+    const groups: number[][] = [];
+    const group = createGroupCommit<number, number>((requests) => {
+      groups.push([...requests]);
+      return new Promise((resolve) => setImmediate(() => resolve(requests.map((request) => request * 2))));
+    }, 3);
+    const first = [1, 2].map((request) => group.submit(request));
+    await new Promise(process.nextTick);
+    const later = [3, 4, 5, 6].map((request) => group.submit(request));
+    expect(await Promise.all([...first, ...later])).toEqual([2, 4, 6, 8, 10, 12]);
+    expect(groups).toEqual([[1, 2], [3, 4, 5], [6]]);
+    await group.idle();
+  });
+
+  test('a failed flush fails its group alone', async () => {
+    const group = createGroupCommit<number, number>(
+      (requests) => (requests.includes(1) ? Promise.reject(new Error('disk')) : Promise.resolve(requests)),
+      1,
+    );
+    const results = await Promise.allSettled([group.submit(1), group.submit(2)]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+  });
+});
