@@ -121,9 +121,18 @@ async function startRun<Output>(
 const newRunId = (): string =>
   `run_${[...randomBytes(7)].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('')}`;
 
+/** A ref's name has at most 500 bytes, of which the longest kind spends 42 on a run id of Temporal's and its prefix. */
+const ENCODED_ID_BYTES = 450;
+
+/** Whether a text could be the id of a run. */
+export const isRunId = (id: string): boolean =>
+  id.trim() !== '' && id.length <= ID_CHARS && id.isWellFormed() && encodeURIComponent(id).length <= ENCODED_ID_BYTES;
+
 function checkedLabels(id: string, { tags = [] }: StartOptions): string[] {
-  if (id.trim() === '' || id.length > ID_CHARS)
-    throw new ClientError('invalid-input', `a run id has 1 to ${ID_CHARS} characters.`);
+  if (!isRunId(id)) {
+    const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;
+    throw new ClientError('invalid-input', rule);
+  }
   const bad = tags.find((tag) => tag === '' || tag.length > TAG_CHARS);
   if (bad !== undefined || tags.length > TAGS_MAX) {
     throw new ClientError('invalid-input', `at most ${TAGS_MAX} tags of 1 to ${TAG_CHARS} characters.`);

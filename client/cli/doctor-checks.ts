@@ -144,7 +144,9 @@ export async function checkAgents({ settings }: CliContext): Promise<Check[]> {
     agents.length > 0
       ? ok('agents', found)
       : missing('agents', found, '`longhaul init` writes one; --agents or LONGHAUL_AGENTS names another folder');
-  const broken = problems.map((problem) =>
+  // That the folder itself is not there has just been said.
+  const inFiles = problems.filter(({ file }) => file !== settings.agentsDir);
+  const broken = inFiles.map((problem) =>
     missing(
       'agent',
       problemLine(problem, settings.project),

@@ -2,8 +2,8 @@
 import type { ContentStore } from '../../activities/store';
 import { RUN_PREFIX, callsOfRun, headName, runRecordName } from '../../activities/store/ref-names';
 import type { Ref } from '../../activities/store/port';
-import { ID_CHARS } from '../../workflows/contract/limits';
 import { headRecordSchema, runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { isRunId } from '../agent-client';
 import { ClientError } from '../errors';
 
 /** Shown of the runs that a prefix could mean. */
@@ -14,7 +14,7 @@ const CANDIDATES = 5;
  * @throws ClientError `run-not-found`, also where several begin so
  */
 export async function findRun(store: ContentStore, given: string): Promise<RunRecord> {
-  if (given === '' || given.length > ID_CHARS) throw notFound(given.slice(0, 40));
+  if (!isRunId(given)) throw notFound(given.slice(0, 40));
   const exact = await store.readRef(runRecordName(given));
   const found = exact ? [exact] : await store.listRefs(runRecordName(given), { limit: CANDIDATES + 1 });
   const [only, ...others] = found;

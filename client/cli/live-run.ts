@@ -71,7 +71,7 @@ function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {
     const name = activityType?.name ?? '';
     const type = lastFailure?.applicationFailureInfo?.type;
     const failure = [isFailureType(type) ? type : undefined, lastFailure?.message].filter(Boolean).join(': ');
-    const since = Number(lastStartedTime?.seconds ?? 0) * 1_000;
+    const since = Number(lastStartedTime?.seconds ?? 0) * 1_000 + Math.round((lastStartedTime?.nanos ?? 0) / 1e6);
     return {
       what: known.includes(name) ? name : 'activity',
       attempt: attempt ?? 1,

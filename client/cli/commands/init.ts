@@ -70,18 +70,21 @@ async function finished(cwd: string, { file, did, content }: Extended): Promise<
 }
 
 const manifestSchema = z.looseObject({ scripts: z.record(z.string(), z.unknown()).optional() });
+/** As it was read, not as zod rebuilt it: the order of its keys is its owner's. */
+const isManifest = (value: unknown): value is z.output<typeof manifestSchema> =>
+  manifestSchema.safeParse(value).success;
 
 async function extendedPackageJson(cwd: string): Promise<Extended> {
   const file = 'package.json';
   const text = await readIfThere(path.join(cwd, file));
-  const manifest = manifestSchema.safeParse(text === undefined ? { private: true } : jsonOf(text));
-  if (!manifest.success) {
-    throw new ClientError('invalid-input', `package.json is not a JSON object with scripts: mend it, then try again.`);
+  const manifest = text === undefined ? { private: true } : jsonOf(text);
+  if (!isManifest(manifest)) {
+    throw new ClientError('invalid-input', 'package.json is not a JSON object with scripts: mend it, then try again.');
   }
-  const { scripts = {} } = manifest.data;
+  const { scripts = {} } = manifest;
   const added = Object.entries(SCRIPTS).filter(([name]) => isNoScript(scripts[name]));
   if (text !== undefined && added.length === 0) return { file, did: 'kept', content: text };
-  const extended = { ...manifest.data, scripts: { ...scripts, ...Object.fromEntries(added) } };
+  const extended = { ...manifest, scripts: { ...scripts, ...Object.fromEntries(added) } };
   const indent = /^[{]\r?\n([ \t]+)/.exec(text ?? '')?.[1] ?? '  ';
   const content = `${JSON.stringify(extended, null, indent)}\n`;
   return { file, did: text === undefined ? 'wrote' : 'added to', content };

@@ -50,7 +50,9 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
     if (problems.length > 0)
       output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
   }
-  if (runs.length === 0) output.note('no runs. Start one: longhaul run AGENT "..."');
+  const { agent, outcome, open } = options;
+  const isFiltered = agent !== undefined || outcome !== undefined || open === true;
+  if (runs.length === 0) output.note(isFiltered ? 'no run fits.' : 'no runs. Start one: longhaul run AGENT "..."');
   if (records.length > runs.length) output.note(`${runs.length} of ${records.length}; --limit shows more.`);
   return EXIT.completed;
 }

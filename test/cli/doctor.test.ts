@@ -1,0 +1,73 @@
+// Needs a scratch folder. No server, no download.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { doctorCommand } from '../../client/cli/commands/doctor';
+import { initCommand } from '../../client/cli/commands/init';
+import { checkNode, type Check } from '../../client/cli/doctor-checks';
+import { testProject, told, type TestProject } from './given';
+
+let project: TestProject;
+beforeEach(() => (project = testProject()));
+afterEach(() => project.remove());
+
+const ENV = { PATH: '/nonexistent', HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent' };
+
+async function doctor(env: { [name: string]: string } = {}) {
+  const { code, stdout } = await told(project.dir, doctorCommand, { json: true, env: { ...ENV, ...env } });
+  const report: { ok: boolean; checks: Check[] } = JSON.parse(stdout);
+  return { code, ...report, of: (name: string) => report.checks.filter((check) => check.name === name) };
+}
+
+test('a new project is well, and what could be better is said', async () => {
+  await told(project.dir, (context) => initCommand(context, 'hello'));
+  const { code, ok, of } = await doctor();
+  expect([code, ok]).toEqual([0, true]);
+  expect(of('agents')).toMatchObject([{ state: 'ok', found: expect.stringContaining('hello') }]);
+  expect(of('model')).toMatchObject([{ state: 'note', mend: expect.stringContaining('OPENAI_API_KEY') }]);
+  expect(of('Temporal CLI')).toMatchObject([{ state: 'note', found: 'none yet' }]);
+});
+
+test('without agents something is missing, and there is a way to mend it', async () => {
+  const { code, ok, checks } = await doctor();
+  expect([code, ok]).toEqual([1, false]);
+  const missing = checks.filter((check) => check.state === 'missing');
+  expect(missing.map(({ name }) => name)).toEqual(['agents']);
+  for (const check of missing) expect(check).toMatchObject({ mend: expect.stringMatching(/longhaul init/) });
+});
+
+test('a broken agent is named with its line', async () => {
+  mkdirSync(path.join(project.dir, 'agents', 'bad'), { recursive: true });
+  writeFileSync(path.join(project.dir, 'agents', 'bad', 'agent.ts'), 'const a = 1;\nthrow new Error("no good");\n');
+  const { code, of } = await doctor();
+  expect(code).toBe(1);
+  expect(of('agent')).toMatchObject([{ state: 'missing', found: 'agents/bad/agent.ts:2: no good' }]);
+});
+
+test('a model without its key is missing; with it, the key itself is nowhere', async () => {
+  writeFileSync(
+    path.join(project.dir, 'longhaul.config.ts'),
+    "import { defineConfig } from 'longhaul';\nexport default defineConfig({ models: { default: 'openai/gpt-5-mini' } });\n",
+  );
+  await told(project.dir, (context) => initCommand(context, 'hello'));
+  const without = await doctor();
+  expect(without.code).toBe(1);
+  expect(without.of('model')).toMatchObject([{ state: 'missing', mend: 'set OPENAI_API_KEY' }]);
+  const env = { ...ENV, OPENAI_API_KEY: 'sk-secret-of-the-test' };
+  const withKey = await told(project.dir, doctorCommand, { env });
+  expect(withKey.code).toBe(0);
+  expect(withKey.stdout).toContain('OPENAI_API_KEY is set');
+  expect(withKey.stdout).not.toContain('sk-secret-of-the-test');
+});
+
+test('a server that is named and does not answer is missing', async () => {
+  const { code, of } = await doctor({ TEMPORAL_ADDRESS: '127.0.0.1:1' });
+  expect(code).toBe(1);
+  expect(of('Temporal')).toMatchObject([{ state: 'missing', found: expect.stringContaining('127.0.0.1:1') }]);
+}, 15_000);
+
+test.each([
+  ['20.18.9', 'missing'],
+  ['18.99.0', 'missing'],
+  ['20.19.0', 'ok'],
+  ['22.1.0', 'ok'],
+])('Node %s: %s', (version, state) => expect(checkNode(version).state).toBe(state));
