@@ -4,7 +4,8 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { importRules } from './import-rules.mjs';
 
-const TESTS = ['test/**/*.test.ts', 'agents/**/*.test.ts'];
+/** A .spec.ts is a suite that several tests run: one per port, for all its adapters. */
+const TESTS = ['test/**/*.{test,spec}.ts', 'agents/**/*.test.ts'];
 /** These print for people; everything else logs. */
 const PRINTING = ['client/cli/**', 'infra/**', 'test/**'];
 /** Configuration enters here, is checked here, and is handed on as values. */
@@ -65,7 +66,8 @@ export default defineConfig(
       'no-console': 'error',
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
       'max-lines': ['error', 300],
-      'max-lines-per-function': ['error', 80],
+      // Comments say why; a reason must not cost a function its length.
+      'max-lines-per-function': ['error', { max: 80, skipComments: true, skipBlankLines: true }],
       'no-restricted-syntax': ['error', ...SYNTAX, NO_DEFAULT_EXPORT],
       'no-restricted-properties': ['error', ...NO_ENV],
       'no-restricted-imports': [
@@ -89,7 +91,10 @@ export default defineConfig(
     rules: { 'no-restricted-syntax': ['error', ...SYNTAX, NO_DEFAULT_EXPORT] },
   },
   // A workflow reads as a recipe from top to bottom; cutting it to 80 lines would hide its order.
-  { files: ['workflows/agent-run.ts'], rules: { 'max-lines-per-function': ['error', 150] } },
+  {
+    files: ['workflows/agent-run.ts'],
+    rules: { 'max-lines-per-function': ['error', { max: 150, skipComments: true, skipBlankLines: true }] },
+  },
   { files: PRINTING, rules: { 'no-console': 'off' } },
   { files: CONFIGURATION, rules: { 'no-restricted-properties': 'off' } },
   {
@@ -99,6 +104,7 @@ export default defineConfig(
       'max-lines-per-function': 'off',
       // jest's asymmetric matchers are typed any by jest itself.
       '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
       'no-restricted-properties': [
         'error',
         ...['test', 'it', 'describe'].map((object) => ({
@@ -109,6 +115,8 @@ export default defineConfig(
       ],
     },
   },
+  // A type test declares things for their types alone.
+  { files: ['test/types/**'], rules: { '@typescript-eslint/no-unused-vars': 'off' } },
   // A configuration file is loaded by its default export: here, and in what a user writes.
   { files: ['**/longhaul.config.ts'], rules: { 'no-restricted-syntax': ['error', ...SYNTAX] } },
 );
