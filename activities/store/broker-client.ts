@@ -1,9 +1,8 @@
 // The store as a toolbox process sees it: over a Unix socket, through the broker, and no further than the broker lets it.
-import { createConnection, type Socket } from 'node:net';
 import { failure } from '../failure';
+import { createBrokerLink } from './broker-link';
 import {
   brokerReplySchema,
-  createFrameReader,
   encodeFrame,
   frameId,
   OBJECT_BYTES_MAX,
@@ -25,14 +24,16 @@ export interface BrokerClientOptions {
 
 /** A broker restarts with its worker in a few seconds; beyond that, Temporal's retry waits better than we do. */
 const TIMEOUT_MS = 15_000;
-const RECONNECT_FIRST_MS = 20;
-const RECONNECT_MAX_MS = 500;
 /** Objects that travel with a record; more go before it, one by one. */
 const BATCH_BYTES_MAX = OBJECT_BYTES_MAX / 2;
 
+interface Answer {
+  value: unknown;
+  objects: Buffer[];
+}
 interface Pending {
-  frame: Uint8Array[];
-  resolve(answer: { value: unknown; objects: Buffer[] }): void;
+  frame: readonly Uint8Array[];
+  resolve(answer: Answer): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
 }
@@ -45,99 +46,9 @@ export function connectStoreBroker(
   socketPath: string,
   { timeoutMs = TIMEOUT_MS }: BrokerClientOptions = {},
 ): BrokerToolStore {
-  const address = socketAddress(socketPath);
-  const pending = new Map<number, Pending>();
-  let socket: Socket | undefined;
-  let connected = false;
-  let reconnect: NodeJS.Timeout | undefined;
-  let delayMs = RECONNECT_FIRST_MS;
-  let lastId = 0;
-  let closed = false;
-
-  function connect(): void {
-    if (socket || reconnect || closed) return;
-    const mine = createConnection(address);
-    socket = mine;
-    const read = createFrameReader();
-    mine.on('connect', () => {
-      connected = true;
-      delayMs = RECONNECT_FIRST_MS;
-      for (const { frame } of pending.values()) send(mine, frame);
-      keepAliveWhileWaiting();
-    });
-    mine.on('data', (chunk) => {
-      try {
-        read(chunk).forEach(settle);
-      } catch {
-        mine.destroy();
-      }
-    });
-    // What went wrong shows in the close that follows.
-    mine.on('error', () => undefined);
-    mine.on('close', () => {
-      socket = undefined;
-      connected = false;
-      if (pending.size === 0 || closed) return;
-      reconnect = setTimeout(() => {
-        reconnect = undefined;
-        connect();
-      }, delayMs);
-      delayMs = Math.min(delayMs * 2, RECONNECT_MAX_MS);
-    });
-  }
-
-  /** An idle connection does not keep a process alive that is otherwise done. */
-  function keepAliveWhileWaiting(): void {
-    if (pending.size > 0) socket?.ref();
-    else socket?.unref();
-  }
-
-  function take(id: number): Pending | undefined {
-    const entry = pending.get(id);
-    if (!entry) return undefined;
-    clearTimeout(entry.timer);
-    pending.delete(id);
-    keepAliveWhileWaiting();
-    return entry;
-  }
-
-  function settle({ header, body }: Frame): void {
-    const entry = take(frameId(header) ?? -1);
-    if (!entry) return;
-    const { data: reply } = brokerReplySchema.safeParse(header);
-    const objects = reply?.ok ? splitBody(body, reply.sizes) : undefined;
-    if (reply?.ok && objects) entry.resolve({ value: reply.value, objects });
-    else if (reply && !reply.ok) entry.reject(failure(reply.type, reply.message));
-    else entry.reject(failure('Store.Unavailable', 'the store broker sent an answer that this version cannot read.'));
-  }
-
-  function ask(
-    request: BrokerAsk,
-    objects: readonly Uint8Array[] = [],
-  ): Promise<{ value: unknown; objects: Buffer[] }> {
-    if (closed) return Promise.reject(failure('Store.Unavailable', 'the connection to the store broker is closed.'));
-    const id = ++lastId;
-    return new Promise((resolve, reject) => {
-      const frame = encodeFrame(id, request, objects);
-      const timer = setTimeout(() => {
-        const why = connected ? 'it does not answer' : 'nobody listens there';
-        take(id)?.reject(
-          failure(
-            'Store.Unavailable',
-            `no answer from the store broker at ${address} in ${timeoutMs / 1_000} s: ${why}.`,
-          ),
-        );
-      }, timeoutMs);
-      pending.set(id, { frame, resolve, reject, timer });
-      if (connected && socket) send(socket, frame);
-      else connect();
-      keepAliveWhileWaiting();
-    });
-  }
-
+  const { ask, close } = createRequests(socketAddress(socketPath), timeoutMs);
   const commit = (objects: readonly Uint8Array[], record?: { name: string; value: unknown }): Promise<unknown> =>
     ask({ op: 'commit', sizes: objects.map(({ length }) => length), ...(record ? { record } : {}) }, objects);
-
   return {
     getObject: async (hash) => {
       const [bytes] = (await ask({ op: 'get', hash })).objects;
@@ -155,24 +66,66 @@ export function connectStoreBroker(
       for (const object of objects) await commit([object]);
       if (record) await commit([], record);
     },
+    close,
+  };
+}
+
+function createRequests(
+  address: string,
+  timeoutMs: number,
+): { ask(request: BrokerAsk, objects?: readonly Uint8Array[]): Promise<Answer>; close(): Promise<void> } {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+  let closed = false;
+
+  const link = createBrokerLink(
+    address,
+    () => [...pending.values()].map(({ frame }) => frame),
+    (frame) => {
+      const entry = take(frameId(frame.header) ?? -1);
+      if (entry) answer(entry, frame);
+    },
+  );
+
+  function take(id: number): Pending | undefined {
+    const entry = pending.get(id);
+    if (!entry) return undefined;
+    clearTimeout(entry.timer);
+    pending.delete(id);
+    link.settle();
+    return entry;
+  }
+
+  function giveUp(id: number): void {
+    const why = link.connected ? 'it does not answer' : 'nobody listens there';
+    const message = `no answer from the store broker at ${address} in ${timeoutMs / 1_000} s: ${why}.`;
+    take(id)?.reject(failure('Store.Unavailable', message));
+  }
+
+  return {
+    ask: (request, objects = []) => {
+      if (closed) return Promise.reject(failure('Store.Unavailable', 'the connection to the store broker is closed.'));
+      return new Promise((resolve, reject) => {
+        const id = ++lastId;
+        const frame = encodeFrame(id, request, objects);
+        pending.set(id, { frame, resolve, reject, timer: setTimeout(() => giveUp(id), timeoutMs) });
+        link.send(frame);
+      });
+    },
     close: () => {
       closed = true;
-      clearTimeout(reconnect);
       for (const id of [...pending.keys()]) {
         take(id)?.reject(failure('Store.Unavailable', 'the connection to the store broker was closed.'));
       }
-      const open = socket;
-      if (!open) return Promise.resolve();
-      return new Promise((resolve) => {
-        open.once('close', () => resolve());
-        open.destroy();
-      });
+      return link.close();
     },
   };
 }
 
-function send(socket: Socket, frame: readonly Uint8Array[]): void {
-  socket.cork();
-  for (const bytes of frame) socket.write(bytes);
-  socket.uncork();
+function answer({ resolve, reject }: Pending, { header, body }: Frame): void {
+  const { data: reply } = brokerReplySchema.safeParse(header);
+  const objects = reply?.ok ? splitBody(body, reply.sizes) : undefined;
+  if (reply?.ok && objects) resolve({ value: reply.value, objects });
+  else if (reply && !reply.ok) reject(failure(reply.type, reply.message));
+  else reject(failure('Store.Unavailable', 'the store broker sent an answer that this version cannot read.'));
 }

@@ -38,7 +38,6 @@ export const brokerReplySchema = z.discriminatedUnion('ok', [
   z.object({ ...envelope, ok: z.literal(true), value: z.unknown().optional(), sizes }),
   z.object({ ...envelope, ok: z.literal(false), type: failureType, message: z.string() }),
 ]);
-export type BrokerReply = z.output<typeof brokerReplySchema>;
 export type BrokerAnswer =
   { ok: true; value?: unknown; sizes: number[] } | { ok: false; type: FailureType; message: string };
 

@@ -102,7 +102,11 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
     has: async (hashes) => {
       const found = await fresh(() => hashes.map((hash) => tables.objects.getBinary(keyOf(hash))));
       return await use(() =>
-        Promise.all(hashes.map((hash, at) => (found[at]?.[0] === IN_FILE ? files.has(hash) : found[at] !== undefined))),
+        Promise.all(
+          hashes.map(async (hash, at) =>
+            found[at]?.[0] === IN_FILE ? await files.has(hash) : found[at] !== undefined,
+          ),
+        ),
       );
     },
     readRef: async (name) => {

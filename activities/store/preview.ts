@@ -23,8 +23,10 @@ function previewOfPart(part: AnyPart): string {
     case 'reasoning':
       // Providers show it to the caller, not to whoever reads histories.
       return '';
-    case 'tool-call':
-      return `${part.name}(${'unparsed' in part.arguments && part.malformed ? String(part.arguments['unparsed']) : JSON.stringify(part.arguments)})`;
+    case 'tool-call': {
+      const { unparsed } = part.arguments;
+      return `${part.name}(${part.malformed && typeof unparsed === 'string' ? unparsed : JSON.stringify(part.arguments)})`;
+    }
     case 'image':
     case 'file':
       return `[${part.type} ${part.file.name ?? part.file.mediaType}, ${sizeOf(part.file.bytes)}]`;

@@ -68,7 +68,7 @@ export function contentStoreSuite(name: string, open: () => Promise<InProcess>):
         const [hash = ''] = (await store.commit({ objects: [text('here')] })).hashes;
         await expect(store.get([hash, absent])).rejects.toMatchObject({
           type: 'Store.ObjectMissing',
-          message: expect.stringContaining(absent),
+          message: expect.stringContaining(absent) as string,
         });
         await expect(store.get(['../etc/passwd'])).rejects.toMatchObject({ type: 'Store.ObjectMissing' });
         expect(await store.has([absent, hash])).toEqual([false, true]);
@@ -245,7 +245,7 @@ export function contentStoreSuite(name: string, open: () => Promise<InProcess>):
       ]) {
         await expect(use()).rejects.toMatchObject({
           type: 'Store.Unavailable',
-          message: expect.stringContaining('closed'),
+          message: expect.stringContaining('closed') as string,
         });
       }
     });
@@ -274,7 +274,7 @@ export function durableStoreSuite(name: string, open: () => Promise<StoreUnderTe
         await under.damage(hash);
         await expect(store.get([hash])).rejects.toMatchObject({
           type: 'Store.ObjectCorrupt',
-          message: expect.stringContaining(hash),
+          message: expect.stringContaining(hash) as string,
         });
         await store.commit({ objects: [bytes] });
         expect(Buffer.from(bytes).equals((await store.get([hash]))[0] ?? Buffer.alloc(0))).toBe(true);

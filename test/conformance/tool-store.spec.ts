@@ -63,7 +63,7 @@ export function toolStoreSuite(name: string, open: (store: ContentStore) => Prom
       const absent = objectHash(Buffer.from('absent'));
       await expect(view.getObject(absent)).rejects.toMatchObject({
         type: 'Store.ObjectMissing',
-        message: expect.stringContaining(absent),
+        message: expect.stringContaining(absent) as string,
         nonRetryable: true,
       });
       await expect(view.getObject('x'.repeat(5_000))).rejects.toThrow();
@@ -76,7 +76,10 @@ export function toolStoreSuite(name: string, open: (store: ContentStore) => Prom
         await expect(view.readCallRecord(name)).rejects.toThrow('call records only');
         await expect(
           view.commitCall({ objects: [Buffer.from(name)], record: { name, value: 2 } }),
-        ).rejects.toMatchObject({ type: 'Runtime.Unexpected', message: expect.stringContaining('call records only') });
+        ).rejects.toMatchObject({
+          type: 'Runtime.Unexpected',
+          message: expect.stringContaining('call records only') as string,
+        });
       }
       expect((await store.listRefs('')).map(({ name: stored, value }) => [stored, value])).toEqual([['run/secret', 1]]);
     });

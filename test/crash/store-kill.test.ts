@@ -26,7 +26,7 @@ interface Writer {
 }
 
 function startWriter(folder: string, name: string): Writer {
-  const child = spawn(process.execPath, ['-e', RUN_CHILD, join(__dirname, 'store-writer.ts'), folder, name], {
+  const child = spawn(process.execPath, ['-e', RUN_CHILD, require.resolve('./store-writer.ts'), folder, name], {
     cwd: TOP,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

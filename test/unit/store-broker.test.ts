@@ -46,8 +46,8 @@ async function raw(): Promise<Socket> {
 async function firstFrame(socket: Socket): Promise<Frame> {
   const read = createFrameReader();
   for (;;) {
-    const [chunk] = await once(socket, 'data');
-    const [frame] = read(Buffer.from(chunk));
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    const [frame] = read(chunk);
     if (frame) return frame;
   }
 }
@@ -198,8 +198,8 @@ describe('a client that does not keep to the protocol', () => {
     expect(Buffer.from(await connect().getObject(hash))).toEqual(bytes);
     const ids = new Set<unknown>();
     const read = createFrameReader();
-    for await (const chunk of socket) {
-      for (const { header } of read(Buffer.from(chunk))) ids.add((header as { id: unknown }).id);
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      for (const { header } of read(chunk)) ids.add((header as { id: unknown }).id);
       if (ids.size === 1_000) break;
     }
     expect(ids.size).toBe(1_000);

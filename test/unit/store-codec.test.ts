@@ -139,7 +139,7 @@ describe('messages and nodes', () => {
   ])('that cannot be read are a typed failure that names the object: %s', (_, bytes, why) => {
     const act = (): Message => decodeMessage(bytes);
     expect(act).toThrow(why);
-    expect(act).toThrow(expect.objectContaining({ type: 'Store.ObjectCorrupt' }));
+    expect(act).toThrow(expect.objectContaining({ type: 'Store.ObjectCorrupt' }) as Error);
     expect(act).toThrow(objectHash(bytes));
   });
 

@@ -32,7 +32,10 @@ describe('opening', () => {
     const file = join(folder, 'file');
     await writeFile(file, '');
     expect(() => openStore(`lmdb:${file}`)).toThrow(
-      expect.objectContaining({ type: 'Store.Unavailable', message: expect.stringMatching(/^the store lmdb:.*file/) }),
+      expect.objectContaining({
+        type: 'Store.Unavailable',
+        message: expect.stringMatching(/^the store lmdb:.*file/),
+      }) as Error,
     );
   });
 
@@ -42,7 +45,7 @@ describe('opening', () => {
       expect.objectContaining({
         type: 'Store.Unavailable',
         message: expect.stringContaining('data.mdb is not a database'),
-      }),
+      }) as Error,
     );
   });
 
@@ -92,7 +95,7 @@ test('a full disk is a typed failure that leaves the process and what was commit
       process.execPath,
       '-e',
       RUN_CHILD,
-      join(__dirname, 'store-full-disk.ts'),
+      require.resolve('./store-full-disk.ts'),
       folder,
     ],
     { cwd: TOP, stdio: ['ignore', 'pipe', 'ignore'] },
