@@ -109,7 +109,7 @@ async function startRun<Output>(
     ...(start.session === undefined ? {} : { session: start.session }),
     tags,
     input: message.head.hash,
-    question: message.head.preview,
+    question: message.title,
     startedAt: Date.now(),
   };
   const known = await recordStart(options.store, record, message);

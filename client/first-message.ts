@@ -8,6 +8,8 @@ import { ClientError } from './errors';
 
 export interface FirstMessage {
   head: MessageHead;
+  /** For people: what was asked, without the braces around it. */
+  title: string;
   bytes: Uint8Array;
 }
 
@@ -15,8 +17,17 @@ export interface FirstMessage {
 export function firstMessage(manifest: ReleaseManifest, input: unknown): FirstMessage {
   const message = manifest.input ? structured(manifest, manifest.input, input) : plain(manifest, input);
   const bytes = encodeMessage(message);
-  return { bytes, head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
+  return { bytes, title: titleOf(input), head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
 }
+
+/** The one text among the properties that reads as a question, where there is one. */
+function titleOf(input: unknown): string {
+  const json = z.json().parse(input);
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) return previewOf(json);
+  const asked = ASKING.map((name) => json[name]).find((value) => typeof value === 'string');
+  return previewOf(asked ?? json);
+}
+const ASKING = ['question', 'task', 'prompt', 'text', 'message'];
 
 function plain({ agent }: ReleaseManifest, input: unknown): UserMessage {
   if (typeof input === 'string' && input !== '') return { role: 'user', parts: [{ type: 'text', text: input }] };

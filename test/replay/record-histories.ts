@@ -1,12 +1,12 @@
 // Records one history per path through the run workflow, on the code of today, into histories/. Run by hand when a path is new:
 // `npm run record:histories -- DATE`. A kept history is never recorded again: it stands for runs that are out there.
+import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { script, startModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
+import { startTestStack, temporalCli, type TestStack } from '../stack/test-stack';
 
 const FOLDER = join(__dirname, 'histories');
 
@@ -52,6 +52,13 @@ const agent = defineAgent({
 });
 const brief = defineAgent({ name: 'brief', instructions: 'Look.', tools: [look], limits: { turns: 1 } });
 
+/** As `temporal workflow show` writes it: the form in which a user would send one in. Which machine ran it is nobody's business. */
+const show = (cli: string, address: string, id: string, runId: string): string =>
+  execFileSync(cli, ['workflow', 'show', '-w', id, '-r', runId, '--address', address, '-o', 'json'], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  }).replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"');
+
 async function keep(stack: TestStack, id: string, what: string, date: string): Promise<void> {
   let part = 0;
   const runs: string[] = [];
@@ -60,7 +67,7 @@ async function keep(stack: TestStack, id: string, what: string, date: string): P
     part += 1;
     const file = join(FOLDER, `agent-run-${what}${runs.length > 1 ? `-${part}` : ''}-${date}.json`);
     if (existsSync(file)) throw new Error(`${file} is kept already, and is never recorded again.`);
-    writeFileSync(file, `${historyToJSON(await stack.temporal.workflow.getHandle(id, runId).fetchHistory())}\n`);
+    writeFileSync(file, show(await temporalCli(), stack.server.address, id, runId));
     process.stdout.write(`${file}\n`);
   }
 }
