@@ -22,6 +22,7 @@ function checkEnd(run: CrashRun, round: CourierRound, unharmed: CrashRun): strin
       `its checkpoint is ${run.checkpoint}, of the run without a crash ${unharmed.checkpoint}`,
     ],
     [run.stored.length !== round.calls.length, `${run.stored.length} of ${round.calls.length} calls are stored`],
+    [run.askedDifferently.length > 0, `repeated with other bytes: ${run.askedDifferently.join(', ')}`],
     [round.calls.some(({ id }) => !seen.has(id)), 'a call was never made'],
   );
 }

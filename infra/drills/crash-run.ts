@@ -40,6 +40,8 @@ export interface CrashRun {
   /** What was ever seen in the reports folder: for each file, its contents in order. */
   reports: Map<string, string[]>;
   paidTwice: number;
+  /** Model calls that were repeated with other bytes. */
+  askedDifferently: readonly string[];
 }
 
 export interface CrashRunOptions {
@@ -85,6 +87,7 @@ export async function crashRun(options: CrashRunOptions): Promise<CrashRun> {
         stored: calls,
         reports,
         paidTwice: world.paidTwice(),
+        askedDifferently: world.askedDifferently(),
       };
     }
     throw new Error('the last start of a drill was killed: it took too long.');

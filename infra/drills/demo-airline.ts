@@ -72,7 +72,7 @@ async function play({ client }: Host, recording: number, turns: readonly Custome
     const result = await run.result();
     for (const message of (await run.transcript()).slice(1)) showMessage(message);
     const { totals, checkpoint } = result;
-    const about = `${totals.turns} model calls, ${totals.toolCalls} tool calls, checkpoint ${checkpoint?.slice(0, 12)}`;
+    const about = `model calls ${totals.turns}, tool calls ${totals.toolCalls}, checkpoint ${checkpoint?.slice(0, 12)}`;
     if (result.outcome !== 'completed') {
       say('stack', `run ${result.runId} ${result.outcome}: ${result.failure.type}: ${result.failure.message}`);
       break;

@@ -104,12 +104,11 @@ function compare(round: CourierRound, run: CrashRun, seen: readonly string[], pl
           .map(() => '0')
           .join(', '),
       ],
-      ['seconds from start to new work', resumes(run.lives), resumes(plain.lives)],
+      ['time to resume, in seconds', resumes(run.lives), resumes(plain.lives)],
     ],
   );
-  console.log(
-    '\nWith Longhaul, what can be paid twice is an answer that was under way: begun, and not stored when it was killed.',
-  );
+  console.log('\ntime to resume: from a start to the first call that had not been made before.');
+  console.log('With Longhaul only what was under way can be made twice: begun, and not stored when it was killed.');
 }
 
 main().catch((error: unknown) => {

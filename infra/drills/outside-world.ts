@@ -1,5 +1,5 @@
 // All that a crash drill leaves standing: the model server and the counter, with one log of what reached them, in order.
-import { startModelServer, type ModelServer } from '../../test/kit';
+import { startModelServer } from '../../test/kit';
 import type { CourierRound } from './courier-round';
 import { startOutsideCounter } from './outside-counter';
 
@@ -14,11 +14,12 @@ export interface SeenCall {
 export interface OutsideWorld {
   readonly modelUrl: string;
   readonly counterUrl: string;
-  readonly model: ModelServer;
   /** Since the last reset. */
   readonly seen: readonly SeenCall[];
-  /** Answers to the same request, byte for byte, that were begun more than once: a provider charges for each. */
+  /** Answers of one turn that were begun more than once, each beyond the first: a provider charges for what it began. */
   paidTwice(): number;
+  /** Model calls that were repeated with other bytes than the first time. */
+  askedDifferently(): string[];
   /** Resolves to true when so many different calls have been seen. */
   untilSeen(calls: number): Promise<true>;
   /** Forgets what was seen and paid: every run of a drill asks the same. */
@@ -52,16 +53,25 @@ export async function startOutsideWorld({
     for (const listener of listeners) listener();
   };
   const tools = new Map(round.calls.flatMap(({ id, heard }) => (heard === undefined ? [] : [[heard, id] as const])));
-  model.on('arrived', ({ body }) => see(`${answersIn(body) + 1}.0`));
+  const turns = new WeakMap<object, string>();
+  model.on('arrived', (record) => {
+    const id = `${answersIn(record.body) + 1}.0`;
+    turns.set(record, id);
+    see(id);
+  });
   counter.onArrival((what) => see(tools.get(what) ?? what));
   return {
     modelUrl: model.url,
     counterUrl: counter.url,
-    model,
     seen,
     paidTwice: () => {
       const begun = model.requests().filter(({ usage }) => usage !== undefined);
-      return begun.length - new Set(begun.map(({ sha256 }) => sha256)).size;
+      return begun.length - new Set(begun.map((record) => turns.get(record))).size;
+    },
+    askedDifferently: () => {
+      const asked = model.requests().map((record) => [turns.get(record), record.sha256] as const);
+      const first = new Map([...asked].reverse());
+      return [...new Set(asked.flatMap(([id, sha256]) => (id === undefined || first.get(id) === sha256 ? [] : [id])))];
     },
     untilSeen: (calls) =>
       new Promise((resolve) => {
