@@ -1,11 +1,12 @@
 // `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
 import { createServer, type Server } from 'node:http';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
+import { problemLine } from '../../workers/source-loader';
 import { watchAgents } from '../../workers/watch-agents';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
-import { modelLine, reportUnfinished } from './run';
+import { modelLine, reportProblems, reportUnfinished } from './announce';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -20,9 +21,8 @@ export async function devCommand(context: CliContext, options: DevOptions): Prom
   const opened = await openHost({ settings, env, note: (line) => output.note(line), debug: options.inspect ?? false });
   if ('heldBy' in opened) {
     const { pid, info } = opened.heldBy;
-    output.note(
-      `longhaul is up in this folder already (pid ${pid}${typeof info['uiUrl'] === 'string' ? `, web UI ${info['uiUrl']}` : ''}). Use it, or stop it first.`,
-    );
+    const where = typeof info['uiUrl'] === 'string' ? `, web UI ${info['uiUrl']}` : '';
+    output.error(`longhaul is up in this folder already (pid ${pid}${where}). Use it, or stop it first.`, 'already-up');
     return EXIT.failed;
   }
   return await serve(context, opened.host, options);
@@ -43,7 +43,8 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       const { loaded, published } = await served.reload();
       for (const { agent, release, changed } of published)
         if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
-      for (const { file, message } of loaded.problems) output.note(`problem  ${file}: ${message}`);
+      for (const problem of loaded.problems)
+        output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
       return loaded.files;
     },
     onError: (error) => output.note(`problem  ${error instanceof Error ? error.message : String(error)}`),
@@ -62,13 +63,20 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
 
 function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
   const { output, settings } = context;
-  for (const { file, message } of served.loaded.problems) output.note(`problem  ${file}: ${message}`);
+  const { address, namespace, uiUrl } = host;
+  reportProblems(context, host);
   reportUnfinished(context, host);
-  const address = metrics?.address();
-  output.line(`temporal  ${host.address}, namespace ${host.namespace}`);
-  if (host.uiUrl !== undefined) output.line(`web UI    ${host.uiUrl}`);
-  if (typeof address === 'object' && address !== null)
-    output.line(`metrics   http://127.0.0.1:${address.port}/metrics`);
+  const bound = metrics?.address();
+  const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
+  const agents = served.loaded.agents.map(({ manifest, release }) => ({
+    name: manifest.agent,
+    release,
+    model: manifest.model.route,
+  }));
+  output.json({ ready: true, pid: process.pid, address, namespace, uiUrl, metricsUrl, agents });
+  output.line(`temporal  ${address}, namespace ${namespace}`);
+  if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
+  output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {
     output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);

@@ -1,6 +1,7 @@
 // What a shell learns of an outcome or an error, and the one line that a person reads of it.
 import { safeText } from '../../activities/redact';
 import { hasCode, reasonOf } from '../../infra/temporal/error-reason';
+import { isFailureType } from '../../workflows/contract/failures';
 import type { Outcome } from '../../workflows/contract/run';
 import { ClientError, type ClientErrorCode } from '../errors';
 import { safeForTerminal } from './terminal-text';
@@ -53,6 +54,26 @@ export function exitCodeOfError(error: unknown): number {
   return USAGE_ERRORS.includes(nameOf(error)) ? EXIT.usage : EXIT.failed;
 }
 
+/** Of errors that are not the client's own. A caller of `--json` branches on these, so they are never renamed. */
+const OF_NAME: Readonly<Record<string, string>> = {
+  ConfigError: 'misconfigured',
+  TemporalConfigError: 'misconfigured',
+  CommanderError: 'usage',
+  InvalidArgumentError: 'usage',
+  TemporalUnreachableError: 'temporal-unreachable',
+  TemporalCliNotFoundError: 'temporal-cli-not-found',
+  TemporalStartError: 'temporal-not-started',
+};
+
+/** What `--json` calls an error: a client's code, a failure type, or `unexpected`. */
+export function errorCode(error: unknown): string {
+  if (ClientError.isInstance(error)) return error.code;
+  if (error instanceof Error && 'type' in error && isFailureType(error.type)) return error.type;
+  if (nameOf(error) === 'ServiceError' && hasCause(error))
+    return isGone(error.cause) ? 'temporal-unreachable' : 'temporal-refused';
+  return OF_NAME[nameOf(error)] ?? 'unexpected';
+}
+
 /** Their later lines list what was tried, or the last words of a server. */
 const IN_LINES: readonly string[] = ['TemporalCliNotFoundError', 'TemporalStartError'];
 
@@ -65,11 +86,12 @@ export function errorLine(error: unknown): string {
 
 const GRPC_DEADLINE_EXCEEDED = 4;
 const GRPC_UNAVAILABLE = 14;
+const isGone = (cause: unknown): boolean => hasCode(cause, GRPC_UNAVAILABLE) || hasCode(cause, GRPC_DEADLINE_EXCEEDED);
 
 function textOf(error: unknown): string {
   if (nameOf(error) === 'ServiceError' && hasCause(error)) {
     const details = hasDetails(error.cause) ? error.cause.details : reasonOf(error.cause);
-    return hasCode(error.cause, GRPC_UNAVAILABLE) || hasCode(error.cause, GRPC_DEADLINE_EXCEEDED)
+    return isGone(error.cause)
       ? `Temporal does not answer any more (${details}): is it still running?`
       : `Temporal refused: ${details}`;
   }

@@ -2,7 +2,7 @@
 // server and worker of its own that end with it. The one place, with dev.ts, that joins client and workers.
 import { join } from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
-import { openStore, type ContentStore } from '../../activities/store';
+import type { ContentStore } from '../../activities/store';
 import { connectTemporal, resolveTemporal, type ExternalTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type CliSearchProgress } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
@@ -13,6 +13,7 @@ import { serveAgents, type ServedAgents } from '../../workers/serve-agents';
 import type { Settings } from '../../workers/config';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { createAgentClient, type AgentClient } from '../agent-client';
+import { openStoreAt } from '../connect';
 
 export interface HostOptions {
   settings: Settings;
@@ -32,6 +33,8 @@ export interface Host {
   uiUrl?: string;
   /** Set where this process runs the worker. */
   served?: ServedAgents;
+  /** Where nobody else's worker can be. */
+  isOnlyWorker: boolean;
   /** Found unfinished, and picked up, when this process started. */
   unfinished: UnfinishedRun[];
   /** Rejects when the server or the worker ends by itself. */
@@ -59,7 +62,7 @@ async function openExternal(options: HostOptions, external: ExternalTemporal): P
   const connection = await connectTemporal(external);
   await ensureSearchAttributes(connection, external.namespace, SEARCH_ATTRIBUTES);
   const { connectionOptions, namespace } = external;
-  const store = openStore(options.settings.store);
+  const store = openStoreAt(options.settings.store);
   const served = await serveAgents({ ...options, store, connection: connectionOptions, namespace, strict: false });
   return assemble(options, {
     connection,
@@ -72,6 +75,17 @@ async function openExternal(options: HostOptions, external: ExternalTemporal): P
 }
 
 async function openEmbedded(options: HostOptions, lock: FolderLock): Promise<Host> {
+  // First, because it is the quickest to fail.
+  const store = openStoreAt(options.settings.store);
+  try {
+    return await openEmbeddedOver(options, lock, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openEmbeddedOver(options: HostOptions, lock: FolderLock, store: ContentStore): Promise<Host> {
   const { settings, env, note } = options;
   const cli = await findTemporalCli({ env, cacheDir: join(settings.stateDir, 'bin'), onProgress: searchNotes(note) });
   let crash: (error: Error) => void = () => undefined;
@@ -91,28 +105,30 @@ async function openEmbedded(options: HostOptions, lock: FolderLock): Promise<Hos
     ...(env['LONGHAUL_SQLITE_SYNCHRONOUS'] === 'FULL' ? { synchronous: 'FULL' as const } : {}),
   });
   try {
-    return await openOn(options, server, lock, crashed);
+    return await openOn(options, { server, lock, store, crashed });
   } catch (error) {
     await server.stop();
     throw error;
   }
 }
 
-async function openOn(
-  options: HostOptions,
-  server: EmbeddedTemporal,
-  lock: FolderLock,
-  crashed: Promise<never>,
-): Promise<Host> {
+interface EmbeddedParts {
+  server: EmbeddedTemporal;
+  lock: FolderLock;
+  store: ContentStore;
+  crashed: Promise<never>;
+}
+
+async function openOn(options: HostOptions, parts: EmbeddedParts): Promise<Host> {
   const { settings } = options;
+  const { server, lock, store } = parts;
   const { address, namespace, uiUrl } = server;
   const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
-  const store = openStore(settings.store);
   const temporal = new Client({ connection, namespace });
   const unfinished = await recoverRuns({ temporal, namespace, store });
   const served = await serveAgents({ ...options, store, connection: { address }, namespace, strict: false });
-  lock.publish({ address, namespace, uiUrl, taskQueue: settings.taskQueue });
-  return assemble(options, { connection, namespace, address, uiUrl, store, served, unfinished, server, lock, crashed });
+  lock.publish({ address, namespace, uiUrl, taskQueue: settings.taskQueue, store: settings.store });
+  return assemble(options, { ...parts, connection, namespace, address, uiUrl, served, unfinished });
 }
 
 interface Parts {
@@ -150,6 +166,7 @@ function assemble({ settings }: HostOptions, parts: Parts): Host {
     namespace,
     ...(parts.uiUrl === undefined ? {} : { uiUrl: parts.uiUrl }),
     ...(served ? { served } : {}),
+    isOnlyWorker: server !== undefined,
     unfinished: parts.unfinished,
     broken,
     // Workers first, so that they can hand their work back; the server last of the processes; then the folder is free.
@@ -162,12 +179,10 @@ function assemble({ settings }: HostOptions, parts: Parts): Host {
   };
 }
 
-/** Joins a `dev` that runs in this folder, as a client. */
-export async function joinDev(settings: Settings, dev: FolderLockHolder): Promise<Host> {
-  const { address, namespace, uiUrl, taskQueue } = dev.info;
-  if (typeof address !== 'string' || typeof namespace !== 'string') {
-    throw new Error(`another longhaul process (pid ${dev.pid}) is starting in this folder. Try again in a moment.`);
-  }
+/** Joins a `dev` that runs in this folder, as a client. Undefined while that one is still starting. */
+export async function joinDev(settings: Settings, dev: FolderLockHolder): Promise<Host | undefined> {
+  const { address, namespace, uiUrl, taskQueue, store } = dev.info;
+  if (typeof address !== 'string' || typeof namespace !== 'string') return undefined;
   const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
   const queue = typeof taskQueue === 'string' ? { ...settings, taskQueue } : settings;
   const options: HostOptions = { settings: queue, env: {}, note: () => undefined };
@@ -176,7 +191,8 @@ export async function joinDev(settings: Settings, dev: FolderLockHolder): Promis
     namespace,
     address,
     ...(typeof uiUrl === 'string' ? { uiUrl } : {}),
-    store: openStore(settings.store),
+    // That one's, whatever this command was told: its worker reads no other.
+    store: openStoreAt(typeof store === 'string' ? store : settings.store),
     unfinished: [],
   });
 }

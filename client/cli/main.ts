@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // The command line: what each command is called and takes. What it does is in a file of its own.
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { loadSettings } from '../../workers/config';
 import { describeCommands } from './commands';
 import { createContext, type CliContext } from './context';
 import { devCommand, type DevOptions } from './dev';
-import { EXIT, errorLine, exitCodeOfError } from './exit-codes';
+import { EXIT, errorCode, errorLine, exitCodeOfError } from './exit-codes';
 import { createOutput } from './output';
-import { runCommand, type RunCommandOptions } from './run';
+import { runCommand } from './run';
+import type { RunCommandOptions } from './start-run';
 import { submitCommand } from './submit';
 import { workerCommand } from './worker';
 import { packageVersion } from '../../workers/package-version';
@@ -21,8 +22,11 @@ interface GlobalOptions {
   taskQueue?: string;
 }
 
-/** npm runs scripts in the package's folder and tells where it was called. */
-const callersFolder = (): string => process.env['INIT_CWD'] ?? process.cwd();
+/** npm runs a script in the package's folder and tells where it was called. A program that a script starts elsewhere inherits that too. */
+function callersFolder(): string {
+  const { INIT_CWD: called, npm_package_json: manifest } = process.env;
+  return called && manifest && dirname(manifest) === process.cwd() ? called : process.cwd();
+}
 
 const folder = (value: string): string => resolve(callersFolder(), value);
 const port = (value: string): number => {
@@ -42,7 +46,8 @@ function createProgram(): Command {
     .option('--store <url>', 'content store (LONGHAUL_STORE)')
     .option('--task-queue <name>', 'Temporal task queue (LONGHAUL_TASK_QUEUE)')
     .option('--json', 'one JSON document on standard output')
-    .showHelpAfterError('(--help tells more)')
+    // Said below, in the form of all other errors.
+    .configureOutput({ outputError: () => undefined })
     .exitOverride();
 
   /** Gives a command its context, and turns what it throws into one line and an exit code. */
@@ -109,17 +114,38 @@ async function withContext(options: GlobalOptions, command: (context: CliContext
       await context.close();
     }
   } catch (error) {
-    output.error(errorLine(error));
+    output.error(errorLine(error), errorCode(error));
     return exitCodeOfError(error);
   }
 }
 
+/** As typed: what commander could not read, it has not taken in either. */
+const wantsJson = (args: readonly string[]): boolean =>
+  (args.includes('--') ? args.slice(0, args.indexOf('--')) : args).includes('--json');
+
+/** What was typed could not be understood, or help was asked for. */
+function reportParsing(program: Command, error: unknown): number {
+  const args = process.argv.slice(2);
+  const output = createOutput({ stdout: process.stdout, stderr: process.stderr, json: wantsJson(args) });
+  if (!(error instanceof CommanderError)) {
+    output.error(errorLine(error), errorCode(error));
+    return exitCodeOfError(error);
+  }
+  if (error.exitCode === 0) return EXIT.completed;
+  const command = program.commands.find((one) => args.includes(one.name()));
+  // Without a command it has shown its help already.
+  const what = error.code === 'commander.help' ? 'no command was given' : error.message.replace(/^error: /, '');
+  const help = `"longhaul ${command ? `${command.name()} ` : ''}--help" shows how it is used.`;
+  output.error(`${what.replace(/\.?\s*$/, '').replace(/\s+/g, ' ')}. ${help}`, 'usage');
+  return EXIT.usage;
+}
+
 async function main(): Promise<void> {
+  const program = createProgram();
   try {
-    await createProgram().parseAsync();
+    await program.parseAsync();
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    process.exitCode = error.exitCode === 0 ? EXIT.completed : EXIT.usage;
+    process.exitCode = reportParsing(program, error);
   }
 }
 

@@ -42,8 +42,8 @@ export interface Output {
   line(text?: string): void;
   /** To standard error: progress and announcements. */
   note(text: string): void;
-  /** To standard error, in both modes. */
-  error(text: string): void;
+  /** To standard error, in both modes; in JSON mode also the one document, `{ "error": { "code", "message" } }`. */
+  error(text: string, code: string): void;
   /** The one document. */
   json(value: unknown): void;
   /** One of many documents, a line each. */
@@ -76,6 +76,17 @@ export function createOutput(options: OutputOptions): Output {
   const line = (text = ''): void => {
     if (!isJson) put(stdout, text);
   };
+  let written: 'nothing' | 'lines' | 'document' = 'nothing';
+  const json = (value: unknown): void => {
+    if (!isJson) return;
+    stdout.write(`${jsonText(value, 2)}\n`);
+    written = 'document';
+  };
+  const jsonLine = (value: unknown): void => {
+    if (!isJson) return;
+    stdout.write(`${jsonText(value)}\n`);
+    written = 'lines';
+  };
   return {
     isJson,
     colors,
@@ -83,13 +94,15 @@ export function createOutput(options: OutputOptions): Output {
     note: (text) => {
       if (!isJson) put(stderr, text);
     },
-    error: (text) => put(stderr, `${colors.red('error')}  ${text}`),
-    json: (value) => {
-      if (isJson) stdout.write(`${jsonText(value, 2)}\n`);
+    error: (text, code) => {
+      put(stderr, `${colors.red('error')}  ${text}`);
+      const failed = { error: { code, message: text } };
+      // A second document behind the first would spoil both.
+      if (written === 'nothing') json(failed);
+      if (written === 'lines') jsonLine(failed);
     },
-    jsonLine: (value) => {
-      if (isJson) stdout.write(`${jsonText(value)}\n`);
-    },
+    json,
+    jsonLine,
     table: (rows, columns) => {
       const width = stdout.isTTY === true ? (stdout.columns ?? COLUMNS) : Infinity;
       for (const row of tableLines(rows, columns, width, colors)) line(row);

@@ -1,4 +1,5 @@
 // What a person types becomes an agent's input: a text, JSON, or the one text property that its schema asks for.
+import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { ReleaseManifest } from '../../workflows/contract/release';
@@ -8,8 +9,21 @@ export interface TypedInput {
   text?: string;
   /** JSON text. */
   input?: string;
-  /** Absolute; for agents whose input has a `dir`. */
-  dir: string;
+  /** Absolute; for agents whose input has a `dir`. @default `cwd` */
+  dir?: string;
+  /** Absolute. */
+  cwd: string;
+}
+
+/**
+ * What can be seen to be wrong before anything is started.
+ * @throws ClientError `invalid-input`
+ */
+export function checkTyped({ input, dir }: Pick<TypedInput, 'input' | 'dir'>): void {
+  if (input !== undefined) parseJson(input);
+  const found = dir === undefined ? undefined : statSync(dir, { throwIfNoEntry: false });
+  if (dir === undefined || found?.isDirectory()) return;
+  throw new ClientError('invalid-input', `--dir: ${found ? `${dir} is not a folder` : `there is no folder ${dir}`}.`);
 }
 
 const objectSchema = z.looseObject({
@@ -21,26 +35,31 @@ const objectSchema = z.looseObject({
 export function runInput(manifest: ReleaseManifest, typed: TypedInput): string | { [key: string]: JsonValue } {
   const { agent } = manifest;
   if (!manifest.input) {
+    if (typed.dir !== undefined) throw takesNoFolder(agent);
     const text = typed.text ?? (typed.input === undefined ? undefined : parseText(typed.input));
-    if (text === undefined)
-      throw new ClientError('invalid-input', `${agent} takes a text: longhaul run ${agent} "..."`);
+    if (text === undefined) throw takesText(agent);
     return text;
   }
   const { properties, required } = objectSchema.parse(manifest.input);
   const given = typed.input === undefined ? {} : parseObject(typed.input);
-  if ('dir' in properties && given['dir'] === undefined) given['dir'] = typed.dir;
+  if (typed.dir !== undefined && !('dir' in properties)) throw takesNoFolder(agent);
+  if ('dir' in properties && given['dir'] === undefined) given['dir'] = typed.dir ?? typed.cwd;
   if (typed.text !== undefined) given[textProperty(agent, properties, required, given)] = typed.text;
+  else if (typed.input === undefined && openTexts(properties, required, given).length === 1) throw takesText(agent);
   return given;
 }
 
-function textProperty(
-  agent: string,
-  properties: { [name: string]: { type?: string | undefined } },
-  required: readonly string[],
-  given: object,
-): string {
-  const open = required.filter((name) => properties[name]?.type === 'string' && !(name in given));
-  const [only, ...others] = open;
+const takesText = (agent: string): ClientError =>
+  new ClientError('invalid-input', `${agent} takes a text: longhaul run ${agent} "..."`);
+const takesNoFolder = (agent: string): ClientError =>
+  new ClientError('invalid-input', `${agent} takes no folder: leave --dir out.`);
+
+type Properties = { [name: string]: { type?: string | undefined } };
+const openTexts = (properties: Properties, required: readonly string[], given: object): string[] =>
+  required.filter((name) => properties[name]?.type === 'string' && !(name in given));
+
+function textProperty(agent: string, properties: Properties, required: readonly string[], given: object): string {
+  const [only, ...others] = openTexts(properties, required, given);
   if (only !== undefined && others.length === 0) return only;
   const names = Object.keys(properties).join(', ');
   throw new ClientError('invalid-input', `${agent} cannot take a bare text; pass --input '{...}' with: ${names}.`);

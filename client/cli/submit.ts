@@ -1,7 +1,8 @@
 // `longhaul submit`: hands a run to the workers that are up, prints its id, and leaves.
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
-import { startedRun, type RunCommandOptions } from './run';
+import { checkTyped } from './run-input';
+import { publishedManifest, startRun, typedInput, type RunCommandOptions } from './start-run';
 
 export async function submitCommand(
   context: CliContext,
@@ -9,9 +10,11 @@ export async function submitCommand(
   text: string | undefined,
   options: RunCommandOptions,
 ): Promise<number> {
+  checkTyped(options);
+  const typed = { agent, text, options, cwd: context.cwd };
   const { client, close } = await context.connect();
   try {
-    const run = await startedRun(client, { agent, text, options, cwd: context.cwd });
+    const run = await startRun(client, typed, typedInput(await publishedManifest(client, agent), typed));
     context.output.json({ runId: run.id });
     context.output.line(run.id);
     return EXIT.completed;

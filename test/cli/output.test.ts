@@ -56,7 +56,7 @@ describe('content that others wrote', () => {
     const { output, stdout, stderr } = outputs();
     output.line(HOSTILE);
     output.note(HOSTILE);
-    output.error(HOSTILE);
+    output.error(HOSTILE, 'unexpected');
     output.table([HOSTILE], [{ title: 'x', value: (row) => row }]);
     output.step(step(1, 'done', HOSTILE));
     expect(stdout.text() + stderr.text()).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e\u2066]/);
@@ -78,9 +78,20 @@ describe('modes', () => {
     output.table([1], [{ title: 'x', value: String }]);
     output.step(step(1, 'done'));
     output.json({ a: 1 });
-    output.error('bad');
+    output.error('bad', 'no-room');
     expect(JSON.parse(stdout.text())).toEqual({ a: 1 });
     expect(stderr.text()).toBe('error  bad\n');
+  });
+
+  test('JSON mode: an error is a document where none was written, and a line among lines', () => {
+    const bad = { error: { code: 'no-room', message: 'bad' } };
+    const alone = outputs({ json: true });
+    alone.output.error('bad', 'no-room');
+    expect(JSON.parse(alone.stdout.text())).toEqual(bad);
+    const among = outputs({ json: true });
+    among.output.jsonLine({ a: 1 });
+    among.output.error('bad', 'no-room');
+    expect(among.stdout.text()).toBe(`{"a":1}\n${JSON.stringify(bad)}\n`);
   });
 
   test('text mode writes no JSON', () => {

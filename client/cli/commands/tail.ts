@@ -2,30 +2,16 @@
 import { recordedResult } from '../../recorded-result';
 import type { CliContext } from '../context';
 import { exitCodeOf } from '../exit-codes';
-import { followRun } from '../follow-run';
-import { reachRun, type ReachableRun } from '../reach-run';
-import type { RunResult } from '../../run-result';
+import { reachRun } from '../reach-run';
 import { showResult } from '../show-result';
+import { watchRun } from '../watch-run';
 
 export async function tailCommand(context: CliContext, given: string): Promise<number> {
   const { output } = context;
-  const reached = await reachRun(context, given);
-  const ended = reached.record && (await recordedResult(context.readStore(), reached.record));
-  const result = ended ?? (await followed(context, reached));
+  const { record, id, connect } = await reachRun(context, given);
+  const ended = record && (await recordedResult(context.readStore(), record));
+  const result = ended ?? (await watchRun(output, (await connect()).client.run(id), (event) => output.jsonLine(event)));
   output.jsonLine({ type: 'result', result });
   showResult(output, result);
   return exitCodeOf(result.outcome);
-}
-
-async function followed({ output }: CliContext, { id, connect }: ReachableRun): Promise<RunResult<unknown>> {
-  const run = (await connect()).client.run(id);
-  const waiting = (): void =>
-    output.note('no worker is running: waiting for one ("longhaul dev" or "longhaul worker")');
-  for await (const event of followRun(run, waiting)) {
-    output.jsonLine(event);
-    if (event.type === 'step') output.step(event.step);
-    else if (event.progress.reason !== undefined)
-      output.note(`${event.progress.status}: ${output.safeLine(event.progress.reason)}`);
-  }
-  return await run.result();
 }

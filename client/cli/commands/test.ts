@@ -26,7 +26,8 @@ export async function testCommand(
     (file) => filters.length === 0 || filters.some((filter) => file.includes(filter)),
   );
   if (files.length === 0) {
-    output.error(`no tests: there is no *.test.ts${filters.length > 0 ? ' that fits' : ''} in ${settings.agentsDir}.`);
+    const which = filters.length > 0 ? ' that fits' : '';
+    output.error(`no tests: there is no *.test.ts${which} in ${settings.agentsDir}.`, 'no-tests');
     return EXIT.failed;
   }
   const reporter = output.isJson ? JSON_REPORTER : 'spec';

@@ -1,0 +1,30 @@
+// What a command that starts something says first: which model answers, what did not load, what a crash left, where a run is seen.
+import { problemLine } from '../../workers/source-loader';
+import type { ReleaseManifest } from '../../workflows/contract/release';
+import { webUiLink } from '../find-temporal';
+import type { CliContext } from './context';
+import { counted } from './format';
+import type { Host } from './host';
+
+export function modelLine({ model }: ReleaseManifest): string {
+  const [route = 'none'] = model.route;
+  if (!route.startsWith('demo/')) return route;
+  return 'demo (no language model: it searches and quotes). A real one: set OPENAI_API_KEY or OPENAI_BASE_URL';
+}
+
+export const whereLine = ({ uiUrl, namespace }: Host, id: string): string =>
+  `${uiUrl === undefined ? '' : `web UI ${webUiLink(uiUrl, namespace, id)}   `}killing this is safe: the run is kept`;
+
+export function reportProblems({ output, settings }: CliContext, { served }: Host): void {
+  for (const problem of served?.loaded.problems ?? [])
+    output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
+}
+
+/** What a crash left, in one line a run: said before anything goes on. */
+export function reportUnfinished({ output }: CliContext, { unfinished }: Host): void {
+  for (const { record, kept, repeated } of unfinished) {
+    output.note(
+      `unfinished  ${record.id}  ${record.agent}  "${output.safeLine(record.question)}": picked up, ${counted(kept, 'call')} kept, ${counted(repeated, 'call')} repeated`,
+    );
+  }
+}
