@@ -186,10 +186,11 @@ describe('an index is a hint', () => {
   });
 
   test('without one the chain is followed node by node, and the next append indexes all of it', async () => {
-    await store.deleteRef(`${CHAIN_PREFIX}${head}`);
-    expect(await read(createConversation(store), head)).toEqual(all);
-    const longer = await append(store, createConversation(store), head, messages(1, 40));
-    const remote = counting(store);
+    const bare = createMemoryStore();
+    head = await append(bare, createConversation(bare), null, all, false);
+    expect(await read(createConversation(bare), head)).toEqual(all);
+    const longer = await append(bare, createConversation(bare), head, messages(1, 40));
+    const remote = counting(bare);
     expect(await read(createConversation(remote.store), longer)).toHaveLength(41);
     expect(remote.trips()).toBeLessThanOrEqual(5);
   });

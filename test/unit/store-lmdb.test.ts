@@ -1,5 +1,5 @@
 // Needs: a scratch folder, `sh`. The embedded store where things go wrong: disks that are full, folders that are not ours.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,6 +85,20 @@ test('every put refreshes the time of an object, also of one that is there', asy
   await store.close();
 });
 
+test('what another process committed is read at once, without a turn of the event loop in between', async () => {
+  const store = openStore(`lmdb:${folder}`);
+  await store.commit({ refs: [{ op: 'put', name: 'shared', value: 'ours' }] });
+  expect(await store.readRef('shared')).toMatchObject({ value: 'ours' });
+  const { status } = spawnSync(
+    process.execPath,
+    ['-e', `${OPEN_STORE}.commit({ refs: [{ op: 'put', name: 'shared', value: 'theirs' }] })`, `lmdb:${folder}`],
+    { cwd: TOP },
+  );
+  expect(status).toBe(0);
+  expect(await store.readRef('shared')).toMatchObject({ value: 'theirs' });
+  await store.close();
+});
+
 test('a full disk is a typed failure that leaves the process and what was committed alone', async () => {
   // A limit on the size of files stands for the disk: the kernel refuses the write in the same place.
   const child = spawn(
@@ -113,6 +127,7 @@ test('a full disk is a typed failure that leaves the process and what was commit
   expect((await readdir(join(folder, 'large'))).filter((name) => name.endsWith('.part'))).toEqual([]);
 });
 
+const OPEN_STORE = `require('jiti')(process.cwd() + '/')('./activities/store').openStore(process.argv[1])`;
 const RUN_CHILD = 'require("jiti")(process.cwd() + "/")(process.argv[1])';
 
 describe('group commit', () => {
