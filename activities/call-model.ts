@@ -26,7 +26,7 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
   const asked = await ask(deps, input, attempt, { loaded, provider, model });
   if ('wait' in asked) return asked.wait;
   const verdict = judgeAnswer(asked.response, loaded);
-  const { answer, record, objects } = await build(deps, input, {
+  const { answer, record, objects } = build(deps, input, {
     ...asked,
     verdict,
     made: {
@@ -77,8 +77,8 @@ async function ask(
   attempt: Attempt,
   { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
 ): Promise<Asked | { wait: CallModelResult }> {
-  const [before, earlier, added] = await Promise.all([
-    linked(deps, input),
+  const before = linked(deps, input);
+  const [earlier, added] = await Promise.all([
     input.base === null ? [] : deps.conversation.load(input.base),
     deps.conversation.messages(input.append),
   ]);
@@ -135,15 +135,15 @@ interface ToBuild extends Asked {
   rawForm: string | undefined;
 }
 
-async function build(
+function build(
   deps: ActivityDeps,
   input: CallModelInput,
   { response, before, length, verdict, made, route, rawForm }: ToBuild,
-): Promise<{ answer: ModelAnswer; record: ModelRecord; objects: Uint8Array[] }> {
+): { answer: ModelAnswer; record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
   const heads = messages.map((message, at) => headOf(message, encoded[at] ?? new Uint8Array()));
-  const after = await deps.conversation.extend(
+  const after = deps.conversation.extend(
     before.head,
     heads.map((head) => head.hash),
   );

@@ -2,11 +2,12 @@
 // the call names its assistant message, and they are read from there.
 import type { CallToolInput, CallToolResult, TellToolFailureInput } from '../workflows/contract/activities';
 import { isRetryable, type FailureType } from '../workflows/contract/failures';
-import type { InputPart, ToolCallPart, ToolMessage } from '../workflows/contract/message';
+import type { ToolCallPart, ToolMessage } from '../workflows/contract/message';
 import { toolRecordSchema, type ToolRecord } from '../workflows/contract/schemas/call-record';
 import { headOf, requireAgent } from './call-model';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
+import { failureParts } from './failure-parts';
 import { runTool, type ToolOutcome } from './run-tool';
 import { decodeMessage, encodeMessage } from './store';
 import { callRecordName } from './store/ref-names';
@@ -114,7 +115,3 @@ export async function tellToolFailure(deps: ActivityDeps, input: TellToolFailure
   await deps.toolStore.commitCall({ objects: [bytes] });
   return { message: headOf(told, bytes), failure: type };
 }
-
-export const failureParts = (type: FailureType, message: string): InputPart[] => [
-  { type: 'text', text: `${type}: ${message}` },
-];

@@ -6,7 +6,7 @@ import { headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
-  const extended = await deps.conversation.extend(input.base, input.append);
+  const extended = deps.conversation.extend(input.base, input.append);
   const { result } = input;
   const name = runRecordName(attempt.workflowId);
   const started = runRecordSchema.safeParse((await deps.store.readRef(name))?.value);

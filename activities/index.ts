@@ -1,3 +1,3 @@
 // What workers build activities with.
 export { createActivities } from './create-activities';
-export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, LoadedAgent, ProviderRegistry } from './deps';
+export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, ProviderRegistry } from './deps';

@@ -7,7 +7,7 @@ import { consequenceOf, isFailureType, type FailureType } from '../workflows/con
 import type { InputPart, ToolCallPart } from '../workflows/contract/message';
 import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
-import { failureParts } from './call-tool';
+import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
 import { canonicalJson, decodeMessage, objectHash } from './store';
@@ -46,7 +46,7 @@ export async function runTool(
     const output = await withTimeout(tool, attempt.signal, deps.failpoint, (signal) =>
       invoke(tool, args.data, { ...context, signal }),
     );
-    const checked = await tool.output.safeParseAsync(output);
+    const checked = await z.safeParseAsync(tool.output, output);
     if (!checked.success)
       return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
     return { ...outputParts(checked.data), objects: written };

@@ -2,7 +2,7 @@
 import { Runtime, makeTelemetryFilterString, type LogEntry, type LogLevel } from '@temporalio/worker';
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
 
@@ -68,18 +68,6 @@ export function createMetrics(): Metrics {
     reused: (kind) => reused.inc({ kind }),
     workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
   };
-}
-
-/** Polled at scrape time, so that the gauge is true when it is read. */
-export function gaugeOf(metrics: Metrics, name: string, help: string, read: () => number): void {
-  new Gauge({
-    name,
-    help,
-    registers: [metrics.registry],
-    collect() {
-      this.set(read());
-    },
-  });
 }
 
 export interface TelemetryOptions {

@@ -1,9 +1,7 @@
 // Which Temporal CLI Longhaul runs, where it comes from, and the bytes it must have.
 
+/** Carries server 1.32.0 and Web UI 2.54.1. */
 export const TEMPORAL_CLI_VERSION = '1.9.1';
-/** What `temporal --version` of that release reports about itself. */
-export const TEMPORAL_SERVER_VERSION = '1.32.0';
-export const TEMPORAL_UI_VERSION = '2.54.1';
 
 /**
  * The oldest CLI on PATH that is used. CLI 1.8 carries server 1.31, which does not know

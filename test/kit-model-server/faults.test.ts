@@ -37,8 +37,10 @@ test('a status has the real error shape, its headers, and strikes the requests i
     const error = await ask().catch((caught: unknown) => caught);
     if (!(error instanceof APIError)) throw new Error('the client saw an API error');
     expect(error).toMatchObject({ status: 429, code: 'rate_limit_exceeded', type: 'requests' });
-    expect(error.headers?.get('retry-after')).toBe('7');
-    expect(error.headers?.get('x-extra')).toBe('yes');
+    const headers: unknown = error.headers;
+    if (!(headers instanceof Headers)) throw new Error('the error carries the headers');
+    expect(headers.get('retry-after')).toBe('7');
+    expect(headers.get('x-extra')).toBe('yes');
     expect(error.requestID).toMatch(/^req_/);
   }
   expect((await plain()).output_text).toBe(TEXT);

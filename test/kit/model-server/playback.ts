@@ -35,7 +35,8 @@ export function loadRecordings(file: string): Recording[] {
       throw new Error(`${file}:${index + 1}: a recording is a JSON object with a list of messages.`);
     }
     const { task, trial, messages } = read;
-    const label = task === undefined ? `line ${index + 1}` : `task ${String(task)}, trial ${String(trial ?? 0)}`;
+    const label =
+      task === undefined ? `line ${index + 1}` : `task ${JSON.stringify(task)}, trial ${JSON.stringify(trial ?? 0)}`;
     return [{ label, messages: listOf(messages) }];
   });
 }

@@ -143,7 +143,7 @@ function requireFollowingItem(item: JsonRecord, next: unknown): void {
     (type === 'message' && isRecord(next) && next['role'] === 'assistant');
   if (!led) {
     throw invalidRequest(
-      `Item '${String(item['id'] ?? 'rs')}' of type 'reasoning' was provided without its required following item.`,
+      `Item ${JSON.stringify(item['id'] ?? 'rs')} of type 'reasoning' was provided without its required following item.`,
       'input',
     );
   }

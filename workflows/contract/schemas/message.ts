@@ -1,6 +1,6 @@
 // zod at the edges: what the store and providers hand back is checked here before it is trusted.
 import { z } from 'zod';
-import type { ChainNode, FileRef, JsonValue, Message, Usage } from '../message';
+import type { ChainNode, JsonValue, Message } from '../message';
 
 /** Marks a file reference inside a JSON Schema. */
 export const FILE_REF_FORMAT = 'file-ref';
@@ -28,7 +28,8 @@ const toolCall = z.object({
 });
 const inputPart = z.discriminatedUnion('type', [text, image, file]);
 
-export const messageSchema = z.discriminatedUnion('role', [
+/** The types are written twice on purpose (the contract imports nothing): the annotations fail to compile when the two part. */
+export const messageSchema: z.ZodType<Message> = z.discriminatedUnion('role', [
   z.object({ role: z.literal('user'), parts: z.array(inputPart), from: z.literal('runtime').exactOptional() }),
   z.object({
     role: z.literal('assistant'),
@@ -44,7 +45,7 @@ export const messageSchema = z.discriminatedUnion('role', [
   }),
 ]);
 
-export const chainNodeSchema = z.object({ parent: hash.nullable(), message: hash });
+export const chainNodeSchema: z.ZodType<ChainNode> = z.object({ parent: hash.nullable(), message: hash });
 
 export const usageSchema = z.object({
   input: z.number(),
@@ -52,12 +53,3 @@ export const usageSchema = z.object({
   output: z.number(),
   reasoning: z.number(),
 });
-
-/** Schema and type are written twice on purpose (the contract imports nothing); this line fails to compile when they part. */
-type Same<A, B> = [A] extends [B] ? true : never;
-export const SCHEMAS_MATCH: [
-  Same<z.output<typeof chainNodeSchema>, ChainNode>,
-  Same<z.output<typeof usageSchema>, Usage>,
-] = [true, true];
-export type ParsedMessage = Message;
-export type ParsedFileRef = FileRef;
