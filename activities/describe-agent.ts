@@ -32,14 +32,14 @@ export function describeAgent(agent: AnyAgent): AgentDescription {
 }
 
 /** Plain text needs no schema: it is passed as it is, not as a JSON string. */
-function valueSchema(schema: z.ZodType, what: string): JsonObject | undefined {
+function valueSchema(schema: z.core.$ZodType, what: string): JsonObject | undefined {
   const json = jsonSchema(schema, what);
   const rules = Object.keys(json).filter((key) => key !== 'description' && key !== 'title');
   return json['type'] === 'string' && rules.length === 1 ? undefined : json;
 }
 
 /** As the model and a caller write it, so before defaults and transforms. */
-function jsonSchema(schema: z.ZodType, what: string): JsonObject {
+function jsonSchema(schema: z.core.$ZodType, what: string): JsonObject {
   try {
     const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
     return jsonObject(json, what);
@@ -52,9 +52,9 @@ function jsonSchema(schema: z.ZodType, what: string): JsonObject {
 }
 
 /** Zod says what it cannot represent, not where. */
-function unusablePath(schema: z.ZodType): string[] {
+function unusablePath(schema: unknown): string[] {
   if (!(schema instanceof z.ZodObject)) return [];
-  for (const [key, field] of Object.entries<z.ZodType>(schema.shape)) {
+  for (const [key, field] of Object.entries<z.core.$ZodType>(schema.shape)) {
     try {
       z.toJSONSchema(field, { io: 'input' });
     } catch {

@@ -69,14 +69,14 @@ function unusable(message: AssistantMessage, type: AnswerProblem, problem: strin
 
 const callHead = (call: ToolCallPart): ToolCallHead => ({ name: call.name, preview: previewOf(call.arguments) });
 
-function parseOutput(text: string, schema: z.ZodType): { value: JsonValue } | { problem: string } {
+function parseOutput(text: string, schema: z.core.$ZodType): { value: JsonValue } | { problem: string } {
   let json: unknown;
   try {
     json = JSON.parse(unfenced(text));
   } catch {
     return { problem: 'It is not JSON.' };
   }
-  const parsed = schema.safeParse(json);
+  const parsed = z.safeParse(schema, json);
   if (!parsed.success) return { problem: issuesOf(parsed.error) };
   const value = z.json().safeParse(parsed.data);
   return value.success ? { value: value.data } : { problem: 'The parsed value is not JSON.' };

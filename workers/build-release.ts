@@ -1,18 +1,15 @@
 // Everything a run's behaviour depends on, as data with one hash.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import type { AnyAgent } from '../activities/define';
 import type { LoadedAgent } from '../activities/deps';
+import { describeAgent, jsonObject } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
-import type { JsonValue } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { agentCode } from './agent-code';
 import { modelRoute, type ModelSettings } from './model-settings';
 import { packageVersion } from './package-version';
 import { codeOf, messageOf } from './thrown';
-
-type JsonObject = { [key: string]: JsonValue };
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */
@@ -28,23 +25,10 @@ export interface BuildReleaseOptions {
  */
 export async function buildRelease(agent: AnyAgent, options: BuildReleaseOptions): Promise<LoadedAgent> {
   const code = options.code ?? (await agentCode(options.file)).hash;
-  const input = valueSchema(agent.input, 'input');
-  const output = valueSchema(agent.output, 'output');
   const manifest: ReleaseManifest = {
-    schemaVersion: 1,
-    agent: agent.name,
-    ...(agent.description === undefined ? {} : { description: agent.description }),
+    ...describeAgent(agent),
     instructions: await instructionsOf(agent, options.file),
     model: { route: modelRoute(options.settings, agent.model), parameters: jsonObject(agent.parameters, 'parameters') },
-    tools: agent.tools.map((tool) => ({
-      name: tool.name,
-      description: tool.description,
-      input: jsonSchema(tool.input, `tool ${tool.name}: input`),
-      ...(tool.toolbox ? { toolbox: tool.toolbox.name } : {}),
-    })),
-    ...(input ? { input } : {}),
-    ...(output ? { output } : {}),
-    plan: agent.plan,
     code,
     orchestration: packageVersion(),
   };
@@ -69,45 +53,3 @@ async function instructionsOf({ instructions }: AnyAgent, file: string): Promise
     throw new Error(`instructions: ${instructions.fromFile} ${why}.`, { cause: error });
   }
 }
-
-/** Plain text needs no schema: it is passed as it is, not as a JSON string. */
-function valueSchema(schema: z.ZodType, what: string): JsonObject | undefined {
-  const json = jsonSchema(schema, what);
-  const rules = Object.keys(json).filter((key) => key !== 'description' && key !== 'title');
-  return json['type'] === 'string' && rules.length === 1 ? undefined : json;
-}
-
-/** As the model and a caller write it, so before defaults and transforms. */
-function jsonSchema(schema: z.ZodType, what: string): JsonObject {
-  try {
-    const { $schema: _, ...json } = z.toJSONSchema(schema, { io: 'input' });
-    return jsonObject(json, what);
-  } catch (error) {
-    throw new Error(`${[what, ...unusablePath(schema)].join('.')}: ${messageOf(error).split('\n', 1)[0] ?? ''}`, {
-      cause: error,
-    });
-  }
-}
-
-/** Zod says what it cannot represent, not where. */
-function unusablePath(schema: unknown): string[] {
-  if (!(schema instanceof z.ZodObject)) return [];
-  for (const [key, field] of Object.entries<z.core.$ZodType>(schema.shape)) {
-    try {
-      z.toJSONSchema(field, { io: 'input' });
-    } catch {
-      return [key, ...unusablePath(field)];
-    }
-  }
-  return [];
-}
-
-function jsonObject(value: object, what: string): JsonObject {
-  const parsed = z.record(z.string(), z.json()).safeParse(withoutUndefined(value));
-  if (parsed.success) return parsed.data;
-  const place = parsed.error.issues[0]?.path.join('.');
-  throw new Error(`${what}${place ? `: ${place}` : ''}: it is not JSON.`);
-}
-
-const withoutUndefined = (value: object): object =>
-  Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined));

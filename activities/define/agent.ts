@@ -40,7 +40,7 @@ type Serves<Input, Needs extends z.ZodObject> = keyof Needs['shape'] extends nev
 
 /** Tools whose `needs` the agent's input can serve; any other is an error where it is listed. */
 type FittingTools<Input extends AnyInput, Tools extends readonly AnyTool[]> = {
-  [K in keyof Tools]: Tools[K] extends Tool<string, z.ZodObject, z.ZodType, infer Needs>
+  [K in keyof Tools]: Tools[K] extends Tool<string, z.ZodObject, z.core.$ZodType, infer Needs>
     ? Serves<z.input<Input>, Needs> extends true
       ? Tools[K]
       : { error: 'the agent input lacks what this tool needs'; needs: z.input<Needs> }
@@ -50,7 +50,7 @@ type FittingTools<Input extends AnyInput, Tools extends readonly AnyTool[]> = {
 export interface AgentDefinition<
   Name extends string,
   Input extends AnyInput,
-  Output extends z.ZodType,
+  Output extends z.core.$ZodType,
   Tools extends readonly AnyTool[],
 > {
   name: Name;
@@ -77,7 +77,7 @@ export interface AgentDefinition<
 export interface Agent<
   Name extends string = string,
   Input extends AnyInput = AnyInput,
-  Output extends z.ZodType = z.ZodType,
+  Output extends z.core.$ZodType = z.core.$ZodType,
   Tools extends readonly AnyTool[] = readonly AnyTool[],
 > {
   readonly kind: 'agent';
@@ -93,7 +93,7 @@ export interface Agent<
 }
 export type AnyAgent = Agent;
 /** What a caller passes to `start`. */
-export type AgentInput<A> = A extends Agent<string, infer Input, z.ZodType> ? z.input<Input> : never;
+export type AgentInput<A> = A extends Agent<string, infer Input, z.core.$ZodType> ? z.input<Input> : never;
 /** What a completed run answers. */
 export type AgentOutput<A> = A extends Agent<string, AnyInput, infer Output> ? z.output<Output> : never;
 
@@ -104,10 +104,12 @@ export type AgentOutput<A> = A extends Agent<string, AnyInput, infer Output> ? z
 export function defineAgent<
   const Name extends string,
   Input extends AnyInput = z.ZodString,
-  Output extends z.ZodType = z.ZodString,
+  Output extends z.core.$ZodType = z.ZodString,
   const Tools extends readonly AnyTool[] = readonly [],
 >(definition: AgentDefinition<Name, Input, Output, Tools>): Agent<Name, Input, Output, Tools>;
-export function defineAgent(definition: AgentDefinition<string, AnyInput, z.ZodType, readonly AnyTool[]>): AnyAgent {
+export function defineAgent(
+  definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[]>,
+): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   definitionName('agent', definition.name);
   const twice = tools.find((tool, at) => tools.findIndex((other) => other.name === tool.name) !== at);

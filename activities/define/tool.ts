@@ -40,10 +40,14 @@ export class ToolRejection extends Error {
   override readonly name = 'ToolRejection';
 }
 
+/**
+ * `Output` is bound by zod's core type, here and in an agent, because the compiler compares each schema with its bound member by member:
+ * the full type has some seventy, the core type two, and in a project of 400 tools that is half of the time to check them.
+ */
 export interface ToolDefinition<
   Name extends string,
   Input extends z.ZodObject,
-  Output extends z.ZodType,
+  Output extends z.core.$ZodType,
   Needs extends z.ZodObject,
   Secret extends string,
 > {
@@ -72,7 +76,7 @@ export interface ToolDefinition<
 export interface Tool<
   Name extends string = string,
   Input extends z.ZodObject = z.ZodObject,
-  Output extends z.ZodType = z.ZodType,
+  Output extends z.core.$ZodType = z.core.$ZodType,
   Needs extends z.ZodObject = z.ZodObject,
 > {
   readonly kind: 'tool';
@@ -86,7 +90,7 @@ export interface Tool<
   /** Takes what the schemas have parsed. */
   readonly run: (input: never, context: never) => unknown;
 }
-export type AnyTool = Tool<string, z.ZodObject, z.ZodType, z.ZodObject>;
+export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 
 /**
  * Declares a tool: schemas in and out, its effect, and what happens when it fails.
@@ -95,7 +99,7 @@ export type AnyTool = Tool<string, z.ZodObject, z.ZodType, z.ZodObject>;
 export function defineTool<
   const Name extends string,
   Input extends z.ZodObject,
-  Output extends z.ZodType,
+  Output extends z.core.$ZodType,
   Needs extends z.ZodObject = z.ZodObject<Record<never, never>>,
   Secret extends string = never,
 >(definition: ToolDefinition<Name, Input, Output, Needs, Secret>): Tool<Name, Input, Output, Needs> {

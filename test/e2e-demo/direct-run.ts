@@ -37,7 +37,7 @@ export async function runTool(
     stateDir,
   };
   const answer = await run(tool.input.parse(args), context);
-  return JSON.parse(new TextDecoder().decode(canonicalJson(tool.output.parse(answer)))) as JsonValue;
+  return JSON.parse(new TextDecoder().decode(canonicalJson(z.parse(tool.output, answer)))) as JsonValue;
 }
 
 export interface DirectRun {
