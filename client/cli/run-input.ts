@@ -59,7 +59,9 @@ const openTexts = (properties: Properties, required: readonly string[], given: o
   required.filter((name) => properties[name]?.type === 'string' && !(name in given));
 
 function textProperty(agent: string, properties: Properties, required: readonly string[], given: object): string {
-  const [only, ...others] = openTexts(properties, required, given);
+  const asked = openTexts(properties, required, given);
+  // One that has a default is not asked for, and still the obvious place where it is the only one.
+  const [only, ...others] = asked.length > 0 ? asked : openTexts(properties, Object.keys(properties), given);
   if (only !== undefined && others.length === 0) return only;
   const names = Object.keys(properties).join(', ');
   throw new ClientError('invalid-input', `${agent} cannot take a bare text; pass --input '{...}' with: ${names}.`);
