@@ -1,6 +1,8 @@
 // `longhaul run`: starts a run (or goes on with the one that a crash interrupted), shows it live, and exits with its answer.
 import { setTimeout as after } from 'node:timers/promises';
+import { problemLine } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
+import { ClientError } from '../errors';
 import { firstMessage } from '../first-message';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';
@@ -81,7 +83,7 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
   if (typed.text === undefined && typed.options.input === undefined && host.unfinished.length > 0)
     return await finishAll(context, host);
 
-  const manifest = await manifestFor(host, typed.agent);
+  const manifest = await manifestFor(context, host, typed.agent);
   const input = typedInput(manifest, typed);
   const unfinished =
     typed.options.new || typed.options.id !== undefined ? undefined : sameQuestion(host, manifest, input);
@@ -93,15 +95,21 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
 }
 
 /** Where this process is the only worker, an agent that it could not load would leave its run waiting. */
-async function manifestFor(host: Host, agent: string): Promise<ReleaseManifest> {
+async function manifestFor({ settings }: CliContext, host: Host, agent: string): Promise<ReleaseManifest> {
   const { served, client, isOnlyWorker } = host;
   if (!served || !isOnlyWorker) return await publishedManifest(client, agent);
-  const manifests = served.loaded.agents.map((one) => one.manifest);
-  const manifest = manifests.find((one) => one.agent === agent);
+  const { agents, problems } = served.loaded;
+  const manifest = agents.find((one) => one.manifest.agent === agent)?.manifest;
   if (manifest) return manifest;
+  // Said here as well: with --json this is all that is said.
+  const [problem] = problems.filter(({ file }) => file !== settings.agentsDir);
+  if (problem) {
+    const why = problemLine(problem, settings.project);
+    throw new ClientError('unknown-agent', `there is no agent "${agent}" that loads: ${why}`);
+  }
   throw unknownAgent(
     agent,
-    manifests.map((one) => one.agent),
+    agents.map((one) => one.manifest.agent),
   );
 }
 
