@@ -30,7 +30,7 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   const root = CancellationScope.current();
   const work = new CancellationScope();
   const state = initialState(input, Date.now());
-  const environment = bindEnvironment(input, () => showDetails(input, state));
+  const environment = bindEnvironment(input, work, () => showDetails(input, state));
   const run: Run = { input, state, firstRunId: workflowInfo().firstExecutionRunId, environment };
   bindHandlers(run, work);
   showDetails(input, state);
@@ -45,7 +45,7 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   return conclude(ending.result, root);
 }
 
-function bindEnvironment(input: AgentRunInput, show: () => void): RunEnvironment {
+function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: () => void): RunEnvironment {
   const activities = bindActivities(input.plan);
   const shown = async <T>(work: Promise<T>): Promise<T> => {
     show();
@@ -64,7 +64,8 @@ function bindEnvironment(input: AgentRunInput, show: () => void): RunEnvironment
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),
     uninterrupted: (work) => CancellationScope.nonCancellable(work),
     meaningOf,
-    shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested,
+    // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
+    shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,
   };
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool, ToolRejection, type Effect } from 'longhaul';
 import { script, testAgent } from 'longhaul/testing';
+import { failure } from '../../activities/failure';
 import { groupsInOrder } from '../../workflows/core/tool-turn';
 
 const tool = (name: string, effect: Effect, onFailure: 'tell-model' | 'stop' = 'tell-model') =>
@@ -143,6 +144,22 @@ test('an at-most-once tool has one attempt', async () => {
   }).start('go');
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
   expect(run.calls.filter(({ kind }) => kind === 'tool')).toHaveLength(1);
+});
+
+test('an at-most-once tool that may have run is not called again: the model is told that its outcome is unknown', async () => {
+  const run = await testAgent(agent, {
+    model: script([asks('pay')]).answer('then I ask'),
+    tools: {
+      pay: () => {
+        throw failure('Store.Unavailable', 'the disk is gone');
+      },
+    },
+  }).start('go');
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  expect(run.calls.filter(({ kind }) => kind === 'tool')).toHaveLength(1);
+  expect((await run.transcript())[2]).toMatchObject({
+    parts: [{ text: expect.stringContaining('Tool.OutcomeUnknown: it may have run, or not (Store.Unavailable)') }],
+  });
 });
 
 describe('a tool declared onFailure: stop', () => {

@@ -16,12 +16,14 @@ export class RunEnd extends Error {
 /**
  * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again: nothing is lost by
  * waiting. Any other is returned. Cancellation ends the run; an error that is no failure is a bug and is thrown on.
+ * @param known what a failure means for this call, where that is not what its type says
  */
 export async function step<T>(
   run: Run,
   about: Pick<Step, 'kind' | 'label'>,
   call: () => Promise<T>,
   previewOf: (result: T) => string | undefined,
+  known: (failure: RunFailure) => RunFailure = (failure) => failure,
 ): Promise<{ result: T } | { failure: RunFailure }> {
   const { state, environment } = run;
   for (;;) {
@@ -32,8 +34,9 @@ export async function step<T>(
       endStep(state, seq, { state: 'done', ...(preview === undefined ? {} : { preview }) }, environment.now());
       return { result };
     } catch (error) {
-      const meaning = environment.meaningOf(error);
-      if (meaning === undefined) throw error;
+      const told = environment.meaningOf(error);
+      if (told === undefined) throw error;
+      const meaning = told === 'cancelled' ? told : known(told);
       endStep(
         state,
         seq,

@@ -1,6 +1,6 @@
 // The tools' half of a turn. Calls that only read run at once; a call with an effect runs alone, in the order the model gave.
 import type { CallToolResult, ModelAnswer, ToolCallHead } from '../contract/activities';
-import type { FailureType } from '../contract/failures';
+import type { FailureType, RunFailure } from '../contract/failures';
 import { DEFAULT_TOOL_TIMEOUT_MS } from '../contract/limits';
 import type { ToolPlan } from '../contract/run';
 import type { Run } from './environment';
@@ -17,6 +17,17 @@ const UNKNOWN_TOOL: ToolPlan = {
 };
 
 const NEVER_RAN: readonly FailureType[] = ['Tool.Unknown', 'Tool.InvalidArguments'];
+
+/** After these it is not known whether the tool ran: they are of what stands around it. */
+const MAY_HAVE_RUN: readonly FailureType[] = ['Worker.Lost', 'Store.Unavailable', 'Runtime.Unexpected', 'Tool.Timeout'];
+
+/** A tool that must never run twice is not called again by a resume: its outcome is unknown, and said to be. */
+const knownOf =
+  (plan: ToolPlan) =>
+  (failure: RunFailure): RunFailure =>
+    plan.effect === 'at-most-once' && MAY_HAVE_RUN.includes(failure.type)
+      ? { type: 'Tool.OutcomeUnknown', message: `it may have run, or not (${failure.type}): ${failure.message}` }
+      : failure;
 
 /** @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good */
 export async function callTools(run: Run, answer: ModelAnswer): Promise<void> {
@@ -79,6 +90,7 @@ async function callOne(
     about,
     () => environment.callTool({ ...context, name: head.name, message, call, input: input.input.hash }, plan, label),
     (result) => result.message.preview,
+    knownOf(plan),
   );
   if ('result' in done) return done.result;
   if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done.failure });
