@@ -84,7 +84,8 @@ test('a request in flight when the broker dies is sent again', async () => {
 });
 
 test('without a broker a request ends with a failure that Temporal retries', async () => {
-  const view = connect(socketPath, 60);
+  // Long enough for the second request's new connection on a busy machine.
+  const view = connect(socketPath, 2_000);
   await expect(view.getObject(hash)).rejects.toMatchObject({
     type: 'Store.Unavailable',
     nonRetryable: false,
