@@ -33,8 +33,8 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
       signal: context.cancellationSignal,
     });
   } catch (error) {
-    if (context.cancellationSignal.aborted)
-      throw new CancelledFailure('cancelled', [], error instanceof Error ? error : undefined);
+    // Without a cause: what a stopped call throws is of no use to anyone, and nobody has looked through it for secrets.
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
     if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw failure(

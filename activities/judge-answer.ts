@@ -1,7 +1,6 @@
 // Is an answer usable, and if not, what is the model told? Pure: the same answer gets the same verdict.
 import { z } from 'zod';
-import type { ToolCallHead } from '../workflows/contract/activities';
-import type { AnswerProblem } from '../workflows/contract/activities';
+import type { AnswerProblem, ToolCallHead } from '../workflows/contract/activities';
 import { PREVIEW_CHARS } from '../workflows/contract/limits';
 import type { AssistantMessage, JsonValue, ToolCallPart, UserMessage } from '../workflows/contract/message';
 import type { LoadedAgent } from './deps';
@@ -31,11 +30,8 @@ export function judgeAnswer({ message, finish }: ModelResponse, { agent, manifes
   if (message.refused || finish === 'refusal') {
     return unusable(message, 'Model.Refused', `the model declined: ${text || 'without a word'}`, DECLINED);
   }
-  if (finish === 'length') {
-    // The last call of a cut answer is cut too, and a provider rejects a conversation whose calls have no results.
-    const whole = { ...message, parts: message.parts.filter((part) => part.type !== 'tool-call') };
-    return unusable(whole, 'Model.Truncated', 'the answer was cut at the length limit.', CUT);
-  }
+  // Its last call is cut too.
+  if (finish === 'length') return unusable(message, 'Model.Truncated', 'the answer was cut at the length limit.', CUT);
   if (calls.length > 0) return { message, toolCalls: calls.map(callHead) };
   if (text.trim() === '') return unusable(message, 'Model.EmptyAnswer', 'the answer was empty.', EMPTY);
   if (!manifest.output) return { message, toolCalls: [], output: text };
@@ -58,9 +54,10 @@ const EMPTY = 'Your answer was empty. Call a tool or give your final answer.';
 const textOf = (message: AssistantMessage): string =>
   message.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
 
+/** Without its calls: none is made, and a provider rejects a conversation whose calls have no results. */
 function unusable(message: AssistantMessage, type: AnswerProblem, problem: string, reply: string): Verdict {
   return {
-    message,
+    message: { ...message, parts: message.parts.filter((part) => part.type !== 'tool-call') },
     toolCalls: [],
     problem: { type, message: problem.slice(0, PREVIEW_CHARS) },
     reply: { role: 'user', from: 'runtime', parts: [{ type: 'text', text: reply }] },

@@ -27,7 +27,15 @@ export const patientFetch: typeof fetch = (input, init = {}) =>
       headers: { 'accept-encoding': 'identity', ...headers, ...(body ? { 'content-length': body.length } : {}) },
       ...(init.signal ? { signal: init.signal } : {}),
     };
-    const answered = (message: IncomingMessage) => resolve(responseOf(message));
+    const answered = (message: IncomingMessage) => {
+      try {
+        resolve(responseOf(message));
+      } catch (error) {
+        // A status that a Response with a body cannot have, such as 204: thrown on, it would end the process.
+        message.destroy();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
     const request =
       url.protocol === 'https:'
         ? requestHttps(url, { ...options, agent: tls }, answered)

@@ -64,9 +64,7 @@ export function usageOf(counts: { [Count in keyof Usage]: number | undefined }):
   };
 }
 
-/**
- * The parameters that only change their name, and those passed on by name. What an adapter itself decides (`owned`) wins over both.
- */
+/** The parameters that only change their name, and those passed on by name. */
 export function renamedParameters(parameters: JsonObject, names: { [canonical: string]: string }): JsonObject {
   return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [names[name] ?? name, value]));
 }

@@ -1,0 +1,65 @@
+// Needs: nothing but Node. Which of a run's raw provider items go back to the provider.
+import type { ActivityDeps } from '../../activities/deps';
+import { rawItemsOf } from '../../activities/raw-items';
+import { canonicalJson, createMemoryStore, objectHash } from '../../activities/store';
+import { callRecordName } from '../../activities/store/ref-names';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
+
+const store = createMemoryStore();
+const key = (turn: number) => ({ run: 'first', fork: 0, turn, index: 0 });
+const hashOf = (turn: number) => objectHash(new TextEncoder().encode(`answer ${turn}`));
+const provider = { name: 'openai', rawItemsForm: 'openai-responses' };
+
+async function record(turn: number, about: Partial<ModelRecord['answer']> & { form?: string } = {}): Promise<void> {
+  const { form = provider.rawItemsForm, ...answer } = about;
+  const raw = canonicalJson([{ turn }]);
+  const value: ModelRecord = {
+    kind: 'model',
+    schemaVersion: 1,
+    startedAt: 1,
+    endedAt: 2,
+    attempt: 1,
+    worker: 'w',
+    release: 'r',
+    from: { base: null, append: [] },
+    answer: {
+      kind: 'answer',
+      head: hashOf(turn),
+      messages: [{ hash: hashOf(turn), role: 'assistant', preview: '' }],
+      toolCalls: [],
+      usage: { input: 1, cachedInput: 0, output: 1, reasoning: 0 },
+      model: 'openai/m',
+      ...answer,
+    },
+    position: turn,
+    raw: objectHash(raw),
+    rawForm: form,
+    finish: 'stop',
+    request: { sha256: '', bytes: 0 },
+  };
+  await store.commit({ objects: [raw], refs: [{ op: 'put', name: callRecordName(key(turn)), value }] });
+}
+
+const read = (earlier: string[]) =>
+  rawItemsOf(
+    // The store is all of it that is used.
+    { store } as ActivityDeps,
+    { key: key(9), agent: 'a', release: 'r', tenant: 't', base: null, append: [] },
+    provider,
+    earlier.map((hash) => ({ hash })),
+  );
+
+test('of answers that this provider made and that stand in this conversation; not of one that was not used', async () => {
+  await record(0);
+  await record(1, { problem: { type: 'Model.Truncated', message: 'cut' } });
+  await record(2, { model: 'other/m' });
+  await record(3, { form: 'openai-chat' });
+  await record(4);
+  await record(5);
+  const conversation = [0, 1, 2, 3, 4].map(hashOf);
+  const items = await read([...conversation, objectHash(new Uint8Array())]);
+  expect([...items]).toEqual([
+    [0, [{ turn: 0 }]],
+    [4, [{ turn: 4 }]],
+  ]);
+});
