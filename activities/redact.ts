@@ -1,13 +1,44 @@
-/** Error texts reach histories, logs and models: short, one line, without anything that looks like a credential. */
-const CREDENTIALS =
-  /\b(?:sk|pk|rk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{8,}|\bBearer\s+\S+|\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|:\/\/[^\s/:@]+:[^\s/@]+@/g;
-const TEXT_CHARS = 300;
-/** A secret shorter than this would turn ordinary words into stars. */
-const SECRET_CHARS = 4;
+// Texts of errors reach histories, logs, models and terminals. Whatever looks like a credential is taken out of them first.
 
-export function safeText(text: string, secrets: readonly string[] = []): string {
-  const known = secrets.filter((secret) => secret.length >= SECRET_CHARS);
-  const hidden = known.reduce((left, secret) => left.split(secret).join('***'), text).replace(CREDENTIALS, '***');
-  const line = hidden.replace(/\s+/g, ' ').trim();
-  return line.length <= TEXT_CHARS ? line : `${line.slice(0, TEXT_CHARS - 1)}…`;
+const REDACTED = '[redacted]';
+
+const CREDENTIALS: readonly RegExp[] = [
+  /\bbearer\s+[\w.~+/=*-]{6,}/gi,
+  // With a digit or padding: `basic settings` are none.
+  /\bbasic\s+(?=[\w.~+/*-]*[\d=*])[\w.~+/=*-]{6,}/gi,
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|fw|r8|nvapi|csk|ghp|gho|xox[abp])[-_][\w*.…-]{4,}/gi,
+  /\bAIza[\w-]{10,}/g,
+  /\beyJ[\w-]{8,}(?:\.[\w-]+){1,2}/g,
+  // Named in passing: `api_key=...`, `"token": "..."`.
+  /(?<=\b(?:api[-_ ]?key|access[-_ ]?token|token|secret|password|authorization)["']?\s*[:=]\s*["']?)[\w.~+/-]{8,}/gi,
+  // The user part of a URL.
+  /(?<=:\/\/)[^\s/@]+(?=@)/g,
+];
+/** A secret shorter than this would take ordinary words out. */
+const SECRET_CHARS = 4;
+const TEXT_CHARS = 300;
+
+/**
+ * One line without secrets, of any length.
+ * @param known secrets that must not show, whatever they look like
+ * @param more patterns, global, of what else must not show
+ */
+export function redacted(text: string, known: readonly string[] = [], more: readonly RegExp[] = []): string {
+  // The longest first: one secret may hold another.
+  const secrets = known.filter(({ length }) => length >= SECRET_CHARS).sort((a, b) => b.length - a.length);
+  const hidden = secrets.reduce((left, secret) => left.replaceAll(secret, REDACTED), text);
+  const clean = [...CREDENTIALS, ...more].reduce((left, pattern) => left.replace(pattern, REDACTED), hidden);
+  // Control characters too: a terminal must not obey what somebody else wrote.
+  return clean.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }
+
+/** @returns at most `max` characters, an ellipsis where something was cut */
+export function cutText(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const cut = text.slice(0, Math.max(0, max - 1));
+  return `${cut.replace(/[\ud800-\udbff]$/, '').trimEnd()}…`;
+}
+
+/** One line of at most 300 characters, without secrets. */
+export const safeText = (text: string, secrets: readonly string[] = []): string =>
+  cutText(redacted(text, secrets), TEXT_CHARS);

@@ -4,8 +4,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isRetryable, type FailureType } from '../../workflows/contract/failures';
 import { SHORT_RETRY_AFTER_MS } from '../../workflows/contract/limits';
 import { failure } from '../failure';
+import { cutText } from '../redact';
 import { ModelWaitError } from './model-wait-error';
-import { cutText, ERROR_MESSAGE_CHARS, redactErrorText } from './redact-error-text';
+import { ERROR_MESSAGE_CHARS, redactErrorText } from './redact-error-text';
 import { retryAfterMs } from './retry-after';
 
 type ModelFailureType = Extract<FailureType, `Model.${string}`>;

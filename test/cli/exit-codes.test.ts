@@ -45,7 +45,7 @@ describe('the line of an error', () => {
 
   test('holds no credentials and no escape sequences', () => {
     const line = errorLine(new Error('wrong key sk-proj-abcdefgh12345678 at \u001b[2Jhttps://me:secret@host/v1'));
-    expect(line).toBe('wrong key *** at https***host/v1');
+    expect(line).toBe('wrong key [redacted] at https://[redacted]@host/v1');
   });
 
   test('says why, where only the cause knows', () => {
