@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
+import { payloadText } from '../stack/payload-text';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
 const TURNS = 60;
@@ -44,25 +45,10 @@ async function executions(id: string): Promise<Execution[]> {
   const found: Execution[] = [];
   for await (const { runId } of stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) {
     const history = await stack.temporal.workflow.getHandle(id, runId).fetchHistory();
-    found.push({ runId, events: history.events ?? [], text: decoded(history) });
+    found.push({ runId, events: history.events ?? [], text: payloadText(history) });
   }
   return found.reverse();
 }
-
-/** The history with its payloads as text, as anyone who dumps it could read it. */
-const decoded = (value: unknown): string =>
-  JSON.stringify(value, (_, field: unknown) =>
-    field instanceof Uint8Array
-      ? Buffer.from(field).toString('utf8')
-      : typeof field === 'object' &&
-          field !== null &&
-          'type' in field &&
-          field.type === 'Buffer' &&
-          'data' in field &&
-          Array.isArray(field.data)
-        ? Buffer.from(field.data as number[]).toString('utf8')
-        : field,
-  );
 
 test('60 turns of 8 KB: bytes per call stay flat, the history holds no content beyond a preview, and it continues as new', async () => {
   const pages = Array.from({ length: TURNS }, (_, number) => number);
@@ -119,7 +105,7 @@ function callSizes(events: Execution['events']): number[] {
       activityTaskStartedEventAttributes?: { scheduledEventId?: { toString(): string } };
       activityTaskCompletedEventAttributes?: { scheduledEventId?: { toString(): string } };
     };
-    const size = decoded(event).length;
+    const size = payloadText(event).length;
     const scheduled = record.activityTaskScheduledEventAttributes;
     if (scheduled?.activityType?.name === 'callModel') sizes.set(String(record.eventId), size);
     const of = record.activityTaskStartedEventAttributes ?? record.activityTaskCompletedEventAttributes;
