@@ -3,19 +3,21 @@ import { randomBytes } from 'node:crypto';
 import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import { readFile } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import { AGENT_PREFIX, agentPointerName, openRunName, runRecordName } from '../activities/store/ref-names';
 import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
 import type { FileRef } from '../workflows/contract/message';
 import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { ReleaseManifest } from '../workflows/contract/release';
-import type { AgentRunInput } from '../workflows/contract/run';
+import type { AgentRunInput, RunPlan } from '../workflows/contract/run';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
 import { agentPointerSchema, runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { firstMessage, type FirstMessage } from './first-message';
 import { createRunHandle, type RunHandle } from './run-handle';
-import { putFile, readFile, type FileAbout } from './stored-file';
+import { putFile, type FileAbout } from './stored-file';
+import { isTemporalGone } from './temporal-gone';
 
 export interface StartOptions {
   /** The same id is the same run: starting it twice starts it once. @default a new one */
@@ -60,7 +62,7 @@ export interface AgentClient {
    * @throws ClientError `invalid-input` when media type or name cannot be stored
    */
   putFile(bytes: Uint8Array, about: FileAbout): Promise<FileRef>;
-  /** The bytes of a reference, for example in a result. @throws ApplicationFailure `Store.ObjectMissing` */
+  /** The bytes of a reference, for example in a result. @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt` */
   readFile(ref: FileRef): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -112,14 +114,19 @@ async function startRun<Output>(
     question: message.title,
     startedAt: Date.now(),
   };
-  const known = await recordStart(options.store, record, message);
-  const handle = await startWorkflow(options, known ?? record, manifest, message, start.inspect ?? false);
-  return createRunHandle({ temporal: options.temporal, store: options.store, id, execution: handle });
+  const { temporal, store } = options;
+  const known = await recordStart(store, record, message);
+  // Temporal forgets an ended run after its retention, and would start it once more.
+  if (known?.ended) return createRunHandle({ temporal, store, id });
+  // Recorded before and maybe never started: with what it was pinned to then.
+  const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
+  const handle = await startWorkflow(options, known ?? record, plan, message, start.inspect ?? false);
+  return createRunHandle({ temporal, store, id, execution: handle });
 }
 
-/** 35 bits: two runs of one tenant share an id once in some ten thousand million. */
+/** 5 bits a character, 60 in all: among a hundred million runs, two share an id once in two hundred such stores. */
 const newRunId = (): string =>
-  `run_${[...randomBytes(7)].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('')}`;
+  `run_${[...randomBytes(12)].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('')}`;
 
 /** A ref's name has at most 500 bytes, of which the longest kind spends 42 on a run id of Temporal's and its prefix. */
 const ENCODED_ID_BYTES = 450;
@@ -128,10 +135,17 @@ const ENCODED_ID_BYTES = 450;
 export const isRunId = (id: string): boolean =>
   id.trim() !== '' && id.length <= ID_CHARS && id.isWellFormed() && encodeURIComponent(id).length <= ENCODED_ID_BYTES;
 
-function checkedLabels(id: string, { tags = [] }: StartOptions): string[] {
+/** @throws ClientError `invalid-input`: what the server would refuse, or keep and not find again */
+function checkedLabels(id: string, start: StartOptions): string[] {
+  const { tags = [] } = start;
   if (!isRunId(id)) {
     const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;
     throw new ClientError('invalid-input', rule);
+  }
+  for (const name of ['tenant', 'user', 'session'] as const) {
+    const label = start[name];
+    if (label === undefined || (label.trim() !== '' && label.length <= ID_CHARS)) continue;
+    throw new ClientError('invalid-input', `a ${name} has 1 to ${ID_CHARS} characters.`);
   }
   const bad = tags.find((tag) => tag === '' || tag.length > TAG_CHARS);
   if (bad !== undefined || tags.length > TAGS_MAX) {
@@ -189,7 +203,7 @@ async function recordStart(
 async function startWorkflow(
   { temporal, taskQueue }: AgentClientOptions,
   record: RunRecord,
-  manifest: ReleaseManifest,
+  plan: RunPlan,
   message: FirstMessage,
   inspect: boolean,
 ): Promise<WorkflowHandle> {
@@ -203,7 +217,7 @@ async function startWorkflow(
     ...(session === undefined ? {} : { session }),
     tags,
     input: message.head,
-    plan: inspect ? { ...manifest.plan, inspect: true } : manifest.plan,
+    plan: inspect ? { ...plan, inspect: true } : plan,
   };
   try {
     return await temporal.workflow.start(WORKFLOW_TYPES.agentRun, {
@@ -218,7 +232,9 @@ async function startWorkflow(
     });
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(id);
-    throw error;
+    if (!isTemporalGone(error)) throw error;
+    const message = `Temporal does not answer; run ${id} is recorded and may have started: start it again by this id.`;
+    throw new ClientError('temporal-unreachable', message, { cause: error });
   }
 }
 

@@ -1,9 +1,10 @@
 // What a shell learns of an outcome or an error, and the one line that a person reads of it.
 import { safeText } from '../../activities/redact';
-import { hasCode, reasonOf } from '../../infra/temporal/error-reason';
+import { reasonOf } from '../../infra/temporal/error-reason';
 import { isFailureType } from '../../workflows/contract/failures';
 import type { Outcome } from '../../workflows/contract/run';
 import { ClientError, type ClientErrorCode } from '../errors';
+import { isTemporalGone } from '../temporal-gone';
 import { safeForTerminal } from './terminal-text';
 
 type ExitName = 'completed' | 'failed' | 'usage' | 'cancelled' | 'budgetExhausted' | 'escalated' | 'refused';
@@ -70,7 +71,7 @@ export function errorCode(error: unknown): string {
   if (ClientError.isInstance(error)) return error.code;
   if (error instanceof Error && 'type' in error && isFailureType(error.type)) return error.type;
   if (nameOf(error) === 'ServiceError' && hasCause(error))
-    return isGone(error.cause) ? 'temporal-unreachable' : 'temporal-refused';
+    return isTemporalGone(error) ? 'temporal-unreachable' : 'temporal-refused';
   return OF_NAME[nameOf(error)] ?? 'unexpected';
 }
 
@@ -84,14 +85,10 @@ export function errorLine(error: unknown): string {
   return kept.map((line) => `${/^ */.exec(line)?.[0] ?? ''}${safeText(line)}`).join('\n');
 }
 
-const GRPC_DEADLINE_EXCEEDED = 4;
-const GRPC_UNAVAILABLE = 14;
-const isGone = (cause: unknown): boolean => hasCode(cause, GRPC_UNAVAILABLE) || hasCode(cause, GRPC_DEADLINE_EXCEEDED);
-
 function textOf(error: unknown): string {
   if (nameOf(error) === 'ServiceError' && hasCause(error)) {
     const details = hasDetails(error.cause) ? error.cause.details : reasonOf(error.cause);
-    return isGone(error.cause)
+    return isTemporalGone(error)
       ? `Temporal does not answer any more (${details}): is it still running?`
       : `Temporal refused: ${details}`;
   }

@@ -1,11 +1,11 @@
 // Needs a scratch folder. No server.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { createMemoryStore } from '../../activities/store';
+import { createMemoryStore, readFile } from '../../activities/store';
 import { openStoreAt } from '../../client/connect';
 import { findTemporal, webUiLink } from '../../client/find-temporal';
 import { projectStateDir } from '../../client/project-state';
-import { putFile, readFile } from '../../client/stored-file';
+import { putFile } from '../../client/stored-file';
 import { acquireFolderLock } from '../../infra/temporal/folder-lock';
 import { findProject } from '../../workers/find-project';
 import { testProject, type TestProject } from './given';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool, fileRef } from '../../activities/define';
 import { ClientError } from '../../client/errors';
 import { objectHash } from '../../activities/store';
+import { runRecordName } from '../../activities/store/ref-names';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
@@ -152,6 +153,19 @@ test('the same id is the same run; another input under it is refused', async () 
   await expect(refused).rejects.toMatchObject({ code: 'id-in-use' });
 });
 
+test('the same id is the same run when Temporal has long forgotten it', async () => {
+  model.setScript(script().answer('once').answer('twice'));
+  const agent = stack.client.agent<typeof adder>('adder');
+  const run = await agent.start('remember');
+  await run.result();
+  // The record alone is left of a run after Temporal's retention.
+  const value = { ...(await run.record()), id: 'forgotten' };
+  await stack.store.commit({ refs: [{ op: 'put', name: runRecordName('forgotten'), value }] });
+  const again = await agent.start('remember', { id: 'forgotten' });
+  expect(await again.result()).toMatchObject({ outcome: 'completed', output: 'once' });
+  expect(model.counts().answered).toBe(1);
+});
+
 test('output is typed by the schema, and an invalid answer gets repair turns, then a typed failure', async () => {
   model.setScript(script().answer('no idea').answer({ decision: 'yes' }));
   const mended = await (await stack.client.agent<typeof typed>('typed').start({ orderId: 'A-1' })).result();
@@ -288,9 +302,10 @@ test('a missing object pauses the run with a typed reason instead of failing it'
   });
   const run = stack.client.run(lost);
   for await (const event of run.events({ signal: AbortSignal.timeout(20_000) })) {
-    if (event.type === 'status' && event.progress.status === 'waiting') break;
+    if (event.type === 'status' && event.progress.status === 'paused') break;
   }
   expect(await run.progress()).toMatchObject({
+    status: 'paused',
     steps: expect.arrayContaining([expect.objectContaining({ label: 'paused: Store.ObjectMissing' })]) as unknown,
   });
   await handle.terminate('over');
