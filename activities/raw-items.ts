@@ -6,6 +6,7 @@ import type { JsonValue } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
 import type { ModelProvider } from './model/provider';
+import { allRefs } from './store';
 import { callsOfRun } from './store/ref-names';
 
 /** Bytes of raw items, as JSON, that a worker keeps parsed; in memory they are a few times that. */
@@ -15,7 +16,6 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
   maxSize: CACHE_BYTES,
   sizeCalculation: ({ bytes }) => bytes,
 });
-const PAGE = 1_000;
 
 /** @param earlier the conversation so far; a record whose answer is not in it, at its place, belongs to another branch */
 export async function rawItemsOf(
@@ -25,23 +25,16 @@ export async function rawItemsOf(
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
   const wanted = new Map<number, string>();
-  const prefix = callsOfRun(key.run, key.fork);
-  let after: string | undefined;
-  for (;;) {
-    const refs = await deps.store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-    for (const ref of refs) {
-      const record = modelRecordSchema.safeParse(ref.value);
-      if (!record.success) continue;
-      const { position, answer, raw, rawForm } = record.data;
-      // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
-      // nothing followed is refused.
-      if (answer.problem) continue;
-      const made = rawForm === provider.rawItemsForm && answer.model.startsWith(`${provider.name}/`);
-      const ours = made && earlier[position]?.hash === answer.messages[0]?.hash;
-      if (ours) wanted.set(position, raw);
-    }
-    after = refs.at(-1)?.name;
-    if (refs.length < PAGE || after === undefined) break;
+  for (const ref of await allRefs(deps.store, callsOfRun(key.run, key.fork))) {
+    const record = modelRecordSchema.safeParse(ref.value);
+    if (!record.success) continue;
+    const { position, answer, raw, rawForm } = record.data;
+    // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
+    // nothing followed is refused.
+    if (answer.problem) continue;
+    const made = rawForm === provider.rawItemsForm && answer.model.startsWith(`${provider.name}/`);
+    const ours = made && earlier[position]?.hash === answer.messages[0]?.hash;
+    if (ours) wanted.set(position, raw);
   }
   return await read(deps, wanted);
 }

@@ -3,7 +3,7 @@
 import { hostname } from 'node:os';
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import type { ContentStore } from '../activities/store';
+import { allRefs, type ContentStore } from '../activities/store';
 import { OPEN_PREFIX, callsOfRun, openRunName, runRecordName } from '../activities/store/ref-names';
 import { isAlive } from '../infra/temporal/process-identity';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
@@ -23,13 +23,20 @@ export interface RecoverOptions {
   store: ContentStore;
 }
 
+/** Each run asks the server a few questions: more at once would only wait there. */
+const AT_ONCE = 32;
+
 /** Lists unfinished runs, oldest first, and hands what dead workers held to the next worker. Safe beside living workers. */
 export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRun[]> {
-  const refs = await options.store.listRefs(OPEN_PREFIX);
-  const found = await Promise.all(
-    refs.map((ref) => recoverRun(options, decodeURIComponent(ref.name.slice(OPEN_PREFIX.length)))),
-  );
-  return found.flatMap((run) => run ?? []).sort((a, b) => a.record.startedAt - b.record.startedAt);
+  const refs = await allRefs(options.store, OPEN_PREFIX);
+  const found: UnfinishedRun[] = [];
+  for (let at = 0; at < refs.length; at += AT_ONCE) {
+    const runs = refs
+      .slice(at, at + AT_ONCE)
+      .map(({ name }) => recoverRun(options, decodeURIComponent(name.slice(OPEN_PREFIX.length))));
+    found.push(...(await Promise.all(runs)).flatMap((run) => run ?? []));
+  }
+  return found.sort((a, b) => a.record.startedAt - b.record.startedAt);
 }
 
 async function recoverRun(
@@ -49,7 +56,7 @@ async function recoverRun(
     return undefined;
   }
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
-  const kept = await countRefs(store, callsOfRun(firstRunId, 0));
+  const kept = (await allRefs(store, callsOfRun(firstRunId, 0))).length;
   const released = await releaseDead(temporal, namespace, description);
   return { record: record.data, kept, repeated: await unrecorded(store, temporal, description, released) };
 }
@@ -64,18 +71,6 @@ async function unrecorded(
   const names = await recordNamesOf(temporal, execution, activityIds);
   const records = await Promise.all(names.map((name) => store.readRef(name)));
   return records.filter((record) => record === undefined).length;
-}
-
-const PAGE = 1_000;
-
-async function countRefs(store: ContentStore, prefix: string): Promise<number> {
-  let count = 0;
-  for (let after: string | undefined; ;) {
-    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-    count += page.length;
-    after = page.at(-1)?.name;
-    if (page.length < PAGE || after === undefined) return count;
-  }
 }
 
 /** How Temporal names the state of a pending activity that a worker holds. */

@@ -1,4 +1,5 @@
 // The content store: what activities, clients and the test kit use of this folder.
+export { allRefs } from './all-refs';
 export { connectStoreBroker } from './broker-client';
 export type { BrokerToolStore } from './broker-client';
 export { canonicalJson, objectHash } from './canonical-json';

@@ -1,7 +1,6 @@
 // What the store knows of a run: its record, the conversation it has reached, and which execution was its first.
-import type { ContentStore } from '../../activities/store';
+import { allRefs, type ContentStore } from '../../activities/store';
 import { RUN_PREFIX, callsOfRun, headName, runRecordName } from '../../activities/store/ref-names';
-import type { Ref } from '../../activities/store/port';
 import { headRecordSchema, runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { isRunId } from '../agent-client';
 import { ClientError } from '../errors';
@@ -29,18 +28,6 @@ export async function findRun(store: ContentStore, given: string): Promise<RunRe
 
 const notFound = (given: string): ClientError =>
   new ClientError('run-not-found', `there is no run "${given}" in this store. "longhaul list" shows those there are.`);
-
-const PAGE = 1_000;
-
-export async function allRefs(store: ContentStore, prefix: string): Promise<Ref[]> {
-  const refs: Ref[] = [];
-  for (let after: string | undefined; ;) {
-    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-    refs.push(...page);
-    after = page.at(-1)?.name;
-    if (page.length < PAGE || after === undefined) return refs;
-  }
-}
 
 export interface Checkpoint {
   head: string | null;

@@ -1,12 +1,12 @@
 // `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
-import type { ContentStore } from '../../../activities/store';
+import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
-import { allRefs, firstRunIdOf } from '../find-run';
+import { firstRunIdOf } from '../find-run';
 import { liveRun, type LiveRun } from '../live-run';
 import { formatAge, formatTokens, type Column } from '../output';
 import { callsOf, totalsOf } from '../run-calls';
