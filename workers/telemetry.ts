@@ -1,4 +1,5 @@
 // The one Temporal runtime of a process: its logs as JSON lines, its Core metrics beside ours, and an alarm for failing workflow tasks.
+import { inspect } from 'node:util';
 import { Runtime, makeTelemetryFilterString, type LogEntry, type LogLevel } from '@temporalio/worker';
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
@@ -125,12 +126,13 @@ const typeOfRun = new LRUCache<string, string>({ max: 100 });
 type Entry = Pick<LogEntry, 'level' | 'message' | 'meta'>;
 
 function write(logger: Logger, metrics: Metrics, { level, message, meta = {} }: Entry): void {
-  const text = `${message} ${JSON.stringify(meta['error'] ?? meta['failure'] ?? '')}`;
   const { runId, workflowType } = meta;
   if (typeof runId === 'string' && typeof workflowType === 'string') typeOfRun.set(runId, workflowType);
   if (TASK_FAILURE.test(message)) {
     metrics.workflowTaskFailed(typeOfRun.get(String(runId)) ?? 'unknown');
-    logger.error({ ...plain(meta), alert: 'workflow-task-failed' }, safeText(text));
+    // Not as JSON, in which an error is empty.
+    const why = inspect(meta['error'] ?? meta['failure'] ?? '', { breakLength: Infinity });
+    logger.error({ ...plain(meta), alert: 'workflow-task-failed' }, safeText(`${message} ${why}`));
     return;
   }
   logger[PINO_LEVEL[level]](plain(meta), safeText(message));

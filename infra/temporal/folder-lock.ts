@@ -108,11 +108,23 @@ function parse(text: string): LockFile | undefined {
     const value: unknown = JSON.parse(text);
     const identity = parseIdentity(value);
     if (!identity) return undefined;
-    const { info = {}, released = false } = value as Partial<LockFile>;
-    return { ...identity, info, released };
+    return { ...identity, info: infoOf(value), released: hasOwn(value, 'released') && value.released === true };
   } catch {
     return undefined;
   }
+}
+
+const hasOwn = <Name extends string>(value: unknown, name: Name): value is { [name in Name]: unknown } =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+
+/** What a later version tells in a form that this one does not know is left out. */
+function infoOf(value: unknown): FolderLockInfo {
+  const info: unknown = hasOwn(value, 'info') ? value.info : undefined;
+  const told = Object.entries(typeof info === 'object' && info !== null ? info : {}).flatMap(
+    ([name, entry]: [string, unknown]): [string, string | number | boolean][] =>
+      typeof entry === 'string' || typeof entry === 'number' || typeof entry === 'boolean' ? [[name, entry]] : [],
+  );
+  return Object.fromEntries(told);
 }
 
 /** Creates a number with its content in one step, by a hard link; `false` when another was first. */
