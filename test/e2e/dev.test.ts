@@ -153,7 +153,9 @@ test('of two starts at once in one folder, the second uses the server of the fir
     ),
   );
   const ended = await Promise.all([first?.ended, second?.ended]);
-  expect(ended.map((one) => one?.code)).toEqual([0, 0]);
-  expect(ended.map((one) => one?.stdout)).toEqual(['Good evening, one!\n', 'Good evening, two!\n']);
+  expect(ended).toMatchObject([
+    { code: 0, stdout: 'Good evening, one!\n' },
+    { code: 0, stdout: 'Good evening, two!\n' },
+  ]);
   expect(temporalPid(project)).toBeUndefined();
 });
