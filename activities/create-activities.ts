@@ -30,6 +30,7 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
       number: info.attempt,
       workflowId: info.workflowExecution?.workflowId ?? info.activityId,
       runId: info.workflowExecution?.runId ?? '',
+      timeoutMs: info.startToCloseTimeoutMs,
       signal: context.cancellationSignal,
     });
   } catch (error) {

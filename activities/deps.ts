@@ -75,6 +75,8 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
+  /** How long Temporal lets it take. @default the tool's own timeout */
+  timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */
   signal: AbortSignal;
 }

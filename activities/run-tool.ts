@@ -5,8 +5,9 @@ import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
 import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
 import type { InputPart, ToolCallPart } from '../workflows/contract/message';
+import type { AnyAgent } from './define/agent';
 import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
-import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import type { ActivityDeps, Attempt } from './deps';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
@@ -21,16 +22,18 @@ export interface ToolOutcome {
   objects: Uint8Array[];
 }
 
+type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint'>;
+
 export async function runTool(
-  deps: ActivityDeps,
+  deps: ToolDeps,
   input: CallToolInput,
   attempt: Attempt,
-  loaded: LoadedAgent,
+  { agent }: { agent: Pick<AnyAgent, 'tools'> },
   call: ToolCallPart,
 ): Promise<ToolOutcome> {
-  const tool = loaded.agent.tools.find(({ name }) => name === input.name);
+  const tool = agent.tools.find(({ name }) => name === input.name);
   if (!tool) {
-    const names = loaded.agent.tools.map(({ name }) => name).join(', ') || 'none';
+    const names = agent.tools.map(({ name }) => name).join(', ') || 'none';
     return failed('Tool.Unknown', `there is no tool "${input.name.slice(0, 64)}". Tools: ${names}.`);
   }
   if (call.malformed)
@@ -39,11 +42,13 @@ export async function runTool(
   if (!args.success) return failed('Tool.InvalidArguments', `${issuesOf(args.error)} Call the tool again.`);
 
   const written: Uint8Array[] = [];
+  // As the run was pinned to it, and lifted for a debugger.
+  const timeoutMs = Math.min(attempt.timeoutMs ?? tool.plan.timeoutMs, TIMER_MAX_MS);
   const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
   const values = Object.values(secrets);
   try {
     const context = { ...(await contextOf(deps, input, attempt, tool)), secrets, files: filesOf(deps, written) };
-    const output = await withTimeout(tool, attempt.signal, deps.failpoint, (signal) =>
+    const output = await withTimeout(timeoutMs, attempt.signal, deps.failpoint, (signal) =>
       invoke(tool, args.data, { ...context, signal }),
     );
     const checked = await z.safeParseAsync(tool.output, output);
@@ -52,7 +57,7 @@ export async function runTool(
     return { ...outputParts(checked.data), objects: written };
   } catch (error) {
     if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;
-    if (error instanceof ToolTimeout) return failed('Tool.Timeout', `no answer within ${tool.plan.timeoutMs} ms.`);
+    if (error instanceof ToolTimeout) return failed('Tool.Timeout', `no answer within ${timeoutMs} ms.`);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
     return failed('Tool.Failed', safeText(describeError(error), values));
@@ -77,7 +82,7 @@ function invoke(tool: AnyTool, args: object, context: ToolContext<object, string
 }
 
 async function contextOf(
-  deps: ActivityDeps,
+  deps: ToolDeps,
   input: CallToolInput,
   attempt: Attempt,
   tool: AnyTool,
@@ -99,7 +104,7 @@ export function effectKey({ key, name }: Pick<CallToolInput, 'key' | 'name'>): s
     .slice(0, 32);
 }
 
-async function readNeeds(deps: ActivityDeps, input: CallToolInput, needs: z.ZodObject): Promise<object> {
+async function readNeeds(deps: ToolDeps, input: CallToolInput, needs: z.ZodObject): Promise<object> {
   const message = decodeMessage(await deps.toolStore.getObject(input.input));
   const first = message.parts[0];
   const data: unknown = first?.type === 'text' ? JSON.parse(first.text) : undefined;
@@ -108,7 +113,7 @@ async function readNeeds(deps: ActivityDeps, input: CallToolInput, needs: z.ZodO
   return parsed.data;
 }
 
-const filesOf = (deps: ActivityDeps, written: Uint8Array[]): ToolFiles => ({
+const filesOf = (deps: ToolDeps, written: Uint8Array[]): ToolFiles => ({
   read: async (file) => {
     const own = written.find((bytes) => objectHash(bytes) === file.sha256);
     return own ?? (await deps.toolStore.getObject(file.sha256));
@@ -121,8 +126,11 @@ const filesOf = (deps: ActivityDeps, written: Uint8Array[]): ToolFiles => ({
 
 class ToolTimeout extends Error {}
 
+/** Node fires a longer timer at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 async function withTimeout(
-  tool: AnyTool,
+  timeoutMs: number,
   cancelled: AbortSignal,
   failpoint: ActivityDeps['failpoint'],
   run: (signal: AbortSignal) => unknown,
@@ -134,11 +142,12 @@ async function withTimeout(
       once: true,
     });
   });
-  const timer = setTimeout(() => timeUp.abort(), tool.plan.timeoutMs);
+  const timer = setTimeout(() => timeUp.abort(), timeoutMs);
   try {
     const running = Promise.resolve(run(signal));
-    await Promise.race([failpoint('tool.during'), stopped]);
-    return await Promise.race([running, stopped]);
+    // Awaited together, so that a tool that fails while a drill holds it is no unhandled rejection.
+    const [output] = await Promise.race([Promise.all([running, failpoint('tool.during')]), stopped]);
+    return output;
   } finally {
     clearTimeout(timer);
   }
