@@ -49,7 +49,9 @@ interface PreparedObject {
   /** What its file holds, where it is large. */
   file?: Buffer;
 }
-type Operation = (tables: LmdbTables, now: number) => CommitResult | boolean;
+/** An error is one of this operation alone, returned before anything was written: those beside it in the group go on. */
+type Answer = CommitResult | boolean | Error;
+type Operation = (tables: LmdbTables, now: number) => Answer;
 
 /** @throws ApplicationFailure `Store.Unavailable` when the folder or the database cannot be opened */
 export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore {
@@ -61,10 +63,7 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
     files: openLargeObjects(join(folder, 'large')),
   }));
   let closing: Promise<void> | undefined;
-  const group = createGroupCommit<Operation, CommitResult | boolean>(
-    (operations) => flush(tables, operations),
-    GROUP_MAX,
-  );
+  const group = createGroupCommit<Operation, Answer>((operations) => flush(tables, operations), GROUP_MAX);
 
   async function use<T>(work: () => T | Promise<T>): Promise<T> {
     if (closing) throw failure('Store.Unavailable', `the store ${description} is closed.`);
@@ -91,6 +90,7 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
       return await use(async () => {
         await files.put(objects.flatMap(({ hash, file }) => (file ? [{ hash, bytes: file }] : [])));
         const result = await group.submit((open, now) => applyCommit(open, objects, refs, now));
+        if (result instanceof Error) throw result;
         if (typeof result === 'boolean') throw new Error('the commit was not answered.');
         return result;
       });
@@ -119,7 +119,11 @@ export function openLmdbStore({ path, mapSize }: LmdbStoreOptions): ContentStore
     listRefs: (prefix, options = {}) => fresh(() => listLiveRefs(tables, prefix, options)),
     deleteRef: async (name, version) => {
       checkRefName(name);
-      return await use(async () => (await group.submit((open, now) => applyDelete(open, name, version, now))) === true);
+      return await use(async () => {
+        const result = await group.submit((open, now) => applyDelete(open, name, version, now));
+        if (result instanceof Error) throw result;
+        return result === true;
+      });
     },
     close: () =>
       (closing ??= (async () => {
@@ -137,10 +141,7 @@ function prepareObject(bytes: Uint8Array): PreparedObject {
 }
 
 /** All operations of a group in one transaction, each seeing what those before it wrote. */
-async function flush(
-  tables: LmdbTables,
-  operations: readonly Operation[],
-): Promise<readonly (CommitResult | boolean)[]> {
+async function flush(tables: LmdbTables, operations: readonly Operation[]): Promise<readonly Answer[]> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no commit within ${COMMIT_TIMEOUT_MS / 1_000} s`)), COMMIT_TIMEOUT_MS);
@@ -163,10 +164,13 @@ function applyCommit(
   objects: readonly PreparedObject[],
   refs: readonly PreparedRef[],
   now: number,
-): CommitResult {
-  const conflicts = refs
-    .map(({ write }) => write)
-    .filter((write) => write.op !== 'put' && !conditionHolds(write, liveRef(tables, write.name, now)));
+): CommitResult | Error {
+  const conflicts = unlessCorrupt(() =>
+    refs
+      .map(({ write }) => write)
+      .filter((write) => write.op !== 'put' && !conditionHolds(write, liveRef(tables, write.name, now))),
+  );
+  if (conflicts instanceof Error) return conflicts;
   const time = Buffer.alloc(8);
   time.writeDoubleBE(now);
   for (const { hash, value } of objects) {
@@ -183,11 +187,22 @@ function applyCommit(
   return { hashes: objects.map(({ hash }) => hash), conflicts: conflicts.map(({ name }) => name) };
 }
 
-function applyDelete(tables: LmdbTables, name: string, version: number | undefined, now: number): boolean {
-  const stored = liveRef(tables, name, now);
+function applyDelete(tables: LmdbTables, name: string, version: number | undefined, now: number): boolean | Error {
+  const stored = unlessCorrupt(() => liveRef(tables, name, now));
+  if (stored instanceof Error) return stored;
   if (!stored || (version !== undefined && stored.version !== version)) return false;
   void tables.refs.remove(name);
   return true;
+}
+
+/** Of a ref that is not readable; any other error is the whole transaction's. */
+function unlessCorrupt<T>(read: () => T): T | Error {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ApplicationFailure) return error;
+    throw error;
+  }
 }
 
 function liveRef(tables: LmdbTables, name: string, now: number): StoredRef | undefined {

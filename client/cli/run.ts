@@ -61,17 +61,26 @@ interface Begun {
 const stopped = ({ served }: Host): string =>
   served ? 'stopped. The run is kept: start again to go on with it.' : 'stopped watching. The run goes on.';
 
-const STARTING_POLL_MS = 200;
+const POLL_MS = 200;
+/** A process that holds the folder and does not answer is ending, as a rule; one that goes on so is not well, and is told of. */
+const UNANSWERED_AT_MOST = 3;
 
 /** A host of its own, or the `dev` of this folder. */
 async function hostFor({ settings, env, output }: CliContext, debug: boolean): Promise<Host> {
-  for (let told = false; ; told = true) {
+  let unanswered = 0;
+  for (let told = false; ; await after(POLL_MS)) {
     const opened = await openHost({ settings, env, note: (line) => output.note(line), debug });
-    const host = 'host' in opened ? opened.host : await joinDev(settings, opened.heldBy);
-    if (host) return host;
-    if (!told && 'heldBy' in opened)
-      output.note(`another longhaul process (pid ${opened.heldBy.pid}) is starting in this folder: waiting for it`);
-    await after(STARTING_POLL_MS);
+    if ('host' in opened) return opened.host;
+    const { heldBy } = opened;
+    try {
+      const host = await joinDev(settings, heldBy);
+      if (host) return host;
+    } catch (error) {
+      unanswered += 1;
+      if (errorCode(error) !== 'temporal-unreachable' || unanswered === UNANSWERED_AT_MOST) throw error;
+    }
+    if (!told) output.note(`longhaul starts or ends in this folder (pid ${heldBy.pid}): waiting for it`);
+    told = true;
   }
 }
 

@@ -154,3 +154,27 @@ describe('group commit', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 });
+
+test('a ref that is damaged fails who needs it, and nobody who shares a transaction with them', async () => {
+  const { root, refs } = openLmdbTables(folder);
+  await refs.put('damaged', 'no JSON');
+  await root.close();
+  const store = openStore(`lmdb:${folder}`);
+  const settled = await Promise.allSettled([
+    store.commit({ refs: [{ op: 'put', name: 'before', value: 1 }] }),
+    store.commit({ objects: [Buffer.from('lost')], refs: [{ op: 'create', name: 'damaged', value: 2 }] }),
+    store.deleteRef('damaged'),
+    store.commit({ refs: [{ op: 'create', name: 'behind', value: 3 }] }),
+  ]);
+  const corrupt = {
+    status: 'rejected',
+    reason: { type: 'Store.ObjectCorrupt', message: expect.stringContaining('damaged') },
+  };
+  expect(settled).toMatchObject([{ status: 'fulfilled' }, corrupt, corrupt, { status: 'fulfilled' }]);
+  expect(await store.readRef('behind')).toMatchObject({ value: 3 });
+  expect(await store.has([objectHash(Buffer.from('lost'))])).toEqual([false]);
+  // Put writes whatever was there.
+  await store.commit({ refs: [{ op: 'put', name: 'damaged', value: 4 }] });
+  expect(await store.readRef('damaged')).toMatchObject({ value: 4 });
+  await store.close();
+});
