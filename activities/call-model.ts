@@ -10,23 +10,24 @@ import { failure } from './failure';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
+import { requireAgent } from './require-agent';
 import { rawItemsOf } from './raw-items';
 import { canonicalJson, encodeMessage, objectHash, previewOf } from './store';
 import { callRecordName, headName } from './store/ref-names';
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
-  const known = await findRecord(deps, input);
-  if (known) {
+  const found = await findRecord(deps, input);
+  if (found.answers) {
     deps.metrics.reused('model');
-    return { ...known.answer, reused: true };
+    return { ...found.answers.answer, reused: true };
   }
-  const loaded = requireAgent(deps, input);
+  const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
   const asked = await ask(deps, input, attempt, { loaded, provider, model });
   if ('wait' in asked) return asked.wait;
-  const verdict = judgeAnswer(asked.response, loaded);
-  const { answer, record, objects } = build(deps, input, {
+  const verdict = await judgeAnswer(asked.response, loaded);
+  const { record, objects } = build(deps, input, {
     ...asked,
     verdict,
     made: {
@@ -40,28 +41,23 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     route: `${provider.name}/${model}`,
     rawForm: provider.rawItemsForm,
   });
-  await store(deps, input, attempt, record, objects);
-  return answer;
+  return await store(deps, input, attempt, { record, objects, version: found.version });
 }
 
-/** @throws ApplicationFailure `Release.NotLoaded` */
-export function requireAgent(deps: ActivityDeps, { agent, release }: { agent: string; release: string }): LoadedAgent {
-  const loaded = deps.agents.resolve(agent, release);
-  if (loaded) return loaded;
-  throw failure(
-    'Release.NotLoaded',
-    `this worker has no agent "${agent}": start one that has it, then resume the run.`,
-  );
+interface Found {
+  /** Of whatever is kept under the call's key; absent where nothing is. */
+  version?: number;
+  /** A record answers the call it was made for. After a reset the same key may ask for another conversation: that is a new call. */
+  answers?: ModelRecord;
 }
 
-/** A record answers the call it was made for. After a reset the same key may ask for another conversation: that is a new call. */
-async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<ModelRecord | undefined> {
+async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<Found> {
   const ref = await deps.store.readRef(callRecordName(input.key));
-  if (!ref) return undefined;
+  if (!ref) return {};
   const { success, data } = modelRecordSchema.safeParse(ref.value);
   if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
   const same = data.from.base === input.base && data.from.append.join() === input.append.join();
-  return same ? data : undefined;
+  return { version: ref.version, ...(same ? { answers: data } : {}) };
 }
 
 interface Asked {
@@ -139,7 +135,7 @@ function build(
   deps: ActivityDeps,
   input: CallModelInput,
   { response, before, length, verdict, made, route, rawForm }: ToBuild,
-): { answer: ModelAnswer; record: ModelRecord; objects: Uint8Array[] } {
+): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
   const heads = messages.map((message, at) => headOf(message, encoded[at] ?? new Uint8Array()));
@@ -174,7 +170,6 @@ function build(
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
   };
   return {
-    answer,
     record,
     objects: [...before.objects, ...encoded, ...after.objects, raw, ...(output ? [output] : [])],
   };
@@ -190,31 +185,23 @@ export const headOf = (message: Message, bytes: Uint8Array): MessageHead => ({
 const canonicalOutput = (output: JsonValue): Uint8Array =>
   typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
 
+/** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
+const ROUNDS = 5;
+
+/**
+ * The first attempt that stores its answer has answered the call: one that was given up and wakes later must not replace what the run
+ * goes on with.
+ */
 async function store(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  record: ModelRecord,
-  objects: Uint8Array[],
-): Promise<void> {
+  { record, objects, version }: { record: ModelRecord; objects: Uint8Array[]; version: number | undefined },
+): Promise<ModelAnswer> {
   await deps.failpoint('store.before-put');
-  await deps.store.commit({
-    objects,
-    refs: [
-      // Put, not create: a record for another conversation under this key is of a time before a reset.
-      { op: 'put', name: callRecordName(input.key), value: record },
-      {
-        op: 'put',
-        name: headName(attempt.workflowId, attempt.runId),
-        value: {
-          head: record.answer.head,
-          length: record.position + record.answer.messages.length,
-          at: record.endedAt,
-        },
-      },
-    ],
-  });
+  const { answer } = await commit(deps, input, attempt, { record, objects, version });
   await deps.failpoint('store.after-put');
+  // Of this attempt's own answer, whichever was kept: it was paid for.
   deps.metrics.modelCall({
     agent: input.agent,
     model: record.answer.model,
@@ -223,4 +210,41 @@ async function store(
     input: record.answer.usage.input,
     output: record.answer.usage.output,
   });
+  return answer;
+}
+
+/** @returns the record that is kept */
+async function commit(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  { record, objects, version }: { record: ModelRecord; objects: Uint8Array[]; version: number | undefined },
+): Promise<ModelRecord> {
+  const name = callRecordName(input.key);
+  let expected = version;
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const { conflicts } = await deps.store.commit({
+      objects,
+      refs: [
+        expected === undefined
+          ? { op: 'create', name, value: record }
+          : { op: 'compare-and-set', name, version: expected, value: record },
+        {
+          op: 'put',
+          name: headName(attempt.workflowId, attempt.runId),
+          value: {
+            head: record.answer.head,
+            length: record.position + record.answer.messages.length,
+            at: record.endedAt,
+          },
+        },
+      ],
+    });
+    if (conflicts.length === 0) return record;
+    const found = await findRecord(deps, input);
+    if (found.answers) return found.answers;
+    // Of another conversation, from before a reset: it gives way.
+    expected = found.version;
+  }
+  throw failure('Store.Unavailable', `the call record ${name} keeps being changed by somebody else.`);
 }

@@ -4,10 +4,11 @@ import type { CallToolInput, CallToolResult, TellToolFailureInput } from '../wor
 import { isRetryable, type FailureType } from '../workflows/contract/failures';
 import type { ToolCallPart, ToolMessage } from '../workflows/contract/message';
 import { toolRecordSchema, type ToolRecord } from '../workflows/contract/schemas/call-record';
-import { headOf, requireAgent } from './call-model';
+import { headOf } from './call-model';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
+import { requireAgent } from './require-agent';
 import { runTool, type ToolOutcome } from './run-tool';
 import { decodeMessage, encodeMessage } from './store';
 import { callRecordName } from './store/ref-names';
@@ -18,7 +19,7 @@ export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt
     deps.metrics.reused('tool');
     return { ...known.result, reused: true };
   }
-  const loaded = requireAgent(deps, input);
+  const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
@@ -33,7 +34,7 @@ export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt
     endedAt: deps.now(),
     attempt: attempt.number,
     worker: deps.worker,
-    release: loaded.release,
+    release: loaded.codeRelease,
   });
 }
 

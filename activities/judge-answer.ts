@@ -23,7 +23,10 @@ export interface Verdict {
 const ISSUES_SHOWN = 5;
 
 /** @throws ApplicationFailure `Model.ContentFiltered`: the provider withheld the answer, and asking again would not help */
-export function judgeAnswer({ message, finish }: ModelResponse, { agent, manifest }: LoadedAgent): Verdict {
+export async function judgeAnswer(
+  { message, finish }: ModelResponse,
+  { agent, manifest }: LoadedAgent,
+): Promise<Verdict> {
   const calls = message.parts.filter((part): part is ToolCallPart => part.type === 'tool-call');
   const text = textOf(message);
   if (finish === 'content-filter') throw failure('Model.ContentFiltered', 'the provider filtered the answer.');
@@ -36,7 +39,7 @@ export function judgeAnswer({ message, finish }: ModelResponse, { agent, manifes
   if (text.trim() === '') return unusable(message, 'Model.EmptyAnswer', 'the answer was empty.', EMPTY);
   if (!manifest.output) return { message, toolCalls: [], output: text };
 
-  const parsed = parseOutput(text, agent.output);
+  const parsed = await parseOutput(text, agent.output);
   if ('value' in parsed) return { message, toolCalls: [], output: parsed.value };
   return unusable(
     message,
@@ -66,14 +69,14 @@ function unusable(message: AssistantMessage, type: AnswerProblem, problem: strin
 
 const callHead = (call: ToolCallPart): ToolCallHead => ({ name: call.name, preview: previewOf(call.arguments) });
 
-function parseOutput(text: string, schema: z.core.$ZodType): { value: JsonValue } | { problem: string } {
+async function parseOutput(text: string, schema: z.core.$ZodType): Promise<{ value: JsonValue } | { problem: string }> {
   let json: unknown;
   try {
     json = JSON.parse(unfenced(text));
   } catch {
     return { problem: 'It is not JSON.' };
   }
-  const parsed = z.safeParse(schema, json);
+  const parsed = await z.safeParseAsync(schema, json);
   if (!parsed.success) return { problem: issuesOf(parsed.error) };
   const value = z.json().safeParse(parsed.data);
   return value.success ? { value: value.data } : { problem: 'The parsed value is not JSON.' };

@@ -1,0 +1,60 @@
+// The agent that a call is made with: what is data comes from the release that its run was started with, and only code from what this
+// worker has loaded. A worker that was started anew has today's code, and a run must not change its instructions under way.
+import { LRUCache } from 'lru-cache';
+import type { ReleaseManifest } from '../workflows/contract/release';
+import { releaseManifestSchema } from '../workflows/contract/schemas/release';
+import type { ActivityDeps, LoadedAgent } from './deps';
+import { failure } from './failure';
+
+export interface PinnedAgent extends LoadedAgent {
+  /** The release whose code is loaded: another than the run's only in development. */
+  codeRelease: string;
+}
+
+/** Manifests that a worker keeps parsed, by their hash: a run reads its own at every call. */
+const MANIFESTS = new LRUCache<string, ReleaseManifest>({ max: 200 });
+
+/**
+ * Its tools are those that the run knows: one that was added later is not there, and one that was taken out has no code.
+ * @throws ApplicationFailure `Release.NotLoaded`; `Store.*` when the release cannot be read
+ */
+export async function requireAgent(
+  deps: Pick<ActivityDeps, 'agents' | 'store'>,
+  { agent, release }: { agent: string; release: string },
+): Promise<PinnedAgent> {
+  const loaded = deps.agents.resolve(agent, release);
+  if (!loaded) {
+    throw failure(
+      'Release.NotLoaded',
+      `this worker has no agent "${agent}": start one that has it, then resume the run.`,
+    );
+  }
+  if (loaded.release === release) return { ...loaded, codeRelease: release };
+  const manifest = await readManifest(deps, agent, release);
+  const tools = loaded.agent.tools.filter((tool) => manifest.tools.some(({ name }) => name === tool.name));
+  return { agent: { ...loaded.agent, tools }, manifest, release, codeRelease: loaded.release };
+}
+
+async function readManifest(
+  { store }: Pick<ActivityDeps, 'store'>,
+  agent: string,
+  release: string,
+): Promise<ReleaseManifest> {
+  const known = MANIFESTS.get(release);
+  if (known?.agent === agent) return known;
+  const [bytes = new Uint8Array()] = await store.get([release]);
+  const manifest = parsed(bytes);
+  if (manifest?.agent !== agent) {
+    throw failure('Store.ObjectCorrupt', `object ${release} is not a release of agent "${agent}".`);
+  }
+  MANIFESTS.set(release, manifest);
+  return manifest;
+}
+
+function parsed(bytes: Uint8Array): ReleaseManifest | undefined {
+  try {
+    return releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    return undefined;
+  }
+}
