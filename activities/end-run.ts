@@ -47,8 +47,11 @@ const unrecorded = (input: EndRunInput, attempt: Attempt, now: number): RunRecor
   agent: input.agent,
   release: input.release,
   tenant: input.tenant,
+  ...(input.user === undefined ? {} : { user: input.user }),
+  ...(input.session === undefined ? {} : { session: input.session }),
   tags: [],
-  input: input.append[0] ?? '',
+  // A run that was started before these were sent on has only its end to go by.
+  input: input.input ?? input.append[0] ?? '',
   question: '',
-  startedAt: now,
+  startedAt: input.startedAt ?? now,
 });

@@ -91,7 +91,12 @@ async function contextOf(
     input: tool.needs ? await readNeeds(deps, input, tool.needs) : {},
     effectKey: effectKey(input),
     attempt: attempt.number,
-    run: { id: attempt.workflowId, tenant: input.tenant },
+    run: {
+      id: attempt.workflowId,
+      tenant: input.tenant,
+      ...(input.user === undefined ? {} : { user: input.user }),
+      ...(input.session === undefined ? {} : { session: input.session }),
+    },
     stateDir: deps.stateDir,
   };
 }

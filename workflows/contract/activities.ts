@@ -21,6 +21,8 @@ export interface CallContext {
   agent: string;
   release: string;
   tenant: string;
+  user?: string;
+  session?: string;
 }
 
 export interface CallModelInput extends CallContext {
@@ -95,6 +97,10 @@ export interface TellToolFailureInput extends CallContext {
 export interface EndRunInput extends CallContext {
   base: string | null;
   append: string[];
+  /** Hash of the run's first message. With `startedAt`, absent from runs whose history is older than they are. */
+  input?: string;
+  /** Milliseconds since the epoch, of the first execution. */
+  startedAt?: number;
   result: Omit<AgentRunResult, 'head'>;
 }
 export interface EndRunResult {

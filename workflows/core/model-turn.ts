@@ -5,8 +5,15 @@ import { RunEnd, step, untilResumed, wait } from './persist';
 import { note, takeAnswer } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
-  const { agent, release, tenant } = run.input;
-  return { key: callKey(run, index), agent, release, tenant };
+  const { agent, release, tenant, user, session } = run.input;
+  return {
+    key: callKey(run, index),
+    agent,
+    release,
+    tenant,
+    ...(user === undefined ? {} : { user }),
+    ...(session === undefined ? {} : { session }),
+  };
 }
 
 function callKey(run: Run, index: number): CallKey {

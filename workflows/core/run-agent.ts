@@ -77,11 +77,13 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
     totals: kept.totals,
   };
   const append = kept.append.map((message) => message.hash);
+  // For the record of a run that no client of ours has started.
+  const about = { input: run.input.input.hash, startedAt: kept.startedAt };
   const recorded = await environment.uninterrupted(async () => {
     const done = await step(
       run,
       { kind: 'note', label: `records the end: ${end.outcome}` },
-      () => environment.endRun({ ...callContext(run, 0), base: kept.head, append, result }),
+      () => environment.endRun({ ...callContext(run, 0), base: kept.head, append, ...about, result }),
       () => undefined,
     );
     // endRun has no attempt limit, so a failure here is a type that nobody declared: a bug, and loud.
