@@ -13,7 +13,7 @@ import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { rawItemsOf } from './raw-items';
 import { canonicalJson, encodeMessage, objectHash, previewOf } from './store';
-import { callRecordName, headName } from './store/ref-names';
+import { callRecordName, chainName, headName } from './store/ref-names';
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
   const found = await findRecord(deps, input);
@@ -75,7 +75,7 @@ async function ask(
 ): Promise<Asked | { wait: CallModelResult }> {
   const before = linked(deps, input);
   const [earlier, added] = await Promise.all([
-    input.base === null ? [] : deps.conversation.load(input.base),
+    input.base === null ? [] : deps.conversation.load(input.base, chainName(attempt.workflowId)),
     deps.conversation.messages(input.append),
   ]);
   const messages: Message[] = [...earlier.map((entry) => entry.message), ...added];
@@ -186,7 +186,7 @@ const canonicalOutput = (output: JsonValue): Uint8Array =>
   typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
 
 /** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
-const ROUNDS = 5;
+export const COMMIT_ROUNDS = 5;
 
 /**
  * The first attempt that stores its answer has answered the call: one that was given up and wakes later must not replace what the run
@@ -221,11 +221,14 @@ async function commit(
   { record, objects, version }: { record: ModelRecord; objects: Uint8Array[]; version: number | undefined },
 ): Promise<ModelRecord> {
   const name = callRecordName(input.key);
+  const appended = [...input.append, ...record.answer.messages.map(({ hash }) => hash)];
+  const index = await deps.conversation.index(input.base, appended, chainName(attempt.workflowId));
   let expected = version;
-  for (let round = 1; round <= ROUNDS; round += 1) {
+  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
     const { conflicts } = await deps.store.commit({
-      objects,
+      objects: [...objects, ...index.objects],
       refs: [
+        ...index.refs,
         expected === undefined
           ? { op: 'create', name, value: record }
           : { op: 'compare-and-set', name, version: expected, value: record },
@@ -246,5 +249,8 @@ async function commit(
     // Of another conversation, from before a reset: it gives way.
     expected = found.version;
   }
-  throw failure('Store.Unavailable', `the call record ${name} keeps being changed by somebody else.`);
+  throw recordContended(name);
 }
+
+export const recordContended = (name: string): Error =>
+  failure('Store.Unavailable', `the call record ${name} keeps being changed by somebody else.`);

@@ -2,7 +2,7 @@
 import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import type { ActivityDeps, Attempt } from './deps';
-import { headName, openRunName, runRecordName } from './store/ref-names';
+import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
@@ -23,9 +23,11 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
       totals: result.totals,
     },
   };
+  const index = await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
   await deps.store.commit({
-    objects: extended.objects,
+    objects: [...extended.objects, ...index.objects],
     refs: [
+      ...index.refs,
       { op: 'put', name, value: record },
       {
         op: 'put',

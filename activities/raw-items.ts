@@ -1,13 +1,13 @@
 // Raw provider items of a run's earlier answers, for providers that want their own items sent back (reasoning that they signed).
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { CallModelInput } from '../workflows/contract/activities';
+import type { CallKey, CallModelInput } from '../workflows/contract/activities';
 import type { JsonValue } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
 import type { ModelProvider } from './model/provider';
-import { allRefs } from './store';
-import { callsOfRun } from './store/ref-names';
+import { allRefs, type ContentStore } from './store';
+import { callRecordName, callsOfRun } from './store/ref-names';
 
 /** Bytes of raw items, as JSON, that a worker keeps parsed; in memory they are a few times that. */
 const CACHE_BYTES = 16 * 1024 * 1024;
@@ -17,27 +17,77 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
   sizeCalculation: ({ bytes }) => bytes,
 });
 
-/** @param earlier the conversation so far; a record whose answer is not in it, at its place, belongs to another branch */
+/** What one record says of its answer. */
+interface RawAnswer {
+  /** Hash of the answer's message. */
+  message: string;
+  raw: string;
+  form: string | undefined;
+  model: string;
+}
+interface KnownAnswers {
+  answers: RawAnswer[];
+  /** The newest record that was looked at. */
+  through: CallKey;
+}
+/** Runs whose records a worker need not read again: some 300 bytes an answer. */
+const KNOWN_RUNS = 500;
+const KNOWN = new WeakMap<object, LRUCache<string, KnownAnswers>>();
+
+function knownOf(store: ContentStore): LRUCache<string, KnownAnswers> {
+  const kept = KNOWN.get(store) ?? new LRUCache<string, KnownAnswers>({ max: KNOWN_RUNS });
+  KNOWN.set(store, kept);
+  return kept;
+}
+
+/** @param earlier the conversation so far; a record whose answer is not in it belongs to another branch */
 export async function rawItemsOf(
   deps: ActivityDeps,
   { key }: CallModelInput,
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
-  const wanted = new Map<number, string>();
-  for (const ref of await allRefs(deps.store, callsOfRun(key.run, key.fork))) {
-    const record = modelRecordSchema.safeParse(ref.value);
-    if (!record.success) continue;
-    const { position, answer, raw, rawForm } = record.data;
-    // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
-    // nothing followed is refused.
-    if (answer.problem) continue;
-    const made = rawForm === provider.rawItemsForm && answer.model.startsWith(`${provider.name}/`);
-    const ours = made && earlier[position]?.hash === answer.messages[0]?.hash;
-    if (ours) wanted.set(position, raw);
+  const byMessage = new Map<string, string[]>();
+  for (const { message, raw, form, model } of await answersBefore(deps, key)) {
+    if (form !== provider.rawItemsForm || !model.startsWith(`${provider.name}/`)) continue;
+    byMessage.set(message, [...(byMessage.get(message) ?? []), raw]);
   }
+  const wanted = new Map<number, string>();
+  earlier.forEach(({ hash }, position) => {
+    // Equal answers take their items in the order in which they were given.
+    const [raw, ...later] = byMessage.get(hash) ?? [];
+    if (raw === undefined) return;
+    wanted.set(position, raw);
+    if (later.length > 0) byMessage.set(hash, later);
+  });
   return await read(deps, wanted);
 }
+
+/** Reads only the records that are new since the last call of this run on this worker. */
+async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<RawAnswer[]> {
+  const prefix = callsOfRun(key.run, key.fork);
+  const runs = knownOf(deps.store);
+  const kept = runs.get(prefix);
+  // A turn that was looked at already is asked for again after a reset: its records are not what they were.
+  const known = kept && kept.through.turn < key.turn ? kept : undefined;
+  const refs = await allRefs(deps.store, prefix, known && callRecordName(known.through));
+  const answers = [...(known?.answers ?? [])];
+  for (const { value } of refs) {
+    const record = modelRecordSchema.safeParse(value);
+    // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
+    // nothing followed is refused.
+    if (!record.success || record.data.answer.problem) continue;
+    const { answer, raw, rawForm } = record.data;
+    const message = answer.messages[0]?.hash;
+    if (message !== undefined) answers.push({ message, raw, form: rawForm, model: answer.model });
+  }
+  // The turn before is complete: its tool calls had ended before this one was asked.
+  runs.set(prefix, { answers, through: { ...key, turn: key.turn - 1, index: LAST_INDEX } });
+  return answers;
+}
+
+/** Behind every call of a turn, in the order of names. */
+const LAST_INDEX = 9_999;
 
 async function read(deps: ActivityDeps, wanted: ReadonlyMap<number, string>): Promise<Map<number, JsonValue>> {
   const parsed = new Map<string, JsonValue>();
@@ -46,7 +96,7 @@ async function read(deps: ActivityDeps, wanted: ReadonlyMap<number, string>): Pr
     if (kept) parsed.set(hash, kept.raw);
   }
   const missing = [...new Set(wanted.values())].filter((hash) => !parsed.has(hash));
-  const objects = await deps.store.get(missing);
+  const objects = missing.length === 0 ? [] : await deps.store.get(missing);
   missing.forEach((hash, at) => {
     const object = objects[at] ?? new Uint8Array();
     const raw = z.json().parse(JSON.parse(new TextDecoder().decode(object)));

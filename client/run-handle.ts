@@ -10,7 +10,7 @@ import {
 import { ApplicationFailure, CancelledFailure, TerminatedFailure, TimeoutFailure } from '@temporalio/common';
 import { createConversation } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
-import { runRecordName } from '../activities/store/ref-names';
+import { chainName, runRecordName } from '../activities/store/ref-names';
 import type { RunFailure } from '../workflows/contract/failures';
 import type { Message } from '../workflows/contract/message';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
@@ -71,7 +71,7 @@ export function createRunHandle<Output>({ temporal, store, id, execution }: RunH
     events: (options = {}) => eventsOf(progress, handle, options.signal),
     transcript: async () => {
       const head = (await record()).ended?.head ?? (await progress()).head;
-      return head === null ? [] : (await createConversation(store).load(head)).map((entry) => entry.message);
+      return head === null ? [] : (await createConversation(store).load(head, chainName(id))).map((entry) => entry.message);
     },
     pause: (reason) =>
       found(id, () => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),

@@ -1,10 +1,11 @@
-// Loads a long chain in few round trips. Nodes are linked one by one, so following them costs a round trip each; beside each
-// stored head stands an index of its whole conversation, as the digits of a counter in base 16: up to 15 message hashes, up to 15
-// segments of 16 messages, up to 15 segments of 16 such segments, and so on. Adding a message changes the last digit and now and
-// then carries into a new segment; segments are immutable objects named by their hash, so forks share them. 1.5 KB a head on
-// average, at any length, and a chain of 4,096 messages is read in four round trips.
+// Loads a long chain in few round trips. Nodes are linked one by one, so following them costs a round trip each; for each run there
+// stands an index of its whole conversation, written again with each new head, as the digits of a counter in base 16: up to 15
+// message hashes, up to 15 segments of 16 messages, up to 15 segments of 16 such segments, and so on. Adding a message changes the
+// last digit and now and then carries into a new segment; segments are immutable objects named by their hash, so forks share them.
+// 1.5 KB a run on average, at any length, and a chain of 4,096 messages is read in four round trips.
 //
-// An index is a hint: who reads one recomputes the node hashes and believes it only if they end at the head.
+// An index is a hint: who reads one recomputes the node hashes, so whatever it says, no head is answered with another conversation.
+// It serves every head of the run: the earlier ones are among the nodes that it gives.
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import { canonicalJson, objectHash } from './canonical-json';
@@ -12,11 +13,12 @@ import type { ContentStore } from './port';
 
 /** Larger makes the index of each head larger, smaller makes cold loads deeper. */
 export const SEGMENT_ITEMS = 16;
-export const CHAIN_PREFIX = 'chain/';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const chainIndexSchema = z.object({
   schemaVersion: z.literal(1),
+  /** The head whose conversation `levels` are. */
+  head: hash,
   /** `levels[0]`: hashes of the newest messages. `levels[n]`: hashes of segments of level n. Each oldest first. */
   levels: z.array(z.array(hash).max(SEGMENT_ITEMS - 1)),
 });
@@ -25,12 +27,16 @@ const segmentSchema = z.object({ items: z.array(hash).length(SEGMENT_ITEMS) });
 /** `levels` of the schema. */
 export type Levels = readonly (readonly string[])[];
 
-export const chainIndexName = (head: string): string => `${CHAIN_PREFIX}${head}`;
-export const chainIndexValue = (levels: Levels): unknown => ({ schemaVersion: 1, levels });
+export interface IndexedHead {
+  head: string;
+  levels: Levels;
+}
 
-export function parseChainIndex(value: unknown): Levels | undefined {
+export const chainIndexValue = ({ head, levels }: IndexedHead): unknown => ({ schemaVersion: 1, head, levels });
+
+export function parseChainIndex(value: unknown): IndexedHead | undefined {
   const parsed = chainIndexSchema.safeParse(value);
-  return parsed.success ? parsed.data.levels : undefined;
+  return parsed.success ? parsed.data : undefined;
 }
 
 /** @returns the new levels, and the segments that came full on the way */

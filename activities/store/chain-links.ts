@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ChainNode } from '../../workflows/contract/message';
 import { objectHash } from './canonical-json';
-import { appendToLevels, chainIndexName, expandLevels, parseChainIndex, type Levels } from './chain-index';
+import { appendToLevels, expandLevels, parseChainIndex, type IndexedHead, type Levels } from './chain-index';
 import { decodeNode, encodeNode } from './message-codec';
 import type { ContentStore } from './port';
 
@@ -16,12 +16,16 @@ export interface Link {
 export interface ChainLinks {
   /** The links that `messages` add after `base`, and the nodes as objects. Nothing is written. */
   extend(base: string | null, messages: readonly string[]): { links: Link[]; objects: Uint8Array[] };
-  /** Oldest first. @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt` */
-  load(head: string): Promise<Link[]>;
+  /**
+   * Oldest first.
+   * @param chain name of the index that probably covers the head
+   * @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt`
+   */
+  load(head: string, chain?: string): Promise<Link[]>;
   /** The index of a stored head, with the segments to store where it had to be made anew. */
-  levelsOf(head: string | null): Promise<{ levels: Levels; segments: Uint8Array[] }>;
+  levelsOf(head: string | null, chain: string): Promise<{ levels: Levels; segments: Uint8Array[] }>;
   /** Keeps the index of a head that is about to be stored. */
-  keepLevels(head: string, levels: Levels): void;
+  keepLevels(indexed: IndexedHead): void;
 }
 
 /** A node or index entry with its keys, in V8: an estimate on the safe side. */
@@ -33,9 +37,6 @@ export function createChainLinks(store: ContentStore, cacheBytes: number): Chain
     maxSize: cacheBytes,
     sizeCalculation: (levels) => ENTRY_BYTES * (1 + levels.flat().length),
   });
-
-  const readIndex = async (head: string): Promise<Levels | undefined> =>
-    parseChainIndex((await store.readRef(chainIndexName(head)))?.value);
 
   function extend(base: string | null, messages: readonly string[]): { links: Link[]; objects: Uint8Array[] } {
     const links: Link[] = [];
@@ -52,25 +53,29 @@ export function createChainLinks(store: ContentStore, cacheBytes: number): Chain
     return { links, objects };
   }
 
-  async function linksByIndex(head: string, levels: Levels): Promise<Link[] | undefined> {
-    const hashes = await expandLevels(levels, store);
-    const links = hashes && extend(null, hashes).links;
-    if (links?.at(-1)?.node !== head) return undefined;
-    indexes.set(head, levels);
-    return links;
+  /** The links that the index gives, by node; what it says wrongly is the hash of nothing that anyone asks for. */
+  async function linksByIndex(chain: string | undefined): Promise<Map<string, { links: Link[]; at: number }>> {
+    const found = new Map<string, { links: Link[]; at: number }>();
+    const indexed = chain === undefined ? undefined : parseChainIndex((await store.readRef(chain))?.value);
+    const hashes = indexed && (await expandLevels(indexed.levels, store));
+    if (!hashes) return found;
+    const { links } = extend(null, hashes);
+    links.forEach(({ node }, at) => found.set(node, { links, at }));
+    if (links.at(-1)?.node === indexed.head) indexes.set(indexed.head, indexed.levels);
+    return found;
   }
 
-  /** From the head backwards: what is kept, then the index where there is one, otherwise one node and again. */
-  async function load(head: string): Promise<Link[]> {
+  /** From the head backwards: what is kept, then the index once, otherwise node by node. */
+  async function load(head: string, chain?: string): Promise<Link[]> {
     const backwards: Link[] = [];
+    let indexed: Map<string, { links: Link[]; at: number }> | undefined;
     for (let at: string | null = head; at !== null;) {
       let node: ChainNode | undefined = nodes.get(at);
       if (!node) {
-        // Asked for together, so that a chain without an index costs no more than its nodes.
-        const [index, bytes] = await Promise.all([readIndex(at), store.get([at])]);
-        const earlier: Link[] | undefined = index && (await linksByIndex(at, index));
-        if (earlier) return [...earlier, ...backwards.reverse()];
-        node = decodeNode(bytes[0] ?? new Uint8Array());
+        indexed ??= await linksByIndex(chain);
+        const known = indexed.get(at);
+        if (known) return [...known.links.slice(0, known.at + 1), ...backwards.reverse()];
+        node = decodeNode((await store.get([at]))[0] ?? new Uint8Array());
         nodes.set(at, node);
       }
       backwards.push({ node: at, hash: node.message });
@@ -82,16 +87,23 @@ export function createChainLinks(store: ContentStore, cacheBytes: number): Chain
   return {
     extend,
     load,
-    levelsOf: async (head) => {
+    levelsOf: async (head, chain) => {
       if (head === null) return { levels: [], segments: [] };
-      const known = indexes.get(head) ?? (await readIndex(head));
+      const known = indexes.get(head);
       if (known) return { levels: known, segments: [] };
+      const links = await load(head, chain);
       // A head in the middle of what was stored at once, or stored by someone who did not index it.
-      return appendToLevels(
-        [],
-        (await load(head)).map(({ hash }) => hash),
+      return (
+        present(indexes.get(head)) ??
+        appendToLevels(
+          [],
+          links.map(({ hash }) => hash),
+        )
       );
     },
-    keepLevels: (head, levels) => indexes.set(head, levels),
+    keepLevels: ({ head, levels }) => indexes.set(head, levels),
   };
 }
+
+const present = (levels: Levels | undefined): { levels: Levels; segments: Uint8Array[] } | undefined =>
+  levels && { levels, segments: [] };

@@ -1,7 +1,7 @@
 // A conversation as a hash chain: a node is (parent hash, message hash), and the last node's hash, the head, names all of it.
 import { LRUCache } from 'lru-cache';
 import type { Message } from '../../workflows/contract/message';
-import { appendToLevels, chainIndexName, chainIndexValue } from './chain-index';
+import { appendToLevels, chainIndexValue } from './chain-index';
 import { createChainLinks, type Link } from './chain-links';
 import { decodeMessage } from './message-codec';
 import type { ContentStore, RefWrite } from './port';
@@ -29,10 +29,15 @@ export interface Conversation {
    * not seen it yet. Without it the head loads all the same, node by node. Nothing is written here; nothing is read where `base`
    * was loaded or indexed by this object before.
    * @param base stored
+   * @param chain name of the run's index, see `chainName`
    */
-  index(base: string | null, messages: readonly string[]): Promise<ChainIndex>;
-  /** Oldest first. @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt` */
-  load(head: string): Promise<ChainEntry[]>;
+  index(base: string | null, messages: readonly string[], chain: string): Promise<ChainIndex>;
+  /**
+   * Oldest first.
+   * @param chain name of the index of the run that the head is of; without it, a cold head is followed node by node
+   * @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt`
+   */
+  load(head: string, chain?: string): Promise<ChainEntry[]>;
   /** In the order asked; shared and frozen. @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt` */
   messages(hashes: readonly string[]): Promise<Message[]>;
 }
@@ -42,7 +47,7 @@ const CACHE_BYTES = 64 * 1024 * 1024;
 /** An entry of the cache beside its message, in V8: an estimate on the safe side. */
 const ENTRY_BYTES = 300;
 /** One reply of a remote store holds some megabytes of it, not all of a long conversation. */
-const MESSAGES_PER_GET = 256;
+const MESSAGES_PER_GET = 512;
 
 export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES): Conversation {
   const links = createChainLinks(store, cacheBytes / 8);
@@ -78,15 +83,15 @@ export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES
     return { head: extended.links.at(-1)?.node ?? base, objects: extended.objects };
   }
 
-  async function index(base: string | null, added: readonly string[]): Promise<ChainIndex> {
+  async function index(base: string | null, added: readonly string[], chain: string): Promise<ChainIndex> {
     const { head } = extend(base, added);
     if (head === null || added.length === 0) return { objects: [], refs: [] };
-    const before = await links.levelsOf(base);
+    const before = await links.levelsOf(base, chain);
     const { levels, segments } = appendToLevels(before.levels, added);
-    links.keepLevels(head, levels);
+    links.keepLevels({ head, levels });
     return {
       objects: [...before.segments, ...segments],
-      refs: [{ op: 'put', name: chainIndexName(head), value: chainIndexValue(levels) }],
+      refs: [{ op: 'put', name: chain, value: chainIndexValue({ head, levels }) }],
     };
   }
 
@@ -94,10 +99,10 @@ export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES
     extend,
     index,
     messages: loadMessages,
-    load: async (head) => {
-      const chain = await links.load(head);
-      const loaded = await loadMessages(chain.map(({ hash }) => hash));
-      return chain.flatMap(({ node, hash }, at) => {
+    load: async (head, chain) => {
+      const entries = await links.load(head, chain);
+      const loaded = await loadMessages(entries.map(({ hash }) => hash));
+      return entries.flatMap(({ node, hash }, at) => {
         const message = loaded[at];
         return message ? [{ node, hash, message }] : [];
       });

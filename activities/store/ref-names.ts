@@ -19,3 +19,8 @@ export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
+
+/** The index of a run's conversation. Counted, because each edit of its context begins another chain. */
+export const CHAIN_PREFIX = 'chain/';
+export const chainName = (workflowId: string, epoch = 0): string =>
+  `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/${padded(epoch, 4)}`;

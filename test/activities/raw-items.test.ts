@@ -40,11 +40,11 @@ async function record(turn: number, about: Partial<ModelRecord['answer']> & { fo
   await store.commit({ objects: [raw], refs: [{ op: 'put', name: callRecordName(key(turn)), value }] });
 }
 
-const read = (earlier: string[]) =>
+const read = (earlier: string[], turn = 9, counted = store) =>
   rawItemsOf(
     // The store is all of it that is used.
-    { store } as ActivityDeps,
-    { key: key(9), agent: 'a', release: 'r', tenant: 't', base: null, append: [] },
+    { store: counted } as ActivityDeps,
+    { key: key(turn), agent: 'a', release: 'r', tenant: 't', base: null, append: [] },
     provider,
     earlier.map((hash) => ({ hash })),
   );
@@ -62,4 +62,23 @@ test('of answers that this provider made and that stand in this conversation; no
     [0, [{ turn: 0 }]],
     [4, [{ turn: 4 }]],
   ]);
+});
+
+test('a worker reads a record once; after a reset, when a turn comes again, all of them', async () => {
+  const pages: number[] = [];
+  const counted = {
+    ...store,
+    listRefs: async (...args: Parameters<typeof store.listRefs>) => {
+      const refs = await store.listRefs(...args);
+      pages.push(refs.length);
+      return refs;
+    },
+  };
+  const conversation = [0, 4, 5, 10].map(hashOf);
+  await read(conversation, 9, counted);
+  await record(10);
+  const items = await read(conversation, 11, counted);
+  expect([...items.keys()]).toEqual([0, 1, 2, 3]);
+  await read(conversation, 10, counted);
+  expect(pages).toEqual([6, 1, 7]);
 });

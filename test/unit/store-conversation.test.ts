@@ -9,12 +9,15 @@ import {
   type ContentStore,
   type Conversation,
 } from '../../activities/store';
-import { CHAIN_PREFIX, SEGMENT_ITEMS } from '../../activities/store/chain-index';
+import { SEGMENT_ITEMS } from '../../activities/store/chain-index';
+import { chainName } from '../../activities/store/ref-names';
 import type { Message } from '../../workflows/contract/message';
 
 const message = (text: string): Message => ({ role: 'user', parts: [{ type: 'text', text }] });
 const messages = (count: number, from = 0): Message[] =>
   Array.from({ length: count }, (_, at) => message(`message ${from + at}`));
+
+const CHAIN = chainName('run_1');
 
 /** A store that counts what a remote one would take a round trip for. */
 function counting(store: ContentStore): { store: ContentStore; trips: () => number } {
@@ -42,18 +45,19 @@ async function append(
   base: string | null,
   added: readonly Message[],
   indexed = true,
+  chain = CHAIN,
 ): Promise<string> {
   const encoded = added.map(encodeMessage);
   const hashes = encoded.map(objectHash);
   const { head, objects } = conversation.extend(base, hashes);
-  const index = indexed ? await conversation.index(base, hashes) : { objects: [], refs: [] };
+  const index = indexed ? await conversation.index(base, hashes, chain) : { objects: [], refs: [] };
   await store.commit({ objects: [...encoded, ...objects, ...index.objects], refs: index.refs });
   if (head === null) throw new Error('nothing was appended to nothing');
   return head;
 }
 
 const read = async (conversation: Conversation, head: string): Promise<Message[]> =>
-  (await conversation.load(head)).map((entry) => entry.message);
+  (await conversation.load(head, CHAIN)).map((entry) => entry.message);
 
 test('the head is the hash of the chain, and each entry names its own', async () => {
   const store = createMemoryStore();
@@ -87,6 +91,18 @@ test('400 messages load cold in at most 10 round trips, at any of the lengths on
   }
 });
 
+test('an edit of the past costs a walk over what no index has, and no more', async () => {
+  const store = createMemoryStore();
+  const writer = createConversation(store);
+  const abandoned = await append(store, writer, await append(store, writer, null, messages(100)), messages(3, 100));
+  const kept = (await writer.load(abandoned)).at(99)?.node ?? '';
+  await append(store, writer, kept, messages(50, 200));
+  const remote = counting(store);
+  expect(await read(createConversation(remote.store), abandoned)).toEqual(messages(103));
+  // Three nodes of the abandoned branch, the index, its two levels of segments, the messages.
+  expect(remote.trips()).toBeLessThanOrEqual(7);
+});
+
 test('a warm worker fetches only what is new: nothing twice, the messages of others in one round trip', async () => {
   const store = createMemoryStore();
   const warm = counting(store);
@@ -112,7 +128,7 @@ test('what an index adds to the store does not grow with the conversation', asyn
   let largest = 0;
   for (let turn = 0; turn < 300; turn++) {
     const hashes = messages(4, 4 * turn).map((each) => objectHash(encodeMessage(each)));
-    const { objects, refs } = await conversation.index(head, hashes);
+    const { objects, refs } = await conversation.index(head, hashes, CHAIN);
     await store.commit({ objects, refs });
     head = conversation.extend(head, hashes).head;
     const bytes = objects.reduce((sum, { length }) => sum + length, 0) + JSON.stringify(refs).length;
@@ -168,20 +184,20 @@ describe('an index is a hint', () => {
     head = await append(store, createConversation(store), null, all);
   });
 
-  test.each<[string, unknown]>([
-    ['of another chain', { schemaVersion: 1, levels: [['a'.repeat(64)]] }],
-    ['whose segment is not stored', { schemaVersion: 1, levels: [[], ['b'.repeat(64)]] }],
-    ['of another shape', { levels: 7 }],
-    ['of nothing', { schemaVersion: 1, levels: [] }],
-  ])('one %s is not believed', async (_, value) => {
-    await store.commit({ refs: [{ op: 'put', name: `${CHAIN_PREFIX}${head}`, value }] });
+  test.each<[string, (of: string) => unknown]>([
+    ['of another chain', (of: string) => ({ schemaVersion: 1, head: of, levels: [['a'.repeat(64)]] })],
+    ['whose segment is not stored', (of: string) => ({ schemaVersion: 1, head: of, levels: [[], ['b'.repeat(64)]] })],
+    ['of another shape', () => ({ levels: 7 })],
+    ['of nothing', (of: string) => ({ schemaVersion: 1, head: of, levels: [] })],
+  ])('one %s is not believed', async (_, valueOf) => {
+    await store.commit({ refs: [{ op: 'put', name: CHAIN, value: valueOf(head) }] });
     expect(await read(createConversation(store), head)).toEqual(all);
   });
 
   test('one whose segment is another object is not believed', async () => {
     const [segment = ''] = (await store.commit({ objects: [Buffer.from('no segment')] })).hashes;
-    const value = { schemaVersion: 1, levels: [[], [segment]] };
-    await store.commit({ refs: [{ op: 'put', name: `${CHAIN_PREFIX}${head}`, value }] });
+    const value = { schemaVersion: 1, head, levels: [[], [segment]] };
+    await store.commit({ refs: [{ op: 'put', name: CHAIN, value }] });
     expect(await read(createConversation(store), head)).toEqual(all);
   });
 

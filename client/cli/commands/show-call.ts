@@ -1,5 +1,6 @@
 // `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
+import { chainName } from '../../../activities/store/ref-names';
 import type { Message } from '../../../workflows/contract/message';
 import type { ModelRecord, ToolRecord } from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
@@ -47,7 +48,7 @@ async function showModelCall(
   made: ModelRecord,
 ): Promise<void> {
   const conversation = createConversation(store);
-  const before = made.from.base === null ? [] : await conversation.load(made.from.base);
+  const before = made.from.base === null ? [] : await conversation.load(made.from.base, chainName(id));
   const added = await conversation.messages(made.from.append);
   const given = [...before.map(({ message }) => message), ...added];
   const answered = await conversation.messages(made.answer.messages.map(({ hash }) => hash));

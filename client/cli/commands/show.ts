@@ -1,5 +1,6 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
+import { chainName } from '../../../activities/store/ref-names';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { readManifest } from '../../agent-client';
@@ -139,7 +140,7 @@ async function showTranscript({ output }: CliContext, store: ContentStore, recor
   const messages =
     head === null
       ? await conversation.messages([record.input])
-      : (await conversation.load(head)).map(({ message }) => message);
+      : (await conversation.load(head, chainName(record.id))).map(({ message }) => message);
   output.json({ id: record.id, checkpoint: head, messages });
   messages.forEach((message, at) => showMessage(output, String(at + 1), message));
   return EXIT.completed;
