@@ -6,6 +6,7 @@ export type ClientErrorCode =
   | 'run-not-found'
   | 'refused'
   | 'no-worker'
+  | 'stuck'
   | 'temporal-unreachable'
   | 'misconfigured';
 

@@ -1,12 +1,16 @@
 // A run's events for as long as it takes: a worker that goes away is waited for, because the run outlives it.
 import { setTimeout as after } from 'node:timers/promises';
 import { ClientError } from '../errors';
-import type { RunEvent, RunHandle } from '../run-handle';
+import type { RunEvent } from '../run-events';
+import type { RunHandle } from '../run-handle';
 
 const RETRY_MS = 1_000;
 
-/** Each step as it begins and ends, once. `onNoWorker` is told once for each time that nobody answers. */
-export async function* followRun(run: RunHandle<unknown>, onNoWorker: () => void): AsyncGenerator<RunEvent> {
+/** Each step as it begins and ends, once. `onUnanswered` is told why, once for each time that nobody answers. */
+export async function* followRun(
+  run: RunHandle<unknown>,
+  onUnanswered: (why: ClientError) => void,
+): AsyncGenerator<RunEvent> {
   const seen = new Set<string>();
   let told = false;
   for (;;) {
@@ -20,10 +24,10 @@ export async function* followRun(run: RunHandle<unknown>, onNoWorker: () => void
       }
       return;
     } catch (error) {
-      if (!ClientError.isInstance(error) || error.code !== 'no-worker') throw error;
+      if (!ClientError.isInstance(error) || (error.code !== 'no-worker' && error.code !== 'stuck')) throw error;
       // Terminated, say: its end is known without a worker, and no worker may ever come.
       if ((await run.describe()).status.name !== 'RUNNING') return;
-      if (!told) onNoWorker();
+      if (!told) onUnanswered(error);
       told = true;
       await after(RETRY_MS);
     }

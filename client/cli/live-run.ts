@@ -3,6 +3,7 @@ import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription }
 import { isFailureType } from '../../workflows/contract/failures';
 import { ACTIVITY_NAMES, QUERY_NAMES } from '../../workflows/contract/names';
 import type { RunProgress } from '../../workflows/contract/run';
+import { problemsOf } from '../stuck-run';
 
 export interface PendingCall {
   what: string;
@@ -27,9 +28,6 @@ export interface LiveRun {
 
 /** A worker that is there answers in milliseconds; a list must not wait for one that is not. */
 const QUERY_MS = 1_000;
-/** A deployment or a lost worker costs an attempt or two; from here on it is no accident. */
-const STUCK_ATTEMPTS = 3;
-const REPORTED_PROBLEMS = 'TemporalReportedProblems';
 
 /** Undefined when Temporal does not know the run (any more, or yet). */
 export async function liveRun(temporal: Client, id: string): Promise<LiveRun | undefined> {
@@ -56,13 +54,6 @@ export async function liveRun(temporal: Client, id: string): Promise<LiveRun | u
     pending: pendingOf(description),
     ...(progress ? { progress } : {}),
   };
-}
-
-function problemsOf({ raw, searchAttributes }: WorkflowExecutionDescription): string[] {
-  const reported = searchAttributes[REPORTED_PROBLEMS] ?? [];
-  const attempt = raw.pendingWorkflowTask?.attempt ?? 0;
-  if (reported.length === 0 && attempt < STUCK_ATTEMPTS) return [];
-  return [`its workflow task has failed ${Math.max(1, attempt - 1)} times`, ...reported.map(String)];
 }
 
 function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {

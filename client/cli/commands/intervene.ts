@@ -10,7 +10,14 @@ export interface ReasonOptions {
 }
 
 export const cancelCommand = (context: CliContext, given: string, { reason }: ReasonOptions): Promise<number> =>
-  intervene(context, given, 'cancel', 'cancelled: calls under way are stopped', (run) => run.cancel(reason), reason);
+  intervene(
+    context,
+    given,
+    'cancel',
+    'cancelled: calls under way are stopped',
+    async (run) => (await run.cancel(reason)).reasonKept,
+    reason,
+  );
 
 export const pauseCommand = (context: CliContext, given: string, { reason }: ReasonOptions): Promise<number> =>
   intervene(
@@ -18,27 +25,36 @@ export const pauseCommand = (context: CliContext, given: string, { reason }: Rea
     given,
     'pause',
     'paused: calls under way finish, nothing new is begun',
-    (run) => run.pause(reason),
+    async (run) => {
+      await run.pause(reason);
+      return reason !== undefined;
+    },
     reason,
   );
 
 export const resumeCommand = (context: CliContext, given: string): Promise<number> =>
-  intervene(context, given, 'resume', 'resumed', (run) => run.resume());
+  intervene(context, given, 'resume', 'resumed', async (run) => {
+    await run.resume();
+    return false;
+  });
 
 async function intervene(
   context: CliContext,
   given: string,
   asked: 'cancel' | 'pause' | 'resume',
   says: string,
-  act: (run: RunHandle<unknown>) => Promise<void>,
+  /** @returns whether the reason was kept */
+  act: (run: RunHandle<unknown>) => Promise<boolean>,
   reason?: string,
 ): Promise<number> {
   const { output } = context;
   const { id, record, connect } = await reachRun(context, given);
   if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
   const { client } = await connect();
-  await act(client.run(id));
-  output.json({ id, asked, reason: reason ?? null });
-  output.line(`${id}  ${says}${reason === undefined ? '' : ` (${output.safeLine(reason)})`}`);
+  const kept = (await act(client.run(id))) ? reason : undefined;
+  output.json({ id, asked, reason: kept ?? null });
+  output.line(`${id}  ${says}${kept === undefined ? '' : ` (${output.safeLine(kept)})`}`);
+  if (kept !== reason)
+    output.note('no worker answered, so the reason is not kept; the run ends when the next one comes');
   return EXIT.completed;
 }
