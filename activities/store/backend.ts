@@ -1,5 +1,8 @@
 // What a store adapter is: named bytes and small named records, kept safely. It knows no hash, no compression and no key; the layer
 // above it (sealed-store.ts) makes a ContentStore of it. Adapters pass test/conformance/store-backend.spec.ts.
+//
+// Who hands bytes over does not touch them again: a backend need not copy what it is given, and what it returns is the caller's.
+// Names were checked above: of objects 64 lower-case hex digits, of refs printable ASCII, none twice in one commit.
 
 /** Bytes under a name of 64 lower-case hex digits. */
 export interface BackendObject {

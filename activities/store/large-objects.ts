@@ -1,59 +1,75 @@
-// Objects too large for the database, as files named by their hash. A file under its final name is whole and on disk: it was
-// written beside, flushed, and renamed; the folder is flushed before the database names the object.
+// Objects too large for the database, as files that the database names. Each writing of an object is a file of its own name, which
+// no other writing ever has: so a file that the database has stopped naming can be removed without asking who may be about to name
+// it again. A file under its final name is whole and on disk: it was written beside, flushed, and renamed, and the folder flushed.
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Names of files still being written. */
 const UNFINISHED = '.part';
 /** No write takes this long: what is older was left by a process that died. */
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1_000;
+/** The name of the object, a dot, and what makes the file's name its own. Nothing else in the folder is ours. */
+const OWN_FILE = /^([0-9a-f]{64})\.[0-9a-f-]{36}$/;
+
+export const isFileOf = (object: string, file: string): boolean => OWN_FILE.exec(file)?.[1] === object;
 
 export interface LargeObjects {
-  /** Durable when it resolves. Mends the file where it holds something else. */
-  put(objects: readonly { hash: string; bytes: Uint8Array }[]): Promise<void>;
+  /** Durable when it resolves. @returns the names of the files, in order */
+  write(objects: readonly { name: string; bytes: Uint8Array }[]): Promise<string[]>;
   /** @returns undefined when there is no such file */
-  read(hash: string): Promise<Uint8Array | undefined>;
-  has(hash: string): Promise<boolean>;
+  read(file: string): Promise<Buffer | undefined>;
+  /** In bytes. @returns undefined when there is no such file */
+  size(file: string): Promise<number | undefined>;
+  remove(files: readonly string[]): Promise<void>;
+  /**
+   * Files that nobody names, because a process died between writing one and naming it, or between unnaming and removing it.
+   * Only those old enough that whoever wrote them is done.
+   */
+  removeUnnamed(isNamed: (object: string, file: string) => boolean): Promise<void>;
 }
 
 export function openLargeObjects(folder: string): LargeObjects {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  removeAbandoned(folder);
-
-  const read = async (hash: string): Promise<Buffer | undefined> => {
-    try {
-      return await readFile(join(folder, hash));
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
-  };
+  removeUnfinished(folder);
 
   return {
-    read,
-    async has(hash) {
+    read: (file) => ifThere(readFile(join(folder, file))),
+    size: async (file) => (await ifThere(stat(join(folder, file))))?.size,
+    remove: async (files) => {
+      for (const file of files) await rm(join(folder, file), { force: true });
+    },
+    async write(objects) {
+      if (objects.length === 0) return [];
+      const files: string[] = [];
       try {
-        return (await stat(join(folder, hash))).isFile();
+        for (const { name, bytes } of objects) {
+          const file = `${name}.${randomUUID()}`;
+          await writeWhole(folder, file, bytes);
+          files.push(file);
+        }
+        await flushFolder(folder);
+        return files;
       } catch (error) {
-        if (isMissing(error)) return false;
+        // Nobody was told their names. On a full disk each try would otherwise leave some more.
+        for (const file of files) await rm(join(folder, file), { force: true });
         throw error;
       }
     },
-    async put(objects) {
-      if (objects.length === 0) return;
-      for (const { hash, bytes } of objects) {
-        if (!(await read(hash))?.equals(bytes)) await writeWhole(folder, hash, bytes);
+    async removeUnnamed(isNamed) {
+      for (const file of await readdir(folder)) {
+        const [, object] = OWN_FILE.exec(file) ?? [];
+        if (object === undefined) continue;
+        const found = await ifThere(stat(join(folder, file)));
+        if (found && isAbandoned(found) && !isNamed(object, file)) await rm(join(folder, file), { force: true });
       }
-      // Also when every file was there: another process may have renamed one and not flushed the folder yet.
-      await flushFolder(folder);
     },
   };
 }
 
-async function writeWhole(folder: string, hash: string, bytes: Uint8Array): Promise<void> {
-  const unfinished = join(folder, `${hash}.${randomUUID()}${UNFINISHED}`);
+async function writeWhole(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const unfinished = join(folder, `${name}${UNFINISHED}`);
   try {
     const file = await open(unfinished, 'wx', 0o600);
     try {
@@ -62,7 +78,7 @@ async function writeWhole(folder: string, hash: string, bytes: Uint8Array): Prom
     } finally {
       await file.close();
     }
-    await rename(unfinished, join(folder, hash));
+    await rename(unfinished, join(folder, name));
   } catch (error) {
     await rm(unfinished, { force: true });
     throw error;
@@ -78,15 +94,23 @@ async function flushFolder(folder: string): Promise<void> {
   }
 }
 
-function removeAbandoned(folder: string): void {
+function removeUnfinished(folder: string): void {
   for (const name of readdirSync(folder)) {
     if (!name.endsWith(UNFINISHED)) continue;
     const path = join(folder, name);
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found && Date.now() - found.mtimeMs > ABANDONED_AFTER_MS) rmSync(path, { force: true });
+    if (found && isAbandoned(found)) rmSync(path, { force: true });
   }
 }
 
-/** By its code and not its class: in a test runner's realm Node's own errors are of another class. */
-const isMissing = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT';
+const isAbandoned = ({ mtimeMs }: { mtimeMs: number }): boolean => Date.now() - mtimeMs > ABANDONED_AFTER_MS;
+
+async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    // By its code and not its class: in a test runner's realm Node's own errors are of another class.
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -5,13 +5,13 @@ import { open, type Database, type RootDatabase } from 'lmdb';
 
 export interface LmdbTables {
   root: RootDatabase<Buffer, Buffer>;
-  /** By the 32 bytes of the hash: a format byte, then the object; or, for a large one, nothing more than the format byte. */
+  /** By the 32 bytes of the name: an entry of lmdb-entries.ts. */
   objects: Database<Buffer, Buffer>;
-  /** By the 32 bytes of the hash: when the object was last put, as a big-endian double of milliseconds since the epoch. Apart
+  /** By the 32 bytes of the name: when the object was last put, as a big-endian double of milliseconds since the epoch. Apart
    * from the object, so that refreshing it does not rewrite the object. Garbage collection goes by it. */
   lastPut: Database<Buffer, Buffer>;
-  /** By name: JSON of a StoredRef. */
-  refs: Database<string, string>;
+  /** By name: a record of lmdb-entries.ts. */
+  refs: Database<Buffer, string>;
   /** `sequence`: the last version given to any ref. One counter for all, so that versions grow even across a delete. */
   counters: Database<string, string>;
 }
@@ -39,7 +39,7 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
     root,
     objects: root.openDB<Buffer, Buffer>({ name: 'objects', encoding: 'binary', keyEncoding: 'binary' }),
     lastPut: root.openDB<Buffer, Buffer>({ name: 'last-put', encoding: 'binary', keyEncoding: 'binary' }),
-    refs: root.openDB<string, string>({ name: 'refs', encoding: 'string' }),
+    refs: root.openDB<Buffer, string>({ name: 'refs', encoding: 'binary' }),
     counters: root.openDB<string, string>({ name: 'counters', encoding: 'string' }),
   };
 }

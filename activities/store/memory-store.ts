@@ -1,67 +1,59 @@
 // The store in memory: for tests, and for runs that nobody will ask about again. The same contract as any other.
 import { failure } from '../failure';
-import { objectHash } from './canonical-json';
-import type { CommitRequest, CommitResult, ContentStore, Ref } from './port';
-import {
-  checkRefName,
-  conditionHolds,
-  decodeStoredRef,
-  encodeStoredRef,
-  isLive,
-  LIST_LIMIT,
-  prepareRefs,
-  toRef,
-  type StoredRef,
-} from './ref-record';
+import type { KeyRing } from '../keys/key-ring';
+import type { BackendObject, BackendRef, BackendRefWrite, StoreBackend, StoredObject } from './backend';
+import type { ContentStore } from './port';
+import { conditionHolds, isLive } from './ref-record';
+import { sealedStore } from './sealed-store';
 
-/** @param now milliseconds since the epoch, for expiry */
-export function createMemoryStore(now: () => number = Date.now): ContentStore {
-  const objects = new Map<string, Uint8Array>();
-  /** As text: what a caller does to a value that it wrote or read must not reach the store. */
-  const refs = new Map<string, string>();
+/** @param now milliseconds since the epoch, for expiry and the times of puts */
+export const createMemoryStore = (now: () => number = Date.now, keys?: KeyRing): ContentStore =>
+  sealedStore(createMemoryBackend(now), keys);
+
+/** @param now milliseconds since the epoch, for expiry and the times of puts */
+export function createMemoryBackend(now: () => number = Date.now): StoreBackend {
+  const objects = new Map<string, { bytes: Uint8Array; lastPut: number }>();
+  const refs = new Map<string, BackendRef>();
   let sequence = 0;
   let closed = false;
 
-  const live = (name: string): StoredRef | undefined => {
-    const text = refs.get(name);
-    const stored = text === undefined ? undefined : decodeStoredRef(name, text);
-    return isLive(stored, now()) ? stored : undefined;
+  const live = (name: string): BackendRef | undefined => {
+    const ref = refs.get(name);
+    return ref && isLive(ref, now()) ? { ...ref, value: Uint8Array.from(ref.value) } : undefined;
   };
 
-  function commit(request: CommitRequest): CommitResult {
-    const prepared = prepareRefs(request);
-    const hashes = (request.objects ?? []).map((bytes) => {
-      const hash = objectHash(bytes);
-      objects.set(hash, Uint8Array.from(bytes));
-      return hash;
-    });
-    const conflicts = prepared.map(({ write }) => write).filter((write) => !conditionHolds(write, live(write.name)));
+  function commit(puts: readonly BackendObject[], writes: readonly BackendRefWrite[]): { conflicts: string[] } {
+    for (const { name, bytes } of puts) objects.set(name, { bytes, lastPut: now() });
+    const conflicts = writes.filter((write) => !conditionHolds(write, live(write.name)));
     if (conflicts.length === 0) {
-      for (const ref of prepared) refs.set(ref.write.name, encodeStoredRef(ref, ++sequence));
+      for (const { name, value, expiresAt } of writes) {
+        refs.set(name, { name, value, version: ++sequence, ...(expiresAt === undefined ? {} : { expiresAt }) });
+      }
     }
-    return { hashes, conflicts: conflicts.map(({ name }) => name) };
+    return { conflicts: conflicts.map(({ name }) => name) };
   }
 
-  function read(hash: string): Uint8Array {
-    const bytes = objects.get(hash);
-    if (!bytes) throw failure('Store.ObjectMissing', `object ${hash} is not in the store (memory).`);
-    return Uint8Array.from(bytes);
-  }
+  const read = (name: string): Uint8Array | undefined => {
+    const stored = objects.get(name);
+    return stored && Uint8Array.from(stored.bytes);
+  };
 
-  function list(prefix: string, after: string, limit: number): Ref[] {
+  function listRefs(prefix: string, after: string, limit: number): BackendRef[] {
     const names = [...refs.keys()].filter((name) => name.startsWith(prefix) && name > after).sort();
-    const found: Ref[] = [];
-    for (const name of names) {
-      if (found.length >= limit) break;
-      const stored = live(name);
-      if (stored) found.push(toRef(name, stored));
-    }
-    return found;
+    return names.flatMap((name) => live(name) ?? []).slice(0, limit);
+  }
+
+  function listObjects(after: string, limit: number): StoredObject[] {
+    const names = [...objects.keys()].filter((name) => name > after).sort();
+    return names.slice(0, limit).flatMap((name) => {
+      const stored = objects.get(name);
+      return stored ? [{ name, bytes: stored.bytes.length, lastPut: stored.lastPut }] : [];
+    });
   }
 
   function remove(name: string, version: number | undefined): boolean {
-    const stored = live(name);
-    return stored !== undefined && (version === undefined || stored.version === version) && refs.delete(name);
+    const ref = live(name);
+    return ref !== undefined && (version === undefined || ref.version === version) && refs.delete(name);
   }
 
   const use = async <T>(work: () => T): Promise<T> => {
@@ -71,21 +63,15 @@ export function createMemoryStore(now: () => number = Date.now): ContentStore {
 
   return {
     description: 'memory',
-    commit: (request) => use(() => commit(request)),
-    get: (hashes) => use(() => hashes.map(read)),
-    has: (hashes) => use(() => hashes.map((hash) => objects.has(hash))),
-    readRef: (name) =>
-      use(() => {
-        checkRefName(name);
-        const stored = live(name);
-        return stored && toRef(name, stored);
-      }),
-    listRefs: (prefix, { after = '', limit = LIST_LIMIT } = {}) => use(() => list(prefix, after, limit)),
-    deleteRef: (name, version) =>
-      use(() => {
-        checkRefName(name);
-        return remove(name, version);
-      }),
+    commit: (request) => use(() => commit(request.objects, request.refs)),
+    get: (names) => use(() => names.map(read)),
+    has: (names) => use(() => names.map((name) => objects.has(name))),
+    readRef: (name) => use(() => live(name)),
+    listRefs: (prefix, { after = '', limit }) => use(() => listRefs(prefix, after, limit)),
+    deleteRef: (name, version) => use(() => remove(name, version)),
+    listObjects: ({ after = '', limit }) => use(() => listObjects(after, limit)),
+    deleteObjects: (names, putBefore) =>
+      use(() => names.filter((name) => (objects.get(name)?.lastPut ?? Infinity) < putBefore && objects.delete(name))),
     close: () => {
       closed = true;
       return Promise.resolve();

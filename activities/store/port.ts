@@ -1,5 +1,8 @@
-// The one port to everything that outlives a history: objects (bytes by their hash) and refs (small named records).
-// Adapters pass test/conformance/content-store.spec.ts. The client room may import this folder too: callers resolve content.
+// The one port to everything that outlives a history: objects (bytes by a name that follows from them) and refs (small named records).
+// Stores pass test/conformance/content-store.spec.ts. The client room may import this folder too: callers resolve content.
+import type { StoredObject } from './backend';
+
+export type { StoredObject };
 
 /** A small named record. Names are `/`-separated, at most 500 bytes of printable ASCII. */
 export interface Ref {
@@ -26,7 +29,7 @@ export interface CommitRequest {
 }
 
 export interface CommitResult {
-  /** SHA-256 of each object, in order: 64 lower-case hex digits. */
+  /** Names of the objects, in order, each as `nameOf` gives it: 64 lower-case hex digits. */
   hashes: string[];
   /** Names of refs whose condition did not hold. When any is listed, no ref of the request was written (objects are: they are content). */
   conflicts: string[];
@@ -41,15 +44,34 @@ export interface ContentStore {
    */
   commit(request: CommitRequest): Promise<CommitResult>;
   /**
+   * The name that `commit` gives these bytes: their SHA-256, or of a tenant's view with keys an HMAC by a key of the tenant's own.
+   */
+  nameOf(bytes: Uint8Array): string;
+  /**
+   * The same store as a tenant sees it. Without keys that is this store itself. With keys the objects it commits have names of the
+   * tenant's own, so that equal content of two tenants does not show; it reads objects of any name. Refs are the same ones, and
+   * closing either closes both.
+   */
+  of(tenant: string): ContentStore;
+  /**
    * @returns the objects, in the order asked.
-   * @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt`, naming the hash
+   * @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt`, naming the object; `Store.KeyMissing`, naming the key
    */
   get(hashes: readonly string[]): Promise<Uint8Array[]>;
-  /** Which of the hashes are stored. */
+  /** Which of the names are stored. */
   has(hashes: readonly string[]): Promise<boolean[]>;
+  /** @throws ApplicationFailure `Store.ObjectCorrupt`, `Store.KeyMissing`, naming the ref; `listRefs` too */
   readRef(name: string): Promise<Ref | undefined>;
   /** Refs whose name starts with `prefix`, in byte order of their names, after `after` where given. `limit` defaults to 1,000. */
   listRefs(prefix: string, options?: { after?: string; limit?: number }): Promise<Ref[]>;
   deleteRef(name: string, version?: number): Promise<boolean>;
+  /** Every object, of all tenants, in order of the names, after `after` where given. `limit` defaults to 1,000. */
+  listObjects(options?: { after?: string; limit?: number }): Promise<StoredObject[]>;
+  /**
+   * Deletes those that nobody has put since, rechecked in the transaction that deletes.
+   * @param putBefore milliseconds since the epoch, by the store's clock: that of `lastPut`
+   * @returns the names that were deleted
+   */
+  deleteObjects(names: readonly string[], putBefore: number): Promise<string[]>;
   close(): Promise<void>;
 }

@@ -1,30 +1,21 @@
-// What every adapter does alike with refs: check names and values, decide conditions, encode.
-import { z } from 'zod';
-import { failure } from '../failure';
+// What is alike for the refs of every store: names and values are checked before they reach an adapter, and conditions decided
+// the same way by adapters that decide them in this process.
+import type { BackendRef, BackendRefWrite } from './backend';
 import { canonicalJson } from './canonical-json';
-import type { CommitRequest, Ref, RefWrite } from './port';
+import type { CommitRequest, RefWrite } from './port';
 
-/** Of `listRefs`, where the caller gives none. */
+/** Of `listRefs` and `listObjects`, where the caller gives none. */
 export const LIST_LIMIT = 1_000;
 const NAME_BYTES = 500;
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 /** Refs are small records; bulk belongs into objects, which a ref names. */
 const VALUE_BYTES = 1_000_000;
 
-const storedRefSchema = z.object({
-  version: z.number().int().positive(),
-  value: z.unknown(),
-  expiresAt: z.number().optional(),
-});
-export type StoredRef = z.output<typeof storedRefSchema>;
-
 export interface PreparedRef {
   write: RefWrite;
   /** The value, as canonical JSON. */
-  value: string;
+  value: Uint8Array;
 }
-
-const decoder = new TextDecoder();
 
 export function checkRefName(name: string): void {
   if (name.length <= NAME_BYTES && PRINTABLE_ASCII.test(name)) return;
@@ -44,37 +35,16 @@ export function prepareRefs({ refs = [] }: CommitRequest): PreparedRef[] {
     if (value.length > VALUE_BYTES) {
       throw new TypeError(`the value of ref ${write.name} is ${value.length} bytes; at most ${VALUE_BYTES} fit.`);
     }
-    return { write, value: decoder.decode(value) };
+    return { write, value };
   });
 }
 
 /** @param existing what the name holds and is not past its expiry */
-export function conditionHolds(write: RefWrite, existing: StoredRef | undefined): boolean {
+export function conditionHolds(write: BackendRefWrite, existing: Pick<BackendRef, 'version'> | undefined): boolean {
   if (write.op === 'create') return existing === undefined;
   if (write.op === 'compare-and-set') return existing?.version === write.version;
   return true;
 }
 
-export const encodeStoredRef = ({ write, value }: PreparedRef, version: number): string => {
-  const expiry = write.expiresAt === undefined ? '' : `"expiresAt":${JSON.stringify(write.expiresAt)},`;
-  return `{${expiry}"value":${value},"version":${version}}`;
-};
-
-/** @throws ApplicationFailure `Store.ObjectCorrupt` */
-export function decodeStoredRef(name: string, text: string): StoredRef {
-  try {
-    return storedRefSchema.parse(JSON.parse(text));
-  } catch {
-    throw failure('Store.ObjectCorrupt', `ref ${name} is not readable.`);
-  }
-}
-
-export const isLive = (stored: StoredRef | undefined, now: number): stored is StoredRef =>
-  stored !== undefined && (stored.expiresAt === undefined || stored.expiresAt > now);
-
-export const toRef = (name: string, { version, value, expiresAt }: StoredRef): Ref => ({
-  name,
-  value,
-  version,
-  ...(expiresAt === undefined ? {} : { expiresAt }),
-});
+export const isLive = ({ expiresAt }: Pick<BackendRef, 'expiresAt'>, now: number): boolean =>
+  expiresAt === undefined || expiresAt > now;

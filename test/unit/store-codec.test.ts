@@ -210,5 +210,5 @@ test('a file goes in, and comes back by its reference, whose size must be right'
   expect(ref).toEqual({ sha256: objectHash(bytes), mediaType: 'application/pdf', bytes: 4, name: 'a.pdf' });
   expect(Buffer.from(await readFile(store, ref))).toEqual(bytes);
   await expect(readFile(store, { ...ref, bytes: 5 })).rejects.toMatchObject({ type: 'Store.ObjectCorrupt' });
-  expect(() => fileRefOf(bytes, { mediaType: '' })).toThrow();
+  expect(() => fileRefOf(store, bytes, { mediaType: '' })).toThrow();
 });

@@ -51,6 +51,8 @@ export const FAILURES = {
   'Store.Unavailable': rule(true, 'pause'),
   'Store.ObjectMissing': rule(false, 'pause'),
   'Store.ObjectCorrupt': rule(false, 'pause'),
+  /** What is stored was sealed with a key that this worker was not given. */
+  'Store.KeyMissing': rule(false, 'pause'),
   /** The worker has no such agent loaded. */
   'Release.NotLoaded': rule(false, 'pause'),
   /** The worker that ran the activity is gone; another takes it over. */

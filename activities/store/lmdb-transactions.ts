@@ -1,0 +1,144 @@
+// What the embedded store does inside its transactions. An ApplicationFailure may be thrown before anything was written, and is one
+// operation's own; afterwards nothing may throw for a reason of its own: lmdb-js commits what came before.
+import type { BackendRef, BackendRefWrite, StoredObject } from './backend';
+import type { LmdbTables } from './lmdb-database';
+import { decodeRef, encodeRef, fileEntry, inlineEntry, objectEntry } from './lmdb-entries';
+import { conditionHolds, isLive } from './ref-record';
+
+export type LmdbPut =
+  | { name: string; bytes: Uint8Array }
+  /** `found` stands where the file was there already and holds the object: the database must still name it. */
+  | { name: string; file: string; found: boolean };
+
+export interface Committed {
+  conflicts: string[];
+  /** That the database named until now: nobody will name them again. */
+  unnamedFiles: string[];
+}
+
+export const keyOf = (name: string): Buffer => Buffer.from(name, 'hex');
+
+/** @returns undefined, and nothing is written, when a file that was found is named no more: it may be gone, so write another */
+export function applyCommit(
+  tables: LmdbTables,
+  objects: readonly LmdbPut[],
+  refs: readonly BackendRefWrite[],
+  now: number,
+): Committed | undefined {
+  const conditional = refs.filter((write) => write.op !== 'put');
+  const conflicts = conditional.filter((write) => !conditionHolds(write, liveRef(tables, write.name, now)));
+  if (objects.some((put) => 'file' in put && put.found && fileNamed(tables, put.name) !== put.file)) return undefined;
+  const unnamedFiles = putObjects(tables, objects, now);
+  if (conflicts.length === 0 && refs.length > 0) {
+    let version = Number(tables.counters.get('sequence') ?? 0);
+    for (const write of refs) void tables.refs.put(write.name, encodeRef({ ...write, version: ++version }));
+    void tables.counters.put('sequence', String(version));
+  }
+  return { conflicts: conflicts.map(({ name }) => name), unnamedFiles };
+}
+
+function putObjects(tables: LmdbTables, objects: readonly LmdbPut[], now: number): string[] {
+  const unnamed: string[] = [];
+  const time = timeEntry(now);
+  for (const put of objects) {
+    const key = keyOf(put.name);
+    const before = tables.objects.getBinary(key);
+    const after = 'file' in put ? fileEntry(put.file) : inlineEntry(put.bytes);
+    // Compared and not assumed, so that putting an object again mends a damaged one.
+    if (!before?.equals(after)) {
+      const file = fileNamed(tables, put.name);
+      if (file !== undefined) unnamed.push(file);
+      void tables.objects.put(key, after);
+    }
+    void tables.lastPut.put(key, time);
+  }
+  return unnamed;
+}
+
+/** @returns the names of the deleted, and files that nobody will name again */
+export function applyDeleteObjects(
+  tables: LmdbTables,
+  names: readonly string[],
+  putBefore: number,
+): { deleted: string[]; unnamedFiles: string[] } {
+  const deleted: string[] = [];
+  const unnamedFiles: string[] = [];
+  for (const name of new Set(names)) {
+    const key = keyOf(name);
+    if (!tables.objects.getBinary(key) || lastPutOf(tables, key) >= putBefore) continue;
+    const file = fileNamed(tables, name);
+    if (file !== undefined) unnamedFiles.push(file);
+    void tables.objects.remove(key);
+    void tables.lastPut.remove(key);
+    deleted.push(name);
+  }
+  return { deleted, unnamedFiles };
+}
+
+export function applyDeleteRef(tables: LmdbTables, name: string, version: number | undefined, now: number): boolean {
+  const ref = liveRef(tables, name, now);
+  if (!ref || (version !== undefined && ref.version !== version)) return false;
+  void tables.refs.remove(name);
+  return true;
+}
+
+/** @throws ApplicationFailure `Store.ObjectCorrupt` */
+export function liveRef(tables: LmdbTables, name: string, now: number): BackendRef | undefined {
+  const stored = tables.refs.getBinary(name);
+  const ref = stored && decodeRef(name, stored);
+  return ref && isLive(ref, now) ? ref : undefined;
+}
+
+/** @throws ApplicationFailure `Store.ObjectCorrupt` */
+export function listLiveRefs(tables: LmdbTables, prefix: string, after: string, limit: number): BackendRef[] {
+  const now = Date.now();
+  const start = after > prefix ? after : prefix;
+  const refs: BackendRef[] = [];
+  for (const { key, value } of tables.refs.getRange(start === '' ? {} : { start })) {
+    if (refs.length >= limit || !key.startsWith(prefix)) break;
+    if (key === after) continue;
+    const ref = decodeRef(key, value);
+    if (isLive(ref, now)) refs.push(ref);
+  }
+  return refs;
+}
+
+/** `file` where the bytes are in one, and are to be counted there. */
+export function listEntries(
+  tables: LmdbTables,
+  after: string | undefined,
+  limit: number,
+): (StoredObject & { file?: string })[] {
+  const listed: (StoredObject & { file?: string })[] = [];
+  const start = after === undefined ? {} : { start: keyOf(after) };
+  for (const { key, value } of tables.objects.getRange(start)) {
+    const name = key.toString('hex');
+    if (listed.length >= limit) break;
+    if (name === after) continue;
+    const entry = objectEntry(name, value);
+    const lastPut = lastPutOf(tables, key);
+    listed.push(
+      'file' in entry ? { name, bytes: 0, lastPut, file: entry.file } : { name, bytes: entry.bytes.length, lastPut },
+    );
+  }
+  return listed;
+}
+
+/** The file that holds the object, where one does. */
+export function fileNamed(tables: LmdbTables, name: string): string | undefined {
+  const stored = tables.objects.getBinary(keyOf(name));
+  const entry = stored && objectEntry(name, stored);
+  return entry && 'file' in entry ? entry.file : undefined;
+}
+
+function timeEntry(now: number): Buffer {
+  const time = Buffer.alloc(8);
+  time.writeDoubleBE(now);
+  return time;
+}
+
+/** An object without a time was never put by this code: as old as can be. */
+function lastPutOf(tables: LmdbTables, key: Buffer): number {
+  const time = tables.lastPut.getBinary(key);
+  return time?.length === 8 ? time.readDoubleBE(0) : 0;
+}
