@@ -7,6 +7,7 @@ import { ConfigError } from './config-error';
 import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { modelSettings, type ModelSettings } from './model-settings';
+import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -26,12 +27,15 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'providers'> {
   stateDir: string;
   /** @default `lmdb:<stateDir>/store` */
   store: string;
+  /** Whether the command line named the store: then it is meant, whatever a running `dev` uses. */
+  isStoreTyped: boolean;
   /** Absolute. */
   agentsDir: string;
   taskQueue: string;
   identity: { tenant: string; user?: string };
   quotas: ResolvedConfig['quotas'];
   queues: ResolvedConfig['queues'];
+  process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
   /** What `describeSettings` shows: no credentials. */
@@ -47,6 +51,8 @@ export async function loadSettings(options: {
   cwd: string;
   env: { readonly [name: string]: string | undefined };
   overrides?: SettingsOverrides;
+  /** As if there were no configuration file: for a doctor, whose patient it may be. */
+  withoutFile?: boolean;
 }): Promise<Settings> {
   const { cwd, env, overrides = {} } = options;
   const read = (name: string): string | undefined => env[name] || undefined;
@@ -57,7 +63,8 @@ export async function loadSettings(options: {
   };
   const fromCwd = (value: string): string => path.resolve(cwd, value);
 
-  const { folder: project, configFile } = findProject(cwd);
+  const { folder: project, configFile: found } = findProject(cwd);
+  const configFile = options.withoutFile ? undefined : found;
   const stateDir = given(overrides.stateDir, 'LONGHAUL_STATE_DIR', fromCwd) ?? {
     value: path.join(project, '.longhaul'),
     source: 'default',
@@ -80,12 +87,14 @@ export async function loadSettings(options: {
     configured(config.taskQueue) ?? { value: DEFAULT_TASK_QUEUE, source: 'default' };
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
+  const ofProcess = processSettings(read);
 
   return {
     project,
     ...(configFile === undefined ? {} : { configFile }),
     stateDir: stateDir.value,
     store: store.value,
+    isStoreTyped: store.source === 'command line',
     agentsDir: agents.value,
     taskQueue: taskQueue.value,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
@@ -93,6 +102,7 @@ export async function loadSettings(options: {
     providers: models.providers,
     quotas: config.quotas,
     queues: config.queues,
+    process: ofProcess,
     secret: read,
     described: [
       {
@@ -108,6 +118,7 @@ export async function loadSettings(options: {
       { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
       ...describeModels(models, configName, read),
+      ...describeProcess(ofProcess, read),
     ],
   };
 }

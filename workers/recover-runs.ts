@@ -5,8 +5,9 @@ import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription }
 import { ApplicationFailure } from '@temporalio/common';
 import { allRefs, type ContentStore } from '../activities/store';
 import { OPEN_PREFIX, callsOfRun, openRunName, runRecordName } from '../activities/store/ref-names';
-import { isAlive } from '../infra/temporal/process-identity';
+import { isAlive, isOfThisBoot } from '../infra/temporal/process-identity';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { recordEnd } from './record-end';
 import { recordNamesOf } from './scheduled-calls';
 
 export interface UnfinishedRun {
@@ -21,6 +22,11 @@ export interface RecoverOptions {
   temporal: Client;
   namespace: string;
   store: ContentStore;
+  /**
+   * Whether no other worker can be alive, because the server has just been started here. Otherwise only runs whose worker is
+   * provably dead are touched and listed: all others are somebody's, who is at work on them.
+   */
+  alone: boolean;
 }
 
 /** Each run asks the server a few questions: more at once would only wait there. */
@@ -39,26 +45,33 @@ export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRu
   return found.sort((a, b) => a.record.startedAt - b.record.startedAt);
 }
 
-async function recoverRun(
-  { temporal, namespace, store }: RecoverOptions,
-  id: string,
-): Promise<UnfinishedRun | undefined> {
-  const record = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
+async function recoverRun(options: RecoverOptions, id: string): Promise<UnfinishedRun | undefined> {
+  const { temporal, store } = options;
+  const ref = await store.readRef(runRecordName(id));
+  const parsed = runRecordSchema.safeParse(ref?.value);
+  if (!ref || !parsed.success) return undefined;
+  const record = parsed.data;
+  if (record.ended) {
+    await store.deleteRef(openRunName(id));
+    return undefined;
+  }
   const handle = temporal.workflow.getHandle(id);
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   });
   // Recorded and never started: its caller was told nothing, and starting the same id again goes on from here.
-  if (!record.success || !description) return undefined;
-  if (record.data.ended || description.status.name !== 'RUNNING') {
-    if (record.data.ended) await store.deleteRef(openRunName(id));
+  if (!description) return undefined;
+  if (description.status.name !== 'RUNNING') {
+    await recordEnd(store, { record, version: ref.version, handle, description });
     return undefined;
   }
+  const held = heldByDead(options, description);
+  if (!options.alone && held.length === 0 && !(await isLeftByDead(options, description))) return undefined;
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
   const kept = (await allRefs(store, callsOfRun(firstRunId, 0))).length;
-  const released = await releaseDead(temporal, namespace, description);
-  return { record: record.data, kept, repeated: await unrecorded(store, temporal, description, released) };
+  await release(options, description, held);
+  return { record, kept, repeated: await unrecorded(store, temporal, description, held) };
 }
 
 /** A call that died between its record and its completion is found in the store, and not made again. */
@@ -76,36 +89,57 @@ async function unrecorded(
 /** How Temporal names the state of a pending activity that a worker holds. */
 const STARTED = 2;
 
-/** Ids of the activities that dead workers held. */
-async function releaseDead(
-  temporal: Client,
-  namespace: string,
-  description: WorkflowExecutionDescription,
-): Promise<string[]> {
-  const { workflowId, runId } = description;
+/** Ids of the activities that dead workers hold. */
+const heldByDead = ({ alone }: RecoverOptions, { raw }: WorkflowExecutionDescription): string[] =>
+  (raw.pendingActivities ?? [])
+    .filter(({ state, lastWorkerIdentity }) => Number(state) === STARTED && isDead(lastWorkerIdentity ?? '', alone))
+    .map(({ activityId }) => activityId ?? '');
+
+async function release(
+  { temporal, namespace }: RecoverOptions,
+  { workflowId, runId }: WorkflowExecutionDescription,
+  held: readonly string[],
+): Promise<void> {
   // The next task of the run would wait on the dead worker's own queue.
   await temporal.workflowService.resetStickyTaskQueue({ namespace, execution: { workflowId, runId } });
-  const held = (description.raw.pendingActivities ?? []).filter(
-    (activity) => Number(activity.state) === STARTED && isDead(activity.lastWorkerIdentity ?? ''),
-  );
-  for (const { activityId } of held) {
+  for (const activityId of held) {
     const lost = ApplicationFailure.create({
       type: 'Worker.Lost',
       message: 'the worker that ran this is gone.',
       nextRetryDelay: 1,
     });
     // It may have been timed out in between, and is then being retried anyway.
-    await temporal.activity.fail({ workflowId, runId, activityId: activityId ?? '' }, lost).catch((error: unknown) => {
+    await temporal.activity.fail({ workflowId, runId, activityId }, lost).catch((error: unknown) => {
       if (!(error instanceof Error) || error.name !== 'ActivityNotFoundError') throw error;
     });
   }
-  return held.map(({ activityId }) => activityId ?? '');
 }
 
-/** Only a worker of this machine can be known to be dead. */
-function isDead(identity: string): boolean {
+/** The events since a run's last workflow task are few: what it waits for, and what it was sent. */
+const LAST_EVENTS = 100;
+
+/** Whether a dead worker was the last to advance the run: its next task waits on that worker's own queue. */
+async function isLeftByDead(
+  { temporal, namespace, alone }: RecoverOptions,
+  { workflowId, runId }: WorkflowExecutionDescription,
+): Promise<boolean> {
+  const { history } = await temporal.workflowService.getWorkflowExecutionHistoryReverse({
+    namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: LAST_EVENTS,
+  });
+  const done = history?.events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  return isDead(done?.workflowTaskCompletedEventAttributes?.identity ?? '', alone);
+}
+
+/**
+ * Only a worker of this machine can be known to be dead. Beside others not even the name of the machine proves that it is this
+ * one, so the worker must also have been started since this machine was.
+ */
+function isDead(identity: string, alone: boolean): boolean {
   const parts = /^(\d+)@(\S+) (.+)$/.exec(identity);
   const [, pid, host, startTime] = parts ?? [];
   if (pid === undefined || startTime === undefined || host !== hostname()) return false;
-  return !isAlive({ pid: Number(pid), startTime });
+  const worker = { pid: Number(pid), startTime };
+  return !isAlive(worker) && (alone || isOfThisBoot(worker));
 }

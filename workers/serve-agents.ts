@@ -9,6 +9,7 @@ import { createProviderRegistry } from '../activities/model/provider-registry';
 import { failure } from '../activities/failure';
 import type { ActivityDeps } from '../activities';
 import type { ContentStore } from '../activities/store';
+import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import { loadAgents, type LoadedAgents } from './load-agents';
@@ -23,7 +24,6 @@ export interface ServeOptions {
   namespace: string;
   /** Where runs may be pinned to code that this process does not have, they wait for a worker that has it. */
   strict: boolean;
-  env: { readonly [name: string]: string | undefined };
   debug?: boolean;
 }
 
@@ -41,12 +41,12 @@ export interface ServedAgents {
 let telemetry: { metrics: Metrics; logger: Logger } | undefined;
 
 /** The Temporal runtime is one a process, and so are its logs and metrics. */
-function telemetryOf({ settings, env }: ServeOptions): { metrics: Metrics; logger: Logger } {
+function telemetryOf({ settings }: ServeOptions): { metrics: Metrics; logger: Logger } {
   if (telemetry) return telemetry;
-  const logger = createLogger(join(settings.stateDir, 'logs', 'worker.log'), env['LONGHAUL_LOG_LEVEL'] || 'info');
+  const { logLevel, coreMetricsAddress } = settings.process;
+  const logger = createLogger(join(settings.stateDir, 'logs', 'worker.log'), logLevel);
   const metrics = createMetrics();
-  const coreMetricsAddress = env['LONGHAUL_CORE_METRICS'];
-  installTelemetry({ logger, metrics, ...(coreMetricsAddress ? { coreMetricsAddress } : {}) });
+  installTelemetry({ logger, metrics, ...(coreMetricsAddress === undefined ? {} : { coreMetricsAddress }) });
   telemetry = { logger, metrics };
   return telemetry;
 }
@@ -60,6 +60,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     registry.replaceAll(loaded.agents);
     return { loaded, published: await publishReleases(store, loaded.agents) };
   };
+  await indexEndedRuns(store);
   const first = await reload();
   const worker = await startWorker({
     connection: options.connection,
@@ -71,19 +72,15 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     providers: createProviderRegistry(providersOf(options)),
     secretsOf: secretsFrom(settings),
     metrics,
-    failpoint: {
-      plan: options.env['LONGHAUL_FAILPOINT'] || undefined,
-      file: options.env['LONGHAUL_FAILPOINT_FILE'] || undefined,
-    },
+    ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
   });
   return { ...first, metrics, logger, worker, reload, stop: () => worker.stop() };
 }
 
-function providersOf({ settings, env }: ServeOptions): ModelProvider[] {
-  const delay = Number(env['LONGHAUL_DEMO_DELAY_MS'] || 0);
+function providersOf({ settings }: ServeOptions): ModelProvider[] {
   return [
-    createDemoProvider(Number.isFinite(delay) && delay > 0 ? { delayMs: delay } : {}),
+    createDemoProvider({ delayMs: settings.process.demoDelayMs }),
     ...settings.providers.map(({ name, baseUrl, keyFrom, api, organization, project }) => {
       const apiKey = settings.secret(keyFrom);
       return createOpenAiProvider({

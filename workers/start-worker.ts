@@ -5,7 +5,9 @@ import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activitie
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { ownIdentity } from '../infra/temporal/process-identity';
 import { createAgentWorker } from './create-worker';
+import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
+import type { FailpointPlan } from './process-settings';
 import type { Metrics } from './telemetry';
 
 export interface StartWorkerOptions {
@@ -20,7 +22,7 @@ export interface StartWorkerOptions {
   metrics: Metrics;
   /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
   identity?: string;
-  failpoint?: { plan: string | undefined; file: string | undefined };
+  failpoint?: FailpointPlan;
   debug?: boolean;
 }
 
@@ -57,7 +59,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
   return {
-    store,
+    store: withEndedRuns(store),
     conversation: createConversation(store),
     toolStore: directToolStore(store),
     agents,
@@ -67,7 +69,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     worker,
     now: Date.now,
     metrics,
-    failpoint: createFailpoints(failpoint?.plan, failpoint?.file),
+    failpoint: createFailpoints(failpoint),
   };
 }
 

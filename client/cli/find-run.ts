@@ -1,7 +1,7 @@
 // What the store knows of a run: its record, the conversation it has reached, and which execution was its first.
 import { allRefs, type ContentStore } from '../../activities/store';
 import { RUN_PREFIX, callsOfRun, headName, runRecordName } from '../../activities/store/ref-names';
-import { headRecordSchema, runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { isRunId } from '../agent-client';
 import { ClientError } from '../errors';
 
@@ -28,21 +28,6 @@ export async function findRun(store: ContentStore, given: string): Promise<RunRe
 
 const notFound = (given: string): ClientError =>
   new ClientError('run-not-found', `there is no run "${given}" in this store. "longhaul list" shows those there are.`);
-
-export interface Checkpoint {
-  head: string | null;
-  length: number;
-}
-
-/** The last checkpoint that was stored, whether the run has ended or not. */
-export async function lastCheckpoint(store: ContentStore, { id, ended }: RunRecord): Promise<Checkpoint> {
-  if (ended) return { head: ended.head, length: ended.length };
-  const heads = (await allRefs(store, headName(id, ''))).flatMap(({ value }) => {
-    const parsed = headRecordSchema.safeParse(value);
-    return parsed.success ? [parsed.data] : [];
-  });
-  return heads.sort((a, b) => a.at - b.at || a.length - b.length).at(-1) ?? { head: null, length: 0 };
-}
 
 /**
  * The run id of the first execution, under which the calls are recorded. Without a server it is found among the executions that

@@ -35,6 +35,12 @@ export function processStartTime(pid: number): string | undefined {
   return process.platform === 'linux' ? startTimeFromProc(pid) : startTimeFromPs(pid);
 }
 
+/** Whether the process was started since this machine was. Where `ps` tells start times, they do not say so, and it counts as one. */
+export function isOfThisBoot({ startTime }: ProcessIdentity): boolean {
+  if (process.platform !== 'linux') return true;
+  return startTime.split(' ')[0] === ownIdentity().startTime.split(' ')[0];
+}
+
 let bootId: string | undefined;
 
 function startTimeFromProc(pid: number): string | undefined {

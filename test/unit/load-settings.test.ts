@@ -187,3 +187,45 @@ test('settings are described with their sources and without credentials', async 
   );
   expect(JSON.stringify(described)).not.toMatch(/hidden/);
 });
+
+describe('settings of the process', () => {
+  test('have defaults, come from the environment, and are described', async () => {
+    const made = project({});
+    expect((await load(made)).process).toEqual({ logLevel: 'info', sqliteSynchronous: 'NORMAL', demoDelayMs: 0 });
+    const settings = await load(made, {
+      LONGHAUL_LOG_LEVEL: 'debug',
+      LONGHAUL_CORE_METRICS: '127.0.0.1:9465',
+      LONGHAUL_SQLITE_SYNCHRONOUS: 'FULL',
+      LONGHAUL_DEMO_DELAY_MS: '20',
+      LONGHAUL_FAILPOINT: 'store.after-put:3',
+      LONGHAUL_FAILPOINT_FILE: '/x/reached',
+    });
+    expect(settings.process).toEqual({
+      logLevel: 'debug',
+      coreMetricsAddress: '127.0.0.1:9465',
+      sqliteSynchronous: 'FULL',
+      demoDelayMs: 20,
+      failpoint: { name: 'store.after-put', nth: 3, file: '/x/reached' },
+    });
+    expect(describeSettings(settings)).toEqual(
+      expect.arrayContaining([
+        { what: 'SQLite durability', value: 'FULL', source: 'LONGHAUL_SQLITE_SYNCHRONOUS' },
+        { what: 'failpoint', value: 'store.after-put:3', source: 'LONGHAUL_FAILPOINT' },
+      ]),
+    );
+  });
+
+  test.each([
+    ['LONGHAUL_SQLITE_SYNCHRONOUS', 'full', 'NORMAL or FULL'],
+    ['LONGHAUL_LOG_LEVEL', 'verbose', 'one of trace'],
+    ['LONGHAUL_CORE_METRICS', '9465', 'host:port'],
+    ['LONGHAUL_DEMO_DELAY_MS', '1s', 'whole number of milliseconds'],
+    ['LONGHAUL_FAILPOINT', 'store.before_put', 'store.before-put'],
+    ['LONGHAUL_FAILPOINT', 'store.before-put:0', 'name:nth'],
+  ])('%s=%s is refused, with what it may be', async (name, value, says) => {
+    const loading = load(project({}), { [name]: value });
+    await expect(loading).rejects.toThrow(ConfigError);
+    await expect(loading).rejects.toThrow(`${name}: "${value}" cannot be used: `);
+    await expect(loading).rejects.toThrow(says);
+  });
+});

@@ -1,6 +1,8 @@
 // `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
+import { endedRuns } from '../../../workers/ended-runs';
+import { callsOf, totalsOf } from '../../../workers/run-calls';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
@@ -9,7 +11,6 @@ import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../find-run';
 import { liveRun, type LiveRun } from '../live-run';
 import { formatAge, formatTokens, type Column } from '../output';
-import { callsOf, totalsOf } from '../run-calls';
 
 export interface ListOptions {
   agent?: string;
@@ -41,10 +42,10 @@ interface ListedRun {
 export async function listCommand(context: CliContext, options: ListOptions): Promise<number> {
   const { output } = context;
   const store = context.readStore();
-  const records = (await recordsOf(store, options)).sort((a, b) => b.startedAt - a.startedAt);
-  const shown = records.slice(0, options.limit);
-  const runs = await listed(context, store, shown);
-  output.json({ runs, total: records.length });
+  const newest = (await recordsOf(store, options)).sort((a, b) => b.startedAt - a.startedAt);
+  const more = newest.length > options.limit;
+  const runs = await listed(context, store, newest.slice(0, options.limit));
+  output.json({ runs, more });
   output.table(runs, columns(context));
   for (const { id, problems } of runs) {
     if (problems.length > 0)
@@ -53,29 +54,50 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
   const { agent, outcome, open } = options;
   const isFiltered = agent !== undefined || outcome !== undefined || open === true;
   if (runs.length === 0) output.note(isFiltered ? 'no run fits.' : 'no runs. Start one: longhaul run AGENT "..."');
-  if (records.length > runs.length) output.note(`${runs.length} of ${records.length}; --limit shows more.`);
+  if (more) output.note('there are older ones; --limit shows more.');
   return EXIT.completed;
 }
 
-async function recordsOf(store: ContentStore, { agent, outcome, open }: ListOptions): Promise<RunRecord[]> {
-  const refs = open ? await openRefs(store) : await allRefs(store, RUN_PREFIX);
-  return refs
-    .flatMap((value) => {
-      const record = runRecordSchema.safeParse(value.value);
-      return record.success ? [record.data] : [];
-    })
-    .filter((record) => agent === undefined || record.agent === agent)
-    .filter((record) => outcome === undefined || record.ended?.outcome === outcome)
-    .filter((record) => !open || !record.ended);
-}
-
-async function openRefs(store: ContentStore): Promise<{ value: unknown }[]> {
-  const names = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
+/** In no order; at least the newest that fit, and one more than may be shown. */
+async function recordsOf(store: ContentStore, options: ListOptions): Promise<RunRecord[]> {
+  const { agent, outcome, open, limit } = options;
+  const openIds = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
     decodeURIComponent(name.slice(OPEN_PREFIX.length)),
   );
-  const refs = await Promise.all(names.map((id) => store.readRef(runRecordName(id))));
-  return refs.filter((ref) => ref !== undefined);
+  const fits = (record: RunRecord): boolean =>
+    (agent === undefined || record.agent === agent) &&
+    (outcome === undefined || record.ended?.outcome === outcome) &&
+    (!open || !record.ended);
+  const ended = open ? [] : await endedIds(store, options, limit + 1);
+  // Older than the order of ended runs; the next worker brings them into it.
+  if (!ended) return parsed(await allRefs(store, RUN_PREFIX)).filter(fits);
+  // A run that ended just now may be in both.
+  const ids = [...new Set([...openIds, ...ended])];
+  const refs = await Promise.all(ids.map((id) => store.readRef(runRecordName(id))));
+  return parsed(refs).filter(fits);
 }
+
+async function endedIds(
+  store: ContentStore,
+  { agent, outcome }: ListOptions,
+  most: number,
+): Promise<string[] | undefined> {
+  const ids: string[] = [];
+  const runs = await endedRuns(store);
+  if (!runs) return undefined;
+  for await (const run of runs) {
+    if ((agent !== undefined && run.agent !== agent) || (outcome !== undefined && run.outcome !== outcome)) continue;
+    ids.push(run.id);
+    if (ids.length === most) break;
+  }
+  return ids;
+}
+
+const parsed = (refs: readonly ({ value: unknown } | undefined)[]): RunRecord[] =>
+  refs.flatMap((ref) => {
+    const record = runRecordSchema.safeParse(ref?.value);
+    return record.success ? [record.data] : [];
+  });
 
 async function listed(context: CliContext, store: ContentStore, records: readonly RunRecord[]): Promise<ListedRun[]> {
   const connected = records.every((record) => record.ended)

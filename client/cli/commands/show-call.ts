@@ -10,7 +10,7 @@ import { EXIT } from '../exit-codes';
 import { findRun, firstRunIdOf } from '../find-run';
 import { formatBytes, formatDuration } from '../format';
 import { liveRun } from '../live-run';
-import { callsOf, type RunCall } from '../run-calls';
+import { callsOf, type RunCall } from '../../../workers/run-calls';
 import { showMessage } from '../show-message';
 
 /** @throws ClientError `invalid-input` when the run has no such call */

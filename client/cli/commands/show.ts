@@ -1,6 +1,8 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
 import { chainName } from '../../../activities/store/ref-names';
+import { lastCheckpoint } from '../../../workers/last-checkpoint';
+import { callsOf, totalsOf } from '../../../workers/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { readManifest } from '../../agent-client';
@@ -8,10 +10,9 @@ import { webUiLink } from '../../find-temporal';
 import { recordedResult } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
-import { findRun, firstRunIdOf, lastCheckpoint } from '../find-run';
+import { findRun, firstRunIdOf } from '../find-run';
 import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
-import { callsOf, totalsOf } from '../run-calls';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { showCall } from './show-call';

@@ -8,7 +8,7 @@ import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun, type PendingCall } from '../live-run';
 import type { Output } from '../output';
 import { callName, reusedCalls } from '../reused-calls';
-import { callsOf, totalsOf, type RunCall } from '../run-calls';
+import { callsOf, totalsOf, type RunCall } from '../../../workers/run-calls';
 
 export interface TracedCall {
   number: number;
