@@ -69,10 +69,11 @@ function storeOf(store: string | ContentStore | undefined, stateDir: string): Co
 
 /** @throws ClientError `misconfigured` for a URL that names no store; ApplicationFailure `Store.Unavailable` */
 export function openStoreAt(url: string): ContentStore {
-  if (!/^(lmdb:.|memory:$)/s.test(url)) {
-    // The scheme alone: the rest of an unknown URL may hold a password.
-    const scheme = /^[a-z]+:/.exec(url)?.[0] ?? url.slice(0, 40);
-    throw new ClientError('misconfigured', `store "${scheme}" is not known: write "lmdb:<folder>".`);
+  try {
+    return openStore(url);
+  } catch (error) {
+    // A store that cannot be opened has a failure of its own; a plain error is what its URL was answered with.
+    if (!(error instanceof Error) || error.name !== 'Error') throw error;
+    throw new ClientError('misconfigured', error.message, { cause: error });
   }
-  return openStore(url);
 }

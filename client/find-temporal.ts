@@ -1,6 +1,6 @@
 // Which Temporal server a caller talks to: the one that the environment names, or the one that `longhaul dev` keeps up for the folder.
 import { resolveTemporal, type ExternalTemporal } from '../infra/temporal/connect';
-import { readFolderLock } from '../infra/temporal/folder-lock';
+import { readFolderLock, type FolderLockHolder } from '../infra/temporal/folder-lock';
 import { ClientError } from './errors';
 
 export interface FoundTemporal {
@@ -12,7 +12,7 @@ export interface FoundTemporal {
 }
 
 /**
- * Nothing is connected yet.
+ * Nothing is connected yet. A `dev` that is named by its address is known for what it is.
  * @throws ClientError `temporal-unreachable` when no server is named and no `dev` is running
  * @throws TemporalConfigError when the environment contradicts itself
  */
@@ -22,15 +22,26 @@ export function findTemporal(options: {
   stateDir: string;
 }): FoundTemporal {
   const choice = resolveTemporal({ env: options.env });
-  if (choice.kind === 'external') return { server: choice };
-  const dev = readFolderLock(options.stateDir);
+  const holder = readFolderLock(options.stateDir);
+  const dev = holder && devTemporal(holder);
+  if (choice.kind === 'external') {
+    const isDev =
+      choice.connectionOptions.address === dev?.server.connectionOptions.address &&
+      choice.namespace === dev.server.namespace;
+    return isDev ? { ...dev, server: choice } : { server: choice };
+  }
+  if (dev) return dev;
+  throw new ClientError('temporal-unreachable', holder ? starting(holder.pid) : NOT_RUNNING);
+}
+
+/** What the process that holds a folder keeps up; undefined while it is still starting. */
+export function devTemporal({ info }: FolderLockHolder): FoundTemporal | undefined {
   const told = (name: string): string | undefined => {
-    const value = dev?.info[name];
+    const value = info[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
-  const address = told('address');
-  if (address === undefined) throw new ClientError('temporal-unreachable', dev ? starting(dev.pid) : NOT_RUNNING);
-  const [uiUrl, taskQueue, store] = [told('uiUrl'), told('taskQueue'), told('store')];
+  const [address, uiUrl, taskQueue, store] = [told('address'), told('uiUrl'), told('taskQueue'), told('store')];
+  if (address === undefined) return undefined;
   return {
     server: { kind: 'external', connectionOptions: { address }, namespace: told('namespace') ?? 'default' },
     ...(uiUrl === undefined ? {} : { uiUrl }),

@@ -1,5 +1,6 @@
 // What a command that starts something says first: which model answers, what did not load, what a crash left, where a run is seen.
-import { problemLine } from '../../workers/source-loader';
+import type { ServedAgents } from '../../workers/serve-agents';
+import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import { webUiLink } from '../find-temporal';
 import type { CliContext } from './context';
@@ -15,9 +16,8 @@ export function modelLine({ model }: ReleaseManifest): string {
 export const whereLine = ({ uiUrl, namespace }: Host, id: string): string =>
   `${uiUrl === undefined ? '' : `web UI ${webUiLink(uiUrl, namespace, id)}   `}killing this is safe: the run is kept`;
 
-export function reportProblems({ output, settings }: CliContext, { served }: Host): void {
-  for (const problem of served?.loaded.problems ?? [])
-    output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
+export function reportProblems({ output, settings }: CliContext, problems: readonly SourceProblem[]): void {
+  for (const problem of problems) output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
 }
 
 /** What a crash left, in one line a run: said before anything goes on. */
@@ -28,3 +28,7 @@ export function reportUnfinished({ output }: CliContext, { unfinished }: Host): 
     );
   }
 }
+
+/** For `--json`. */
+export const servedAgents = ({ loaded }: ServedAgents): { name: string; release: string; model: string[] }[] =>
+  loaded.agents.map(({ manifest, release }) => ({ name: manifest.agent, release, model: manifest.model.route }));

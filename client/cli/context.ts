@@ -7,7 +7,9 @@ import type { Settings } from '../../workers/config';
 import { createAgentClient, type AgentClient } from '../agent-client';
 import { openStoreAt } from '../connect';
 import { ClientError } from '../errors';
-import { findTemporal } from '../find-temporal';
+import { findTemporal, type FoundTemporal } from '../find-temporal';
+import { createClosing } from './closing';
+import { settingsFor, storeInUse } from './in-use';
 import type { Output } from './output';
 
 export interface Connected {
@@ -23,15 +25,19 @@ export interface Connected {
 
 export interface CliContext {
   readonly settings: Settings;
+  /** What of the configuration cannot be used, a line each. Empty for all commands but `doctor`, which are refused before. */
+  readonly misconfigured: readonly string[];
   readonly output: Output;
   readonly env: { readonly [name: string]: string | undefined };
+  /** URL of the store that the command reads: that of a running `dev`, unless the command line names one. */
+  storeUrl(): string;
   /** Where the command was typed. Absolute. */
   readonly cwd: string;
   /** Makes the store where there is none. */
   openStore(): ContentStore;
   /** For commands that only look: an empty store where there is none, and nothing is made. */
   readStore(): ContentStore;
-  /** @throws ClientError `temporal-unreachable`; TemporalUnreachableError; TemporalConfigError */
+  /** @throws ClientError `temporal-unreachable`, `misconfigured`; TemporalUnreachableError; TemporalConfigError */
   connect(): Promise<Connected>;
   /** Undefined where no server answers; `why` is told. For commands that can do with the store alone. */
   connectIfPossible(why?: (reason: unknown) => void): Promise<Connected | undefined>;
@@ -40,21 +46,26 @@ export interface CliContext {
 
 export interface CreateContextOptions {
   settings: Settings;
+  /** @default none */
+  misconfigured?: readonly string[];
   output: Output;
   env: CliContext['env'];
   cwd: string;
 }
 
-export function createContext({ settings, output, env, cwd }: CreateContextOptions): CliContext {
+export function createContext({ settings, misconfigured = [], output, env, cwd }: CreateContextOptions): CliContext {
   let store: ContentStore | undefined;
   const connections = new Set<Connected>();
-  const openStore = (): ContentStore => (store ??= openStoreAt(settings.store));
+  let url: string | undefined;
+  const storeUrl = (): string => (url ??= storeInUse(settings, env));
+  const openStore = (): ContentStore => (store ??= openStoreAt(storeUrl()));
   const readStore = (): ContentStore => {
-    const folder = /^lmdb:(.+)$/s.exec(settings.store)?.[1];
+    const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
     return store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore());
   };
-  const connect = async (): Promise<Connected> => {
-    const { server, uiUrl, taskQueue } = findTemporal({ env, stateDir: settings.stateDir });
+  const connectTo = async ({ server, uiUrl, taskQueue }: FoundTemporal): Promise<Connected> => {
+    // First, because it is the quickest to fail.
+    const opened = openStore();
     const connection = await connectTemporal(server);
     const { namespace } = server;
     const temporal = new Client({ connection, namespace });
@@ -63,7 +74,7 @@ export function createContext({ settings, output, env, cwd }: CreateContextOptio
       temporal,
       client: createAgentClient({
         temporal,
-        store: openStore(),
+        store: opened,
         taskQueue: taskQueue ?? settings.taskQueue,
         tenant,
         ...(user === undefined ? {} : { user }),
@@ -78,17 +89,24 @@ export function createContext({ settings, output, env, cwd }: CreateContextOptio
     connections.add(connected);
     return connected;
   };
+  const found = (): FoundTemporal => findTemporal({ env, stateDir: settings.stateDir });
   return {
     settings,
+    misconfigured,
     output,
     env,
     cwd,
+    storeUrl,
     openStore,
     readStore,
-    connect,
+    connect: async () => {
+      const server = found();
+      settingsFor(settings, server);
+      return await connectTo(server);
+    },
     connectIfPossible: async (why) => {
       try {
-        return await connect();
+        return await connectTo(found());
       } catch (error) {
         if (!isUnreachable(error)) throw error;
         why?.(error);
@@ -97,9 +115,12 @@ export function createContext({ settings, output, env, cwd }: CreateContextOptio
     },
     close: async () => {
       output.close();
-      for (const connected of connections) await connected.close();
-      await store?.close();
+      const closing = createClosing();
+      const opened = store;
       store = undefined;
+      closing.add(() => opened?.close());
+      for (const connected of connections) closing.add(() => connected.close());
+      await closing.close();
     },
   };
 }

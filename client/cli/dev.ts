@@ -1,12 +1,13 @@
 // `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
 import { createServer, type Server } from 'node:http';
+import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
-import { problemLine } from '../../workers/source-loader';
 import { watchAgents } from '../../workers/watch-agents';
+import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
+import { createClosing } from './closing';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
-import { modelLine, reportProblems, reportUnfinished } from './announce';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -35,45 +36,41 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
-  const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
-  const watcher = await watchAgents({
-    dir: settings.agentsDir,
-    files: served.loaded.files,
-    onChange: async () => {
-      const { loaded, published } = await served.reload();
-      for (const { agent, release, changed } of published)
-        if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
-      for (const problem of loaded.problems)
-        output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
-      return loaded.files;
-    },
-    onError: (error) => output.note(`problem  ${error instanceof Error ? error.message : String(error)}`),
-  });
+  const closing = createClosing();
+  closing.add(() => host.stop());
   try {
+    const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
+    closing.add(() => void metrics?.close());
+    const watcher = await watchAgents({
+      dir: settings.agentsDir,
+      files: served.loaded.files,
+      onChange: async () => {
+        const { loaded, published } = await served.reload();
+        for (const { agent, release, changed } of published)
+          if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
+        reportProblems(context, loaded.problems);
+        return loaded.files;
+      },
+      onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
+    });
+    closing.add(() => watcher.close());
     announce(context, host, served, metrics);
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;
   } finally {
-    await watcher.close();
-    metrics?.close();
-    await host.stop();
+    await closing.close();
   }
 }
 
 function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
   const { output, settings } = context;
   const { address, namespace, uiUrl } = host;
-  reportProblems(context, host);
+  reportProblems(context, served.loaded.problems);
   reportUnfinished(context, host);
   const bound = metrics?.address();
   const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
-  const agents = served.loaded.agents.map(({ manifest, release }) => ({
-    name: manifest.agent,
-    release,
-    model: manifest.model.route,
-  }));
-  output.json({ ready: true, pid: process.pid, address, namespace, uiUrl, metricsUrl, agents });
+  output.json({ ready: true, pid: process.pid, address, namespace, uiUrl, metricsUrl, agents: servedAgents(served) });
   output.line(`temporal  ${address}, namespace ${namespace}`);
   if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
   output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);

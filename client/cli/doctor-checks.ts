@@ -32,6 +32,11 @@ export function checkNode(version: string = process.versions.node): Check {
     : missing('Node', version, `install Node ${NODE_FLOOR.join('.')} or later: https://nodejs.org`);
 }
 
+export const checkConfiguration = ({ misconfigured }: CliContext): Check[] =>
+  misconfigured.map((problem) =>
+    missing('configuration', problem, 'correct it: until then every other command stops here'),
+  );
+
 /** The server, and where it is embedded also the CLI that it is started with. */
 export async function checkTemporal(context: CliContext): Promise<Check[]> {
   let choice: ReturnType<typeof resolveTemporal>;
@@ -99,9 +104,9 @@ async function checkDev({ settings }: CliContext): Promise<Check> {
 
 const PROBE = 'doctor/probe';
 
-export async function checkStore({ settings, readStore }: CliContext): Promise<Check> {
+export async function checkStore({ storeUrl, readStore }: CliContext): Promise<Check> {
   const name = 'store';
-  const folder = /^lmdb:(.+)$/s.exec(settings.store)?.[1];
+  const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
   const mend = 'make it writable, or set store in longhaul.config.ts or LONGHAUL_STORE to another folder';
   try {
     if (folder !== undefined && !existsSync(folder)) {

@@ -1,19 +1,22 @@
 // What a command that needs a living system stands on: the server named by the environment, the `dev` of this folder, or an embedded
 // server and worker of its own that end with it. The one place, with dev.ts, that joins client and workers.
 import { join } from 'node:path';
-import { Client, type Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
-import { connectTemporal, resolveTemporal, type ExternalTemporal } from '../../infra/temporal/connect';
+import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type CliSearchProgress } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
-import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { recoverRuns, type UnfinishedRun } from '../../workers/recover-runs';
-import { serveAgents, type ServedAgents } from '../../workers/serve-agents';
+import { serveAgents, type ServedAgents, type ServeOptions } from '../../workers/serve-agents';
 import type { Settings } from '../../workers/config';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { createAgentClient, type AgentClient } from '../agent-client';
 import { openStoreAt } from '../connect';
+import { devTemporal, findTemporal, type FoundTemporal } from '../find-temporal';
+import { openOrClose, type Closing } from './closing';
+import { settingsFor } from './in-use';
 
 export interface HostOptions {
   settings: Settings;
@@ -46,47 +49,58 @@ export type HostResult = { host: Host } | { heldBy: FolderLockHolder };
 
 /** Uses the server that the environment names, else starts one here; `heldBy` when a `dev` of this folder runs already. */
 export async function openHost(options: HostOptions): Promise<HostResult> {
-  const choice = resolveTemporal({ env: options.env });
-  if (choice.kind === 'external') return { host: await openExternal(options, choice) };
-  const lock = acquireFolderLock(options.settings.stateDir);
-  if (!lock.acquired) return { heldBy: lock.heldBy };
-  try {
-    return { host: await openEmbedded(options, lock.lock) };
-  } catch (error) {
-    lock.lock.release();
-    throw error;
+  const { env, settings } = options;
+  if (resolveTemporal({ env }).kind === 'external') {
+    return { host: await openWorkerHost(options, findTemporal({ env, stateDir: settings.stateDir })) };
   }
+  const lock = acquireFolderLock(settings.stateDir);
+  if (!lock.acquired) return { heldBy: lock.heldBy };
+  return {
+    host: await openOrClose(async (closing) => {
+      closing.add(() => lock.lock.release());
+      return await openEmbedded(options, lock.lock, closing);
+    }),
+  };
 }
 
-async function openExternal(options: HostOptions, external: ExternalTemporal): Promise<Host> {
-  const connection = await connectTemporal(external);
-  await ensureSearchAttributes(connection, external.namespace, SEARCH_ATTRIBUTES);
-  const { connectionOptions, namespace } = external;
-  const store = openStoreAt(options.settings.store);
-  const served = await serveAgents({ ...options, store, connection: connectionOptions, namespace, strict: false });
-  return assemble(options, {
-    connection,
-    namespace,
-    address: connectionOptions.address,
-    store,
-    served,
-    unfinished: [],
+/** A worker beside those that a server may have already. */
+export async function openWorkerHost(options: HostOptions, found: FoundTemporal): Promise<Host> {
+  const settings = settingsFor(options.settings, found);
+  return await openOrClose(async (closing) => {
+    const store = openStoreAt(settings.store);
+    closing.add(() => store.close());
+    const { server, uiUrl } = found;
+    const { connectionOptions, namespace } = server;
+    const connection = await connectTemporal(server);
+    closing.add(() => connection.close());
+    await ensureSearchAttributes(connection, namespace, SEARCH_ATTRIBUTES);
+    const temporal = new Client({ connection, namespace });
+    const unfinished = await recoverRuns({ temporal, namespace, store, alone: false });
+    const served = await serve({ ...options, settings }, { connection: connectionOptions, namespace, store }, closing);
+    const address = connectionOptions.address;
+    return assemble(settings, {
+      ...{ closing, temporal, namespace, address, store, served, unfinished, isOnlyWorker: false },
+      ...(uiUrl === undefined ? {} : { uiUrl }),
+    });
   });
 }
 
-async function openEmbedded(options: HostOptions, lock: FolderLock): Promise<Host> {
-  // First, because it is the quickest to fail.
-  const store = openStoreAt(options.settings.store);
-  try {
-    return await openEmbeddedOver(options, lock, store);
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+async function serve(
+  { settings, debug }: HostOptions,
+  server: Pick<ServeOptions, 'connection' | 'namespace' | 'store'>,
+  closing: Closing,
+): Promise<ServedAgents> {
+  const served = await serveAgents({ settings, ...server, strict: false, ...(debug ? { debug } : {}) });
+  // Workers first, so that they can hand their work back. Of one that failed `broken` tells.
+  closing.add(() => served.stop().catch(() => undefined));
+  return served;
 }
 
-async function openEmbeddedOver(options: HostOptions, lock: FolderLock, store: ContentStore): Promise<Host> {
+async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Closing): Promise<Host> {
   const { settings, env, note } = options;
+  // First, because it is the quickest to fail.
+  const store = openStoreAt(settings.store);
+  closing.add(() => store.close());
   const cli = await findTemporalCli({ env, cacheDir: join(settings.stateDir, 'bin'), onProgress: searchNotes(note) });
   let crash: (error: Error) => void = () => undefined;
   const crashed = new Promise<never>((_, reject) => (crash = reject));
@@ -102,98 +116,56 @@ async function openEmbeddedOver(options: HostOptions, lock: FolderLock, store: C
           `the embedded Temporal server ended by itself; its log: ${join(settings.stateDir, 'logs', 'temporal.log')}`,
         ),
       ),
-    ...(env['LONGHAUL_SQLITE_SYNCHRONOUS'] === 'FULL' ? { synchronous: 'FULL' as const } : {}),
+    synchronous: settings.process.sqliteSynchronous,
   });
-  try {
-    return await openOn(options, { server, lock, store, crashed });
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
-}
-
-interface EmbeddedParts {
-  server: EmbeddedTemporal;
-  lock: FolderLock;
-  store: ContentStore;
-  crashed: Promise<never>;
-}
-
-async function openOn(options: HostOptions, parts: EmbeddedParts): Promise<Host> {
-  const { settings } = options;
-  const { server, lock, store } = parts;
+  closing.add(() => server.stop());
   const { address, namespace, uiUrl } = server;
   const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
+  closing.add(() => connection.close());
   const temporal = new Client({ connection, namespace });
-  const unfinished = await recoverRuns({ temporal, namespace, store });
-  const served = await serveAgents({ ...options, store, connection: { address }, namespace, strict: false });
+  const unfinished = await recoverRuns({ temporal, namespace, store, alone: true });
+  const served = await serve(options, { connection: { address }, namespace, store }, closing);
   lock.publish({ address, namespace, uiUrl, taskQueue: settings.taskQueue, store: settings.store });
-  return assemble(options, { ...parts, connection, namespace, address, uiUrl, served, unfinished });
+  return assemble(settings, {
+    ...{ closing, temporal, namespace, address, uiUrl, store, served, unfinished, crashed, isOnlyWorker: true },
+  });
 }
 
-interface Parts {
-  connection: Connection;
-  namespace: string;
-  address: string;
-  uiUrl?: string;
-  store: ContentStore;
-  served?: ServedAgents;
-  unfinished: UnfinishedRun[];
-  server?: EmbeddedTemporal;
-  lock?: FolderLock;
+interface Parts extends Omit<Host, 'client' | 'broken' | 'stop'> {
+  closing: Closing;
   crashed?: Promise<never>;
 }
 
-function assemble({ settings }: HostOptions, parts: Parts): Host {
-  const { connection, namespace, store, served, server, lock } = parts;
-  const temporal = new Client({ connection, namespace });
-  const client = createAgentClient({
-    temporal,
-    store,
-    taskQueue: settings.taskQueue,
-    tenant: settings.identity.tenant,
-    ...(settings.identity.user === undefined ? {} : { user: settings.identity.user }),
-  });
+function assemble({ taskQueue, identity }: Settings, { closing, crashed, ...parts }: Parts): Host {
+  const { temporal, store, served } = parts;
+  const { tenant, user } = identity;
+  const client = createAgentClient({ temporal, store, taskQueue, tenant, ...(user === undefined ? {} : { user }) });
   const workerEnded = served?.worker.finished.then(() => new Promise<never>(() => undefined));
-  const endings = [parts.crashed, workerEnded].filter((ending) => ending !== undefined);
+  const endings = [crashed, workerEnded].filter((ending) => ending !== undefined);
   const broken = endings.length === 0 ? new Promise<never>(() => undefined) : Promise.race(endings);
   broken.catch(() => undefined);
-  return {
-    client,
-    temporal,
-    store,
-    address: parts.address,
-    namespace,
-    ...(parts.uiUrl === undefined ? {} : { uiUrl: parts.uiUrl }),
-    ...(served ? { served } : {}),
-    isOnlyWorker: server !== undefined,
-    unfinished: parts.unfinished,
-    broken,
-    // Workers first, so that they can hand their work back; the server last of the processes; then the folder is free.
-    stop: async () => {
-      await served?.stop().catch(() => undefined);
-      await client.close();
-      await server?.stop();
-      lock?.release();
-    },
-  };
+  return { ...parts, client, broken, stop: () => closing.close() };
 }
 
 /** Joins a `dev` that runs in this folder, as a client. Undefined while that one is still starting. */
 export async function joinDev(settings: Settings, dev: FolderLockHolder): Promise<Host | undefined> {
-  const { address, namespace, uiUrl, taskQueue, store } = dev.info;
-  if (typeof address !== 'string' || typeof namespace !== 'string') return undefined;
-  const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
-  const queue = typeof taskQueue === 'string' ? { ...settings, taskQueue } : settings;
-  const options: HostOptions = { settings: queue, env: {}, note: () => undefined };
-  return assemble(options, {
-    connection,
-    namespace,
-    address,
-    ...(typeof uiUrl === 'string' ? { uiUrl } : {}),
-    // That one's, whatever this command was told: its worker reads no other.
-    store: openStoreAt(typeof store === 'string' ? store : settings.store),
-    unfinished: [],
+  const found = devTemporal(dev);
+  if (!found) return undefined;
+  const joined = settingsFor(settings, found);
+  return await openOrClose(async (closing) => {
+    const { server, uiUrl } = found;
+    const { namespace } = server;
+    const connection = await connectTemporal(server);
+    closing.add(() => connection.close());
+    const store = openStoreAt(joined.store);
+    closing.add(() => store.close());
+    return assemble(joined, {
+      ...{ closing, temporal: new Client({ connection, namespace }), namespace, store },
+      address: server.connectionOptions.address,
+      ...(uiUrl === undefined ? {} : { uiUrl }),
+      isOnlyWorker: false,
+      unfinished: [],
+    });
   });
 }
 

@@ -2,8 +2,9 @@
 // The command line: what each command is called and takes. What it does is in a file of its own.
 import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
-import { describeCommands } from './commands';
+import { describeCommands, type WrapOptions } from './commands';
 import { createContext, type CliContext } from './context';
 import { devCommand, type DevOptions } from './dev';
 import { EXIT, errorCode, errorLine, exitCodeOfError } from './exit-codes';
@@ -11,6 +12,7 @@ import { createOutput } from './output';
 import { runCommand } from './run';
 import type { RunCommandOptions } from './start-run';
 import { submitCommand } from './submit';
+import { usableSettings } from './usable-settings';
 import { workerCommand } from './worker';
 import { packageVersion } from '../../workers/package-version';
 
@@ -52,9 +54,13 @@ function createProgram(): Command {
 
   /** Gives a command its context, and turns what it throws into one line and an exit code. */
   const wrap =
-    <Args extends unknown[]>(command: (context: CliContext, ...args: Args) => Promise<number>) =>
+    <Args extends unknown[]>(
+      command: (context: CliContext, ...args: Args) => Promise<number>,
+      options: WrapOptions = {},
+    ) =>
     async (...args: Args): Promise<void> => {
-      process.exitCode = await withContext(program.opts<GlobalOptions>(), (context) => command(context, ...args));
+      const run = (context: CliContext): Promise<number> => command(context, ...args);
+      process.exitCode = await withContext(program.opts<GlobalOptions>(), run, options);
     };
 
   const starting = (command: Command): Command =>
@@ -96,7 +102,11 @@ function createProgram(): Command {
   return program;
 }
 
-async function withContext(options: GlobalOptions, command: (context: CliContext) => Promise<number>): Promise<number> {
+async function withContext(
+  options: GlobalOptions,
+  command: (context: CliContext) => Promise<number>,
+  { misconfigured }: WrapOptions,
+): Promise<number> {
   const output = createOutput({ stdout: process.stdout, stderr: process.stderr, json: options.json ?? false });
   try {
     const { agents, stateDir, store, taskQueue } = options;
@@ -106,8 +116,12 @@ async function withContext(options: GlobalOptions, command: (context: CliContext
       ...(store === undefined ? {} : { store }),
       ...(taskQueue === undefined ? {} : { taskQueue }),
     };
-    const settings = await loadSettings({ cwd: process.cwd(), env: process.env, overrides });
-    const context = createContext({ settings, output, env: process.env, cwd: callersFolder() });
+    const given = { cwd: process.cwd(), env: process.env, overrides };
+    const { settings, problems } = misconfigured
+      ? await usableSettings(given)
+      : { settings: await loadSettings(given), problems: [] };
+    const cwd = callersFolder();
+    const context = createContext({ settings, misconfigured: problems, output, env: process.env, cwd });
     try {
       return await command(context);
     } finally {
@@ -140,7 +154,18 @@ function reportParsing(program: Command, error: unknown): number {
   return EXIT.usage;
 }
 
+/**
+ * Whoever read our output (`head`, a pager) has seen enough. A command that can be stopped is stopped as by a signal; any other
+ * has nothing left to do.
+ */
+function readerIsGone(error: Error): void {
+  if (!hasCode(error, 'EPIPE')) throw error;
+  if (process.listenerCount('SIGTERM') > 0) process.emit('SIGTERM');
+  else process.exit();
+}
+
 async function main(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', readerIsGone);
   const program = createProgram();
   try {
     await program.parseAsync();

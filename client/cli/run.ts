@@ -86,7 +86,7 @@ async function hostFor({ settings, env, output }: CliContext, debug: boolean): P
 
 async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun: Begun): Promise<number> {
   const { output } = context;
-  reportProblems(context, host);
+  reportProblems(context, host.served?.loaded.problems ?? []);
   reportUnfinished(context, host);
   if (begun.id !== undefined) return await followOne(context, host.client.run(begun.id));
   if (typed.text === undefined && typed.options.input === undefined && host.unfinished.length > 0)

@@ -4,7 +4,10 @@ import path from 'node:path';
 import { doctorCommand } from '../../client/cli/commands/doctor';
 import { initCommand } from '../../client/cli/commands/init';
 import { checkNode, type Check } from '../../client/cli/doctor-checks';
-import { testProject, told, type TestProject } from './given';
+import { createContext } from '../../client/cli/context';
+import { createOutput } from '../../client/cli/output';
+import { usableSettings } from '../../client/cli/usable-settings';
+import { keptStream, testProject, told, type TestProject } from './given';
 
 let project: TestProject;
 beforeEach(() => (project = testProject()));
@@ -33,6 +36,26 @@ test('without agents something is missing, and there is a way to mend it', async
   const missing = checks.filter((check) => check.state === 'missing');
   expect(missing.map(({ name }) => name)).toEqual(['agents']);
   for (const check of missing) expect(check).toMatchObject({ mend: expect.stringMatching(/longhaul init/) });
+});
+
+test('a configuration that cannot be used is a line of the report, and the rest is looked at all the same', async () => {
+  await told(project.dir, (context) => initCommand(context, 'hello'));
+  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), 'export default { agent: "x" };\n');
+  const env = { ...ENV, TEMPORAL_CONFIG_FILE: '', OPENAI_API: 'telegraph' };
+  const { settings, problems } = await usableSettings({ cwd: project.dir, env });
+  const stdout = keptStream();
+  const output = createOutput({ stdout, stderr: keptStream(), json: true, env: {} });
+  const context = createContext({ settings, misconfigured: problems, output, env, cwd: project.dir });
+  expect(await doctorCommand(context)).toBe(1);
+  await context.close();
+  const { checks }: { checks: Check[] } = JSON.parse(stdout.text());
+  expect(checks).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ state: 'missing', found: expect.stringMatching(/longhaul\.config\.ts.*agent/) }),
+      expect.objectContaining({ state: 'missing', found: expect.stringContaining('OPENAI_API') }),
+      expect.objectContaining({ name: 'agents', state: 'ok', found: expect.stringContaining('hello') }),
+    ]),
+  );
 });
 
 test('a broken agent is named with its line', async () => {

@@ -2,7 +2,15 @@
 import { describeSettings } from '../../../workers/describe-settings';
 import { packageVersion } from '../../../workers/package-version';
 import type { CliContext } from '../context';
-import { checkAgents, checkDisk, checkNode, checkStore, checkTemporal, type Check } from '../doctor-checks';
+import {
+  checkAgents,
+  checkConfiguration,
+  checkDisk,
+  checkNode,
+  checkStore,
+  checkTemporal,
+  type Check,
+} from '../doctor-checks';
 import { EXIT } from '../exit-codes';
 
 /** @returns EXIT.failed when something that runs need is missing */
@@ -10,6 +18,7 @@ export async function doctorCommand(context: CliContext): Promise<number> {
   const { output, settings } = context;
   const checks: Check[] = [
     checkNode(),
+    ...checkConfiguration(context),
     ...(await checkTemporal(context)),
     await checkStore(context),
     await checkDisk(context),

@@ -14,7 +14,13 @@ import { traceCommand } from './trace';
 /** Gives a command its context, and turns what it throws into one line and an exit code. */
 export type Wrap = <Args extends unknown[]>(
   command: (context: CliContext, ...args: Args) => Promise<number>,
+  options?: WrapOptions,
 ) => (...args: Args) => Promise<void>;
+
+export interface WrapOptions {
+  /** Runs although the configuration cannot be used. */
+  misconfigured?: boolean;
+}
 
 const count = (value: string): number => {
   const number = Number(value);
@@ -105,5 +111,5 @@ function describePreparing(program: Command, wrap: Wrap): void {
     .command('doctor')
     .description('what is found, what is missing, how to mend it')
     .addHelpText('after', example('doctor --json'))
-    .action(wrap((context) => doctorCommand(context)));
+    .action(wrap((context) => doctorCommand(context), { misconfigured: true }));
 }

@@ -1,0 +1,108 @@
+// Needs a Temporal server (embedded, real). What a start finds of runs that others left: ended from outside, orphaned, or at work elsewhere.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { msToTs } from '@temporalio/common/lib/time';
+import { defineAgent } from '../../activities/define';
+import { openRunName, runRecordName } from '../../activities/store/ref-names';
+import { ownIdentity } from '../../infra/temporal/process-identity';
+import { recoverRuns } from '../../workers/recover-runs';
+import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import { script, startModelServer, type ModelServer } from '../kit/model-server';
+import { startTestStack, type TestStack } from '../stack/test-stack';
+
+const agent = defineAgent({ name: 'plain', instructions: 'Answer.' });
+
+let model: ModelServer;
+let stack: TestStack;
+beforeAll(async () => {
+  model = await startModelServer({ script: script().answer('hello') });
+  stack = await startTestStack({ agents: [agent], modelUrl: model.url });
+  await stack.stopWorker();
+});
+afterAll(async () => {
+  await stack.close();
+  await model.close();
+});
+
+const start = (id: string) => stack.client.agent<typeof agent>('plain').start(`Hello ${id}?`, { id });
+const recover = async (alone: boolean): Promise<string[]> => {
+  const { temporal, server, store } = stack;
+  const found = await recoverRuns({ temporal, namespace: server.namespace, store, alone });
+  return found.map(({ record }) => record.id);
+};
+const endedAs = async (id: string) =>
+  runRecordSchema.parse((await stack.store.readRef(runRecordName(id)))?.value).ended;
+
+/** As Temporal's protocol numbers it. */
+const SCHEDULE_ACTIVITY_TASK = 1;
+
+/** Takes the run's first workflow task as a worker of that identity would, and asks for a call that stays under way. */
+async function advanceAs(identity: string): Promise<void> {
+  const { workflowService } = stack.temporal;
+  const { namespace } = stack.server;
+  const queue = { taskQueue: { name: 'agents' }, identity };
+  const soon = <T>(poll: () => Promise<T>): Promise<T> =>
+    stack.temporal.connection.withDeadline(Date.now() + 20_000, poll);
+  const task = await soon(() => workflowService.pollWorkflowTaskQueue({ namespace, ...queue }));
+  await workflowService.respondWorkflowTaskCompleted({
+    ...{ taskToken: task.taskToken, identity, namespace },
+    commands: [
+      {
+        commandType: SCHEDULE_ACTIVITY_TASK,
+        scheduleActivityTaskCommandAttributes: {
+          ...{ activityId: randomUUID(), activityType: { name: 'callModel' } },
+          taskQueue: { name: 'agents' },
+          startToCloseTimeout: msToTs('10m'),
+        },
+      },
+    ],
+  });
+  await soon(() => workflowService.pollActivityTaskQueue({ namespace, ...queue }));
+}
+
+const BOOT = ownIdentity().startTime.split(' ')[0];
+/** No process has this number. */
+const DEAD_HERE = `4194999@${hostname()} ${BOOT} 1`;
+const ALIVE_HERE = `${process.pid}@${hostname()} ${ownIdentity().startTime}`;
+const ELSEWHERE = `7@another-machine ${randomUUID()} 1`;
+/** Another machine, or this one before it was started anew: beside others nobody can tell. */
+const SAME_NAME = `7@${hostname()} ${randomUUID()} 1`;
+
+test('a run that was terminated or ran out of time has its end recorded, and is no longer open', async () => {
+  await start('run_terminated');
+  await stack.temporal.workflow.getHandle('run_terminated').terminate('by hand');
+  expect(await recover(false)).toEqual([]);
+  expect(await endedAs('run_terminated')).toMatchObject({
+    outcome: 'cancelled',
+    failure: { type: 'Run.Cancelled', message: 'terminated: by hand' },
+    firstRunId: (await stack.client.run('run_terminated').describe()).runId,
+  });
+  expect(await stack.store.readRef(openRunName('run_terminated'))).toBeUndefined();
+  expect(await stack.client.run('run_terminated').result()).toMatchObject({ outcome: 'cancelled' });
+});
+
+test.each([
+  ['a dead worker of this machine', DEAD_HERE, true],
+  ['a living worker of this machine', ALIVE_HERE, false],
+  ['a worker of another machine', ELSEWHERE, false],
+  ['a worker of a machine with the same name', SAME_NAME, false],
+])(
+  'beside others, a run at %s is picked up: %s %s',
+  async (_, identity, isPickedUp) => {
+    const { id } = await start(`run_${randomUUID()}`);
+    await advanceAs(identity);
+    const holder = async () => (await stack.client.run(id).describe()).raw.pendingActivities?.[0];
+    expect((await holder())?.attempt).toBe(1);
+    expect(await recover(false)).toEqual(isPickedUp ? [id] : []);
+    expect((await holder())?.attempt).toBe(isPickedUp ? 2 : 1);
+    await stack.temporal.workflow.getHandle(id).terminate('seen');
+    await recover(false);
+  },
+  30_000,
+);
+
+test('beside others, a run that no worker has seen yet is left to them; alone, it is listed', async () => {
+  await start('run_waiting');
+  expect(await recover(false)).toEqual([]);
+  expect(await recover(true)).toEqual(['run_waiting']);
+});
