@@ -1,7 +1,8 @@
 // The library's way in: finds the server and the store that the workers of a project use.
 import path from 'node:path';
 import { Client } from '@temporalio/client';
-import { openStore, type ContentStore } from '../activities/store';
+import type { ContentStore } from '../activities/store';
+import { openStore } from '../activities/store/open-store';
 import { connectTemporal } from '../infra/temporal/connect';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { createAgentClient, type AgentClient } from './agent-client';

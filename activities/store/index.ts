@@ -1,4 +1,5 @@
-// The content store: what activities, clients and the test kit use of this folder.
+// The content store: what activities, clients and the test kit use of this folder. Not open-store: it loads a native database, and
+// most of those who read this index need none.
 export { allRefs } from './all-refs';
 export { connectStoreBroker } from './broker-client';
 export type { BrokerToolStore } from './broker-client';
@@ -8,7 +9,6 @@ export type { Conversation } from './conversation';
 export { fileRefOf, putFile, readFile } from './files';
 export { createMemoryStore } from './memory-store';
 export { decodeMessage, decodeNode, encodeMessage, encodeNode } from './message-codec';
-export { openStore } from './open-store';
 export type { ContentStore, RefWrite } from './port';
 export { previewOf } from './preview';
 export { directToolStore } from './tool-store';

@@ -4,6 +4,7 @@ import type { StoreBackend } from './backend';
 import { openLmdbBackend } from './lmdb-store';
 import { createMemoryBackend } from './memory-store';
 import type { ContentStore } from './port';
+import type * as postgresStore from './postgres-store';
 import { sealedStore } from './sealed-store';
 
 /** Object storage for large objects has its place here too: an adapter around one that keeps the refs. */
@@ -24,7 +25,7 @@ function openBackend(url: string): StoreBackend {
   if (scheme === 'lmdb' && place !== '') return openLmdbBackend({ path: place });
   if (scheme === 'postgres' || scheme === 'postgresql') {
     // Its driver is loaded where it is used: who has the embedded store does not wait for it, and opening stays synchronous.
-    const { openPostgresBackend } = require('./postgres-store') as typeof import('./postgres-store');
+    const { openPostgresBackend } = require('./postgres-store') as typeof postgresStore;
     return openPostgresBackend(url);
   }
   // The scheme alone: the rest of an unknown URL may hold a password.

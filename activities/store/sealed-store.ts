@@ -14,11 +14,6 @@ export function sealedStore(backend: StoreBackend, keys?: KeyRing): ContentStore
   const commits = new Set<Promise<unknown>>();
   let closing: Promise<void> | undefined;
 
-  const packRef = async ({ write, value }: PreparedRef): Promise<BackendRefWrite> => ({
-    ...write,
-    value: keys ? await pack(value, { keys, context: refContext(write.name) }) : value,
-  });
-
   async function commit(nameOf: (bytes: Uint8Array) => string, request: CommitRequest): Promise<CommitResult> {
     const prepared = prepareRefs(request);
     const hashes = (request.objects ?? []).map(nameOf);
@@ -26,7 +21,7 @@ export function sealedStore(backend: StoreBackend, keys?: KeyRing): ContentStore
       pack(bytes, { keys, context: objectContext(hashes[at] ?? ''), repeatable: true });
     const [packed, refs] = await Promise.all([
       Promise.all((request.objects ?? []).map(packObject)),
-      Promise.all(prepared.map(packRef)),
+      Promise.all(prepared.map((ref) => packRef(ref, keys))),
     ]);
     // Once each: adapters need not think of a name twice in one transaction.
     const objects = new Map(packed.map((bytes, at) => [hashes[at] ?? '', bytes]));
@@ -127,6 +122,11 @@ async function openObject(
   if (unpacked && (unpacked.sealed || objectHash(unpacked.bytes) === name)) return unpacked.bytes;
   throw failure('Store.ObjectCorrupt', `object ${name} holds other bytes than its name says (${description}).`);
 }
+
+const packRef = async ({ write, value }: PreparedRef, keys: KeyRing | undefined): Promise<BackendRefWrite> => ({
+  ...write,
+  value: keys ? await pack(value, { keys, context: refContext(write.name) }) : value,
+});
 
 /** JSON text begins with no byte that is a format's: records written before there were keys stay readable. */
 const FIRST_OF_JSON = 0x20;

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStore } from '../../activities/store';
+import { openStore } from '../../activities/store/open-store';
 import { CALL_PREFIX, RUN_PREFIX } from '../../activities/store/ref-names';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { DRILL_AGENTS } from './checkout';

@@ -2,8 +2,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryStore, openStore } from '../../activities/store';
+import { createMemoryStore } from '../../activities/store';
 import { openLmdbTables } from '../../activities/store/lmdb-database';
+import { openStore } from '../../activities/store/open-store';
 import { contentStoreSuite, durableStoreSuite } from './content-store.spec';
 
 contentStoreSuite('memory', () => Promise.resolve({ store: createMemoryStore(), remove: () => Promise.resolve() }));

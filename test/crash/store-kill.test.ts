@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { openStore } from '../../activities/store';
+import { openStore } from '../../activities/store/open-store';
 
 const KILLS = 12;
 const TOP = join(__dirname, '../..');

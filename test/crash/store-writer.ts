@@ -1,5 +1,6 @@
 // A process of store-kill.test.ts: commits without pause, and says what was acknowledged, until it is killed.
-import { canonicalJson, openStore } from '../../activities/store';
+import { canonicalJson } from '../../activities/store';
+import { openStore } from '../../activities/store/open-store';
 
 async function main(folder: string, writer: string): Promise<void> {
   const store = openStore(`lmdb:${folder}`);
