@@ -77,9 +77,11 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     run: (id) => createRunHandle({ temporal, store, id }),
     agents: async () => {
       const refs = await store.listRefs(AGENT_PREFIX);
-      return await Promise.all(
+      // A release that this version cannot read is no reason to know nothing of the others; starting it says what is wrong.
+      const found = await Promise.allSettled(
         refs.map(async (ref) => await readManifest(store, agentPointerSchema.parse(ref.value).release)),
       );
+      return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     },
     putFile: (bytes, about) => putFile(store, bytes, about),
     readFile: (ref) => readFile(store, ref),

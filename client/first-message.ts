@@ -15,14 +15,17 @@ export interface FirstMessage {
 
 /** @throws ClientError `invalid-input`, naming what does not fit */
 export function firstMessage(manifest: ReleaseManifest, input: unknown): FirstMessage {
+  const title = titleOf(input);
   const message = manifest.input ? structured(manifest, manifest.input, input) : plain(manifest, input);
   const bytes = encodeMessage(message);
-  return { bytes, title: titleOf(input), head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
+  return { bytes, title, head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
 }
 
 /** The one text among the properties that reads as a question, where there is one. */
 function titleOf(input: unknown): string {
-  const json = z.json().parse(input);
+  const { success, data: json } = z.json().safeParse(input);
+  if (!success)
+    throw new ClientError('invalid-input', 'the input is not JSON: a bigint, an undefined or a class is in it.');
   if (json === null || typeof json !== 'object' || Array.isArray(json)) return previewOf(json);
   const asked = ASKING.map((name) => json[name]).find((value) => typeof value === 'string');
   return previewOf(asked ?? json);

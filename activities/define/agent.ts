@@ -11,6 +11,7 @@ import type { RunPlan } from '../../workflows/contract/run';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
+import { oneOf, onlyKnownKeys } from './known-keys';
 import type { AnyTool, Tool } from './tool';
 
 type AnyInput = z.ZodObject | z.ZodString;
@@ -112,6 +113,9 @@ export function defineAgent(
 ): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   definitionName('agent', definition.name);
+  onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
+  onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
+  oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
   const twice = tools.find((tool, at) => tools.findIndex((other) => other.name === tool.name) !== at);
   if (twice) throw new Error(`agent ${definition.name}: two tools are named "${twice.name}"; rename one.`);
   return {
@@ -127,6 +131,22 @@ export function defineAgent(
     plan: runPlan(definition.name, definition, tools),
   };
 }
+
+const AGENT_KEYS = [
+  'name',
+  'description',
+  'mode',
+  'model',
+  'parameters',
+  'instructions',
+  'input',
+  'output',
+  'tools',
+  'limits',
+  'repairs',
+  'timeout',
+];
+const LIMIT_KEYS = ['turns', 'toolCalls', 'tokens', 'wall'];
 
 interface PlanOptions {
   limits?: AgentLimits;

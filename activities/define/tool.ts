@@ -4,6 +4,7 @@ import type { FileRef } from '../../workflows/contract/message';
 import type { Effect, ToolPlan } from '../../workflows/contract/run';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
+import { oneOf, onlyKnownKeys } from './known-keys';
 import type { Toolbox } from './toolbox';
 
 /** Files by reference: their bytes never enter a history or an argument. */
@@ -105,8 +106,26 @@ export function defineTool<
 >(definition: ToolDefinition<Name, Input, Output, Needs, Secret>): Tool<Name, Input, Output, Needs> {
   const { name, description, input, output, needs, toolbox, run } = definition;
   definitionName('tool', name);
+  onlyKnownKeys(definition, TOOL_KEYS, `tool ${name}`);
+  onlyKnownKeys(definition.retry ?? {}, ['attempts'], `tool ${name}: retry`);
   return { kind: 'tool', name, description, input, output, needs, toolbox, plan: toolPlan(definition), run };
 }
+
+const TOOL_KEYS = [
+  'name',
+  'description',
+  'input',
+  'output',
+  'effect',
+  'timeout',
+  'retry',
+  'onFailure',
+  'toolbox',
+  'needs',
+  'run',
+];
+const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
+const ON_FAILURE: readonly ToolPlan['onFailure'][] = ['tell-model', 'stop'];
 
 function toolPlan(definition: {
   name: string;
@@ -122,13 +141,13 @@ function toolPlan(definition: {
     throw new Error(`tool ${definition.name}: an at-most-once tool has one attempt; take out retry.attempts.`);
   }
   return {
-    effect: definition.effect,
+    effect: oneOf(definition.effect, EFFECTS, `tool ${definition.name}: effect`),
     timeoutMs:
       definition.timeout === undefined
         ? DEFAULT_TOOL_TIMEOUT_MS
         : durationMs(definition.timeout, `tool ${definition.name}: timeout`),
     attempts,
-    onFailure: definition.onFailure ?? 'tell-model',
+    onFailure: oneOf(definition.onFailure ?? 'tell-model', ON_FAILURE, `tool ${definition.name}: onFailure`),
   };
 }
 
