@@ -1,10 +1,11 @@
 // Needs: a scratch folder, `sh`. The embedded store where things go wrong: disks that are full, folders that are not ours.
 import { spawn, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { objectHash } from '../../activities/store';
 import { createGroupCommit } from '../../activities/store/group-commit';
 import { openLmdbTables } from '../../activities/store/lmdb-database';
@@ -135,6 +136,79 @@ test('a full disk is a typed failure that leaves the process and what was commit
 
 const OPEN_STORE = `require('jiti')(process.cwd() + '/')('./activities/store/open-store').openStore(process.argv[1])`;
 const RUN_CHILD = 'require("jiti")(process.cwd() + "/")(process.argv[1])';
+
+test('what one process collects while another puts it again is there afterwards, whoever was first', async () => {
+  const collector = spawn(process.execPath, ['-e', RUN_CHILD, require.resolve('./store-collector.ts'), folder], {
+    cwd: TOP,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const lines = createInterface({ input: collector.stdout })[Symbol.asyncIterator]();
+  const store = openStore(`lmdb:${folder}`);
+  try {
+    expect((await lines.next()).value).toBe('ready');
+    const large = randomBytes(1_000_000);
+    let deletes = 0;
+    for (let round = 0; round < 60; round++) {
+      const [hash = ''] = (await store.commit({ objects: [large] })).hashes;
+      const [{ lastPut } = { lastPut: Infinity }] = await store.listObjects();
+      // What is put from now on is younger than what may be deleted.
+      while (Date.now() <= lastPut + 1) await new Promise(setImmediate);
+      collector.stdin.write(`${hash} ${lastPut + 1}\n`);
+      // Sometimes the one is ahead, sometimes the other.
+      for (let turn = 0; turn < round % 12; turn++) await store.has([hash]);
+      const [answer] = await Promise.all([lines.next(), store.commit({ objects: [large] })]);
+      deletes += Number(answer.value);
+      expect(large.equals((await store.get([hash]))[0] ?? Buffer.of())).toBe(true);
+    }
+    expect(deletes).toBeGreaterThan(0);
+    expect(await readdir(join(folder, 'large'))).toHaveLength(1);
+  } finally {
+    collector.stdin.end();
+    await once(collector, 'close');
+    await store.close();
+  }
+});
+
+test('who collects garbage removes old files that nobody names, and no other', async () => {
+  const store = openStore(`lmdb:${folder}`);
+  const [hash = ''] = (await store.commit({ objects: [randomBytes(300_000)] })).hashes;
+  const large = join(folder, 'large');
+  const [kept = ''] = await readdir(large);
+  const left = `${'0'.repeat(64)}.${randomUUID()}`;
+  const young = `${hash}.${randomUUID()}`;
+  for (const name of [left, young, 'notes.txt']) await writeFile(join(large, name), 'x');
+  for (const name of [left, kept, 'notes.txt']) await utimes(join(large, name), new Date(0), new Date(0));
+  expect(await store.deleteObjects([hash], 0)).toEqual([]);
+  expect((await readdir(large)).sort()).toEqual([kept, young, 'notes.txt'].sort());
+  await store.close();
+});
+
+test('a database of the first version is read, and mended into this one as it is put again', async () => {
+  const small = Buffer.from('small');
+  const large = randomBytes(300_000);
+  const names = [objectHash(small), objectHash(large)] as const;
+  const { root, objects, refs } = openLmdbTables(folder);
+  await objects.put(Buffer.from(names[0], 'hex'), Buffer.concat([Buffer.of(0), small]));
+  await objects.put(Buffer.from(names[1], 'hex'), Buffer.of(1));
+  await refs.put('call/1', Buffer.from('{"expiresAt":99999999999999,"value":{"a":["ü"]},"version":7}'));
+  await root.close();
+  await mkdir(join(folder, 'large'));
+  await writeFile(join(folder, 'large', names[1]), large);
+
+  const store = openStore(`lmdb:${folder}`);
+  const ref = { name: 'call/1', version: 7, value: { a: ['ü'] }, expiresAt: 99_999_999_999_999 };
+  expect(await store.readRef('call/1')).toEqual(ref);
+  expect(await store.listRefs('')).toEqual([ref]);
+  for (let time = 0; time < 2; time++) {
+    expect((await store.get(names)).map((bytes) => Buffer.from(bytes))).toEqual([small, large]);
+    expect(await store.has(names)).toEqual([true, true]);
+    await store.commit({ objects: [small, large] });
+  }
+  expect(await readdir(join(folder, 'large'))).not.toContain(names[1]);
+  expect((await store.deleteObjects(names, Date.now() + 60_000)).sort()).toEqual([...names].sort());
+  expect(await readdir(join(folder, 'large'))).toEqual([]);
+  await store.close();
+});
 
 describe('group commit', () => {
   test('what is asked during a flush shares the next one, in order, and groups are bounded', async () => {
