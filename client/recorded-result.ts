@@ -4,11 +4,8 @@ import { releaseManifestSchema } from '../workflows/contract/schemas/release';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import type { RunResult } from './run-result';
 
-/** Undefined for a run that has no recorded end. */
-export async function recordedResult<Output>(
-  store: ContentStore,
-  record: RunRecord,
-): Promise<RunResult<Output> | undefined> {
+/** Undefined for a run that has no recorded end. What its output is, its agent's schema said before it was stored. */
+export async function recordedResult(store: ContentStore, record: RunRecord): Promise<RunResult<unknown> | undefined> {
   const { id, ended } = record;
   if (!ended) return undefined;
   const about = { runId: id, checkpoint: ended.head, length: ended.length, totals: ended.totals };
@@ -19,17 +16,13 @@ export async function recordedResult<Output>(
       failure: ended.failure ?? { type: 'Runtime.Unexpected', message: 'no failure was recorded.' },
     };
   }
-  return { ...about, outcome: 'completed', output: await readOutput<Output>(store, ended.output?.hash, record) };
+  return { ...about, outcome: 'completed', output: await readOutput(store, ended.output?.hash, record) };
 }
 
-/** Text as it was answered; JSON parsed. What it is was checked against the agent's schema before it was stored. */
-async function readOutput<Output>(
-  store: ContentStore,
-  hash: string | undefined,
-  { release }: RunRecord,
-): Promise<Output> {
+/** Text as it was answered; JSON parsed. */
+async function readOutput(store: ContentStore, hash: string | undefined, { release }: RunRecord): Promise<unknown> {
   const [output, manifest] = await store.get([hash ?? '', release]);
   const text = new TextDecoder().decode(output);
   const schema = releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(manifest))).output;
-  return schema === undefined ? (text as Output) : (JSON.parse(text) as Output);
+  return schema === undefined ? text : JSON.parse(text);
 }

@@ -155,7 +155,8 @@ async function resultOf<Output>(
   record: () => Promise<RunRecord>,
 ): Promise<RunResult<Output>> {
   const end = await executionEnd(handle);
-  const recorded = await recordedResult<Output>(store, await record());
+  // The caller named the type, with the agent: this is the one place that takes its word for it.
+  const recorded = (await recordedResult(store, await record())) as RunResult<Output> | undefined;
   return recorded ?? { runId: id, ...WITHOUT_RECORD, ...(end ?? NO_RECORD) };
 }
 

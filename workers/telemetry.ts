@@ -1,11 +1,20 @@
 // The one Temporal runtime of a process: its logs as JSON lines, its Core metrics beside ours, and an alarm for failing workflow tasks.
+import { statSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { Runtime, makeTelemetryFilterString, type LogEntry, type LogLevel } from '@temporalio/worker';
+import {
+  Runtime,
+  makeTelemetryFilterString,
+  type LogEntry,
+  type LogLevel,
+  type LogMetadata,
+  type Logger as TemporalLogger,
+} from '@temporalio/worker';
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
+import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
 const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -94,14 +103,7 @@ export function installTelemetry({ logger, metrics, coreMetricsAddress }: Teleme
     // Lets the server push cancels to activities without waiting for their heartbeat.
     workerHeartbeatInterval: '1s',
     shutdownSignals: [],
-    logger: {
-      log: (level, message, meta) => write(logger, metrics, { level, message, ...(meta ? { meta } : {}) }),
-      trace: (message, meta) => logger.trace(meta ?? {}, message),
-      debug: (message, meta) => logger.debug(meta ?? {}, message),
-      info: (message, meta) => logger.info(meta ?? {}, message),
-      warn: (message, meta) => write(logger, metrics, { level: 'WARN', message, ...(meta ? { meta } : {}) }),
-      error: (message, meta) => write(logger, metrics, { level: 'ERROR', message, ...(meta ? { meta } : {}) }),
-    },
+    logger: coreLogger(logger, metrics),
     telemetryOptions: {
       logging: { filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }), forward: {} },
       ...(coreMetricsAddress === undefined
@@ -125,6 +127,22 @@ const typeOfRun = new LRUCache<string, string>({ max: 100 });
 
 type Entry = Pick<LogEntry, 'level' | 'message' | 'meta'>;
 
+/** What Temporal's SDK logs through: every level passes the same filter. */
+export function coreLogger(logger: Logger, metrics: Metrics): TemporalLogger {
+  const at =
+    (level: LogLevel) =>
+    (message: string, meta?: LogMetadata): void =>
+      write(logger, metrics, { level, message, ...(meta ? { meta } : {}) });
+  return {
+    log: (level, message, meta) => at(level)(message, meta),
+    trace: at('TRACE'),
+    debug: at('DEBUG'),
+    info: at('INFO'),
+    warn: at('WARN'),
+    error: at('ERROR'),
+  };
+}
+
 function write(logger: Logger, metrics: Metrics, { level, message, meta = {} }: Entry): void {
   const { runId, workflowType } = meta;
   if (typeof runId === 'string' && typeof workflowType === 'string') typeOfRun.set(runId, workflowType);
@@ -146,6 +164,22 @@ const plain = (meta: Record<string | symbol, unknown>): Record<string, unknown> 
       .map(([key, value]) => [key, typeof value === 'string' ? safeText(value) : value]),
   );
 
-/** JSON lines to a file, so that a terminal stays for people. */
-export const createLogger = (file: string | undefined, level = 'info'): Logger =>
-  file === undefined ? pino({ level }) : pino({ level }, pino.destination({ dest: file, mkdir: true, sync: false }));
+/** JSON lines to a file, so that a terminal stays for people. One that grows past `rotateBytes` becomes `<file>.1`. */
+export function createLogger(file: string | undefined, level = 'info', rotateBytes = LOG_ROTATE_BYTES): Logger {
+  if (file === undefined) return pino({ level });
+  rotateLog(file, rotateBytes);
+  const destination = pino.destination({ dest: file, mkdir: true, sync: false });
+  const size = (): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  let written = size();
+  const write = (line: string): void => {
+    written += Buffer.byteLength(line);
+    if (written > rotateBytes) {
+      // Of several processes with one log, one renames it; each opens what then has the name.
+      rotateLog(file, rotateBytes);
+      destination.reopen();
+      written = size();
+    }
+    destination.write(line);
+  };
+  return pino({ level }, { write });
+}

@@ -1,5 +1,6 @@
 // Which store and task queue a command uses: those of the `dev` that it meets, whose workers read no other, else its own settings'.
 import type { Settings } from '../../workers/config';
+import { withoutCredentials } from '../../workers/describe-settings';
 import { ClientError } from '../errors';
 import { findTemporal, type FoundTemporal } from '../find-temporal';
 
@@ -9,7 +10,7 @@ import { findTemporal, type FoundTemporal } from '../find-temporal';
  */
 export function settingsFor(settings: Settings, { store, taskQueue }: Omit<FoundTemporal, 'server'>): Settings {
   if (settings.isStoreTyped && store !== undefined && store !== settings.store) {
-    const message = `the running longhaul of this folder uses the store ${store}, and its workers read no other: leave --store away, or stop it first.`;
+    const message = `the running longhaul of this folder uses the store ${withoutCredentials(store)}, and its workers read no other: leave --store away, or stop it first.`;
     throw new ClientError('misconfigured', message);
   }
   return { ...settings, store: store ?? settings.store, taskQueue: taskQueue ?? settings.taskQueue };

@@ -32,7 +32,8 @@ const NAME = /^\d{8}\.json$/;
 /** Takes the folder for this process, or says who has it. A process that already has it is told its own pid. */
 export function acquireFolderLock(stateDir: string, info: FolderLockInfo = {}): FolderLockResult {
   const folder = join(stateDir, FOLDER);
-  mkdirSync(folder, { recursive: true });
+  // This makes the folder of the state, in most cases: what is kept there is for the owner's eyes.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const own: LockFile = { ...ownIdentity(), info, released: false };
   for (;;) {
     const last = readLast(folder);
@@ -143,7 +144,8 @@ function createWhole(folder: string, number: number, content: LockFile): boolean
 
 function writeTemporary(folder: string, content: LockFile): string {
   const path = join(folder, `${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
-  writeFileSync(path, JSON.stringify(content));
+  // A store's URL may hold a password.
+  writeFileSync(path, JSON.stringify(content), { mode: 0o600 });
   return path;
 }
 

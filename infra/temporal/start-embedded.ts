@@ -7,6 +7,7 @@ import { reasonOf } from './error-reason';
 import { findFreePorts, isListening, type ServerPorts } from './free-ports';
 import { isAlive, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity';
 import type { Environment } from './run-command';
+import { rotateLog } from './rotate-log';
 import { ensureSearchAttributes, SearchAttributeError, type SearchAttributeTable } from './search-attributes';
 import { serverArguments, type SqliteSynchronous } from './server-arguments';
 import { endProcess, startSupervised, type SupervisedExit, type SupervisedProcess } from './supervised-process';
@@ -70,7 +71,6 @@ interface FailedStart {
 /** Ports are looked for before they are used: where another process was quicker, others are looked for. */
 const PORT_ATTEMPTS = 3;
 const READY_POLL_MS = 10;
-const LOG_ROTATE_BYTES = 10 * 1024 * 1024;
 const LAST_WORDS = 12;
 
 /**
@@ -85,7 +85,7 @@ export async function startEmbeddedTemporal(options: StartEmbeddedOptions): Prom
   // The database holds what users asked: for the owner's eyes.
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   mkdirSync(dirname(logFile), { recursive: true });
-  rotate(logFile);
+  rotateLog(logFile);
   await endOrphan(options.stateDir);
   for (let attempt = 1; ; attempt++) {
     const started = await startOnce(options, logFile);
@@ -211,7 +211,7 @@ function readPidFile(path: string): PidFile | undefined {
   try {
     const value: unknown = JSON.parse(readFileSync(path, 'utf8'));
     const server = parseIdentity(value);
-    const owner = parseIdentity((value as { owner?: unknown } | null)?.owner);
+    const owner = parseIdentity(value instanceof Object && 'owner' in value ? value.owner : undefined);
     return server && owner ? { ...server, owner } : undefined;
   } catch {
     return undefined; // none, or one that a power loss emptied: then its server is gone too
@@ -220,11 +220,6 @@ function readPidFile(path: string): PidFile | undefined {
 
 function withoutTemporalSettings(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
-}
-
-function rotate(logFile: string): void {
-  const size = statSync(logFile, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > LOG_ROTATE_BYTES) renameSync(logFile, `${logFile}.1`);
 }
 
 /** The last lines, or where a Go panic ends it, the last before the stack. */

@@ -49,6 +49,20 @@ describe('the registry', () => {
     expect(registry.resolve('nobody', b.release)).toBeUndefined();
   });
 
+  test('of many saves the last twenty stay, and those that are served again among them', async () => {
+    const saves = await Promise.all(Array.from({ length: 30 }, (_, nth) => release('a', `save ${nth}`)));
+    const registry = createAgentRegistry({ strict: true });
+    for (const save of saves) registry.replaceAll([save]);
+    const loaded = (): number => saves.filter((save) => registry.resolve('a', save.release)).length;
+    expect(loaded()).toBe(20);
+    expect(registry.resolve('a', saves[9]?.release ?? '')).toBeUndefined();
+    expect(registry.resolve('a', saves[10]?.release ?? '')).toBe(saves[10]);
+    registry.replaceAll(saves.slice(10, 11));
+    registry.replaceAll(await Promise.all([release('a', 'one more')]));
+    expect(registry.resolve('a', saves[10]?.release ?? '')).toBe(saves[10]);
+    expect(registry.resolve('a', saves[11]?.release ?? '')).toBeUndefined();
+  });
+
   test('lists agents by name', async () => {
     const registry = createAgentRegistry({ strict: true });
     registry.replaceAll(await Promise.all(['c', 'a', 'b'].map((name) => release(name, 'x'))));
