@@ -4,7 +4,7 @@ import type { CallToolInput, CallToolResult, TellToolFailureInput } from '../wor
 import { isRetryable, type FailureType } from '../workflows/contract/failures';
 import type { ToolCallPart, ToolMessage } from '../workflows/contract/message';
 import { toolRecordSchema, type ToolRecord } from '../workflows/contract/schemas/call-record';
-import { headOf } from './call-model';
+import { COMMIT_ROUNDS, headOf, recordContended } from './call-model';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
@@ -14,10 +14,10 @@ import { decodeMessage, encodeMessage } from './store';
 import { callRecordName } from './store/ref-names';
 
 export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt: Attempt): Promise<CallToolResult> {
-  const known = await findRecord(deps, input);
-  if (known) {
+  const found = await findRecord(deps, input);
+  if (found.answers) {
     deps.metrics.reused('tool');
-    return { ...known.result, reused: true };
+    return { ...found.answers.result, reused: true };
   }
   const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
@@ -28,30 +28,41 @@ export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt
   if (outcome.failure && !mayTell(outcome.failure.type, loaded, input.name, attempt)) {
     throw failure(outcome.failure.type, outcome.failure.message);
   }
-  return await record(deps, input, outcome, {
-    schemaVersion: 1,
+  const made = {
+    schemaVersion: 1 as const,
     startedAt,
     endedAt: deps.now(),
     attempt: attempt.number,
     worker: deps.worker,
     release: loaded.codeRelease,
-  });
+  };
+  return await record(deps, input, { outcome, made, version: found.version });
 }
 
 /** Told as the activity's own result where that is where it ends up anyway: it saves a second activity. */
 function mayTell(type: FailureType, { manifest }: LoadedAgent, name: string, attempt: Attempt): boolean {
   const plan = manifest.plan.tools[name];
   if (!plan) return true;
+  // Whether it has happened is not known: the run says so, and not that it failed.
+  if (plan.effect === 'at-most-once' && type === 'Tool.Timeout') return false;
   const spent = !isRetryable(type) || attempt.number >= plan.attempts;
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
 
-async function findRecord(deps: ActivityDeps, input: CallToolInput): Promise<ToolRecord | undefined> {
-  const value = await deps.toolStore.readCallRecord(callRecordName(input.key));
-  if (value === undefined) return undefined;
-  const { success, data } = toolRecordSchema.safeParse(value);
+interface Found {
+  /** Of whatever is kept under the call's key; absent where nothing is. */
+  version?: number;
+  /** A record answers the call it was made for. After a reset the same key may be of another message's call. */
+  answers?: ToolRecord;
+}
+
+async function findRecord(deps: ActivityDeps, input: CallToolInput): Promise<Found> {
+  const stored = await deps.toolStore.readCallRecord(callRecordName(input.key));
+  if (!stored) return {};
+  const { success, data } = toolRecordSchema.safeParse(stored.value);
   if (!success) throw failure('Store.ObjectCorrupt', `the call record ${callRecordName(input.key)} is not readable.`);
-  return data.from.message === input.message && data.from.call === input.call ? data : undefined;
+  const same = data.from.message === input.message && data.from.call === input.call;
+  return { version: stored.version, ...(same ? { answers: data } : {}) };
 }
 
 async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
@@ -62,11 +73,16 @@ async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolC
   throw failure('Store.ObjectCorrupt', `message ${input.message} holds no call ${input.call} of ${input.name}.`);
 }
 
+interface ToRecord {
+  outcome: ToolOutcome;
+  made: Pick<ToolRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
+  version: number | undefined;
+}
+
 async function record(
   deps: ActivityDeps,
   input: CallToolInput,
-  outcome: ToolOutcome,
-  made: Pick<ToolRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>,
+  { outcome, made, version }: ToRecord,
 ): Promise<CallToolResult> {
   const message: ToolMessage = {
     role: 'tool',
@@ -88,10 +104,7 @@ async function record(
     result,
   };
   await deps.failpoint('store.before-put');
-  await deps.toolStore.commitCall({
-    objects: [bytes, ...outcome.objects],
-    record: { name: callRecordName(input.key), value },
-  });
+  const kept = await commit(deps, input, { value, version, objects: [bytes, ...outcome.objects] });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({
     agent: input.agent,
@@ -99,7 +112,30 @@ async function record(
     outcome: outcome.failure?.type ?? 'ok',
     seconds: (made.endedAt - made.startedAt) / 1000,
   });
-  return result;
+  return kept.result;
+}
+
+/**
+ * The first attempt that stores its result has answered the call: one that was given up and wakes later must not replace what the
+ * run goes on with.
+ * @returns the record that is kept
+ */
+async function commit(
+  deps: ActivityDeps,
+  input: CallToolInput,
+  { value, version, objects }: { value: ToolRecord; version: number | undefined; objects: Uint8Array[] },
+): Promise<ToolRecord> {
+  const name = callRecordName(input.key);
+  let expected = version;
+  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
+    const record = { name, value, ...(expected === undefined ? {} : { version: expected }) };
+    if (await deps.toolStore.commitCall({ objects, record })) return value;
+    const found = await findRecord(deps, input);
+    if (found.answers) return found.answers;
+    // Of another message's call, from before a reset: it gives way.
+    expected = found.version;
+  }
+  throw recordContended(name);
 }
 
 /** Says to the model that a call failed for good where the failing attempt could not: it timed out, or its worker died. */

@@ -75,7 +75,7 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
-  /** How long Temporal lets it take. @default the tool's own timeout */
+  /** How long Temporal lets it take. */
   timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */
   signal: AbortSignal;

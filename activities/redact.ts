@@ -1,22 +1,25 @@
 // Texts of errors reach histories, logs, models and terminals. Whatever looks like a credential is taken out of them first.
 
+import { FAILURE_CHARS } from '../workflows/contract/limits';
+
 const REDACTED = '[redacted]';
 
 const CREDENTIALS: readonly RegExp[] = [
   /\bbearer\s+[\w.~+/=*-]{6,}/gi,
   // With a digit or padding: `basic settings` are none.
   /\bbasic\s+(?=[\w.~+/*-]*[\d=*])[\w.~+/=*-]{6,}/gi,
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|fw|r8|nvapi|csk|ghp|gho|xox[abp])[-_][\w*.…-]{4,}/gi,
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|fw|r8|nvapi|csk|gh[oprsu]|github_pat|glpat|xox[abp])[-_][\w*.…-]{4,}/gi,
   /\bAIza[\w-]{10,}/g,
+  /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g,
   /\beyJ[\w-]{8,}(?:\.[\w-]+){1,2}/g,
   // Named in passing: `api_key=...`, `"token": "..."`.
-  /(?<=\b(?:api[-_ ]?key|access[-_ ]?token|token|secret|password|authorization)["']?\s*[:=]\s*["']?)[\w.~+/-]{8,}/gi,
-  // The user part of a URL.
+  /(?<=\b(?:api[-_ ]?key|access[-_ ]?token|token|secret|password|passwd|pass|pwd|authorization)["']?\s*[:=]\s*["']?)[\w.~+/-]{8,}/gi,
+  // The user part of a URL. A password may hold a slash that nobody escaped.
   /(?<=:\/\/)[^\s/@]+(?=@)/g,
+  /(?<=:\/\/)[^\s/:@]+:[^\s@]+(?=@)/g,
 ];
 /** A secret shorter than this would take ordinary words out. */
 const SECRET_CHARS = 4;
-const TEXT_CHARS = 300;
 
 /**
  * One line without secrets, of any length.
@@ -39,6 +42,6 @@ export function cutText(text: string, max: number): string {
   return `${cut.replace(/[\ud800-\udbff]$/, '').trimEnd()}…`;
 }
 
-/** One line of at most 300 characters, without secrets. */
+/** One line of at most FAILURE_CHARS characters, without secrets. */
 export const safeText = (text: string, secrets: readonly string[] = []): string =>
-  cutText(redacted(text, secrets), TEXT_CHARS);
+  cutText(redacted(text, secrets), FAILURE_CHARS);

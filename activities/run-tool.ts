@@ -42,8 +42,8 @@ export async function runTool(
   if (!args.success) return failed('Tool.InvalidArguments', `${issuesOf(args.error)} Call the tool again.`);
 
   const written: Uint8Array[] = [];
-  // As the run was pinned to it, and lifted for a debugger.
-  const timeoutMs = Math.min(attempt.timeoutMs ?? tool.plan.timeoutMs, TIMER_MAX_MS);
+  // As the run was pinned to it. A debugger lifts it: then only what Temporal allows counts.
+  const timeoutMs = Math.min(input.timeoutMs ?? attempt.timeoutMs ?? tool.plan.timeoutMs, TIMER_MAX_MS);
   const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
   const values = Object.values(secrets);
   try {
@@ -149,6 +149,8 @@ async function withTimeout(
   });
   const timer = setTimeout(() => timeUp.abort(), timeoutMs);
   try {
+    // Cancelled while its input was read: an effect must not begin after its run was told to stop.
+    cancelled.throwIfAborted();
     const running = Promise.resolve(run(signal));
     // Awaited together, so that a tool that fails while a drill holds it is no unhandled rejection.
     const [output] = await Promise.race([Promise.all([running, failpoint('tool.during')]), stopped]);

@@ -109,8 +109,8 @@ async function answer(
     case 'commit': {
       const objects = splitBody(body, request.sizes);
       if (!objects) throw new Error('the sizes of the objects do not add up.');
-      await view.commitCall({ objects, ...(request.record ? { record: request.record } : {}) });
-      return { objects: [] };
+      const written = await view.commitCall({ objects, ...(request.record ? { record: request.record } : {}) });
+      return { objects: [], value: written };
     }
   }
 }

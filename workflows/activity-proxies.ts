@@ -12,6 +12,11 @@ import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 const HEARTBEAT_TIMEOUT_MS = 12_000;
 /** Storing the end is quick; what takes longer than this hangs. */
 const RECORD_TIMEOUT_MS = 60_000;
+/**
+ * A tool's own timer ends it first, so that what it says of a time-out is known and stored; Temporal's is for an activity that does not
+ * even come to that. What is stored after the tool's time is small, and takes milliseconds.
+ */
+const TOOL_GRACE_MS = 2_000;
 /** For a debugger: as good as none, since Temporal wants a number. */
 const INSPECT_TIMEOUT = '24h';
 
@@ -38,7 +43,7 @@ export function modelOptions(plan: RunPlan): ActivityOptions {
 
 export function toolOptions(plan: ToolPlan, inspect: boolean | undefined): ActivityOptions {
   return {
-    ...timeouts(plan.timeoutMs, inspect),
+    ...timeouts(plan.timeoutMs + TOOL_GRACE_MS, inspect),
     retry: { ...TOOL_BACKOFF, maximumAttempts: plan.attempts },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     ...(plan.queue === undefined ? {} : { taskQueue: plan.queue }),

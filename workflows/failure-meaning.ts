@@ -1,6 +1,7 @@
 // What an error caught in a workflow means. Only Temporal's failures mean something; any other error is a bug, and undefined.
 import { TimeoutType } from '@temporalio/common';
 import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
+import { FAILURE_CHARS } from './contract/limits';
 import { ACTIVITY_NAMES } from './contract/names';
 import { isFailureType, type FailureType, type RunFailure } from './contract/failures';
 
@@ -11,13 +12,16 @@ export function meaningOf(error: unknown): RunFailure | 'cancelled' | undefined 
   if (cause instanceof TimeoutFailure) return timeoutMeaning(cause, activityType);
   if (cause instanceof ApplicationFailure && isFailureType(cause.type))
     return { type: cause.type, message: cause.message };
-  return { type: 'Runtime.Unexpected', message: `${activityType}: ${cause?.message ?? error.message}`.slice(0, 300) };
+  return {
+    type: 'Runtime.Unexpected',
+    message: `${activityType}: ${cause?.message ?? error.message}`.slice(0, FAILURE_CHARS),
+  };
 }
 
 function timeoutMeaning(timeout: TimeoutFailure, activityType: string): RunFailure {
   if (timeout.timeoutType === TimeoutType.HEARTBEAT) {
-    return { type: 'Worker.Lost', message: `the worker that ran ${activityType} stopped answering, on every attempt.` };
+    return { type: 'Worker.Lost', message: `the worker that ran ${activityType} stopped answering.` };
   }
   const type: FailureType = activityType === ACTIVITY_NAMES.callTool ? 'Tool.Timeout' : 'Model.Timeout';
-  return { type, message: `${activityType} took longer than it may, on every attempt.` };
+  return { type, message: `${activityType} took longer than it may.` };
 }

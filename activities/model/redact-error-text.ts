@@ -1,8 +1,9 @@
 // What a provider says about an error is shown to people and kept in histories. It may repeat the key it was given.
+import { FAILURE_CHARS } from '../../workflows/contract/limits';
 import { redacted } from '../redact';
 
 /** Characters of a failure's message: one line in a list of runs. */
-export const ERROR_MESSAGE_CHARS = 300;
+export const ERROR_MESSAGE_CHARS = FAILURE_CHARS;
 
 /** Of providers alone: in the error of a tool these would be file names, commits and settings more often than keys. */
 const OF_PROVIDERS: readonly RegExp[] = [

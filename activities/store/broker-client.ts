@@ -1,4 +1,5 @@
 // The store as a toolbox process sees it: over a Unix socket, through the broker, and no further than the broker lets it.
+import type { z } from 'zod';
 import { failure } from '../failure';
 import { createBrokerLink } from './broker-link';
 import {
@@ -7,11 +8,13 @@ import {
   frameId,
   OBJECT_BYTES_MAX,
   splitBody,
+  storedRecordSchema,
+  writtenSchema,
   type BrokerAsk,
   type Frame,
 } from './broker-protocol';
 import { socketAddress } from './socket-address';
-import type { ToolStore } from './tool-store';
+import type { RecordWrite, ToolStore } from './tool-store';
 
 export interface BrokerToolStore extends ToolStore {
   close(): Promise<void>;
@@ -47,8 +50,10 @@ export function connectStoreBroker(
   { timeoutMs = TIMEOUT_MS }: BrokerClientOptions = {},
 ): BrokerToolStore {
   const { ask, close } = createRequests(socketAddress(socketPath), timeoutMs);
-  const commit = (objects: readonly Uint8Array[], record?: { name: string; value: unknown }): Promise<unknown> =>
-    ask({ op: 'commit', sizes: objects.map(({ length }) => length), ...(record ? { record } : {}) }, objects);
+  const commit = async (objects: readonly Uint8Array[], record?: RecordWrite): Promise<boolean> => {
+    const sizes = objects.map(({ length }) => length);
+    return readable(writtenSchema, (await ask({ op: 'commit', sizes, ...(record ? { record } : {}) }, objects)).value);
+  };
   return {
     getObject: async (hash) => {
       const [bytes] = (await ask({ op: 'get', hash })).objects;
@@ -56,15 +61,12 @@ export function connectStoreBroker(
       if (bytes) return Uint8Array.from(bytes);
       throw failure('Store.Unavailable', 'the store broker sent an answer without its object.');
     },
-    readCallRecord: async (name) => (await ask({ op: 'read', name })).value,
+    readCallRecord: async (name) => readable(storedRecordSchema.optional(), (await ask({ op: 'read', name })).value),
     commitCall: async ({ objects, record }) => {
       const total = objects.reduce((sum, { length }) => sum + length, 0);
-      if (total <= BATCH_BYTES_MAX) {
-        await commit(objects, record);
-        return;
-      }
+      if (total <= BATCH_BYTES_MAX) return await commit(objects, record);
       for (const object of objects) await commit([object]);
-      if (record) await commit([], record);
+      return record ? await commit([], record) : true;
     },
     close,
   };
@@ -127,5 +129,14 @@ function answer({ resolve, reject }: Pending, { header, body }: Frame): void {
   const objects = reply?.ok ? splitBody(body, reply.sizes) : undefined;
   if (reply?.ok && objects) resolve({ value: reply.value, objects });
   else if (reply && !reply.ok) reject(failure(reply.type, reply.message));
-  else reject(failure('Store.Unavailable', 'the store broker sent an answer that this version cannot read.'));
+  else reject(unreadable());
+}
+
+const unreadable = (): Error =>
+  failure('Store.Unavailable', 'the store broker sent an answer that this version cannot read.');
+
+function readable<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data } = schema.safeParse(value);
+  if (success) return data;
+  throw unreadable();
 }

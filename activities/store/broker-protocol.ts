@@ -2,9 +2,10 @@
 // the objects, one after another]. Objects stay binary: as JSON they would be a third larger and copied three times.
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../../workflows/contract/failures';
+import type { RecordWrite } from './tool-store';
 
 /** Of the frames and what is in them. A side that meets another says so instead of misreading it. */
-const PROTOCOL = 1;
+const PROTOCOL = 2;
 /** One object: several times the tens of megabytes that a large file has. */
 export const OBJECT_BYTES_MAX = 128 * 1024 * 1024;
 /** One frame: an object of that size, and a header as large as the largest record. */
@@ -23,15 +24,19 @@ export const brokerRequestSchema = z.discriminatedUnion('op', [
     ...envelope,
     op: z.literal('commit'),
     sizes,
-    record: z.object({ name: z.string().max(500), value: z.unknown() }).exactOptional(),
+    record: z
+      .object({ name: z.string().max(500), value: z.unknown(), version: z.number().int().exactOptional() })
+      .exactOptional(),
   }),
 ]);
 export type BrokerRequest = z.output<typeof brokerRequestSchema>;
 /** What a caller asks; id and protocol are the connection's. */
 export type BrokerAsk =
-  | { op: 'get'; hash: string }
-  | { op: 'read'; name: string }
-  | { op: 'commit'; sizes: number[]; record?: { name: string; value: unknown } };
+  { op: 'get'; hash: string } | { op: 'read'; name: string } | { op: 'commit'; sizes: number[]; record?: RecordWrite };
+
+/** The value of the answer to `read`, where there is a record, and of the answer to `commit`. */
+export const storedRecordSchema = z.object({ value: z.unknown(), version: z.number() });
+export const writtenSchema = z.boolean();
 
 const failureType = z.custom<FailureType>(isFailureType);
 export const brokerReplySchema = z.discriminatedUnion('ok', [

@@ -33,17 +33,28 @@ export function toolStoreSuite(name: string, open: (store: ContentStore) => Prom
       const value = { result: 'ü', list: [1, null, { deep: true }] };
       expect(await view.readCallRecord(record)).toBeUndefined();
       await view.commitCall({ objects, record: { name: record, value } });
-      expect(await view.readCallRecord(record)).toEqual(value);
+      expect(await view.readCallRecord(record)).toEqual({ value, version: expect.any(Number) as number });
       for (const bytes of objects) {
         expect(Buffer.from(await view.getObject(objectHash(bytes))).equals(bytes)).toBe(true);
       }
       expect((await store.readRef(record))?.value).toEqual(value);
     });
 
-    test('a commit may be repeated, and a later record replaces an earlier one', async () => {
-      for (const value of [1, 1, 2]) await view.commitCall({ objects: [], record: { name: record, value } });
-      expect(await view.readCallRecord(record)).toBe(2);
-      await view.commitCall({ objects: [] });
+    test('a record replaces the version that its writer has read, and no other', async () => {
+      const commit = (value: number, version?: number) =>
+        view.commitCall({
+          objects: [canonicalJson({ value })],
+          record: { name: record, value, ...(version === undefined ? {} : { version }) },
+        });
+      expect(await commit(1)).toBe(true);
+      const first = (await view.readCallRecord(record))?.version ?? 0;
+      expect(await commit(2)).toBe(false);
+      expect(await view.readCallRecord(record)).toEqual({ value: 1, version: first });
+      expect(await commit(3, first)).toBe(true);
+      expect(await commit(4, first)).toBe(false);
+      expect(await view.readCallRecord(record)).toMatchObject({ value: 3 });
+      expect(Buffer.from(await view.getObject(objectHash(canonicalJson({ value: 4 })))).toString()).toBe('{"value":4}');
+      expect(await view.commitCall({ objects: [] })).toBe(true);
     });
 
     test('a file of 40 MB goes in and comes back', async () => {

@@ -78,6 +78,8 @@ export interface CallToolInput extends CallContext {
   call: number;
   /** Hash of the run's first message, whose data the tool may read. */
   input: string;
+  /** The tool's own time. Absent where nothing but the activity's time-out bounds it: for a debugger, and in older histories. */
+  timeoutMs?: number;
 }
 
 export interface CallToolResult {

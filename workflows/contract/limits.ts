@@ -2,6 +2,8 @@
 
 /** Characters of content that a history may show: enough to recognise a message, too few to leak one. */
 export const PREVIEW_CHARS = 120;
+/** Characters of a failure's message, which a history keeps. It may quote what a tool or a provider said. */
+export const FAILURE_CHARS = 200;
 /** Characters of an identifier that a caller chooses: Temporal allows 1,000 bytes, a person reads far fewer. */
 export const ID_CHARS = 200;
 /** Tags of a run, and the length of one. They are search attributes, which are never encrypted. */

@@ -20,6 +20,9 @@ function callKey(run: Run, index: number): CallKey {
   return { run: run.firstRunId, fork: 0, turn: run.state.kept.turn, index };
 }
 
+/** A worker's clock may be behind the server's: a provider that asks for patience is not asked again at once. */
+const MIN_WAIT_MS = 1_000;
+
 /** @throws RunEnd when the model call has failed for good */
 export async function askModel(run: Run): Promise<ModelAnswer> {
   const { state, environment } = run;
@@ -41,7 +44,7 @@ export async function askModel(run: Run): Promise<ModelAnswer> {
     const { waitUntil, reason } = done.result;
     note(state, { kind: 'wait', label: `waiting: ${reason}` }, environment.now());
     // Slept in the workflow, so that it holds neither a slot nor an attempt. The same key is used again after it.
-    await wait(run, () => false, Math.max(0, waitUntil - environment.now()), reason);
+    await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - environment.now()), reason);
     await untilResumed(run);
   }
 }

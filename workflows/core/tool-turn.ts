@@ -42,8 +42,9 @@ export async function callTools(run: Run, answer: ModelAnswer): Promise<void> {
       );
       // Only after all have settled: an end of the run must not leave a call in flight.
       results.push(...settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
-      const ended = settled.find((outcome) => outcome.status === 'rejected');
-      if (ended) throw ended.reason;
+      const thrown = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      // A bug before an end: an end that was reached beside it would hide it, and the run would be over.
+      if (thrown.length > 0) throw thrown.find((error) => !(error instanceof RunEnd)) ?? thrown[0];
     }
   } finally {
     // Whatever ends the run: what has happened is told.
@@ -85,10 +86,18 @@ async function callOne(
   const context = callContext(run, call + 1);
   const label = `${head.name} ${head.preview}`.trimEnd();
   const about = { kind: 'tool' as const, label };
+  const asked = {
+    ...context,
+    name: head.name,
+    message,
+    call,
+    input: input.input.hash,
+    ...(input.plan.inspect ? {} : { timeoutMs: plan.timeoutMs }),
+  };
   const done = await step(
     run,
     about,
-    () => environment.callTool({ ...context, name: head.name, message, call, input: input.input.hash }, plan, label),
+    () => environment.callTool(asked, plan, label),
     (result) => result.message.preview,
     knownOf(plan),
   );
