@@ -34,7 +34,10 @@ export async function askModel(run: Run): Promise<ModelAnswer> {
       run,
       { kind: 'model', label: `model, turn ${kept.turn}` },
       () => environment.callModel(input, `turn ${kept.turn}: model`),
-      (result) => (result.kind === 'wait' ? result.reason : result.messages[0]?.preview),
+      (result) => {
+        const preview = result.kind === 'wait' ? result.reason : result.messages[0]?.preview;
+        return preview === undefined ? {} : { preview };
+      },
     );
     if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
     if (done.result.kind === 'answer') {

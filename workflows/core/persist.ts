@@ -16,13 +16,14 @@ export class RunEnd extends Error {
 /**
  * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again: nothing is lost by
  * waiting. Any other is returned. Cancellation ends the run; an error that is no failure is a bug and is thrown on.
+ * @param shown what a result shows, and whether it is of a step that failed
  * @param known what a failure means for this call, where that is not what its type says
  */
 export async function step<T>(
   run: Run,
   about: Pick<Step, 'kind' | 'label'>,
   call: () => Promise<T>,
-  previewOf: (result: T) => string | undefined,
+  shown: (result: T) => Pick<Step, 'preview'> & { failed?: boolean },
   known: (failure: RunFailure) => RunFailure = (failure) => failure,
 ): Promise<{ result: T } | { failure: RunFailure }> {
   const { state, environment } = run;
@@ -30,8 +31,8 @@ export async function step<T>(
     const seq = beginStep(state, about, environment.now());
     try {
       const result = await call();
-      const preview = previewOf(result);
-      endStep(state, seq, { state: 'done', ...(preview === undefined ? {} : { preview }) }, environment.now());
+      const { failed = false, ...rest } = shown(result);
+      endStep(state, seq, { state: failed ? 'failed' : 'done', ...rest }, environment.now());
       return { result };
     } catch (error) {
       const told = environment.meaningOf(error);

@@ -84,7 +84,7 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
       run,
       { kind: 'note', label: `records the end: ${end.outcome}` },
       () => environment.endRun({ ...callContext(run, 0), base: kept.head, append, ...about, result }),
-      () => undefined,
+      () => ({}),
     );
     // endRun has no attempt limit, so a failure here is a type that nobody declared: a bug, and loud.
     if ('failure' in done) throw new Error(`endRun failed with ${done.failure.type}: ${done.failure.message}`);

@@ -98,7 +98,8 @@ async function callOne(
     run,
     about,
     () => environment.callTool(asked, plan, label),
-    (result) => result.message.preview,
+    // What the model is told of a failure is a result, and a failed step all the same.
+    (result) => ({ preview: result.message.preview, failed: result.failure !== undefined }),
     knownOf(plan),
   );
   if ('result' in done) return done.result;
@@ -108,7 +109,7 @@ async function callOne(
     run,
     { kind: 'note', label: `tells the model: ${failure.type}` },
     () => environment.tellToolFailure({ ...context, name: head.name, call, failure }),
-    (result) => result.message.preview,
+    (result) => ({ preview: result.message.preview }),
   );
   if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });
   return told.result;
