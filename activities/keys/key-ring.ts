@@ -51,8 +51,8 @@ interface MasterKey {
 }
 
 /**
- * @param text `id:key` pairs, separated by commas; a key is 32 random bytes in base64. The first seals, all of them open:
- * a new key is put in front, and an old one stays as long as anything that it sealed.
+ * @param text `id:key` pairs, separated by commas; a key is 32 random bytes in base64. The first seals, all of them open. To change
+ * keys, add the new one behind the first in every process, then put it in front; the old one stays as long as anything it sealed.
  * @throws Error that names the place in the text, and never a key
  */
 export function openKeyRing(text: string): KeyRing {

@@ -46,13 +46,14 @@ export function contentStoreSuite(name: string, open: () => Promise<InProcess>):
       });
 
       test('of every size, a 12 MB one among small ones', async () => {
-        const sizes = [1, 100, 2_000, 4_096, 131_072, 131_073, 262_144, 262_145, 12_000_000];
+        const sizes = [1, 100, 2_000, 4_096, 131_072, 131_073, 262_144, 262_145];
         // What compresses, what does not, and what does only at its end, where no sample looks.
         const objects = sizes.flatMap((size) => [
           Buffer.alloc(size, size % 251),
           randomBytes(size),
           Buffer.concat([randomBytes(size), Buffer.alloc(size)]),
         ]);
+        objects.push(randomBytes(12_000_000));
         const { hashes } = await store.commit({ objects });
         const read = await store.get(hashes);
         expect(read.map((bytes, at) => objects[at]?.equals(bytes))).toEqual(objects.map(() => true));
