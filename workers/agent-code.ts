@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { build } from 'esbuild';
+import { messageOf } from '../infra/temporal/error-reason';
 import type { SourceProblem } from './source-loader';
-import { messageOf } from './thrown';
 
 export interface AgentCode {
   /** SHA-256 of the bundle. Installed packages are named in it, not contained. */

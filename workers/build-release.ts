@@ -6,10 +6,10 @@ import type { LoadedAgent } from '../activities/deps';
 import { describeAgent, jsonObject } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode } from './agent-code';
 import { modelRoute, type ModelSettings } from './model-settings';
 import { packageVersion } from './package-version';
-import { codeOf, messageOf } from './thrown';
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */

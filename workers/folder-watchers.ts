@@ -3,7 +3,7 @@
 import { existsSync, statSync, watch, type FSWatcher } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { codeOf } from './thrown';
+import { codeOf } from '../infra/temporal/error-reason';
 
 export interface FolderWatchers {
   /** Watches the tree and the single folders from now on, and nothing else. What does not exist is waited for. */

@@ -3,11 +3,11 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAgent, type AnyAgent } from '../activities/define';
 import type { LoadedAgent } from '../activities/deps';
+import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode, AgentCodeError, type AgentCode } from './agent-code';
 import { buildRelease, instructionsFile } from './build-release';
 import type { Settings } from './config';
 import { compileCache, loadSource, SOURCE_EXTENSIONS, sourceProblem, type SourceProblem } from './source-loader';
-import { codeOf, messageOf } from './thrown';
 
 export interface LoadedAgents {
   /** In order of their names. */

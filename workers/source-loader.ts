@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createJiti } from 'jiti';
 import * as zod from 'zod';
 import * as publicApi from '../activities/define';
-import { codeOf, messageOf, stackOf } from './thrown';
+import { codeOf, messageOf, stackOf } from '../infra/temporal/error-reason';
 
 export const SOURCE_EXTENSIONS: readonly string[] = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'];
 
@@ -49,10 +49,12 @@ export async function loadSource(file: string, options: { cacheDir: string }): P
 const exportsOf = (loaded: unknown): { [name: string]: unknown } =>
   typeof loaded === 'object' && loaded !== null ? { ...loaded } : {};
 
-const needsAsync = (error: unknown): boolean =>
+/** Whether loading as CommonJS failed only because the module awaits at its top level. */
+export const needsAsync = (error: unknown): boolean =>
   codeOf(error) === 'ERR_REQUIRE_ASYNC_MODULE' || messageOf(error).startsWith('await is only valid in async functions');
 
-function resolves(name: string, from: string): boolean {
+/** Whether a package is installed where `from` would look for it. */
+export function resolves(name: string, from: string): boolean {
   try {
     createRequire(from).resolve(name);
     return true;

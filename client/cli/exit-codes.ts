@@ -1,6 +1,6 @@
 // What a shell learns of an outcome or an error, and the one line that a person reads of it.
 import { safeText } from '../../activities/redact';
-import { reasonOf } from '../../infra/temporal/error-reason';
+import { isObject, nameOf, reasonOf } from '../../infra/temporal/error-reason';
 import { isFailureType } from '../../workflows/contract/failures';
 import type { Outcome } from '../../workflows/contract/run';
 import { ClientError, type ClientErrorCode } from '../errors';
@@ -100,9 +100,6 @@ function textOf(error: unknown): string {
   return isObject(error) ? nameOf(error) || 'an error without a message' : String(error);
 }
 
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const hasCause = (error: unknown): error is { cause: unknown } => isObject(error) && 'cause' in error;
 const hasDetails = (error: unknown): error is { details: string } =>
   isObject(error) && 'details' in error && typeof error.details === 'string' && error.details !== '';
-/** By name, not by class: two copies of this package, or two realms, have a class each. */
-const nameOf = (error: unknown): string => (isObject(error) && 'name' in error ? String(error.name) : '');

@@ -10,12 +10,12 @@ import { modelLine, reportProblems, reportUnfinished, whereLine } from './announ
 import type { CliContext } from './context';
 import { EXIT, errorCode, exitCodeOf } from './exit-codes';
 import { joinDev, openHost, type Host } from './host';
-import { checkTyped } from './run-input';
 import { showResult } from './show-result';
 import {
   publishedManifest,
   startRun,
   typedInput,
+  typedRun,
   unknownAgent,
   type RunCommandOptions,
   type TypedRun,
@@ -31,8 +31,7 @@ export async function runCommand(
   text: string | undefined,
   options: RunCommandOptions,
 ): Promise<number> {
-  checkTyped(options);
-  const typed = { agent, text, options, cwd: context.cwd };
+  const typed = typedRun(context, agent, text, options);
   const begun: Begun = {};
   let host = await hostFor(context, options.inspect ?? false);
   const interrupted = new Promise<number>((resolve) => {

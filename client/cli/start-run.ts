@@ -4,7 +4,8 @@ import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentClient, StartOptions } from '../agent-client';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
-import { runInput } from './run-input';
+import type { CliContext } from './context';
+import { checkTyped, runInput } from './run-input';
 
 export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'inspect'> {
   /** JSON text. */
@@ -22,6 +23,17 @@ export interface TypedRun {
   options: RunCommandOptions;
   /** Absolute. */
   cwd: string;
+}
+
+/** @throws ClientError `invalid-input` for what contradicts itself */
+export function typedRun(
+  { cwd }: Pick<CliContext, 'cwd'>,
+  agent: string,
+  text: string | undefined,
+  options: RunCommandOptions,
+): TypedRun {
+  checkTyped(options);
+  return { agent, text, options, cwd };
 }
 
 /** @throws ClientError `unknown-agent` */

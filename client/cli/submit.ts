@@ -1,8 +1,7 @@
 // `longhaul submit`: hands a run to the workers that are up, prints its id, and leaves.
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
-import { checkTyped } from './run-input';
-import { publishedManifest, startRun, typedInput, type RunCommandOptions } from './start-run';
+import { publishedManifest, startRun, typedInput, typedRun, type RunCommandOptions } from './start-run';
 
 export async function submitCommand(
   context: CliContext,
@@ -10,8 +9,7 @@ export async function submitCommand(
   text: string | undefined,
   options: RunCommandOptions,
 ): Promise<number> {
-  checkTyped(options);
-  const typed = { agent, text, options, cwd: context.cwd };
+  const typed = typedRun(context, agent, text, options);
   const { client, close } = await context.connect();
   try {
     const run = await startRun(client, typed, typedInput(await publishedManifest(client, agent), typed));

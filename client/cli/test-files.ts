@@ -1,10 +1,9 @@
 // A process of its own, started by `longhaul test`: loads test files, whose tests then run by Node's runner in this process.
 // Arguments: a folder for compiled text, then the files.
-import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import path from 'node:path';
 import { createJiti } from 'jiti';
-import { problemLine, sourceProblem } from '../../workers/source-loader';
+import { needsAsync, problemLine, resolves, sourceProblem } from '../../workers/source-loader';
 
 /** What a test file imports that is part of this package, or of its dependencies, for folders where it does not resolve by itself. */
 const OURS: Readonly<Record<string, () => string>> = {
@@ -28,20 +27,6 @@ async function loadTests(file: string, cacheDir: string): Promise<void> {
     await jiti.import(file);
   }
 }
-
-function resolves(name: string, from: string): boolean {
-  try {
-    createRequire(from).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const needsAsync = (error: unknown): boolean =>
-  error instanceof Object &&
-  (('code' in error && error.code === 'ERR_REQUIRE_ASYNC_MODULE') ||
-    ('message' in error && /^await is only valid in async functions/.test(String(error.message))));
 
 /** Its frames would be the loader's and ours; the line that matters stands in the message. */
 function withoutStack(message: string): Error {

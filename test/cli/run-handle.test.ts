@@ -56,12 +56,12 @@ test('events leave no poll behind when their reader leaves', async () => {
     execution: {
       ...handle,
       result: async () => {
-        const poll = handle.result();
+        const poll: Promise<unknown> = handle.result();
         polled = poll.then(
           () => 'the run has ended',
           () => 'given up',
         );
-        return await poll;
+        return (await poll) as never;
       },
     },
   });
