@@ -224,7 +224,7 @@ describe('on a folder', () => {
       line: 4,
       text: 'The inner basin is dredged every third spring.',
     });
-    expect(answer).toMatch(/\nReport: reports\/\S+\.md$/);
+    expect(answer).toMatch(/\nReport: reports\/\S+\.md \(in the state folder, .longhaul\)$/);
   });
 
   test('a sentence over several lines is quoted whole', async () => {
