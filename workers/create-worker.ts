@@ -9,6 +9,8 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities, type ActivityDeps } from '../activities';
+import { dataConverterFor, type KeyRing } from '../activities/keys';
+import { encodingFailures } from './failure-encoding';
 
 export interface AgentWorkerOptions {
   connection: NativeConnection;
@@ -16,6 +18,8 @@ export interface AgentWorkerOptions {
   taskQueue: string;
   deps: ActivityDeps;
   identity: string;
+  /** Seal what Temporal is given. @default none: it is given clear text, and sealed histories are not read */
+  keys?: KeyRing;
   /** Runs kept in memory; an evicted one is replayed from its history when it is needed. @default 200 */
   maxCachedWorkflows?: number;
   /** For a debugger: workflow tasks may take as long as they like. */
@@ -29,7 +33,11 @@ let bundled: Promise<WorkflowBundleOption> | undefined;
 export function workflowBundle(): Promise<WorkflowBundleOption> {
   bundled ??= existsSync(PREBUILT)
     ? Promise.resolve({ codePath: PREBUILT })
-    : bundleWorkflowCode({ workflowsPath: require.resolve('../workflows/index'), logger: new DefaultLogger('WARN') });
+    : bundleWorkflowCode({
+        workflowsPath: require.resolve('../workflows/index'),
+        failureConverterPath: require.resolve('../workflows/failure-converter'),
+        logger: new DefaultLogger('WARN'),
+      });
   return bundled;
 }
 
@@ -39,7 +47,8 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     namespace: options.namespace,
     taskQueue: options.taskQueue,
     identity: options.identity,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: options.keys ? await encodingFailures(await workflowBundle()) : await workflowBundle(),
+    dataConverter: dataConverterFor(options.keys),
     activities: { ...createActivities(options.deps) },
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,
     // The server is told of a heartbeat at most this often; the activities beat as seldom.

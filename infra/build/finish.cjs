@@ -86,6 +86,7 @@ async function bundleWorkflows() {
   const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: entry,
+    failureConverterPath: path.join(DIST, 'workflows/failure-converter.js'),
     logger: new DefaultLogger('WARN'),
     webpackConfigHook: namesFromBundle,
   });

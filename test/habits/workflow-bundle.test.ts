@@ -35,6 +35,7 @@ describe('the workflow bundle', () => {
   beforeAll(async () => {
     const { code } = await bundleWorkflowCode({
       workflowsPath: require.resolve('../../workflows/index'),
+      failureConverterPath: require.resolve('../../workflows/failure-converter'),
       logger: new DefaultLogger('ERROR'),
     });
     ({ sources, codeBytes } = takeApart(code));
