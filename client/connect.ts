@@ -1,6 +1,7 @@
 // The library's way in: finds the server and the store that the workers of a project use.
 import path from 'node:path';
 import { Client } from '@temporalio/client';
+import { openKeyRing, type KeyRing } from '../activities/keys/key-ring';
 import type { ContentStore } from '../activities/store';
 import { openStore } from '../activities/store/open-store';
 import { connectTemporal } from '../infra/temporal/connect';
@@ -17,6 +18,8 @@ export interface CreateClientOptions {
   namespace?: string;
   /** `lmdb:<folder>`, or an open store, which `close` then closes. @default `LONGHAUL_STORE`, else the running `dev`'s, else the folder's */
   store?: string | ContentStore;
+  /** `id:key` pairs as in `LONGHAUL_KEYS`: those of the workers. Not for an open store, which has its own. @default `LONGHAUL_KEYS`, else none */
+  keys?: string;
   /** @default `LONGHAUL_STATE_DIR`, else `.longhaul` of the nearest folder upward with a longhaul.config or package.json */
   stateDir?: string;
   /** Who starts runs, unless `start` says so. @default 'default' */
@@ -36,6 +39,7 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
   const env = process.env;
   const cwd = process.cwd();
   const stateDir = path.resolve(cwd, options.stateDir ?? (env['LONGHAUL_STATE_DIR'] || projectStateDir(cwd)));
+  const keys = keysOf(options.keys ?? (env['LONGHAUL_KEYS'] || undefined));
   const found = findTemporal({
     env: {
       ...env,
@@ -51,7 +55,7 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
   try {
     return createAgentClient({
       temporal: new Client({ connection, namespace: server.namespace }),
-      store: storeOf(options.store ?? (env['LONGHAUL_STORE'] || found.store), stateDir),
+      store: storeOf(options.store ?? (env['LONGHAUL_STORE'] || found.store), stateDir, keys),
       taskQueue: options.taskQueue ?? (env['LONGHAUL_TASK_QUEUE'] || found.taskQueue || DEFAULT_TASK_QUEUE),
       tenant: options.tenant ?? 'default',
       ...(options.user === undefined ? {} : { user: options.user }),
@@ -62,16 +66,25 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
   }
 }
 
-function storeOf(store: string | ContentStore | undefined, stateDir: string): ContentStore {
+function storeOf(store: string | ContentStore | undefined, stateDir: string, keys: KeyRing | undefined): ContentStore {
   if (typeof store === 'object') return store;
   const url = store ?? `lmdb:${path.join(stateDir, 'store')}`;
-  return openStoreAt(url.startsWith('lmdb:') ? `lmdb:${path.resolve(url.slice('lmdb:'.length))}` : url);
+  return openStoreAt(url.startsWith('lmdb:') ? `lmdb:${path.resolve(url.slice('lmdb:'.length))}` : url, keys);
+}
+
+/** @throws ClientError `misconfigured`, which holds no key */
+function keysOf(text: string | undefined): KeyRing | undefined {
+  try {
+    return text === undefined ? undefined : openKeyRing(text);
+  } catch (error) {
+    throw new ClientError('misconfigured', `keys: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** @throws ClientError `misconfigured` for a URL that names no store; ApplicationFailure `Store.Unavailable` */
-export function openStoreAt(url: string): ContentStore {
+export function openStoreAt(url: string, keys: KeyRing | undefined): ContentStore {
   try {
-    return openStore(url);
+    return openStore(url, { keys });
   } catch (error) {
     // A store that cannot be opened has a failure of its own; a plain error is what its URL was answered with.
     if (!(error instanceof Error) || error.name !== 'Error') throw error;

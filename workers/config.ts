@@ -2,10 +2,12 @@
 import os from 'node:os';
 import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
+import type { KeyRing } from '../activities/keys/key-ring';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
 import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
+import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
@@ -29,6 +31,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'providers'> {
   store: string;
   /** Whether the command line named the store: then it is meant, whatever a running `dev` uses. */
   isStoreTyped: boolean;
+  /** Seal what is stored. From `LONGHAUL_KEYS`; absent where there are none, and what is stored is clear. */
+  keys?: KeyRing;
   /** Absolute. */
   agentsDir: string;
   taskQueue: string;
@@ -88,6 +92,7 @@ export async function loadSettings(options: {
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
   const ofProcess = processSettings(read);
+  const ofKeys = keySettings(read);
 
   return {
     project,
@@ -95,6 +100,7 @@ export async function loadSettings(options: {
     stateDir: stateDir.value,
     store: store.value,
     isStoreTyped: store.source === 'command line',
+    ...(ofKeys.keys ? { keys: ofKeys.keys } : {}),
     agentsDir: agents.value,
     taskQueue: taskQueue.value,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
@@ -113,6 +119,7 @@ export async function loadSettings(options: {
       { what: 'configuration', value: configFile ?? 'none', source: configFile === undefined ? 'default' : 'found' },
       { what: 'state', ...stateDir },
       { what: 'store', value: withoutCredentials(store.value), source: store.source },
+      ofKeys.described,
       { what: 'agents', ...agents },
       { what: 'task queue', ...taskQueue },
       { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },

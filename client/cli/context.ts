@@ -58,7 +58,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
   const connections = new Set<Connected>();
   let url: string | undefined;
   const storeUrl = (): string => (url ??= storeInUse(settings, env));
-  const openStore = (): ContentStore => (store ??= openStoreAt(storeUrl()));
+  const openStore = (): ContentStore => (store ??= openStoreAt(storeUrl(), settings.keys));
   const readStore = (): ContentStore => {
     const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
     return store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore());

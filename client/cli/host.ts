@@ -67,7 +67,7 @@ export async function openHost(options: HostOptions): Promise<HostResult> {
 export async function openWorkerHost(options: HostOptions, found: FoundTemporal): Promise<Host> {
   const settings = settingsFor(options.settings, found);
   return await openOrClose(async (closing) => {
-    const store = openStoreAt(settings.store);
+    const store = openStoreAt(settings.store, settings.keys);
     closing.add(() => store.close());
     const { server, uiUrl } = found;
     const { connectionOptions, namespace } = server;
@@ -99,7 +99,7 @@ async function serve(
 async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Closing): Promise<Host> {
   const { settings, env, note } = options;
   // First, because it is the quickest to fail.
-  const store = openStoreAt(settings.store);
+  const store = openStoreAt(settings.store, settings.keys);
   closing.add(() => store.close());
   const cli = await findTemporalCli({ env, cacheDir: join(settings.stateDir, 'bin'), onProgress: searchNotes(note) });
   let crash: (error: Error) => void = () => undefined;
@@ -157,7 +157,7 @@ export async function joinDev(settings: Settings, dev: FolderLockHolder): Promis
     const { namespace } = server;
     const connection = await connectTemporal(server);
     closing.add(() => connection.close());
-    const store = openStoreAt(joined.store);
+    const store = openStoreAt(joined.store, joined.keys);
     closing.add(() => store.close());
     return assemble(joined, {
       ...{ closing, temporal: new Client({ connection, namespace }), namespace, store },

@@ -68,7 +68,7 @@ test('a link into the Web UI survives any id', () => {
 });
 
 test('a store that is not known is named without what may be a password', () => {
-  expect(() => openStoreAt('ftp://me:secret@host/db')).toThrow(/store "ftp:?" is not known(?!.*secret)/);
+  expect(() => openStoreAt('ftp://me:secret@host/db', undefined)).toThrow(/store "ftp:?" is not known(?!.*secret)/);
 });
 
 describe('files', () => {

@@ -60,7 +60,7 @@ test('a store of the command line is looked at, and refused where a dev with ano
 });
 
 test('list shows the runs of the dev that is up', async () => {
-  const store = openStoreAt(devStore());
+  const store = openStoreAt(devStore(), undefined);
   await storeRun(store, { id: 'run_there' });
   await store.close();
   const { stdout } = await told(project.dir, (context) => listCommand(context, { limit: 5 }), { json: true });
@@ -70,7 +70,7 @@ test('list shows the runs of the dev that is up', async () => {
 test.each(['nowhere', 'ftp://me:secret@host/x', 'lmdb:'])('the store %s is an error of use', (url) => {
   let thrown: unknown;
   try {
-    openStoreAt(url);
+    openStoreAt(url, undefined);
   } catch (error) {
     thrown = error;
   }

@@ -188,6 +188,26 @@ test('settings are described with their sources and without credentials', async 
   expect(JSON.stringify(described)).not.toMatch(/hidden/);
 });
 
+describe('keys', () => {
+  const key = Buffer.alloc(32, 5).toString('base64');
+
+  test('come from the environment, and only their ids are shown', async () => {
+    const made = project({});
+    const settings = await load(made, { LONGHAUL_KEYS: `new:${Buffer.alloc(32, 6).toString('base64')},old:${key}` });
+    expect(settings.keys?.current).toBe('new');
+    expect(describeSettings(settings)).toContainEqual({ what: 'keys', value: 'new, old', source: 'LONGHAUL_KEYS' });
+    expect(JSON.stringify(settings)).not.toContain(key.slice(0, 8));
+    for (const none of [{}, { LONGHAUL_KEYS: '' }]) expect(await load(made, none)).not.toHaveProperty('keys');
+  });
+
+  test('that cannot be read are one line that holds none', async () => {
+    const error: unknown = await load(project({}), { LONGHAUL_KEYS: `a:${key},b:${key}x` }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(ConfigError);
+    expect(String(error)).toContain('LONGHAUL_KEYS: key "b" is not 32 bytes in base64');
+    expect(String(error)).not.toContain(key.slice(0, 8));
+  });
+});
+
 describe('settings of the process', () => {
   test('have defaults, come from the environment, and are described', async () => {
     const made = project({});
