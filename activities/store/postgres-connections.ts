@@ -47,11 +47,11 @@ export function openPostgresConnections(
     query_timeout: statementMs + SILENCE_MS,
     fallback_application_name: 'longhaul',
     keepAlive: true,
-    onConnect: (client) => configure(client, statementMs),
   });
   // A connection that dies tells whoever uses it by a rejection; without these listeners it would end the process too.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
+  const configured = new WeakSet<PoolClient>();
   const underWay = new Set<Promise<unknown>>();
   let ready: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
@@ -63,6 +63,8 @@ export function openPostgresConnections(
   ): Promise<T> {
     const client = await pool.connect();
     try {
+      if (!configured.has(client)) await configure(client, statementMs);
+      configured.add(client);
       const result = await work(client);
       client.release();
       return result;
@@ -121,7 +123,7 @@ export function openPostgresConnections(
 }
 
 /** Not by parameters of the connection, which poolers between us and the server refuse. */
-async function configure(client: Pick<PoolClient, 'query'>, statementMs: number): Promise<void> {
+async function configure(client: PoolClient, statementMs: number): Promise<void> {
   await client.query(
     `SELECT set_config('statement_timeout', $1, false),
             CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', false) END`,

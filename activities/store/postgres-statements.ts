@@ -113,13 +113,13 @@ export function postgresStatements(schema: string): { [name in StatementName]: P
   };
 }
 
-/** $1 and $2 of `putObjects` and `commit`. Sorted: the order in which rows are locked. */
+/** $1 and $2 of `putObjects` and `commit`. */
 export const objectValues = (objects: readonly BackendObject[]): unknown[] => [
   byteaArray(objects.map(({ name }) => Buffer.from(name, 'hex'))),
   byteaArray(objects.map(({ bytes }) => bytes)),
 ];
 
-/** $3 to $8 of `commit`, sorted as well. */
+/** $3 to $8 of `commit`. Sorted: the order in which rows are locked. */
 export function refValues(refs: readonly BackendRefWrite[]): unknown[] {
   const sorted = [...refs].sort((a, b) => (a.name < b.name ? -1 : 1));
   const names = sorted.map(({ name }) => name);

@@ -1,5 +1,4 @@
 // The store in Postgres: for production, any number of processes and machines at once, durable when `commit` resolves.
-import { failure } from '../failure';
 import type { BackendObject, BackendRef, BackendRefWrite, StoreBackend, StoredObject } from './backend';
 import { byteaArray, groupsByBytes } from './postgres-arrays';
 import { openPostgresConnections, type PostgresTimeouts } from './postgres-connections';
@@ -9,8 +8,6 @@ import { parsePostgresUrl } from './postgres-url';
 /** Both sides hold a statement whole, several times over. A larger object is a statement by itself. */
 const STATEMENT_BYTES = 8 * 1024 * 1024;
 const SWEEP_EVERY_MS = 60 * 60 * 1_000;
-
-const OBJECT_NAME = /^[0-9a-f]{64}$/;
 
 interface RefRow {
   name: string;
@@ -39,7 +36,7 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
   }
 
   async function commit(objects: readonly BackendObject[], refs: readonly BackendRefWrite[]): Promise<string[]> {
-    const groups = groupsByBytes(distinct(objects), STATEMENT_BYTES);
+    const groups = groupsByBytes([...objects].sort(byName), STATEMENT_BYTES);
     const last = groups.pop() ?? [];
     const before = groups.map((group) => ({ ...statements.putObjects, values: objectValues(group) }));
     const final =
@@ -58,7 +55,7 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
     statement: typeof statements.get,
     names: readonly string[],
   ): Promise<(R | undefined)[]> {
-    const asked = [...new Set(names)].filter((name) => OBJECT_NAME.test(name));
+    const asked = [...new Set(names)];
     const { rows } = await connections.run<R>({ ...statement, values: [nameArray(asked)] });
     const found = new Map(rows.map((row) => [asked[row.at - 1], row]));
     return names.map((name) => found.get(name));
@@ -97,10 +94,9 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
       return rows.map(({ name, bytes, last_put: lastPut }) => ({ name, bytes, lastPut: Number(lastPut) }));
     },
     async deleteObjects(names, putBefore) {
-      const asked = names.filter((name) => OBJECT_NAME.test(name));
       const { rows } = await connections.run<{ name: string }>({
         ...statements.deleteObjects,
-        values: [nameArray(asked), Math.ceil(putBefore)],
+        values: [nameArray(names), Math.ceil(putBefore)],
       });
       const gone = new Set(rows.map(({ name }) => name));
       return names.filter((name) => gone.has(name));
@@ -111,14 +107,8 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
 
 const nameArray = (names: readonly string[]): Buffer => byteaArray(names.map((name) => Buffer.from(name, 'hex')));
 
-/** A statement may touch a row once. Sorted: the order in which objects are locked. */
-function distinct(objects: readonly BackendObject[]): BackendObject[] {
-  const byName = new Map(objects.map((object) => [object.name, object]));
-  for (const name of byName.keys()) {
-    if (!OBJECT_NAME.test(name)) throw new TypeError(`"${name.slice(0, 80)}" cannot name an object: 64 hex digits do.`);
-  }
-  return [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-}
+/** The order in which objects are locked. */
+const byName = (a: BackendObject, b: BackendObject): number => (a.name < b.name ? -1 : 1);
 
 const toRef = ({ name, value, version, expires_at: expiresAt }: RefRow): BackendRef => ({
   name,

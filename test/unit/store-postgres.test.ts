@@ -207,7 +207,7 @@ describeWithPostgres('store in Postgres', () => {
       await store.commit({ objects: [kept, large], refs: [] });
       const client = await connect();
       const rows = async (): Promise<unknown[]> =>
-        (await client.query('SELECT ctid, xmin FROM objects ORDER BY name')).rows;
+        (await client.query<{ ctid: string }>('SELECT ctid, xmin FROM objects ORDER BY name')).rows;
       const before = await rows();
       await client.query('UPDATE object_puts SET last_put = 5');
       await store.commit({ objects: [kept, large], refs: [] });
