@@ -1,7 +1,7 @@
 // The library's way in: finds the server and the store that the workers of a project use.
 import path from 'node:path';
-import { Client } from '@temporalio/client';
-import { openKeyRing, type KeyRing } from '../activities/keys/key-ring';
+import { Client, type Connection } from '@temporalio/client';
+import { dataConverterFor, openKeyRing, type KeyRing } from '../activities/keys';
 import type { ContentStore } from '../activities/store';
 import { openStore } from '../activities/store/open-store';
 import { connectTemporal } from '../infra/temporal/connect';
@@ -18,7 +18,7 @@ export interface CreateClientOptions {
   namespace?: string;
   /** `lmdb:<folder>`, or an open store, which `close` then closes. @default `LONGHAUL_STORE`, else the running `dev`'s, else the folder's */
   store?: string | ContentStore;
-  /** `id:key` pairs as in `LONGHAUL_KEYS`: those of the workers. Not for an open store, which has its own. @default `LONGHAUL_KEYS`, else none */
+  /** `id:key` pairs as in `LONGHAUL_KEYS`: those of the workers. An open store has its own; Temporal is given what these seal. @default `LONGHAUL_KEYS`, else none */
   keys?: string;
   /** @default `LONGHAUL_STATE_DIR`, else `.longhaul` of the nearest folder upward with a longhaul.config or package.json */
   stateDir?: string;
@@ -54,7 +54,7 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
   const connection = await connectTemporal(server);
   try {
     return createAgentClient({
-      temporal: new Client({ connection, namespace: server.namespace }),
+      temporal: temporalClient(connection, server.namespace, keys),
       store: storeOf(options.store ?? (env['LONGHAUL_STORE'] || found.store), stateDir, keys),
       taskQueue: options.taskQueue ?? (env['LONGHAUL_TASK_QUEUE'] || found.taskQueue || DEFAULT_TASK_QUEUE),
       tenant: options.tenant ?? 'default',
@@ -65,6 +65,10 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
     throw error;
   }
 }
+
+/** A client of Temporal that seals and opens what workers with these keys do. */
+export const temporalClient = (connection: Connection, namespace: string, keys: KeyRing | undefined): Client =>
+  new Client({ connection, namespace, dataConverter: dataConverterFor(keys) });
 
 function storeOf(store: string | ContentStore | undefined, stateDir: string, keys: KeyRing | undefined): ContentStore {
   if (typeof store === 'object') return store;

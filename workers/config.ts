@@ -31,7 +31,7 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'providers'> {
   store: string;
   /** Whether the command line named the store: then it is meant, whatever a running `dev` uses. */
   isStoreTyped: boolean;
-  /** Seal what is stored. From `LONGHAUL_KEYS`; absent where there are none, and what is stored is clear. */
+  /** Seal what is stored and what Temporal is given. From `LONGHAUL_KEYS`; absent where there are none, and both are clear. */
   keys?: KeyRing;
   /** Absolute. */
   agentsDir: string;

@@ -72,6 +72,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     providers: createProviderRegistry(providersOf(options)),
     secretsOf: secretsFrom(settings),
     metrics,
+    ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
   });

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
+import type { KeyRing } from '../activities/keys';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { ownIdentity } from '../infra/temporal/process-identity';
 import { createAgentWorker } from './create-worker';
@@ -22,6 +23,8 @@ export interface StartWorkerOptions {
   metrics: Metrics;
   /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
   identity?: string;
+  /** Seal what Temporal is given; the store has its own from whoever opened it. @default none */
+  keys?: KeyRing;
   failpoint?: FailpointPlan;
   debug?: boolean;
 }
@@ -47,6 +50,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       taskQueue: options.taskQueue,
       identity,
       deps: depsOf(options, identity),
+      ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
     });
     return running(worker, connection, identity);

@@ -1,11 +1,11 @@
 // What every command is handed. The store and connections are opened when first asked for, and closed together at the end.
 import { existsSync } from 'node:fs';
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { connectTemporal } from '../../infra/temporal/connect';
 import type { Settings } from '../../workers/config';
 import { createAgentClient, type AgentClient } from '../agent-client';
-import { openStoreAt } from '../connect';
+import { openStoreAt, temporalClient } from '../connect';
 import { ClientError } from '../errors';
 import { findTemporal, type FoundTemporal } from '../find-temporal';
 import { createClosing } from './closing';
@@ -68,7 +68,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
     const opened = openStore();
     const connection = await connectTemporal(server);
     const { namespace } = server;
-    const temporal = new Client({ connection, namespace });
+    const temporal = temporalClient(connection, namespace, settings.keys);
     const { tenant, user } = settings.identity;
     const connected: Connected = {
       temporal,

@@ -4,6 +4,7 @@ import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
 import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
+import { codecLine, isCodecTokenSet } from './commands/codec-server';
 import { createClosing } from './closing';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
@@ -19,7 +20,13 @@ const DEFAULT_METRICS_PORT = 9464;
 
 export async function devCommand(context: CliContext, options: DevOptions): Promise<number> {
   const { output, settings, env } = context;
-  const opened = await openHost({ settings, env, note: (line) => output.note(line), debug: options.inspect ?? false });
+  const opened = await openHost({
+    settings,
+    env,
+    note: (line) => output.note(line),
+    debug: options.inspect ?? false,
+    codecServer: true,
+  });
   if ('heldBy' in opened) {
     const { pid, info } = opened.heldBy;
     const where = typeof info['uiUrl'] === 'string' ? `, web UI ${info['uiUrl']}` : '';
@@ -65,14 +72,24 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
 
 function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
   const { output, settings } = context;
-  const { address, namespace, uiUrl } = host;
+  const { address, namespace, uiUrl, codecUrl } = host;
   reportProblems(context, served.loaded.problems);
   reportUnfinished(context, host);
   const bound = metrics?.address();
   const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
-  output.json({ ready: true, pid: process.pid, address, namespace, uiUrl, metricsUrl, agents: servedAgents(served) });
+  output.json({
+    ready: true,
+    pid: process.pid,
+    address,
+    namespace,
+    uiUrl,
+    codecUrl,
+    metricsUrl,
+    agents: servedAgents(served),
+  });
   output.line(`temporal  ${address}, namespace ${namespace}`);
   if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
+  if (codecUrl !== undefined) output.line(`codec     ${codecLine(codecUrl, isCodecTokenSet(context))}`);
   output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {

@@ -1,7 +1,7 @@
 // What a command that needs a living system stands on: the server named by the environment, the `dev` of this folder, or an embedded
 // server and worker of its own that end with it. The one place, with dev.ts, that joins client and workers.
 import { join } from 'node:path';
-import { Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type CliSearchProgress } from '../../infra/temporal/find-cli';
@@ -13,8 +13,9 @@ import { serveAgents, type ServedAgents, type ServeOptions } from '../../workers
 import type { Settings } from '../../workers/config';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { createAgentClient, type AgentClient } from '../agent-client';
-import { openStoreAt } from '../connect';
+import { openStoreAt, temporalClient } from '../connect';
 import { devTemporal, findTemporal, type FoundTemporal } from '../find-temporal';
+import { startDevCodecServer } from './commands/codec-server';
 import { openOrClose, type Closing } from './closing';
 import { settingsFor } from './in-use';
 
@@ -25,6 +26,8 @@ export interface HostOptions {
   note(text: string): void;
   /** Lifts time-outs, for a debugger. */
   debug?: boolean;
+  /** Shows clear text to the Web UI and command line of a Temporal that is started here, where keys are set. @default false */
+  codecServer?: boolean;
 }
 
 export interface Host {
@@ -34,6 +37,8 @@ export interface Host {
   address: string;
   namespace: string;
   uiUrl?: string;
+  /** Of the codec server that runs here. */
+  codecUrl?: string;
   /** Set where this process runs the worker. */
   served?: ServedAgents;
   /** Where nobody else's worker can be. */
@@ -74,7 +79,7 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
     const connection = await connectTemporal(server);
     closing.add(() => connection.close());
     await ensureSearchAttributes(connection, namespace, SEARCH_ATTRIBUTES);
-    const temporal = new Client({ connection, namespace });
+    const temporal = temporalClient(connection, namespace, settings.keys);
     const unfinished = await recoverRuns({ temporal, namespace, store, alone: false });
     const served = await serve({ ...options, settings }, { connection: connectionOptions, namespace, store }, closing);
     const address = connectionOptions.address;
@@ -105,6 +110,11 @@ async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Clo
   let crash: (error: Error) => void = () => undefined;
   const crashed = new Promise<never>((_, reject) => (crash = reject));
   crashed.catch(() => undefined);
+  const ui: { url?: string } = {};
+  // Before the server, whose Web UI is told of it.
+  const codec =
+    options.codecServer && settings.keys ? await startDevCodecServer(settings.keys, env, () => ui.url) : undefined;
+  closing.add(() => codec?.close());
   const server = await startEmbeddedTemporal({
     stateDir: settings.stateDir,
     cliPath: cli.path,
@@ -117,17 +127,20 @@ async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Clo
         ),
       ),
     synchronous: settings.process.sqliteSynchronous,
+    ...(codec ? { uiCodecEndpoint: codec.url } : {}),
   });
   closing.add(() => server.stop());
   const { address, namespace, uiUrl } = server;
+  ui.url = uiUrl;
   const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
   closing.add(() => connection.close());
-  const temporal = new Client({ connection, namespace });
+  const temporal = temporalClient(connection, namespace, settings.keys);
   const unfinished = await recoverRuns({ temporal, namespace, store, alone: true });
   const served = await serve(options, { connection: { address }, namespace, store }, closing);
   lock.publish({ address, namespace, uiUrl, taskQueue: settings.taskQueue, store: settings.store });
   return assemble(settings, {
     ...{ closing, temporal, namespace, address, uiUrl, store, served, unfinished, crashed, isOnlyWorker: true },
+    ...(codec ? { codecUrl: codec.url } : {}),
   });
 }
 
@@ -160,7 +173,7 @@ export async function joinDev(settings: Settings, dev: FolderLockHolder): Promis
     const store = openStoreAt(joined.store, joined.keys);
     closing.add(() => store.close());
     return assemble(joined, {
-      ...{ closing, temporal: new Client({ connection, namespace }), namespace, store },
+      ...{ closing, temporal: temporalClient(connection, namespace, joined.keys), namespace, store },
       address: server.connectionOptions.address,
       ...(uiUrl === undefined ? {} : { uiUrl }),
       isOnlyWorker: false,

@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
 import { describeCommands, type WrapOptions } from './commands';
+import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
 import { createContext, type CliContext } from './context';
 import { devCommand, type DevOptions } from './dev';
 import { EXIT, errorCode, errorLine, exitCodeOfError } from './exit-codes';
@@ -47,7 +48,7 @@ function createProgram(): Command {
     .option('--state-dir <dir>', 'where runs are kept (LONGHAUL_STATE_DIR, default .longhaul)', folder)
     .option('--store <url>', 'content store (LONGHAUL_STORE)')
     .option('--task-queue <name>', 'Temporal task queue (LONGHAUL_TASK_QUEUE)')
-    .option('--json', 'one JSON document on standard output')
+    .option('--json', 'one JSON document on standard output; of tail, one a line')
     // Said below, in the form of all other errors.
     .configureOutput({ outputError: () => undefined })
     .exitOverride();
@@ -67,7 +68,7 @@ function createProgram(): Command {
     command
       .argument('<agent>')
       .argument('[text]', 'the question, for agents that take one')
-      .option('--input <json>', "the agent's input")
+      .option('--input <json>', "the agent's input; @file reads it from there, - from standard input")
       .option('--dir <dir>', "folder for agents whose input has 'dir' (default: the current one)", folder)
       .option('--id <id>', 'the same id is the same run')
       .option('--tenant <tenant>')
@@ -98,6 +99,13 @@ function createProgram(): Command {
     .command('worker')
     .description('one more worker for a Temporal server or a running dev')
     .action(wrap((context) => workerCommand(context)));
+  program
+    .command('codec-server')
+    .description('show clear text to the Web UI and the temporal command line, where keys are set')
+    .option('--port <port>', 'default 8234, 0 for a free one', port)
+    .option('--host <address>', 'default 127.0.0.1; any other needs LONGHAUL_CODEC_TOKEN')
+    .option('--origin <url>', 'of a web page that may read; may be repeated', collect)
+    .action(wrap((context, options: CodecServerCommandOptions) => codecServerCommand(context, options)));
   describeCommands(program, wrap);
   return program;
 }

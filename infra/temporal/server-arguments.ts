@@ -29,6 +29,8 @@ export interface ServerSettings {
   database: string;
   ports: ServerPorts;
   synchronous: SqliteSynchronous;
+  /** Of a codec server. */
+  uiCodecEndpoint?: string;
   /** Over the settings above, by Temporal's own names. */
   dynamicConfig?: Readonly<Record<string, number | boolean>>;
 }
@@ -37,10 +39,17 @@ export interface ServerSettings {
  * The arguments of the CLI that start the server. Search attributes are not among them, on purpose: the CLI's flag works
  * for a new database only, and says nothing of a differing type. See search-attributes.ts.
  */
-export function serverArguments({ database, ports, synchronous, dynamicConfig = {} }: ServerSettings): string[] {
+export function serverArguments({
+  database,
+  ports,
+  synchronous,
+  dynamicConfig = {},
+  uiCodecEndpoint,
+}: ServerSettings): string[] {
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--db-filename', database],
     ...['--port', String(ports.grpc), '--ui-port', String(ports.ui), '--http-port', String(ports.http)],
+    ...(uiCodecEndpoint === undefined ? [] : ['--ui-codec-endpoint', uiCodecEndpoint]),
     // Nothing is asked of the world outside; and warnings are mostly about its own stopping.
     ...['--ui-disable-news-fetch', '--log-level', 'error'],
     ...['--sqlite-pragma', 'journal_mode=WAL', '--sqlite-pragma', `synchronous=${synchronous}`],

@@ -27,9 +27,11 @@ export interface StartEmbeddedOptions {
   searchAttributes?: SearchAttributeTable;
   /** Temporal's dynamic configuration, over the settings of this module. */
   dynamicConfig?: Readonly<Record<string, number | boolean>>;
+  /** URL of a codec server, which the Web UI asks for clear text from the browser. Default none. */
+  uiCodecEndpoint?: string;
   /** Default `<stateDir>/logs/temporal.log`. */
   logFile?: string;
-  /** Default `process.env`. `TEMPORAL_*` is kept from the server, which would read it as its own configuration. */
+  /** Default `process.env`. `TEMPORAL_*` is kept from the server, which would read it as its own configuration, and `LONGHAUL_*`, which holds keys. */
   env?: Environment;
   /** How long the server may take to answer. Default 30 s; a warm start takes 0.2 s. */
   readyTimeoutMs?: number;
@@ -99,12 +101,15 @@ export async function startEmbeddedTemporal(options: StartEmbeddedOptions): Prom
 async function startOnce(options: StartEmbeddedOptions, logFile: string): Promise<EmbeddedTemporal | FailedStart> {
   const ports = await findFreePorts(options.preferredPort ?? DEFAULT_TEMPORAL_PORT);
   const database = join(options.stateDir, 'temporal.db');
-  const { synchronous = 'NORMAL', searchAttributes = {}, dynamicConfig = {} } = options;
-  const args = serverArguments({ database, ports, synchronous, dynamicConfig });
+  const { synchronous = 'NORMAL', searchAttributes = {}, dynamicConfig = {}, uiCodecEndpoint } = options;
+  const args = serverArguments({
+    ...{ database, ports, synchronous, dynamicConfig },
+    ...(uiCodecEndpoint === undefined ? {} : { uiCodecEndpoint }),
+  });
   beginDatabase(database);
   const logFd = openSync(logFile, 'a');
   const logStart = statSync(logFile).size;
-  const env = withoutTemporalSettings(options.env ?? process.env);
+  const env = withoutSettings(options.env ?? process.env);
   const server = await startSupervised([options.cliPath, ...args], { env, logFd }).finally(() => closeSync(logFd));
   const failed = (failure: string) => ({ failure, log: readFileSync(logFile).subarray(logStart).toString('utf8') });
   if (!server) return failed('Temporal ended as it started.');
@@ -218,8 +223,9 @@ function readPidFile(path: string): PidFile | undefined {
   }
 }
 
-function withoutTemporalSettings(env: Environment): Environment {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
+/** Nor what is ours: the server keeps sealed payloads, and is not to hold the keys. */
+function withoutSettings(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(TEMPORAL|LONGHAUL)_/.test(name)));
 }
 
 /** The last lines, or where a Go panic ends it, the last before the stack. */

@@ -6,6 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
+import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
@@ -27,7 +28,7 @@ export interface TestStack {
   readonly stateDir: string;
   readonly logFile: string;
   /** Stops the worker and starts another, as a deploy or a crash would. */
-  restartWorker(): Promise<void>;
+  restartWorker(changed?: { keys: KeyRing | undefined }): Promise<void>;
   stopWorker(): Promise<void>;
   close(): Promise<void>;
 }
@@ -38,6 +39,8 @@ export interface TestStackOptions {
   modelUrl: string;
   api?: 'responses' | 'chat';
   maxCachedWorkflows?: number;
+  /** Of the store, the client and the first worker. @default none */
+  keys?: KeyRing;
   dynamicConfig?: { readonly [key: string]: number | boolean };
 }
 
@@ -64,7 +67,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     searchAttributes: SEARCH_ATTRIBUTES,
     ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
   });
-  const store = openStore(`lmdb:${join(stateDir, 'store')}`);
+  const store = openStore(`lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
   const agents = createAgentRegistry({ strict: false });
   const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
   agents.replaceAll(loaded);
@@ -75,7 +78,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     baseUrl: options.modelUrl,
     api: options.api ?? 'chat',
   });
-  const start = (): Promise<RunningWorker> =>
+  const start = ({ keys }: { keys?: KeyRing | undefined }): Promise<RunningWorker> =>
     startWorker({
       connection: { address: server.address },
       namespace: server.namespace,
@@ -86,12 +89,14 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       providers: createProviderRegistry([provider]),
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
       metrics,
+      ...(keys ? { keys } : {}),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
-  let worker: RunningWorker | undefined = await start();
+  let worker: RunningWorker | undefined = await start(options);
   const temporal = new Client({
     connection: await Connection.connect({ address: server.address }),
     namespace: server.namespace,
+    dataConverter: dataConverterFor(options.keys),
   });
   const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' });
   const stopWorker = async (): Promise<void> => {
@@ -107,9 +112,9 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     stateDir,
     logFile,
     stopWorker,
-    restartWorker: async () => {
+    restartWorker: async (changed) => {
       await stopWorker();
-      worker = await start();
+      worker = await start(changed ?? options);
     },
     close: async () => {
       await stopWorker();
