@@ -134,8 +134,12 @@ const newRunId = (): string =>
 const ENCODED_ID_BYTES = 450;
 
 /** Whether a text could be the id of a run. */
-export const isRunId = (id: string): boolean =>
-  id.trim() !== '' && id.length <= ID_CHARS && id.isWellFormed() && encodeURIComponent(id).length <= ENCODED_ID_BYTES;
+export const isRunId = (id: unknown): boolean =>
+  typeof id === 'string' &&
+  id.trim() !== '' &&
+  id.length <= ID_CHARS &&
+  id.isWellFormed() &&
+  encodeURIComponent(id).length <= ENCODED_ID_BYTES;
 
 /** @throws ClientError `invalid-input`: what the server would refuse, or keep and not find again */
 function checkedLabels(id: string, start: StartOptions): string[] {
@@ -145,11 +149,12 @@ function checkedLabels(id: string, start: StartOptions): string[] {
     throw new ClientError('invalid-input', rule);
   }
   for (const name of ['tenant', 'user', 'session'] as const) {
-    const label = start[name];
-    if (label === undefined || (label.trim() !== '' && label.length <= ID_CHARS)) continue;
+    // A caller in JavaScript may pass anything.
+    const label: unknown = start[name];
+    if (label === undefined || (typeof label === 'string' && label.trim() !== '' && label.length <= ID_CHARS)) continue;
     throw new ClientError('invalid-input', `a ${name} has 1 to ${ID_CHARS} characters.`);
   }
-  const bad = tags.find((tag) => tag === '' || tag.length > TAG_CHARS);
+  const bad = tags.find((tag: unknown) => typeof tag !== 'string' || tag === '' || tag.length > TAG_CHARS);
   if (bad !== undefined || tags.length > TAGS_MAX) {
     throw new ClientError('invalid-input', `at most ${TAGS_MAX} tags of 1 to ${TAG_CHARS} characters.`);
   }

@@ -14,11 +14,20 @@ export interface FirstMessage {
 }
 
 /** @throws ClientError `invalid-input`, naming what does not fit */
-export function firstMessage(manifest: ReleaseManifest, input: unknown): FirstMessage {
+export function firstMessage(manifest: ReleaseManifest, given: unknown): FirstMessage {
+  const input = jsonInput(manifest, given);
   const title = titleOf(input);
   const message = manifest.input ? structured(manifest, manifest.input, input) : plain(manifest, input);
   const bytes = encodeMessage(message);
   return { bytes, title, head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
+}
+
+/** What cannot be written down cannot be an input: a function, a bigint, an object that holds itself. */
+function jsonInput({ agent }: ReleaseManifest, given: unknown): unknown {
+  const json = z.json().safeParse(given);
+  if (json.success) return json.data;
+  const at = json.error.issues[0]?.path.join('.');
+  throw new ClientError('invalid-input', `the input of ${agent} is not JSON${at ? `, at ${at}` : ''}.`);
 }
 
 /** The one text among the properties that reads as a question, where there is one. */

@@ -6,7 +6,7 @@ import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type TemporalCli } from '../../infra/temporal/find-cli';
 import { readFolderLock } from '../../infra/temporal/folder-lock';
 import { loadAgents, type LoadedAgents } from '../../workers/load-agents';
-import { problemLine } from '../../workers/source-loader';
+import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
 import { errorLine } from './exit-codes';
 import { counted, formatBytes } from './format';
@@ -145,20 +145,37 @@ export async function checkAgents({ settings }: CliContext): Promise<Check[]> {
   const { agents, problems } = loaded;
   const names = agents.map(({ manifest }) => manifest.agent).join(', ');
   const found = `${counted(agents.length, 'agent')} in ${settings.agentsDir}${names === '' ? '' : `: ${names}`}`;
-  const first =
-    agents.length > 0
-      ? ok('agents', found)
-      : missing('agents', found, '`longhaul init` writes one; --agents or LONGHAUL_AGENTS names another folder');
-  // That the folder itself is not there has just been said.
+  // That the folder itself is not there is said by the first line.
   const inFiles = problems.filter(({ file }) => file !== settings.agentsDir);
-  const broken = inFiles.map((problem) =>
-    missing(
+  const none =
+    inFiles.length > 0
+      ? 'mend what is said below'
+      : '`longhaul init` writes one; --agents or LONGHAUL_AGENTS names another folder';
+  const first = agents.length > 0 ? ok('agents', found) : missing('agents', found, none);
+  const broken = byCause(inFiles).map((same) => {
+    const [problem, ...others] = same;
+    const also = others.map(({ file }) => path.relative(settings.project, file)).join(', ');
+    const line = problemLine(problem, settings.project);
+    return missing(
       'agent',
-      problemLine(problem, settings.project),
+      also === '' ? line : `${line} (also ${also})`,
       'correct the file; `longhaul dev` serves it as it is saved',
-    ),
-  );
+    );
+  });
   return [first, ...broken, ...checkModels(settings, loaded)];
+}
+
+/** One mistake of the configuration can keep every agent from loading. */
+function byCause(problems: readonly SourceProblem[]): [SourceProblem, ...SourceProblem[]][] {
+  const causes = new Map<string, [SourceProblem, ...SourceProblem[]]>();
+  for (const problem of problems) {
+    // Apart from the name of the agent, which begins the message of what was wrong with its release.
+    const cause = problem.message.replace(/^agent [^:]+: /, '');
+    const same = causes.get(cause);
+    if (same) same.push(problem);
+    else causes.set(cause, [problem]);
+  }
+  return [...causes.values()];
 }
 
 type Keys = Pick<CliContext['settings'], 'models' | 'providers' | 'secret'>;

@@ -87,6 +87,9 @@ export function errorLine(error: unknown): string {
 }
 
 function textOf(error: unknown): string {
+  // Its message is a page of JSON.
+  if (nameOf(error) === 'ZodError' && isObject(error) && 'issues' in error && Array.isArray(error.issues))
+    return `what was given or stored does not fit: ${reasonOf(error.issues[0])}`;
   if (nameOf(error) === 'ServiceError' && hasCause(error)) {
     const details = hasDetails(error.cause) ? error.cause.details : reasonOf(error.cause);
     return isTemporalGone(error)

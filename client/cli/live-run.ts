@@ -7,6 +7,8 @@ import { problemsOf } from '../stuck-run';
 
 export interface PendingCall {
   what: string;
+  /** As the run shows it: the tool and its arguments, say. Where one call is under way, or all have a worker's answer. */
+  label?: string;
   /** From 1. */
   attempt: number;
   /** Milliseconds since the epoch. */
@@ -51,12 +53,20 @@ export async function liveRun(temporal: Client, id: string): Promise<LiveRun | u
     ...(progress?.reason === undefined ? {} : { reason: progress.reason }),
     firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
     problems: isRunning ? problemsOf(description) : [],
-    pending: pendingOf(description),
+    pending: labelled(pendingOf(description), progress),
     ...(progress ? { progress } : {}),
   };
 }
 
-function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {
+/** The run's own running steps, where they are as many: they began in the same order. */
+function labelled(pending: readonly PendingCall[], progress: RunProgress | undefined): PendingCall[] {
+  const running = progress?.steps.filter(({ state }) => state === 'running') ?? [];
+  if (running.length !== pending.length) return [...pending];
+  return pending.map((call, at) => ({ ...call, ...(running[at] ? { label: running[at].label } : {}) }));
+}
+
+/** What is under way, and why it is tried again. */
+export function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {
   const known: readonly string[] = Object.values(ACTIVITY_NAMES);
   return (raw.pendingActivities ?? []).map(({ activityType, attempt, lastStartedTime, lastFailure }): PendingCall => {
     const name = activityType?.name ?? '';

@@ -1,8 +1,10 @@
 // What a person types becomes an agent's input: a text, JSON, or the one text property that its schema asks for.
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { z } from 'zod';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { ReleaseManifest } from '../../workflows/contract/release';
+import { reasonOf } from '../../infra/temporal/error-reason';
 import { ClientError } from '../errors';
 
 export interface TypedInput {
@@ -26,6 +28,23 @@ export function checkTyped({ input, dir }: Pick<TypedInput, 'input' | 'dir'>): v
   throw new ClientError('invalid-input', `--dir: ${found ? `${dir} is not a folder` : `there is no folder ${dir}`}.`);
 }
 
+const STDIN = 0;
+
+/**
+ * `--input` as JSON text: what was typed, or for `@file` and `-` (standard input) what stands there, which may be longer than a
+ * command line.
+ * @throws ClientError `invalid-input`
+ */
+export function inputText(typed: string, cwd: string): string {
+  const file = typed.startsWith('@') ? path.resolve(cwd, typed.slice(1)) : typed === '-' ? STDIN : undefined;
+  if (file === undefined) return typed;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ClientError('invalid-input', `--input ${typed} cannot be read: ${reasonOf(error)}`);
+  }
+}
+
 const objectSchema = z.looseObject({
   properties: z.record(z.string(), z.looseObject({ type: z.string().optional() })).default({}),
   required: z.array(z.string()).default([]),
@@ -36,6 +55,8 @@ export function runInput(manifest: ReleaseManifest, typed: TypedInput): string |
   const { agent } = manifest;
   if (!manifest.input) {
     if (typed.dir !== undefined) throw takesNoFolder(agent);
+    if (typed.text !== undefined && typed.input !== undefined)
+      throw new ClientError('invalid-input', `give ${agent} a text or --input, not both.`);
     const text = typed.text ?? (typed.input === undefined ? undefined : parseText(typed.input));
     if (text === undefined) throw takesText(agent);
     return text;

@@ -1,8 +1,6 @@
 // `longhaul run`: starts a run (or goes on with the one that a crash interrupted), shows it live, and exits with its answer.
 import { setTimeout as after } from 'node:timers/promises';
-import { problemLine } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import { ClientError } from '../errors';
 import { firstMessage } from '../first-message';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';
@@ -12,6 +10,7 @@ import { EXIT, errorCode, exitCodeOf } from './exit-codes';
 import { joinDev, openHost, type Host } from './host';
 import { showResult } from './show-result';
 import {
+  noteOtherKeys,
   publishedManifest,
   startRun,
   typedInput,
@@ -99,26 +98,39 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
   begun.id = run.id;
   output.note(`model  ${modelLine(manifest)}`);
   output.note(`run    ${run.id}   ${whereLine(host, run.id)}`);
-  return await followOne(context, run);
+  const code = await followOne(context, run);
+  await noteLeft(context, host, run.id);
+  return code;
+}
+
+/** With this process ends the only worker: what it had picked up and not finished is unfinished once more. */
+async function noteLeft(
+  { output }: CliContext,
+  { client, unfinished, isOnlyWorker }: Host,
+  done: string,
+): Promise<void> {
+  if (!isOnlyWorker) return;
+  const others = unfinished.map(({ record }) => record.id).filter((id) => id !== done);
+  const records = await Promise.all(others.map((id) => client.run(id).record()));
+  for (const { id, agent, ended } of records)
+    if (!ended)
+      output.note(`unfinished  ${id}  ${agent}: kept; "longhaul run ${agent}" without a question finishes it`);
 }
 
 /** Where this process is the only worker, an agent that it could not load would leave its run waiting. */
-async function manifestFor({ settings }: CliContext, host: Host, agent: string): Promise<ReleaseManifest> {
+async function manifestFor(context: CliContext, host: Host, agent: string): Promise<ReleaseManifest> {
   const { served, client, isOnlyWorker } = host;
-  if (!served || !isOnlyWorker) return await publishedManifest(client, agent);
+  if (!served || !isOnlyWorker) {
+    const manifest = await publishedManifest(context, client, agent);
+    if (!served) noteOtherKeys(context, manifest);
+    return manifest;
+  }
   const { agents, problems } = served.loaded;
   const manifest = agents.find((one) => one.manifest.agent === agent)?.manifest;
   if (manifest) return manifest;
   // Said here as well: with --json this is all that is said.
-  const [problem] = problems.filter(({ file }) => file !== settings.agentsDir);
-  if (problem) {
-    const why = problemLine(problem, settings.project);
-    throw new ClientError('unknown-agent', `there is no agent "${agent}" that loads: ${why}`);
-  }
-  throw unknownAgent(
-    agent,
-    agents.map((one) => one.manifest.agent),
-  );
+  const known = agents.map((one) => one.manifest.agent);
+  throw unknownAgent(context.settings, { agent, known, problems });
 }
 
 function sameQuestion(host: Host, manifest: ReleaseManifest, input: unknown): RunHandle<unknown> | undefined {

@@ -1,11 +1,14 @@
 // What was typed for `run` and `submit`, as a run.
 import type { AnyAgent } from '../../activities/define/agent';
+import type { Settings } from '../../workers/config';
+import { loadAgents } from '../../workers/load-agents';
+import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentClient, StartOptions } from '../agent-client';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import type { CliContext } from './context';
-import { checkTyped, runInput } from './run-input';
+import { checkTyped, inputText, runInput } from './run-input';
 
 export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'inspect'> {
   /** JSON text. */
@@ -32,29 +35,53 @@ export function typedRun(
   text: string | undefined,
   options: RunCommandOptions,
 ): TypedRun {
-  checkTyped(options);
-  return { agent, text, options, cwd };
+  const input = options.input === undefined ? undefined : inputText(options.input, cwd);
+  const read = { ...options, ...(input === undefined ? {} : { input }) };
+  checkTyped(read);
+  return { agent, text, options: read, cwd };
 }
 
-/** @throws ClientError `unknown-agent` */
-export async function publishedManifest(client: AgentClient, agent: string): Promise<ReleaseManifest> {
+/** @throws ClientError `unknown-agent`, with the reason where the agent's file does not load here */
+export async function publishedManifest(
+  { settings }: Pick<CliContext, 'settings'>,
+  client: AgentClient,
+  agent: string,
+): Promise<ReleaseManifest> {
   const agents = await client.agents();
   const manifest = agents.find((one) => one.agent === agent);
   if (manifest) return manifest;
-  throw unknownAgent(
-    agent,
-    agents.map((one) => one.agent),
-  );
+  const { problems } = await loadAgents({ dir: settings.agentsDir, settings });
+  const known = agents.map((one) => one.agent);
+  throw unknownAgent(settings, { agent, known, problems });
 }
 
-export const unknownAgent = (agent: string, known: readonly string[]): ClientError =>
-  new ClientError(
+export function unknownAgent(
+  { agentsDir, project }: Pick<Settings, 'agentsDir' | 'project'>,
+  { agent, known, problems }: { agent: string; known: readonly string[]; problems: readonly SourceProblem[] },
+): ClientError {
+  // That the folder itself is not there says nothing about one agent. The agent's own file comes first, whichever that is.
+  const inFiles = problems.filter(({ file }) => file !== agentsDir);
+  const problem = inFiles.find(({ file }) => file.includes(agent)) ?? inFiles[0];
+  if (problem)
+    return new ClientError(
+      'unknown-agent',
+      `there is no agent "${agent}" that loads: ${problemLine(problem, project)}`,
+    );
+  return new ClientError(
     'unknown-agent',
     `there is no agent "${agent}". ` +
       (known.length > 0
         ? `Known: ${known.join(', ')}.`
         : 'There is none at all: "longhaul init" writes one, and --agents or LONGHAUL_AGENTS names another folder of agents.'),
   );
+}
+
+/** What the other terminal's environment would have changed: it is the running one's that counts. */
+export function noteOtherKeys({ settings, output }: CliContext, manifest: ReleaseManifest): void {
+  const here = settings.models['default']?.[0] ?? 'demo/';
+  if (here.startsWith('demo/') || !manifest.model.route.every((model) => model.startsWith('demo/'))) return;
+  output.note('model  the running longhaul has no key, although this terminal has: start that one again with it');
+}
 
 export const typedInput = (
   manifest: ReleaseManifest,

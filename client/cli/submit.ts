@@ -1,7 +1,7 @@
 // `longhaul submit`: hands a run to the workers that are up, prints its id, and leaves.
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
-import { publishedManifest, startRun, typedInput, typedRun, type RunCommandOptions } from './start-run';
+import { noteOtherKeys, publishedManifest, startRun, typedInput, typedRun, type RunCommandOptions } from './start-run';
 
 export async function submitCommand(
   context: CliContext,
@@ -12,7 +12,9 @@ export async function submitCommand(
   const typed = typedRun(context, agent, text, options);
   const { client, close } = await context.connect();
   try {
-    const run = await startRun(client, typed, typedInput(await publishedManifest(client, agent), typed));
+    const manifest = await publishedManifest(context, client, agent);
+    noteOtherKeys(context, manifest);
+    const run = await startRun(client, typed, typedInput(manifest, typed));
     context.output.json({ runId: run.id });
     context.output.line(run.id);
     return EXIT.completed;

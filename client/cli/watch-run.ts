@@ -4,7 +4,11 @@ import type { RunEvent } from '../run-events';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';
 import { followRun } from './follow-run';
+import { pendingOf } from './live-run';
 import type { Output } from './output';
+
+/** A first retry comes after a second or so; asking costs the server a read. */
+const RETRIES_EVERY_MS = 2_000;
 
 export async function watchRun(
   output: Output,
@@ -17,11 +21,45 @@ export async function watchRun(
         ? `${output.safeLine(message)} It goes on when a worker has its code mended; waiting`
         : 'no worker is running: waiting for one ("longhaul dev" or "longhaul worker")',
     );
-  for await (const event of followRun(run, unanswered)) {
-    onEvent(event);
-    if (event.type === 'step') output.step(event.step);
-    else if (event.progress.reason !== undefined)
-      output.note(`${event.progress.status}: ${output.safeLine(event.progress.reason)}`);
+  const retries = noteRetries(output, run);
+  let noted: string | undefined;
+  try {
+    for await (const event of followRun(run, unanswered)) {
+      onEvent(event);
+      if (event.type === 'step') output.step(event.step);
+      else {
+        const text = statusText(output, run.id, event.progress);
+        // Said again whenever a worker answers after one did not.
+        if (text !== undefined && text !== noted) output.note(text);
+        noted = text;
+      }
+    }
+  } finally {
+    clearInterval(retries);
   }
   return await run.result();
+}
+
+type Progress = Extract<RunEvent, { type: 'status' }>['progress'];
+
+function statusText(output: Output, id: string, { status, reason }: Progress): string | undefined {
+  if (status === 'paused') {
+    const why = reason === undefined ? '' : `: ${output.safeLine(reason)}`;
+    return `paused${why}   it goes on after: longhaul resume ${output.safeLine(id)}`;
+  }
+  return reason === undefined ? undefined : `${status}: ${output.safeLine(reason)}`;
+}
+
+/** Why a call takes so long: a run itself does not hear of attempts that failed and are made again. */
+function noteRetries(output: Output, run: RunHandle<unknown>): NodeJS.Timeout {
+  const told = new Set<string>();
+  const look = async (): Promise<void> => {
+    for (const { what, attempt, lastFailure } of pendingOf(await run.describe())) {
+      const text = `${what}, attempt ${attempt}${lastFailure === undefined ? '' : `: ${output.safeLine(lastFailure)}`}`;
+      if (attempt > 1 && !told.has(text)) output.note(`retry    ${text}`);
+      if (attempt > 1) told.add(text);
+    }
+  };
+  // What keeps it from being told is told by the events.
+  return setInterval(() => void look().catch(() => undefined), RETRIES_EVERY_MS).unref();
 }

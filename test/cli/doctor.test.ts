@@ -58,6 +58,16 @@ test('a configuration that cannot be used is a line of the report, and the rest 
   );
 });
 
+test('one mistake that keeps every agent from loading is one line, and no agent is said to be missing', async () => {
+  for (const name of ['one', 'two']) await told(project.dir, (context) => initCommand(context, name));
+  const config =
+    "import { defineConfig } from 'longhaul';\nexport default defineConfig({ models: { default: 'gone/x' } });\n";
+  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), config);
+  const { of } = await doctor();
+  expect(of('agents')).toMatchObject([{ state: 'missing', mend: expect.not.stringContaining('init') }]);
+  expect(of('agent')).toMatchObject([{ found: expect.stringMatching(/agents\/one.*gone\/x.*\(also agents\/two/) }]);
+});
+
 test('a broken agent is named with its line', async () => {
   mkdirSync(path.join(project.dir, 'agents', 'bad'), { recursive: true });
   writeFileSync(path.join(project.dir, 'agents', 'bad', 'agent.ts'), 'const a = 1;\nthrow new Error("no good");\n');

@@ -116,6 +116,24 @@ test('a run that is cancelled ends so, with its reason and its exit code', async
   expect([code, stderr]).toEqual([EXIT.cancelled, expect.stringContaining('enough')]);
 }, 60_000);
 
+test('a run that was terminated from outside is told as ended by every command, with what it used', async () => {
+  await startWaiting('run_terminated');
+  const handle = stack.temporal.workflow.getHandle('run_terminated');
+  const tail = run((context) => tailCommand(context, 'run_terminated'));
+  await handle.terminate('by hand');
+  expect((await tail).code).toBe(EXIT.cancelled);
+  expect(JSON.parse((await tail).stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    result: { outcome: 'cancelled', totals: { turns: 1, modelCalls: 1 } },
+  });
+  expect(await json((context) => listCommand(context, { limit: 5, open: true }))).toMatchObject({ runs: [] });
+  expect(await json((context) => showCommand(context, 'run_terminated', {}))).toMatchObject({
+    outcome: 'cancelled',
+    failure: { type: 'Run.Cancelled', message: 'terminated: by hand' },
+  });
+  const trace = await run((context) => traceCommand(context, 'run_terminated'), false);
+  expect(trace.stdout).toContain('Run.Cancelled: terminated: by hand');
+}, 60_000);
+
 test('a run whose workflow task keeps failing is flagged', async () => {
   await storeRun(stack.store, { id: 'run_stuck', ended: false });
   const handle = await stack.temporal.workflow.start('agentRun', {

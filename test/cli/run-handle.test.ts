@@ -44,6 +44,17 @@ test('a stuck run is said to be stuck, not without a worker', async () => {
   await handle.terminate('seen');
 }, 60_000);
 
+test.each([
+  ['a big number', { input: { self: 1n }, options: {} }],
+  ['a tenant that is no text', { input: 'Hello?', options: { tenant: 5 } }],
+  ['an id that is no text', { input: 'Hello?', options: { id: 7 } }],
+  ['a tag that is no text', { input: 'Hello?', options: { tags: [5] } }],
+])('what a caller without types may pass is refused in one line: %s', async (_, { input, options }) => {
+  const started = stack.client.agent<typeof agent>('plain').start(input as never, options as never);
+  const refused: unknown = await started.catch((error: unknown) => error);
+  expect(ClientError.isInstance(refused) && refused.code).toBe('invalid-input');
+});
+
 test('events leave no poll behind when their reader leaves', async () => {
   await stack.stopWorker();
   const { pause } = await start('run_held');

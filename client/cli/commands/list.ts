@@ -10,6 +10,7 @@ import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../find-run';
 import { liveRun, type LiveRun } from '../live-run';
+import { settledRecord } from '../settled-record';
 import { formatAge, formatTokens, type Column } from '../output';
 
 export interface ListOptions {
@@ -44,7 +45,10 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
   const store = context.readStore();
   const newest = (await recordsOf(store, options)).sort((a, b) => b.startedAt - a.startedAt);
   const more = newest.length > options.limit;
-  const runs = await listed(context, store, newest.slice(0, options.limit));
+  const runs = (await listed(context, store, newest.slice(0, options.limit))).filter(
+    // What was open by its record may have been ended from outside.
+    (run) => !options.open || run.outcome === null,
+  );
   output.json({ runs, more });
   output.table(runs, columns(context));
   for (const { id, problems } of runs) {
@@ -106,9 +110,10 @@ async function listed(context: CliContext, store: ContentStore, records: readonl
         context.output.note(`what runs now is not known: ${errorLine(reason)}`);
       });
   return await Promise.all(
-    records.map(async (record) =>
-      record.ended ? endedRun(record, record.ended) : await openRun(store, record, connected),
-    ),
+    records.map(async (known) => {
+      const record = connected ? await settledRecord(store, connected.temporal, known) : known;
+      return record.ended ? endedRun(record, record.ended) : await openRun(store, record, connected);
+    }),
   );
 }
 

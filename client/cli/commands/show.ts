@@ -13,6 +13,7 @@ import { EXIT, errorLine } from '../exit-codes';
 import { findRun, firstRunIdOf } from '../find-run';
 import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
+import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { showCall } from './show-call';
@@ -24,12 +25,13 @@ export interface ShowOptions {
 
 export async function showCommand(context: CliContext, given: string, options: ShowOptions): Promise<number> {
   const store = context.readStore();
-  const record = await findRun(store, given);
-  if (options.call !== undefined) return await showCall(context, store, record, options.call);
-  if (options.transcript) return await showTranscript(context, store, record);
+  const found = await findRun(store, given);
+  if (options.call !== undefined) return await showCall(context, store, found, options.call);
+  if (options.transcript) return await showTranscript(context, store, found);
   const connected = await context.connectIfPossible((reason) => {
-    if (!record.ended) context.output.note(`what it does now is not known: ${errorLine(reason)}`);
+    if (!found.ended) context.output.note(`what it does now is not known: ${errorLine(reason)}`);
   });
+  const record = connected ? await settledRecord(store, connected.temporal, found) : found;
   const live = connected && !record.ended ? await liveRun(connected.temporal, record.id) : undefined;
   const facts = await factsOf(store, record, live);
   const where = whereOf(record, connected);

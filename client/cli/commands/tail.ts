@@ -1,16 +1,25 @@
 // `longhaul tail RUN`: watches a run until its end, and leaves with its exit code.
 import { recordedResult } from '../../recorded-result';
-import type { CliContext } from '../context';
+import type { RunResult } from '../../run-result';
+import type { CliContext, Connected } from '../context';
 import { exitCodeOf } from '../exit-codes';
 import { reachRun } from '../reach-run';
+import { settledRecord } from '../settled-record';
 import { showResult } from '../show-result';
 import { watchRun } from '../watch-run';
 
 export async function tailCommand(context: CliContext, given: string): Promise<number> {
   const { output } = context;
   const { record, id, connect } = await reachRun(context, given);
-  const ended = record && (await recordedResult(context.readStore(), record));
-  const result = ended ?? (await watchRun(output, (await connect()).client.run(id), (event) => output.jsonLine(event)));
+  const watched = async ({ client, temporal }: Connected): Promise<RunResult<unknown>> => {
+    const result = await watchRun(output, client.run(id), (event) => output.jsonLine(event));
+    // What it used before it was ended from outside stands in the store.
+    const settled = record && (await settledRecord(store, temporal, record));
+    return (settled && (await recordedResult(store, settled))) ?? result;
+  };
+  const store = context.readStore();
+  const ended = record && (await recordedResult(store, record));
+  const result = ended ?? (await watched(await connect()));
   output.jsonLine({ type: 'result', result });
   showResult(output, result);
   return exitCodeOf(result.outcome);

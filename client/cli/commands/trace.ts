@@ -7,6 +7,7 @@ import { findRun, firstRunIdOf } from '../find-run';
 import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun, type PendingCall } from '../live-run';
 import type { Output } from '../output';
+import { settledRecord } from '../settled-record';
 import { callName, reusedCalls } from '../reused-calls';
 import { callsOf, totalsOf, type RunCall } from '../../../workers/run-calls';
 
@@ -36,11 +37,12 @@ export interface TracedCall {
 export async function traceCommand(context: CliContext, given: string): Promise<number> {
   const { output } = context;
   const store = context.readStore();
-  const record = await findRun(store, given);
+  const found = await findRun(store, given);
   // The reuse of calls stands in the history alone, so an ended run is looked up too, but silently.
   const connected = await context.connectIfPossible((reason) => {
-    if (!record.ended) output.note(`what is under way is not known: ${errorLine(reason)}`);
+    if (!found.ended) output.note(`what is under way is not known: ${errorLine(reason)}`);
   });
+  const record = connected ? await settledRecord(store, connected.temporal, found) : found;
   const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
   const reused = connected && live ? await reusedCalls(connected.temporal, record.id) : undefined;
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
@@ -65,6 +67,7 @@ export async function traceCommand(context: CliContext, given: string): Promise<
       calls: [first, ...others],
     })),
     pending,
+    failure: record.ended?.failure ?? null,
     problems: live?.problems ?? [],
     unreadable,
   });
@@ -72,6 +75,8 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   output.line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(turns, toolCalls, usage)}`);
   if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
   showTree(output, traced, live, pending);
+  const failure = record.ended?.failure;
+  if (failure) output.line(`${output.colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);
   if (unreadable > 0) output.note(`${counted(unreadable, 'record')} not readable by this version.`);
   return EXIT.completed;
 }
@@ -158,9 +163,9 @@ function callLine(output: Output, call: TracedCall): string {
   return `${call.number}. ${call.kind} ${output.safeLine(name)}  ${facts.join('  ')}  ${colors.dim(output.safeLine(call.preview))}`.trimEnd();
 }
 
-function pendingLine(output: Output, { what, attempt, since, lastFailure }: PendingCall): string {
+function pendingLine(output: Output, { what, label, attempt, since, lastFailure }: PendingCall): string {
   const facts = [
-    what,
+    label === undefined ? what : output.safeLine(label),
     `attempt ${attempt}`,
     ...(since === undefined ? [] : [`for ${formatDuration(Date.now() - since)}`]),
     ...(lastFailure === undefined ? [] : [`after ${output.safeLine(lastFailure)}`]),
