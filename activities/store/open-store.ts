@@ -8,7 +8,7 @@ import type * as postgresStore from './postgres-store';
 import { sealedStore } from './sealed-store';
 
 /** Object storage for large objects has its place here too: an adapter around one that keeps the refs. */
-const KNOWN = '"lmdb:<folder>", "postgres://user:password@host:5432/database" or "memory:"';
+const KNOWN = '"lmdb:<folder>", "postgres://<host>/<database>" or "memory:"';
 
 /**
  * @param url `lmdb:<folder>`, relative to the working directory or absolute; `postgres://...`; or `memory:`

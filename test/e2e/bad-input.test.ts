@@ -86,10 +86,10 @@ const WRONG: { [what: string]: Wrong } = {
     says: /LONGHAUL_TEMPORAL_CLI.*\/no\/such\/temporal/,
   },
   'a store that is none': {
-    args: ['--store', 'postgres://me:secret@host/db', ...HELLO],
+    args: ['--store', 'mysql://me:secret@host/db', ...HELLO],
     code: 2,
     errorCode: 'misconfigured',
-    says: /store "postgres:" is not known: write "lmdb:<folder>"/,
+    says: /store "mysql" is not known\. Write "lmdb:<folder>", "postgres:/,
   },
   'an unknown option': {
     args: [...HELLO, '--bogus'],

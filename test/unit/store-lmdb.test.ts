@@ -29,7 +29,7 @@ describe('opening', () => {
     ['/a/folder', '"/a/folder"'],
   ])('another URL is one clear line, which holds no password: %s', (url, named) => {
     expect(() => openStore(url)).toThrow(
-      `store ${named} is not known. Write "lmdb:<folder>", "postgres://user:password@host:5432/database" or "memory:".`,
+      `store ${named} is not known. Write "lmdb:<folder>", "postgres://<host>/<database>" or "memory:".`,
     );
   });
 
