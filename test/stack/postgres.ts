@@ -36,7 +36,7 @@ interface Account {
 }
 
 /** Whether there is one to start; where not, why, for whoever reads that tests were skipped. */
-export function postgresAvailable(): { ok: true; bin: string; account: Account } | { ok: false; why: string } {
+function postgresAvailable(): { ok: true; bin: string; account: Account } | { ok: false; why: string } {
   const bin = findBin();
   if (bin === undefined) return { ok: false, why: `no initdb of Postgres on PATH or under ${VERSIONS}` };
   if (process.getuid?.() !== 0) return { ok: true, bin, account: {} };
