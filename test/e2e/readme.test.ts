@@ -82,7 +82,12 @@ describe('every command of the README is run', () => {
 
 describe('what the READMEs name is there', () => {
   /** Of a user's project, or made. */
-  const NOT_OURS = ['longhaul.config.ts', 'agents/orders/agent.ts', 'dist/workflow-bundle.js'];
+  const NOT_OURS = [
+    'longhaul.config.ts',
+    'agents/orders/agent.ts',
+    'agents/orders/agent.test.ts',
+    'dist/workflow-bundle.js',
+  ];
   const files = trackedFiles();
 
   test.each(documents)('%s: scripts of npm, programs of Node, links, files', (document) => {
@@ -108,9 +113,9 @@ describe('what the READMEs name is there', () => {
 
   test('the table of commands has those there are, and no other', async () => {
     const cells = section(readme, 'Commands').matchAll(/^\| (`.*?`) +\|/gm);
-    const listed = [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`(?:longhaul )?([a-z]+)/g)]);
+    const listed = [...cells].flatMap(([, cell = '']) => [...cell.matchAll(/`(?:longhaul )?([a-z-]+)/g)]);
     const { stdout } = await cli(['--help'], { cwd: scratch });
-    const offered = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z]+) /gm)];
+    const offered = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}([a-z-]+) /gm)];
     const names = (found: RegExpExecArray[]): string[] => found.map(([, command = '']) => command).sort();
     expect(names(listed)).toEqual(names(offered).filter((command) => command !== 'help'));
   });
