@@ -70,7 +70,10 @@ function analyse(request: ModelRequest, conversation: Conversation): Decision {
     return { calls: [{ name: 'write_report', arguments: { title, text: finding.report } }] };
   }
   const kept = report?.ok && isObject(report.output) ? report.output['path'] : undefined;
-  return { text: typeof kept === 'string' ? `${finding.text}\n\nReport: ${kept} (in the state folder, .longhaul)` : finding.text };
+  return {
+    text:
+      typeof kept === 'string' ? `${finding.text}\n\nReport: ${kept} (in the state folder, .longhaul)` : finding.text,
+  };
 }
 
 async function stream(text: string, delayMs: number, { signal, onDelta }: ModelCall): Promise<void> {
