@@ -1,9 +1,11 @@
 // What Temporal knows of a run now: its status, what is under way, and whether it is stuck.
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { isFailureType } from '../../workflows/contract/failures';
 import { ACTIVITY_NAMES, QUERY_NAMES } from '../../workflows/contract/names';
 import type { RunProgress } from '../../workflows/contract/run';
 import { problemsOf } from '../stuck-run';
+import { failureText } from './failure-text';
 
 export interface PendingCall {
   what: string;
@@ -53,7 +55,7 @@ export async function liveRun(temporal: Client, id: string): Promise<LiveRun | u
     ...(progress?.reason === undefined ? {} : { reason: progress.reason }),
     firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
     problems: isRunning ? problemsOf(description) : [],
-    pending: labelled(pendingOf(description), progress),
+    pending: labelled(await pendingOf(description, temporal.options.loadedDataConverter.payloadCodecs), progress),
     ...(progress ? { progress } : {}),
   };
 }
@@ -66,12 +68,19 @@ function labelled(pending: readonly PendingCall[], progress: RunProgress | undef
 }
 
 /** What is under way, and why it is tried again. */
-export function pendingOf({ raw }: WorkflowExecutionDescription): PendingCall[] {
+export async function pendingOf(
+  { raw }: WorkflowExecutionDescription,
+  codecs: readonly PayloadCodec[],
+): Promise<PendingCall[]> {
   const known: readonly string[] = Object.values(ACTIVITY_NAMES);
-  return (raw.pendingActivities ?? []).map(({ activityType, attempt, lastStartedTime, lastFailure }): PendingCall => {
+  const pending = raw.pendingActivities ?? [];
+  const texts = await Promise.all(
+    pending.map(({ lastFailure }) => (lastFailure ? failureText(codecs, lastFailure) : Promise.resolve(''))),
+  );
+  return pending.map(({ activityType, attempt, lastStartedTime, lastFailure }, at): PendingCall => {
     const name = activityType?.name ?? '';
     const type = lastFailure?.applicationFailureInfo?.type;
-    const failure = [isFailureType(type) ? type : undefined, lastFailure?.message].filter(Boolean).join(': ');
+    const failure = [isFailureType(type) ? type : undefined, texts[at]].filter(Boolean).join(': ');
     const since = Number(lastStartedTime?.seconds ?? 0) * 1_000 + Math.round((lastStartedTime?.nanos ?? 0) / 1e6);
     return {
       what: known.includes(name) ? name : 'activity',

@@ -1,5 +1,6 @@
 // Which calls were answered from their record instead of being made: a fact of the history, not of the record.
-import { defaultPayloadConverter } from '@temporalio/common';
+import type { LoadedDataConverter, Payload } from '@temporalio/common';
+import { decodeArrayFromPayloads } from '@temporalio/common/lib/internal-non-workflow';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { ACTIVITY_NAMES } from '../../workflows/contract/names';
@@ -15,6 +16,7 @@ export const callName = ({ fork, turn, index }: { fork: number; turn: number; in
 /** Names of calls whose latest completion came from a record. Undefined when the history is gone. */
 export async function reusedCalls(temporal: Client, id: string): Promise<Set<string> | undefined> {
   const reused = new Set<string>();
+  const converter = temporal.options.loadedDataConverter;
   let runId: string | undefined;
   for (let execution = 0; execution < EXECUTIONS; execution += 1) {
     const { events } = await temporal.workflow
@@ -29,11 +31,11 @@ export async function reusedCalls(temporal: Client, id: string): Promise<Set<str
         asked?.activityType?.name === ACTIVITY_NAMES.callModel ||
         asked?.activityType?.name === ACTIVITY_NAMES.callTool
       ) {
-        const input = callInput.safeParse(decoded(asked.input?.payloads?.[0]));
+        const input = callInput.safeParse(await decoded(converter, asked.input?.payloads));
         if (input.success) scheduled.set(String(event.eventId), callName(input.data.key));
       }
       const name = scheduled.get(String(answered?.scheduledEventId));
-      const result = callResult.safeParse(decoded(answered?.result?.payloads?.[0]));
+      const result = callResult.safeParse(await decoded(converter, answered?.result?.payloads));
       if (name !== undefined && result.success && result.data.reused) reused.add(name);
     }
     runId = events[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId || undefined;
@@ -42,12 +44,10 @@ export async function reusedCalls(temporal: Client, id: string): Promise<Set<str
   return reused;
 }
 
-type Payload = Parameters<typeof defaultPayloadConverter.fromPayload>[0];
-
-/** What another codec encrypted is no JSON here, and says nothing. */
-function decoded(payload: Payload | null | undefined): unknown {
+/** What these keys do not open, or another codec encrypted, says nothing. */
+async function decoded(converter: LoadedDataConverter, payloads: Payload[] | null | undefined): Promise<unknown> {
   try {
-    return payload ? defaultPayloadConverter.fromPayload<unknown>(payload) : undefined;
+    return (await decodeArrayFromPayloads(converter, payloads))[0];
   } catch {
     return undefined;
   }

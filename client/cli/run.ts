@@ -139,8 +139,8 @@ function sameQuestion(host: Host, manifest: ReleaseManifest, input: unknown): Ru
   return same ? host.client.run(same.record.id) : undefined;
 }
 
-async function follow({ output }: CliContext, run: RunHandle<unknown>): Promise<RunResult<unknown>> {
-  const result = await watchRun(output, run);
+async function follow({ output, settings }: CliContext, run: RunHandle<unknown>): Promise<RunResult<unknown>> {
+  const result = await watchRun(output, run, settings.keys);
   showResult(output, result);
   return result;
 }

@@ -1,4 +1,5 @@
 // Shows a run as it goes, until its end.
+import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ClientError } from '../errors';
 import type { RunEvent } from '../run-events';
 import type { RunHandle } from '../run-handle';
@@ -13,6 +14,7 @@ const RETRIES_EVERY_MS = 2_000;
 export async function watchRun(
   output: Output,
   run: RunHandle<unknown>,
+  keys: KeyRing | undefined,
   onEvent: (event: RunEvent) => void = () => undefined,
 ): Promise<RunResult<unknown>> {
   const unanswered = ({ code, message }: ClientError): void =>
@@ -21,7 +23,7 @@ export async function watchRun(
         ? `${output.safeLine(message)} It goes on when a worker has its code mended; waiting`
         : 'no worker is running: waiting for one ("longhaul dev" or "longhaul worker")',
     );
-  const retries = noteRetries(output, run);
+  const retries = noteRetries(output, run, keys);
   let noted: string | undefined;
   try {
     for await (const event of followRun(run, unanswered)) {
@@ -51,10 +53,11 @@ function statusText(output: Output, id: string, { status, reason }: Progress): s
 }
 
 /** Why a call takes so long: a run itself does not hear of attempts that failed and are made again. */
-function noteRetries(output: Output, run: RunHandle<unknown>): NodeJS.Timeout {
+function noteRetries(output: Output, run: RunHandle<unknown>, keys: KeyRing | undefined): NodeJS.Timeout {
   const told = new Set<string>();
+  const codecs = dataConverterFor(keys).payloadCodecs ?? [];
   const look = async (): Promise<void> => {
-    for (const { what, attempt, lastFailure } of pendingOf(await run.describe())) {
+    for (const { what, attempt, lastFailure } of await pendingOf(await run.describe(), codecs)) {
       const text = `${what}, attempt ${attempt}${lastFailure === undefined ? '' : `: ${output.safeLine(lastFailure)}`}`;
       if (attempt > 1 && !told.has(text)) output.note(`retry    ${text}`);
       if (attempt > 1) told.add(text);

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { createPayloadCodec, dataConverterFor, openKeyRing } from '../../activities/keys';
 import { startCodecServer, type CodecServer } from '../../client/cli/codec-server';
+import { liveRun } from '../../client/cli/live-run';
 import { encodingFailures } from '../../workers/failure-encoding';
 import { workflowBundle } from '../../workers/create-worker';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
@@ -73,6 +74,12 @@ const unpacked = (json: string): string =>
     JSON.stringify(Buffer.from(text, 'base64').toString()),
   );
 const keyless = (): Client => new Client({ connection: stack.temporal.connection, namespace: 'default' });
+const reading = (ring: string | undefined): Client =>
+  new Client({
+    connection: stack.temporal.connection,
+    namespace: 'default',
+    dataConverter: dataConverterFor(ring === undefined ? undefined : openKeyRing(ring)),
+  });
 const failureOf = (work: Promise<unknown>): Promise<{ type?: unknown; message: string; cause?: unknown }> =>
   work.then(
     () => Promise.reject(new Error('nothing failed')),
@@ -138,13 +145,20 @@ describe('a run with a canary in its question, arguments, results, errors and an
   });
 });
 
+test('why a call is tried again is told in full to who has the keys', async () => {
+  model.setScript(script().answer('at last'));
+  model.addFaults({ when: { nth: 1 }, do: { status: 503, retryAfter: 3 } });
+  const run = await stack.client.agent<typeof agent>('secretive').start('patience?', { id: 'patient' });
+  const failures = async (client: Client): Promise<(string | undefined)[]> =>
+    (await liveRun(client, 'patient'))?.pending.map(({ lastFailure }) => lastFailure) ?? [];
+  while (!(await failures(stack.temporal)).some(Boolean)) await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await failures(stack.temporal)).toEqual([expect.stringMatching(/^Model\.\w+: .*503/)]);
+  expect(await failureOf(failures(reading(undefined)))).toMatchObject({ type: 'Store.KeyMissing' });
+  model.clearFaults();
+  await run.result();
+});
+
 describe('with other keys', () => {
-  const reading = (ring: string | undefined): Client =>
-    new Client({
-      connection: stack.temporal.connection,
-      namespace: 'default',
-      dataConverter: dataConverterFor(ring === undefined ? undefined : openKeyRing(ring)),
-    });
   beforeAll(() => started('before', answered));
 
   test.each([
