@@ -60,12 +60,12 @@ const stopped = ({ served }: Host): string =>
   served ? 'stopped. The run is kept: start again to go on with it.' : 'stopped watching. The run goes on.';
 
 const POLL_MS = 200;
-/** A process that holds the folder and does not answer is ending, as a rule; one that goes on so is not well, and is told of. */
-const UNANSWERED_AT_MOST = 3;
+/** A process that holds the folder and does not answer is ending, as a rule; one that does so for longer is not well, and is told of. */
+const UNANSWERED_MS = 30_000;
 
 /** A host of its own, or the `dev` of this folder. */
 async function hostFor({ settings, env, output }: CliContext, debug: boolean): Promise<Host> {
-  let unanswered = 0;
+  let unansweredSince: number | undefined;
   for (let told = false; ; await after(POLL_MS)) {
     const opened = await openHost({ settings, env, note: (line) => output.note(line), debug });
     if ('host' in opened) return opened.host;
@@ -74,8 +74,8 @@ async function hostFor({ settings, env, output }: CliContext, debug: boolean): P
       const host = await joinDev(settings, heldBy);
       if (host) return host;
     } catch (error) {
-      unanswered += 1;
-      if (errorCode(error) !== 'temporal-unreachable' || unanswered === UNANSWERED_AT_MOST) throw error;
+      unansweredSince ??= Date.now();
+      if (errorCode(error) !== 'temporal-unreachable' || Date.now() - unansweredSince > UNANSWERED_MS) throw error;
     }
     if (!told) output.note(`longhaul starts or ends in this folder (pid ${heldBy.pid}): waiting for it`);
     told = true;
