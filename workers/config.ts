@@ -167,6 +167,10 @@ async function readConfig(file: string, stateDir: string): Promise<ResolvedConfi
   // A CommonJS file may have set module.exports to the configuration itself.
   const parsed = configSchema.safeParse('default' in exported ? exported['default'] : exported);
   if (parsed.success) return parsed.data;
+  if (!('default' in exported) && /\.m?ts$|\.mjs$/.test(file))
+    throw new ConfigError(
+      `${path.basename(file)}: it has no default export: write export default defineConfig({ ... }).`,
+    );
   const issues = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: there is no such setting`)

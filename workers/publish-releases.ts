@@ -25,6 +25,20 @@ export async function publishReleases(
   return published;
 }
 
+/**
+ * New runs of the agent are refused from now on; those under way go on.
+ * @returns false when another worker has published another release since
+ */
+export async function unpublishRelease(
+  store: ContentStore,
+  { agent, release }: Pick<PublishedRelease, 'agent' | 'release'>,
+): Promise<boolean> {
+  const pointer = await store.readRef(agentPointerName(agent));
+  const points = agentPointerSchema.safeParse(pointer?.value);
+  if (!pointer || !points.success || points.data.release !== release) return false;
+  return await store.deleteRef(pointer.name, pointer.version);
+}
+
 async function publish(store: ContentStore, { manifest, release }: LoadedAgent): Promise<PublishedRelease> {
   const agent = manifest.agent;
   const name = agentPointerName(agent);

@@ -13,7 +13,7 @@ import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import { loadAgents, type LoadedAgents } from './load-agents';
-import { publishReleases, type PublishedRelease } from './publish-releases';
+import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { startWorker, type RunningWorker } from './start-worker';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 
@@ -34,7 +34,7 @@ export interface ServedAgents {
   readonly logger: Logger;
   readonly worker: RunningWorker;
   /** Loads the agents again: new runs take what is there now, without a new workflow bundle. */
-  reload(): Promise<{ loaded: LoadedAgents; published: PublishedRelease[] }>;
+  reload(): Promise<{ loaded: LoadedAgents; published: PublishedRelease[]; removed: string[] }>;
   stop(): Promise<void>;
 }
 
@@ -55,13 +55,17 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   const { settings, store } = options;
   const { metrics, logger } = telemetryOf(options);
   const registry = createAgentRegistry({ strict: options.strict });
-  const reload = async (): Promise<{ loaded: LoadedAgents; published: PublishedRelease[] }> => {
+  /** What this process has published and not taken back, by agent. */
+  const served = new Map<string, PublishedRelease>();
+  const reload: ServedAgents['reload'] = async () => {
     const loaded = await loadAgents({ dir: settings.agentsDir, settings });
     registry.replaceAll(loaded.agents);
-    return { loaded, published: await publishReleases(store, loaded.agents) };
+    const published = await publishReleases(store, loaded.agents);
+    for (const release of published) served.set(release.agent, release);
+    return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexEndedRuns(store);
-  const first = await reload();
+  const { loaded, published } = await reload();
   const worker = await startWorker({
     connection: options.connection,
     namespace: options.namespace,
@@ -76,7 +80,23 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
   });
-  return { ...first, metrics, logger, worker, reload, stop: () => worker.stop() };
+  return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+}
+
+/** Agents whose files are gone. While any file does not load, it may be theirs, and nothing is taken back. */
+async function withdraw(
+  store: ContentStore,
+  served: Map<string, PublishedRelease>,
+  { agents, problems }: LoadedAgents,
+): Promise<string[]> {
+  if (problems.length > 0) return [];
+  const here = new Set(agents.map(({ manifest }) => manifest.agent));
+  const gone = [...served.values()].filter(({ agent }) => !here.has(agent));
+  for (const release of gone) {
+    served.delete(release.agent);
+    await unpublishRelease(store, release);
+  }
+  return gone.map(({ agent }) => agent);
 }
 
 function providersOf({ settings }: ServeOptions): ModelProvider[] {

@@ -1,5 +1,6 @@
 // `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
 import { createServer, type Server } from 'node:http';
+import path from 'node:path';
 import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
@@ -48,14 +49,21 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   try {
     const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
     closing.add(() => void metrics?.close());
+    let broken = new Set(served.loaded.problems.map(({ file }) => file));
     const watcher = await watchAgents({
       dir: settings.agentsDir,
       files: served.loaded.files,
       onChange: async () => {
-        const { loaded, published } = await served.reload();
+        const { loaded, published, removed } = await served.reload();
         for (const { agent, release, changed } of published)
           if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
+        for (const agent of removed) output.note(`removed  ${agent}: new runs of it are refused`);
         reportProblems(context, loaded.problems);
+        const wrong = new Set(loaded.problems.map(({ file }) => file));
+        // Back to what is served already: nothing else would say that the mistake is gone.
+        for (const file of broken)
+          if (!wrong.has(file)) output.note(`mended   ${path.relative(settings.project, file) || file}`);
+        broken = wrong;
         return loaded.files;
       },
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),

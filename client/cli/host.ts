@@ -191,7 +191,8 @@ function searchNotes(note: (text: string) => void): (event: CliSearchProgress) =
         `Temporal CLI: fetching it once, from ${event.source === 'download' ? 'the official download' : event.detail} ...`,
       );
     }
-    if (event.kind === 'skipped' && event.source === 'download') note(`Temporal CLI: ${event.reason}`);
+    if (event.kind === 'skipped' && event.source === 'download')
+      note(`Temporal CLI: the official download is not to be had (${event.reason}); trying another way`);
     if (event.kind === 'bytes') {
       const total = event.total === undefined ? '' : ` of ${Math.round(event.total / MEGABYTE)}`;
       note(`Temporal CLI: ${Math.round(event.received / MEGABYTE)}${total} MB`);

@@ -1,7 +1,7 @@
 // Needs: the built command line (npm run build), a Temporal CLI, free ports. What other commands do beside a `dev` that was given a
 // store of its own, and what happens to a command whose reader leaves.
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { CLI, cleanEnv, cli, scratchFolder, startCli, until, type RunningProcess } from './cli';
 
@@ -56,6 +56,43 @@ test('a worker beside it says with --json what it works for, and works on', asyn
   });
   worker.kill('SIGTERM');
   expect((await worker.ended).code).toBe(0);
+});
+
+test('what is mended without a change, and what is removed, is said; a removed agent takes no new runs', async () => {
+  const folder = path.join(project, 'agents', 'extra');
+  const file = path.join(folder, 'agent.ts');
+  const saved = dev.saying(/^saved {4}extra: /m);
+  cpSync(path.join(project, 'agents', 'hello'), folder, { recursive: true });
+  const good = readFileSync(file, 'utf8').replace("name: 'hello'", "name: 'extra'");
+  writeFileSync(file, good);
+  await saved;
+
+  const told = dev.saying(/^problem {2}agents\/extra\/agent\.ts:\d+: /m);
+  writeFileSync(file, `${good}\n= 1;\n`);
+  await told;
+  const mended = dev.saying(/^mended {3}agents\/extra\/agent\.ts$/m);
+  writeFileSync(file, good);
+  await mended;
+
+  const removed = dev.saying(/^removed {2}extra: new runs of it are refused$/m);
+  rmSync(folder, { recursive: true });
+  await removed;
+  const refused = await cli(['submit', 'extra'], { cwd: project });
+  expect(refused).toMatchObject({ code: 2, stderr: 'error  there is no agent "extra". Known: hello.\n' });
+});
+
+test('an agent that does not load is refused with the reason, as it is without a dev', async () => {
+  const folder = path.join(project, 'agents', 'typo');
+  const told = dev.saying(/^problem {2}agents\/typo\/agent\.ts/m);
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, 'agent.ts'), 'const a = = 1;\n');
+  await told;
+  for (const command of ['submit', 'run']) {
+    const refused = await cli([command, 'typo'], { cwd: project });
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/^error {2}there is no agent "typo" that loads: agents\/typo\/agent\.ts:1: /m);
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test('a command whose reader has seen enough ends, without a word', async () => {

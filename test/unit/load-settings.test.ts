@@ -167,6 +167,13 @@ test.each([
   await expect(load(project({}), env)).rejects.toThrow(message);
 });
 
+test('a configuration without a default export is told so, not that its names are no settings', async () => {
+  const made = project({ 'longhaul.config.ts': 'export const a = 1;\n' });
+  await expect(load(made)).rejects.toThrow(
+    'longhaul.config.ts: it has no default export: write export default defineConfig({ ... }).',
+  );
+});
+
 test('settings are described with their sources and without credentials', async () => {
   const made = project(config(`{ models: { smart: 'openai/gpt-5' } }`));
   const settings = await load(made, {
