@@ -208,7 +208,9 @@ describe('keys', () => {
   });
 
   test('that cannot be read are one line that holds none', async () => {
-    const error: unknown = await load(project({}), { LONGHAUL_KEYS: `a:${key},b:${key}x` }).catch((thrown) => thrown);
+    const error: unknown = await load(project({}), { LONGHAUL_KEYS: `a:${key},b:${key}x` }).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(ConfigError);
     expect(String(error)).toContain('LONGHAUL_KEYS: key "b" is not 32 bytes in base64');
     expect(String(error)).not.toContain(key.slice(0, 8));
