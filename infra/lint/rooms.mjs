@@ -107,7 +107,12 @@ export const rooms = [
   {
     name: 'test/kit',
     files: /^test\/kit\//,
-    own: [/^test\/kit\//, /^activities\/(?!(store\/lmdb|tool\/broker))/, /^workflows\/core\//, CONTRACT_AND_SCHEMAS],
+    own: [
+      /^test\/kit\//,
+      /^activities\/(?!store\/(lmdb|postgres|open-store))/,
+      /^workflows\/core\//,
+      CONTRACT_AND_SCHEMAS,
+    ],
     packages: [ANY_PACKAGE],
     except: [/^@temporalio\/(worker|workflow|testing)(\/|$)/],
     why: 'the kit is shipped to users, runs without a server, and must not drag in a worker',
