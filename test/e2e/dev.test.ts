@@ -145,17 +145,3 @@ test('kill -9 takes Temporal along; the next start without a question lists what
   expect(left.runs).toEqual([]);
   expect(temporalPid(project)).toBeUndefined();
 });
-
-test('of two starts at once in one folder, the second uses the server of the first, and outlives it', async () => {
-  const [first, second] = await Promise.all(
-    ['one', 'two'].map((name) =>
-      startCli(['run', 'hello', '--input', `{"name":"${name}"}`], { cwd: project, env: name === 'one' ? {} : SLOW }),
-    ),
-  );
-  const ended = await Promise.all([first?.ended, second?.ended]);
-  expect(ended).toMatchObject([
-    { code: 0, stdout: 'Good evening, one!\n' },
-    { code: 0, stdout: 'Good evening, two!\n' },
-  ]);
-  expect(temporalPid(project)).toBeUndefined();
-});
