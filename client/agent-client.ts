@@ -127,7 +127,7 @@ async function startRun<Output>(
 }
 
 /** 5 bits a character, 60 in all: among a hundred million runs, two share an id once in two hundred such stores. */
-const newRunId = (): string =>
+export const newRunId = (): string =>
   `run_${[...randomBytes(12)].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('')}`;
 
 /** A ref's name has at most 500 bytes, of which the longest kind spends 42 on a run id of Temporal's and its prefix. */

@@ -22,7 +22,7 @@ export interface KeyRing {
   open(sealed: Uint8Array, context: string): Uint8Array;
   /**
    * HMAC-SHA-256 by a key of this tenant's own, as 64 lower-case hex digits: equal content of two tenants has different names.
-   * By the last key of the ring, so that a new key put before it changes no name.
+   * By the entry `names` of the ring, so that no change of the others changes a name; by the only key where there is one.
    */
   nameOf(tenant: string, bytes: Uint8Array): string;
 }
@@ -50,18 +50,28 @@ interface MasterKey {
   naming: Buffer;
 }
 
+/** Id of the entry that names objects and seals nothing: a name must outlive the key that seals what it names. */
+const NAMES = 'names';
+
 /**
  * @param text `id:key` pairs, separated by commas; a key is 32 random bytes in base64. The first seals, all of them open. To change
  * keys, add the new one behind the first in every process, then put it in front; the old one stays as long as anything it sealed.
+ * Several keys want an entry `names:key` beside them, which stays for ever: a copy of the key that was the only one before.
  * @throws Error that names the place in the text, and never a key
  */
 export function openKeyRing(text: string): KeyRing {
   const entries = text.split(',').map((entry, at) => parseKey(entry.trim(), at + 1));
-  const keys = new Map(entries.map((key) => [key.id, key]));
-  if (keys.size < entries.length) throw new Error('two keys have the same id.');
-  const [current] = entries;
-  const naming = entries.at(-1)?.naming;
-  if (!current || !naming) throw new Error('there is no key.');
+  const byId = new Map(entries.map((key) => [key.id, key]));
+  if (byId.size < entries.length) throw new Error('two keys have the same id.');
+  const { naming } = byId.get(NAMES) ?? entries[0] ?? {};
+  const keys = new Map([...byId].filter(([id]) => id !== NAMES));
+  const [current] = keys.values();
+  if (!current || !naming)
+    throw new Error(`there is no key that seals: write id:key, with another id than "${NAMES}".`);
+  if (keys.size > 1 && !byId.has(NAMES)) {
+    const why = 'a name must not change with the key that seals';
+    throw new Error(`several keys want an entry "${NAMES}:key", a copy of the one that was alone before: ${why}.`);
+  }
 
   return {
     current: current.id,

@@ -1,6 +1,7 @@
 // `longhaul run`: starts a run (or goes on with the one that a crash interrupted), shows it live, and exits with its answer.
 import { setTimeout as after } from 'node:timers/promises';
 import type { ReleaseManifest } from '../../workflows/contract/release';
+import { newRunId } from '../agent-client';
 import { firstMessage } from '../first-message';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';
@@ -42,7 +43,7 @@ export async function runCommand(
       if (code === INTERRUPTED) context.output.note(stopped(host));
       return code;
     } catch (error) {
-      if (host.served || begun.id === undefined || errorCode(error) !== 'temporal-unreachable') throw error;
+      if (host.served || errorCode(error) !== 'temporal-unreachable') throw error;
       context.output.note('the process that kept Temporal up for this folder has ended: going on here');
     } finally {
       await host.stop();
@@ -51,9 +52,10 @@ export async function runCommand(
   }
 }
 
-/** What this command has started, once it has. */
+/** Of a run that is new: chosen before the start is asked for, so that a start whose answer was lost can be asked for again. */
 interface Begun {
   id?: string;
+  isStarted?: boolean;
 }
 
 const stopped = ({ served }: Host): string =>
@@ -86,16 +88,18 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
   const { output } = context;
   reportProblems(context, host.served?.loaded.problems ?? []);
   reportUnfinished(context, host);
-  if (begun.id !== undefined) return await followOne(context, host.client.run(begun.id));
+  if (begun.id !== undefined && begun.isStarted) return await followOne(context, host.client.run(begun.id));
   if (typed.text === undefined && typed.options.input === undefined && host.unfinished.length > 0)
     return await finishAll(context, host);
 
   const manifest = await manifestFor(context, host, typed.agent);
   const input = typedInput(manifest, typed);
-  const unfinished =
-    typed.options.new || typed.options.id !== undefined ? undefined : sameQuestion(host, manifest, input);
-  const run = unfinished ?? (await startRun(host.client, typed, input));
-  begun.id = run.id;
+  const isOther = typed.options.new || typed.options.id !== undefined || begun.id !== undefined;
+  const unfinished = isOther ? undefined : sameQuestion(host, manifest, input);
+  begun.id = unfinished?.id ?? typed.options.id ?? begun.id ?? newRunId();
+  const options = { ...typed.options, id: begun.id };
+  const run = unfinished ?? (await startRun(host.client, { ...typed, options }, input));
+  begun.isStarted = true;
   output.note(`model  ${modelLine(manifest)}`);
   output.note(`run    ${run.id}   ${whereLine(host, run.id)}`);
   const code = await followOne(context, run);

@@ -12,7 +12,8 @@ import { openStore } from '../../activities/store/open-store';
 import { describeWithPostgres, startPostgres, type TestPostgres } from '../stack/postgres';
 import { contentStoreSuite, durableStoreSuite } from './content-store.spec';
 
-const keys = openKeyRing(`now:${randomBytes(32).toString('base64')},before:${randomBytes(32).toString('base64')}`);
+const [now, before, names] = [1, 2, 3].map(() => randomBytes(32).toString('base64'));
+const keys = openKeyRing(`now:${now},before:${before},names:${names}`);
 
 const WAYS = [
   { way: '', keys: undefined, seen: (store: ContentStore) => store },

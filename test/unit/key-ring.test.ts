@@ -30,6 +30,8 @@ describe('what cannot be a ring is one clear line that holds no key', () => {
     ['a long key', `a:${randomBytes(33).toString('base64')}`, 'key "a" is not 32 bytes in base64'],
     ['a passphrase', 'a:correct horse battery staple, and more of it', 'key "a" is not 32 bytes in base64'],
     ['an id twice', `a:${first},a:${second}`, 'two keys have the same id'],
+    ['several that seal and none that names', `a:${first},b:${second}`, 'several keys want an entry "names:key"'],
+    ['one that names alone', `names:${first}`, 'there is no key that seals'],
   ])('%s', (_, given, message) => {
     const failed = failureOf(() => openKeyRing(given));
     expect(failed?.message).toContain(message);
@@ -39,7 +41,7 @@ describe('what cannot be a ring is one clear line that holds no key', () => {
 
   test('base64 may be of the kind for URLs, unpadded, and there may be spaces between keys', () => {
     const url = Buffer.from(first, 'base64').toString('base64url');
-    const same = openKeyRing(`b:${second} , a:${url}`);
+    const same = openKeyRing(`names:${third}, b:${second} , a:${url}`);
     expect(plain(same.open(ring.seal(text, 'x'), 'x'))).toBe(plain(text));
     expect([same.current, same.ids]).toEqual(['b', ['b', 'a']]);
   });
@@ -100,17 +102,21 @@ describe('sealed bytes', () => {
 describe('a ring of several keys', () => {
   const sealed = ring.seal(text, 'object 1');
 
-  test('seals with the first, opens with each, and keeps the names of the last', () => {
-    const rotated = openKeyRing(`b:${second},a:${first}`);
+  test('seals with the first, opens with each, and keeps the names of the one that was alone', () => {
+    const staged = openKeyRing(`a:${first},b:${second},names:${first}`);
+    const rotated = openKeyRing(`b:${second},a:${first},names:${first}`);
+    const done = openKeyRing(`b:${second},names:${first}`);
     expect(rotated.current).toBe('b');
     expect(sealedWith(rotated.seal(text, 'x'))).toBe('b');
     expect(plain(rotated.open(sealed, 'object 1'))).toBe(plain(text));
-    expect(rotated.nameOf('acme', text)).toBe(ring.nameOf('acme', text));
+    for (const each of [staged, rotated, done]) expect(each.nameOf('acme', text)).toBe(ring.nameOf('acme', text));
+    expect(plain(staged.open(rotated.seal(text, 'x'), 'x'))).toBe(plain(text));
+    expect(failureOf(() => done.open(sealed, 'object 1'))?.type).toBe('Store.KeyMissing');
     expect(openKeyRing(`b:${second}`).nameOf('acme', text)).not.toBe(ring.nameOf('acme', text));
   });
 
   test('that lacks a key says which, and one that has another of that id says so: neither takes it for damage', () => {
-    const lacking = failureOf(() => openKeyRing(`b:${second},c:${third}`).open(sealed, 'object 1'));
+    const lacking = failureOf(() => openKeyRing(`b:${second},c:${third},names:${first}`).open(sealed, 'object 1'));
     expect(lacking).toMatchObject({ type: 'Store.KeyMissing', nonRetryable: true });
     expect(lacking?.message).toMatch(/object 1 .*"a".* not among the keys given/);
     const wrong = failureOf(() => openKeyRing(`a:${second}`).open(sealed, 'object 1'));

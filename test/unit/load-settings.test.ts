@@ -200,7 +200,8 @@ describe('keys', () => {
 
   test('come from the environment, and only their ids are shown', async () => {
     const made = project({});
-    const settings = await load(made, { LONGHAUL_KEYS: `new:${Buffer.alloc(32, 6).toString('base64')},old:${key}` });
+    const young = Buffer.alloc(32, 6).toString('base64');
+    const settings = await load(made, { LONGHAUL_KEYS: `new:${young},old:${key},names:${key}` });
     expect(settings.keys?.current).toBe('new');
     expect(describeSettings(settings)).toContainEqual({ what: 'keys', value: 'new, old', source: 'LONGHAUL_KEYS' });
     expect(JSON.stringify(settings)).not.toContain(key.slice(0, 8));

@@ -93,7 +93,7 @@ describe('sealing', () => {
 
 describe('keys', () => {
   test('after a new key is put in front, both are read; the new one seals', async () => {
-    const rotated = createPayloadCodec(openKeyRing(`${NEW},${OLD}`));
+    const rotated = createPayloadCodec(openKeyRing(`${NEW},${OLD},${newKey('names')}`));
     const [before, after] = [await seal(json(1)), await seal(json(2), undefined, rotated)];
     expect(plain(await open(before, undefined, rotated))).toEqual(plain(json(1)));
     expect(plain(await open(after, undefined, rotated))).toEqual(plain(json(2)));

@@ -90,9 +90,12 @@ describe('with keys', () => {
     expect(await plain.deleteRef('younger')).toBe(true);
   });
 
-  test('a new key in front changes no name; what is put again is sealed with it', async () => {
+  test('a new key in front changes no name, where the old one goes on naming; what is put again is sealed with it', async () => {
     const name = await put(sealed.of('acme'), text);
-    const rotated = sealedStore(backend, openKeyRing(`second:${randomBytes(32).toString('base64')},first:${first}`));
+    const rotated = sealedStore(
+      backend,
+      openKeyRing(`second:${randomBytes(32).toString('base64')},first:${first},names:${first}`),
+    );
     expect(await put(rotated.of('acme'), text)).toBe(name);
     await expect(sealed.get([name])).rejects.toMatchObject({
       type: 'Store.KeyMissing',

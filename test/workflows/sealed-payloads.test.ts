@@ -186,7 +186,7 @@ describe('with other keys', () => {
       }
     };
     expect(await failed()).toMatch(/"old"|Encoded failure/);
-    const rotated = openKeyRing(`${NEW},${OLD}`);
+    const rotated = openKeyRing(`${NEW},${OLD},${newKey('names')}`);
     await stack.restartWorker({ keys: rotated });
     const client = new Client({
       connection: stack.temporal.connection,
