@@ -52,10 +52,12 @@ export async function runCommand(
   }
 }
 
-/** Of a run that is new: chosen before the start is asked for, so that a start whose answer was lost can be asked for again. */
+/** What this command is about, where the process whose server it used ends and it goes on with one of its own. */
 interface Begun {
+  /** Of its own run, chosen before the start is asked for: a start whose answer was lost is asked for again, and is the same. */
   id?: string;
-  isStarted?: boolean;
+  /** Of the run of another, that asked the same and was unfinished. */
+  pickedUp?: string;
 }
 
 const stopped = ({ served }: Host): string =>
@@ -88,18 +90,18 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
   const { output } = context;
   reportProblems(context, host.served?.loaded.problems ?? []);
   reportUnfinished(context, host);
-  if (begun.id !== undefined && begun.isStarted) return await followOne(context, host.client.run(begun.id));
-  if (typed.text === undefined && typed.options.input === undefined && host.unfinished.length > 0)
-    return await finishAll(context, host);
+  if (begun.pickedUp !== undefined) return await followOne(context, host.client.run(begun.pickedUp));
+  const isBare = typed.text === undefined && typed.options.input === undefined && begun.id === undefined;
+  if (isBare && host.unfinished.length > 0) return await finishAll(context, host);
 
   const manifest = await manifestFor(context, host, typed.agent);
   const input = typedInput(manifest, typed);
   const isOther = typed.options.new || typed.options.id !== undefined || begun.id !== undefined;
   const unfinished = isOther ? undefined : sameQuestion(host, manifest, input);
-  begun.id = unfinished?.id ?? typed.options.id ?? begun.id ?? newRunId();
-  const options = { ...typed.options, id: begun.id };
+  if (unfinished) begun.pickedUp = unfinished.id;
+  else begun.id ??= typed.options.id ?? newRunId();
+  const options = { ...typed.options, ...(begun.id === undefined ? {} : { id: begun.id }) };
   const run = unfinished ?? (await startRun(host.client, { ...typed, options }, input));
-  begun.isStarted = true;
   output.note(`model  ${modelLine(manifest)}`);
   output.note(`run    ${run.id}   ${whereLine(host, run.id)}`);
   const code = await followOne(context, run);

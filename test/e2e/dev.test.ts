@@ -145,3 +145,18 @@ test('kill -9 takes Temporal along; the next start without a question lists what
   expect(left.runs).toEqual([]);
   expect(temporalPid(project)).toBeUndefined();
 });
+
+test('of two starts at once in one folder, the second uses the server of the first, and outlives it', async () => {
+  const [first, second] = await Promise.all(
+    ['one', 'two'].map((name) =>
+      startCli(['run', 'hello', '--input', `{"name":"${name}"}`], { cwd: project, env: name === 'one' ? {} : SLOW }),
+    ),
+  );
+  const ended = await Promise.all([first?.ended, second?.ended]);
+  // What a failing one said is part of what is compared, so that it is seen.
+  expect(ended.map((each) => [each?.stdout, each?.code === 0 ? 0 : each])).toEqual([
+    ['Good evening, one!\n', 0],
+    ['Good evening, two!\n', 0],
+  ]);
+  expect(temporalPid(project)).toBeUndefined();
+});
