@@ -12,7 +12,7 @@ import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { rawItemsOf } from './raw-items';
-import { canonicalJson, encodeMessage, objectHash, previewOf } from './store';
+import { canonicalJson, encodeMessage, previewOf } from './store';
 import { callRecordName, chainName, headName } from './store/ref-names';
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
@@ -138,7 +138,7 @@ function build(
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
-  const heads = messages.map((message, at) => headOf(message, encoded[at] ?? new Uint8Array()));
+  const heads = messages.map((message, at) => headOf(deps, message, encoded[at] ?? new Uint8Array()));
   const after = deps.conversation.extend(
     before.head,
     heads.map((head) => head.hash),
@@ -152,7 +152,7 @@ function build(
     toolCalls: verdict.toolCalls,
     ...(verdict.problem ? { problem: verdict.problem } : {}),
     ...(output
-      ? { output: { hash: objectHash(output), bytes: output.length, preview: previewOf(verdict.output ?? '') } }
+      ? { output: { hash: deps.store.nameOf(output), bytes: output.length, preview: previewOf(verdict.output ?? '') } }
       : {}),
     usage: response.usage,
     model: route,
@@ -163,7 +163,7 @@ function build(
     from: { base: input.base, append: input.append },
     answer,
     position: length,
-    raw: objectHash(raw),
+    raw: deps.store.nameOf(raw),
     ...(rawForm === undefined ? {} : { rawForm }),
     finish: response.finish,
     request: response.request,
@@ -175,8 +175,8 @@ function build(
   };
 }
 
-export const headOf = (message: Message, bytes: Uint8Array): MessageHead => ({
-  hash: objectHash(bytes),
+const headOf = ({ store }: ActivityDeps, message: Message, bytes: Uint8Array): MessageHead => ({
+  hash: store.nameOf(bytes),
   role: message.role,
   preview: previewOf(message),
 });

@@ -2,15 +2,15 @@
 // the call names its assistant message, and they are read from there.
 import type { CallToolInput, CallToolResult, TellToolFailureInput } from '../workflows/contract/activities';
 import { isRetryable, type FailureType } from '../workflows/contract/failures';
-import type { ToolCallPart, ToolMessage } from '../workflows/contract/message';
+import type { MessageHead, ToolCallPart, ToolMessage } from '../workflows/contract/message';
 import { toolRecordSchema, type ToolRecord } from '../workflows/contract/schemas/call-record';
-import { COMMIT_ROUNDS, headOf, recordContended } from './call-model';
+import { COMMIT_ROUNDS, recordContended } from './call-model';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
 import { runTool, type ToolOutcome } from './run-tool';
-import { decodeMessage, encodeMessage } from './store';
+import { decodeMessage, encodeMessage, previewOf } from './store';
 import { callRecordName } from './store/ref-names';
 
 export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt: Attempt): Promise<CallToolResult> {
@@ -93,7 +93,7 @@ async function record(
   };
   const bytes = encodeMessage(message);
   const result: CallToolResult = {
-    message: headOf(message, bytes),
+    message: await toolHead(deps, message, bytes),
     ...(outcome.failure ? { failure: outcome.failure.type } : {}),
   };
   const value: ToolRecord = {
@@ -150,5 +150,10 @@ export async function tellToolFailure(deps: ActivityDeps, input: TellToolFailure
   };
   const bytes = encodeMessage(told);
   await deps.toolStore.commitCall({ objects: [bytes] });
-  return { message: headOf(told, bytes), failure: type };
+  return { message: await toolHead(deps, told, bytes), failure: type };
+}
+
+async function toolHead({ toolStore }: ActivityDeps, message: ToolMessage, bytes: Uint8Array): Promise<MessageHead> {
+  const [hash = ''] = await toolStore.namesOf([bytes]);
+  return { hash, role: message.role, preview: previewOf(message) };
 }

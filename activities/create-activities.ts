@@ -4,6 +4,7 @@ import type { AgentActivities } from '../workflows/contract/activities';
 import { callModel } from './call-model';
 import { callTool, tellToolFailure } from './call-tool';
 import type { ActivityDeps, Attempt } from './deps';
+import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
@@ -13,10 +14,10 @@ const HEARTBEAT_INTERVAL_MS = 5_000;
 
 export function createActivities(deps: ActivityDeps): AgentActivities {
   return {
-    callModel: (input) => attended((attempt) => callModel(deps, input, attempt)),
-    callTool: (input) => attended((attempt) => callTool(deps, input, attempt)),
-    tellToolFailure: (input) => attended(() => tellToolFailure(deps, input)),
-    endRun: (input) => attended((attempt) => endRun(deps, input, attempt)),
+    callModel: (input) => attended((attempt) => callModel(depsOf(deps, input), input, attempt)),
+    callTool: (input) => attended((attempt) => callTool(depsOf(deps, input), input, attempt)),
+    tellToolFailure: (input) => attended(() => tellToolFailure(depsOf(deps, input), input)),
+    endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }
 

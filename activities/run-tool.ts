@@ -11,7 +11,7 @@ import type { ActivityDeps, Attempt } from './deps';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
-import { canonicalJson, decodeMessage, objectHash } from './store';
+import { canonicalJson, decodeMessage } from './store';
 import { filePart, filesIn } from './store/file-parts';
 
 export interface ToolOutcome {
@@ -118,16 +118,18 @@ async function readNeeds(deps: ToolDeps, input: CallToolInput, needs: z.ZodObjec
   return parsed.data;
 }
 
-const filesOf = (deps: ToolDeps, written: Uint8Array[]): ToolFiles => ({
-  read: async (file) => {
-    const own = written.find((bytes) => objectHash(bytes) === file.sha256);
-    return own ?? (await deps.toolStore.getObject(file.sha256));
-  },
-  write: (bytes, about) => {
-    written.push(bytes);
-    return Promise.resolve({ sha256: objectHash(bytes), bytes: bytes.length, ...about });
-  },
-});
+const filesOf = ({ toolStore }: ToolDeps, written: Uint8Array[]): ToolFiles => {
+  const own = new Map<string, Uint8Array>();
+  return {
+    read: async (file) => own.get(file.sha256) ?? (await toolStore.getObject(file.sha256)),
+    write: async (bytes, about) => {
+      written.push(bytes);
+      const [sha256 = ''] = await toolStore.namesOf([bytes]);
+      own.set(sha256, bytes);
+      return { sha256, bytes: bytes.length, ...about };
+    },
+  };
+};
 
 class ToolTimeout extends Error {}
 

@@ -83,7 +83,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       );
       return found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     },
-    putFile: (bytes, about) => putFile(store, bytes, about),
+    putFile: (bytes, about) => putFile(store.of(options.tenant), bytes, about),
     readFile: (ref) => readFile(store, ref),
     close: async () => {
       await store.close();
@@ -101,14 +101,16 @@ async function startRun<Output>(
   const id = start.id ?? newRunId();
   const tags = checkedLabels(id, start);
   const { manifest, release } = await currentRelease(options.store, agent);
-  const message = firstMessage(manifest, input);
+  const tenant = start.tenant ?? options.tenant;
+  const store = options.store.of(tenant);
+  const message = firstMessage(store, manifest, input);
   const user = start.user ?? options.user;
   const record: RunRecord = {
     schemaVersion: 1,
     id,
     agent,
     release,
-    tenant: start.tenant ?? options.tenant,
+    tenant,
     ...(user === undefined ? {} : { user }),
     ...(start.session === undefined ? {} : { session: start.session }),
     tags,
@@ -116,7 +118,7 @@ async function startRun<Output>(
     question: message.title,
     startedAt: Date.now(),
   };
-  const { temporal, store } = options;
+  const { temporal } = options;
   const known = await recordStart(store, record, message);
   // Temporal forgets an ended run after its retention, and would start it once more.
   if (known?.ended) return createRunHandle({ temporal, store, id });

@@ -1,5 +1,5 @@
 // Turns what a caller passes to `start` into the run's first message.
-import { canonicalJson, encodeMessage, objectHash, previewOf } from '../activities/store';
+import { canonicalJson, encodeMessage, previewOf, type ContentStore } from '../activities/store';
 import { filePart, filesIn } from '../activities/store/file-parts';
 import { z } from 'zod';
 import type { MessageHead, UserMessage } from '../workflows/contract/message';
@@ -13,13 +13,20 @@ export interface FirstMessage {
   bytes: Uint8Array;
 }
 
-/** @throws ClientError `invalid-input`, naming what does not fit */
-export function firstMessage(manifest: ReleaseManifest, given: unknown): FirstMessage {
+/**
+ * @param store as the run's tenant sees it
+ * @throws ClientError `invalid-input`, naming what does not fit
+ */
+export function firstMessage(
+  store: Pick<ContentStore, 'nameOf'>,
+  manifest: ReleaseManifest,
+  given: unknown,
+): FirstMessage {
   const input = jsonInput(manifest, given);
   const title = titleOf(input);
   const message = manifest.input ? structured(manifest, manifest.input, input) : plain(manifest, input);
   const bytes = encodeMessage(message);
-  return { bytes, title, head: { hash: objectHash(bytes), role: 'user', preview: previewOf(message) } };
+  return { bytes, title, head: { hash: store.nameOf(bytes), role: 'user', preview: previewOf(message) } };
 }
 
 /** What cannot be written down cannot be an input: a function, a bigint, an object that holds itself. */

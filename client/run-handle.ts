@@ -74,10 +74,11 @@ export function createRunHandle<Output>({ temporal, store, id, execution }: RunH
     result: () => resultOf<Output>(store, handle, id, record),
     events: ({ signal } = {}) => eventsOf({ temporal, handle, progress, ...(signal ? { signal } : {}) }),
     transcript: async () => {
-      const head = (await record()).ended?.head ?? (await progress()).head;
-      return head === null
-        ? []
-        : (await createConversation(store).load(head, chainName(id))).map((entry) => entry.message);
+      const { tenant, ended } = await record();
+      const head = ended?.head ?? (await progress()).head;
+      if (head === null) return [];
+      const entries = await createConversation(store.of(tenant)).load(head, chainName(id));
+      return entries.map((entry) => entry.message);
     },
     pause: (reason) =>
       found(id, () => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),

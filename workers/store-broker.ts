@@ -101,18 +101,26 @@ async function answer(
   request: BrokerRequest,
   body: Buffer,
 ): Promise<{ objects: Uint8Array[]; value?: unknown }> {
+  const whose = 'tenant' in request && request.tenant !== undefined ? view.of(request.tenant) : view;
   switch (request.op) {
     case 'get':
       return { objects: [await view.getObject(request.hash)] };
     case 'read':
       return { objects: [], value: await view.readCallRecord(request.name) };
+    case 'names':
+      return { objects: [], value: await whose.namesOf(objectsOf(body, request.sizes)) };
     case 'commit': {
-      const objects = splitBody(body, request.sizes);
-      if (!objects) throw new Error('the sizes of the objects do not add up.');
-      const written = await view.commitCall({ objects, ...(request.record ? { record: request.record } : {}) });
+      const objects = objectsOf(body, request.sizes);
+      const written = await whose.commitCall({ objects, ...(request.record ? { record: request.record } : {}) });
       return { objects: [], value: written };
     }
   }
+}
+
+function objectsOf(body: Buffer, sizes: readonly number[]): Buffer[] {
+  const objects = splitBody(body, sizes);
+  if (!objects) throw new Error('the sizes of the objects do not add up.');
+  return objects;
 }
 
 /** Resolves when the bytes are handed to the kernel: a client that does not read holds up its own requests only. */

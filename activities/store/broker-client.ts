@@ -6,6 +6,7 @@ import {
   brokerReplySchema,
   encodeFrame,
   frameId,
+  namesSchema,
   OBJECT_BYTES_MAX,
   splitBody,
   storedRecordSchema,
@@ -50,11 +51,22 @@ export function connectStoreBroker(
   { timeoutMs = TIMEOUT_MS }: BrokerClientOptions = {},
 ): BrokerToolStore {
   const { ask, close } = createRequests(socketAddress(socketPath), timeoutMs);
+  return { ...viewOf(ask), close };
+}
+
+function viewOf(ask: Ask, tenant?: string): ToolStore {
+  const whose = tenant === undefined ? {} : { tenant };
   const commit = async (objects: readonly Uint8Array[], record?: RecordWrite): Promise<boolean> => {
-    const sizes = objects.map(({ length }) => length);
-    return readable(writtenSchema, (await ask({ op: 'commit', sizes, ...(record ? { record } : {}) }, objects)).value);
+    const request: BrokerAsk = { op: 'commit', ...whose, sizes: sizesOf(objects), ...(record ? { record } : {}) };
+    return readable(writtenSchema, (await ask(request, objects)).value);
   };
   return {
+    of: (other) => viewOf(ask, other),
+    namesOf: async (objects) => {
+      // One by one: together they may be more than one message holds.
+      const named = objects.map((object) => ask({ op: 'names', ...whose, sizes: sizesOf([object]) }, [object]));
+      return (await Promise.all(named)).flatMap(({ value }) => readable(namesSchema, value));
+    },
     getObject: async (hash) => {
       const [bytes] = (await ask({ op: 'get', hash })).objects;
       // A copy: the frame's buffer may hold other objects, and lives as long as any view of it.
@@ -68,14 +80,14 @@ export function connectStoreBroker(
       for (const object of objects) await commit([object]);
       return record ? await commit([], record) : true;
     },
-    close,
   };
 }
 
-function createRequests(
-  address: string,
-  timeoutMs: number,
-): { ask(request: BrokerAsk, objects?: readonly Uint8Array[]): Promise<Answer>; close(): Promise<void> } {
+const sizesOf = (objects: readonly Uint8Array[]): number[] => objects.map(({ length }) => length);
+
+type Ask = (request: BrokerAsk, objects?: readonly Uint8Array[]) => Promise<Answer>;
+
+function createRequests(address: string, timeoutMs: number): { ask: Ask; close(): Promise<void> } {
   const pending = new Map<number, Pending>();
   let lastId = 0;
   let closed = false;

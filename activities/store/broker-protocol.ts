@@ -2,10 +2,11 @@
 // the objects, one after another]. Objects stay binary: as JSON they would be a third larger and copied three times.
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../../workflows/contract/failures';
+import { ID_CHARS } from '../../workflows/contract/limits';
 import type { RecordWrite } from './tool-store';
 
 /** Of the frames and what is in them. A side that meets another says so instead of misreading it. */
-const PROTOCOL = 2;
+const PROTOCOL = 3;
 /** One object: several times the tens of megabytes that a large file has. */
 export const OBJECT_BYTES_MAX = 128 * 1024 * 1024;
 /** One frame: an object of that size, and a header as large as the largest record. */
@@ -15,14 +16,17 @@ const OBJECTS_MAX = 10_000;
 const PREFIX_BYTES = 8;
 
 const sizes = z.array(z.number().int().nonnegative().max(OBJECT_BYTES_MAX)).max(OBJECTS_MAX);
+const tenant = z.string().max(ID_CHARS).exactOptional();
 const envelope = { protocol: z.literal(PROTOCOL), id: z.number().int().nonnegative() };
 
 export const brokerRequestSchema = z.discriminatedUnion('op', [
   z.object({ ...envelope, op: z.literal('get'), hash: z.string().max(64) }),
   z.object({ ...envelope, op: z.literal('read'), name: z.string().max(500) }),
+  z.object({ ...envelope, op: z.literal('names'), tenant, sizes }),
   z.object({
     ...envelope,
     op: z.literal('commit'),
+    tenant,
     sizes,
     record: z
       .object({ name: z.string().max(500), value: z.unknown(), version: z.number().int().exactOptional() })
@@ -32,11 +36,15 @@ export const brokerRequestSchema = z.discriminatedUnion('op', [
 export type BrokerRequest = z.output<typeof brokerRequestSchema>;
 /** What a caller asks; id and protocol are the connection's. */
 export type BrokerAsk =
-  { op: 'get'; hash: string } | { op: 'read'; name: string } | { op: 'commit'; sizes: number[]; record?: RecordWrite };
+  | { op: 'get'; hash: string }
+  | { op: 'read'; name: string }
+  | { op: 'names'; tenant?: string; sizes: number[] }
+  | { op: 'commit'; tenant?: string; sizes: number[]; record?: RecordWrite };
 
-/** The value of the answer to `read`, where there is a record, and of the answer to `commit`. */
+/** The value of the answer to `read`, where there is a record, and of the answers to `commit` and `names`. */
 export const storedRecordSchema = z.object({ value: z.unknown(), version: z.number() });
 export const writtenSchema = z.boolean();
+export const namesSchema = z.array(z.string());
 
 const failureType = z.custom<FailureType>(isFailureType);
 export const brokerReplySchema = z.discriminatedUnion('ok', [

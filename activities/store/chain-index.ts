@@ -8,7 +8,7 @@
 // It serves every head of the run: the earlier ones are among the nodes that it gives.
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { canonicalJson, objectHash } from './canonical-json';
+import { canonicalJson } from './canonical-json';
 import type { ContentStore } from './port';
 
 /** Larger makes the index of each head larger, smaller makes cold loads deeper. */
@@ -39,8 +39,9 @@ export function parseChainIndex(value: unknown): IndexedHead | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-/** @returns the new levels, and the segments that came full on the way */
+/** @returns the new levels, and the segments that came full on the way, named as the store will name them */
 export function appendToLevels(
+  store: Pick<ContentStore, 'nameOf'>,
   levels: Levels,
   messages: readonly string[],
 ): { levels: Levels; segments: Uint8Array[] } {
@@ -54,7 +55,7 @@ export function appendToLevels(
       if (level.length < SEGMENT_ITEMS) break;
       const segment = canonicalJson({ items: level.splice(0) });
       segments.push(segment);
-      carried = objectHash(segment);
+      carried = store.nameOf(segment);
     }
   }
   return { levels: grown, segments };

@@ -1,7 +1,6 @@
 // The nodes of chains, read backwards from a head in as few round trips as can be, and kept while there is room.
 import { LRUCache } from 'lru-cache';
 import type { ChainNode } from '../../workflows/contract/message';
-import { objectHash } from './canonical-json';
 import { appendToLevels, expandLevels, parseChainIndex, type IndexedHead, type Levels } from './chain-index';
 import { decodeNode, encodeNode } from './message-codec';
 import type { ContentStore } from './port';
@@ -31,20 +30,28 @@ export interface ChainLinks {
 /** A node or index entry with its keys, in V8: an estimate on the safe side. */
 const ENTRY_BYTES = 300;
 
-export function createChainLinks(store: ContentStore, cacheBytes: number): ChainLinks {
-  const nodes = new LRUCache<string, ChainNode>({ maxSize: cacheBytes, sizeCalculation: () => ENTRY_BYTES });
-  const indexes = new LRUCache<string, Levels>({
-    maxSize: cacheBytes,
-    sizeCalculation: (levels) => ENTRY_BYTES * (1 + levels.flat().length),
-  });
+/** By names, of which no two tenants share one: so all of them share the room. */
+export interface ChainCache {
+  nodes: LRUCache<string, ChainNode>;
+  indexes: LRUCache<string, Levels>;
+}
 
+export const createChainCache = (bytes: number): ChainCache => ({
+  nodes: new LRUCache<string, ChainNode>({ maxSize: bytes, sizeCalculation: () => ENTRY_BYTES }),
+  indexes: new LRUCache<string, Levels>({
+    maxSize: bytes,
+    sizeCalculation: (levels) => ENTRY_BYTES * (1 + levels.flat().length),
+  }),
+});
+
+export function createChainLinks(store: ContentStore, { nodes, indexes }: ChainCache): ChainLinks {
   function extend(base: string | null, messages: readonly string[]): { links: Link[]; objects: Uint8Array[] } {
     const links: Link[] = [];
     const objects: Uint8Array[] = [];
     let parent = base;
     for (const message of messages) {
       const bytes = encodeNode({ parent, message });
-      const node = objectHash(bytes);
+      const node = store.nameOf(bytes);
       nodes.set(node, { parent, message });
       objects.push(bytes);
       links.push({ node, hash: message });
@@ -96,6 +103,7 @@ export function createChainLinks(store: ContentStore, cacheBytes: number): Chain
       return (
         present(indexes.get(head)) ??
         appendToLevels(
+          store,
           [],
           links.map(({ hash }) => hash),
         )

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Message } from '../../workflows/contract/message';
 import { appendToLevels, chainIndexValue } from './chain-index';
-import { createChainLinks, type Link } from './chain-links';
+import { createChainCache, createChainLinks, type ChainCache, type Link } from './chain-links';
 import { decodeMessage } from './message-codec';
 import type { ContentStore, RefWrite } from './port';
 
@@ -40,6 +40,8 @@ export interface Conversation {
   load(head: string, chain?: string): Promise<ChainEntry[]>;
   /** In the order asked; shared and frozen. @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt` */
   messages(hashes: readonly string[]): Promise<Message[]>;
+  /** As a tenant's view of the store names things. What has been read is kept for all of them together. */
+  of(tenant: string): Conversation;
 }
 
 /** Bytes of messages and nodes that a worker keeps, so that it fetches only what is new. */
@@ -49,12 +51,20 @@ const ENTRY_BYTES = 300;
 /** One reply of a remote store holds some megabytes of it, not all of a long conversation. */
 const MESSAGES_PER_GET = 512;
 
-export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES): Conversation {
-  const links = createChainLinks(store, cacheBytes / 8);
-  const messages = new LRUCache<string, { message: Message; bytes: number }>({
-    maxSize: cacheBytes,
-    sizeCalculation: ({ bytes }) => bytes + ENTRY_BYTES,
+interface ConversationCache {
+  chain: ChainCache;
+  messages: LRUCache<string, { message: Message; bytes: number }>;
+}
+
+export const createConversation = (store: ContentStore, cacheBytes = CACHE_BYTES): Conversation =>
+  conversationOn(store, {
+    chain: createChainCache(cacheBytes / 8),
+    messages: new LRUCache({ maxSize: cacheBytes, sizeCalculation: ({ bytes }) => bytes + ENTRY_BYTES }),
   });
+
+function conversationOn(store: ContentStore, cache: ConversationCache): Conversation {
+  const links = createChainLinks(store, cache.chain);
+  const { messages } = cache;
 
   async function loadMessages(hashes: readonly string[]): Promise<Message[]> {
     const found = new Map<string, Message>();
@@ -87,7 +97,7 @@ export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES
     const { head } = extend(base, added);
     if (head === null || added.length === 0) return { objects: [], refs: [] };
     const before = await links.levelsOf(base, chain);
-    const { levels, segments } = appendToLevels(before.levels, added);
+    const { levels, segments } = appendToLevels(store, before.levels, added);
     links.keepLevels({ head, levels });
     return {
       objects: [...before.segments, ...segments],
@@ -99,6 +109,7 @@ export function createConversation(store: ContentStore, cacheBytes = CACHE_BYTES
     extend,
     index,
     messages: loadMessages,
+    of: (tenant) => conversationOn(store.of(tenant), cache),
     load: async (head, chain) => {
       const entries = await links.load(head, chain);
       const loaded = await loadMessages(entries.map(({ hash }) => hash));

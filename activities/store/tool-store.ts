@@ -4,6 +4,10 @@ import type { ContentStore, RefWrite } from './port';
 import { CALL_PREFIX } from './ref-names';
 
 export interface ToolStore {
+  /** As a tenant's view of the store names things. */
+  of(tenant: string): ToolStore;
+  /** The names that `commitCall` gives these objects, in order. Nothing is written. */
+  namesOf(objects: readonly Uint8Array[]): Promise<string[]>;
   /** @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt`, `Store.Unavailable` */
   getObject(hash: string): Promise<Uint8Array>;
   /** @throws ApplicationFailure `Runtime.Unexpected` for any other ref */
@@ -31,6 +35,8 @@ export interface RecordWrite {
 
 export function directToolStore(store: ContentStore): ToolStore {
   return {
+    of: (tenant) => directToolStore(store.of(tenant)),
+    namesOf: (objects) => Promise.resolve(objects.map((bytes) => store.nameOf(bytes))),
     getObject: async (hash) => (await store.get([hash]))[0] ?? new Uint8Array(),
     readCallRecord: async (name) => {
       const ref = await store.readRef(callName(name));

@@ -97,7 +97,9 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
   const manifest = await manifestFor(context, host, typed.agent);
   const input = typedInput(manifest, typed);
   const isOther = typed.options.new || typed.options.id !== undefined || begun.id !== undefined;
-  const unfinished = isOther ? undefined : sameQuestion(host, manifest, input);
+  const unfinished = isOther
+    ? undefined
+    : sameQuestion(host, typed.options.tenant ?? context.settings.identity.tenant, manifest, input);
   if (unfinished) begun.pickedUp = unfinished.id;
   else begun.id ??= typed.options.id ?? newRunId();
   const options = { ...typed.options, ...(begun.id === undefined ? {} : { id: begun.id }) };
@@ -139,9 +141,16 @@ async function manifestFor(context: CliContext, host: Host, agent: string): Prom
   throw unknownAgent(context.settings, { agent, known, problems });
 }
 
-function sameQuestion(host: Host, manifest: ReleaseManifest, input: unknown): RunHandle<unknown> | undefined {
-  const { head } = firstMessage(manifest, input);
-  const same = host.unfinished.find(({ record }) => record.agent === manifest.agent && record.input === head.hash);
+function sameQuestion(
+  host: Host,
+  tenant: string,
+  manifest: ReleaseManifest,
+  input: unknown,
+): RunHandle<unknown> | undefined {
+  const { head } = firstMessage(host.store.of(tenant), manifest, input);
+  const same = host.unfinished.find(
+    ({ record }) => record.agent === manifest.agent && record.tenant === tenant && record.input === head.hash,
+  );
   return same ? host.client.run(same.record.id) : undefined;
 }
 

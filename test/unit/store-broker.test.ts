@@ -4,6 +4,7 @@ import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openKeyRing } from '../../activities/keys';
 import { connectStoreBroker, createMemoryStore, objectHash, type BrokerToolStore } from '../../activities/store';
 import { createFrameReader, encodeFrame, type Frame } from '../../activities/store/broker-protocol';
 import { socketAddress } from '../../activities/store/socket-address';
@@ -70,6 +71,24 @@ test('a client outlives its broker: what is asked meanwhile is answered by the n
     { value: record.value, version: expect.any(Number) },
   ]);
   expect(await view.readCallRecord(record.name)).toMatchObject({ value: record.value });
+});
+
+test('a tenant behind the broker gives the names that it gives before it, and has no key', async () => {
+  store = createMemoryStore(undefined, openKeyRing(`a:${Buffer.alloc(32, 7).toString('base64')}`));
+  await serve();
+  const view = connect();
+  const [acme = '', other = ''] = await Promise.all(
+    ['acme', 'other'].map(async (tenant) => {
+      const [name = ''] = await view.of(tenant).namesOf([bytes]);
+      await view.of(tenant).commitCall({ objects: [bytes] });
+      expect(name).toBe(store.of(tenant).nameOf(bytes));
+      return name;
+    }),
+  );
+  expect(await store.has([acme, other, hash])).toEqual([true, true, false]);
+  expect(acme).not.toBe(other);
+  expect(Buffer.from(await view.getObject(acme))).toEqual(bytes);
+  expect(await view.namesOf([])).toEqual([]);
 });
 
 test('a request in flight when the broker dies is sent again', async () => {

@@ -43,11 +43,11 @@ async function firstRunOf(context: CliContext, store: ContentStore, record: RunR
 async function showModelCall(
   { output }: CliContext,
   store: ContentStore,
-  { id }: RunRecord,
+  { id, tenant }: RunRecord,
   call: RunCall,
   made: ModelRecord,
 ): Promise<void> {
-  const conversation = createConversation(store);
+  const conversation = createConversation(store.of(tenant));
   const before = made.from.base === null ? [] : await conversation.load(made.from.base, chainName(id));
   const added = await conversation.messages(made.from.append);
   const given = [...before.map(({ message }) => message), ...added];

@@ -138,7 +138,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
 
 async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {
   const { head } = await lastCheckpoint(store, record);
-  const conversation = createConversation(store);
+  const conversation = createConversation(store.of(record.tenant));
   // Before its first checkpoint a run consists of what it was asked.
   const messages =
     head === null
