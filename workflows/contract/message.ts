@@ -45,11 +45,24 @@ export interface ToolCallPart {
 
 export type InputPart = TextPart | ImagePart | FilePart;
 
+/** What a summary stands for: the entries [from, to) of the stored conversation `head`. */
+export interface CoveredRange {
+  head: string;
+  from: number;
+  to: number;
+  /** Original messages among them: an earlier summary counts as all that it stands for. */
+  messages: number;
+}
+
 export interface UserMessage {
   role: 'user';
   parts: InputPart[];
-  /** Absent when a person or a program asked; `runtime` when Longhaul answered an unusable answer. */
+  /** Absent when a person or a program asked; `runtime` when Longhaul answered an unusable answer or summed up a range. */
   from?: 'runtime';
+  /** Never taken into a summary. The first message of a run never is, with or without it. */
+  pinned?: true;
+  /** Set on a summary alone, whose text stands in one text part. */
+  covers?: CoveredRange;
 }
 export interface AssistantMessage {
   role: 'assistant';
@@ -64,6 +77,8 @@ export interface ToolMessage {
   name: string;
   outcome: 'ok' | 'error';
   parts: InputPart[];
+  /** Hash of the message that stood here; then the one part is a placeholder that says how to read it again. */
+  original?: string;
 }
 export type Message = UserMessage | AssistantMessage | ToolMessage;
 export type Role = Message['role'];

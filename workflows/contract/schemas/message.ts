@@ -26,11 +26,25 @@ const toolCall = z.object({
   arguments: z.record(z.string(), jsonValue),
   malformed: z.literal(true).exactOptional(),
 });
+const coveredRange = z
+  .object({
+    head: hash,
+    from: z.number().int().nonnegative(),
+    to: z.number().int().positive(),
+    messages: z.number().int().positive(),
+  })
+  .refine(({ from, to }) => from < to, 'an empty range');
 const inputPart = z.discriminatedUnion('type', [text, image, file]);
 
 /** The types are written twice on purpose (the contract imports nothing): the annotations fail to compile when the two part. */
 export const messageSchema: z.ZodType<Message> = z.discriminatedUnion('role', [
-  z.object({ role: z.literal('user'), parts: z.array(inputPart), from: z.literal('runtime').exactOptional() }),
+  z.object({
+    role: z.literal('user'),
+    parts: z.array(inputPart),
+    from: z.literal('runtime').exactOptional(),
+    pinned: z.literal(true).exactOptional(),
+    covers: coveredRange.exactOptional(),
+  }),
   z.object({
     role: z.literal('assistant'),
     parts: z.array(z.discriminatedUnion('type', [text, reasoning, toolCall])),
@@ -42,6 +56,7 @@ export const messageSchema: z.ZodType<Message> = z.discriminatedUnion('role', [
     name: z.string(),
     outcome: z.enum(['ok', 'error']),
     parts: z.array(inputPart),
+    original: hash.exactOptional(),
   }),
 ]);
 
