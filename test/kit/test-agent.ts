@@ -135,7 +135,7 @@ export function testAgent(
     start: async (input, start = {}) => {
       const id = start.id ?? `run_${ids.size + 1}`;
       if (ids.has(id)) throw new Error(`run ${id} exists already: the same id is the same run.`);
-      const first = await storeInput(store, agent, input);
+      const first = await storeInput(store, loaded, input);
       ids.add(id);
       return await runOnce({ ...options, loaded, shared, id, first, labels: start });
     },
@@ -203,17 +203,19 @@ function instructionsOf({ instructions }: AnyAgent, dir: string | undefined): st
   return file !== undefined && existsSync(file) ? readFileSync(file, 'utf8') : instructions.fromFile;
 }
 
-async function storeInput(store: ContentStore, agent: AnyAgent, input: unknown): Promise<MessageHead> {
+async function storeInput(store: ContentStore, { agent, manifest }: LoadedAgent, input: unknown): Promise<MessageHead> {
   const checked = agent.input.safeParse(input);
   if (!checked.success)
     throw new Error(`the input does not fit agent ${agent.name}: ${issuesOf(checked.error)}`, { cause: checked.error });
-  const message: UserMessage = { role: 'user', parts: partsOf(input) };
+  // As a client stores it, which has only the manifest: with defaults, without the schema's transforms.
+  const stored = manifest.input ? z.fromJSONSchema(manifest.input).parse(input) : input;
+  const message: UserMessage = { role: 'user', parts: partsOf(stored) };
   const bytes = encodeMessage(message);
   await store.commit({ objects: [bytes] });
   return { hash: objectHash(bytes), role: 'user', preview: previewOf(message) };
 }
 
-/** As the model reads it: what the caller passed, before defaults and transforms. */
+/** As the model reads it. */
 function partsOf(input: unknown): UserMessage['parts'] {
   if (typeof input === 'string') return [{ type: 'text', text: input }];
   const bytes = canonicalJson(input);

@@ -80,6 +80,13 @@ describe('as a provider', () => {
 });
 
 describe('with the tools of another agent', () => {
+  test('of several that do not plainly fit it calls none, and says why and what to set', async () => {
+    const tools = ['crawl', 'weigh'].map((name) => toolSpec(name, z.object({ target: z.string(), depth: z.number() })));
+    const answer = await ask([user('Which is best?')], { tools });
+    expect(calls(answer)).toEqual([]);
+    expect(text(answer)).toContain('cannot choose between the tools `crawl`, `weigh`. Set OPENAI_API_KEY');
+  });
+
   const greet = toolSpec('greet', z.object({ name: z.string() }));
 
   test('one text argument: calls once with the input, then passes the answer on', async () => {

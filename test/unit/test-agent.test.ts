@@ -52,6 +52,16 @@ test('a run ends with an output of the agent’s own type, and every call can be
   expect(run.progress()).toMatchObject({ status: 'ended', turn: 2 });
 });
 
+test('the first message is the one a client stores: with the defaults of the input’s schema', async () => {
+  const input = z.object({ orderId: z.string(), reason: z.string().default('none') });
+  const agent = defineAgent({ name: 'defaults', instructions: 'Answer.', input });
+  const run = await testAgent(agent, { model: script().answer('done') }).start({ orderId: 'A-88' });
+  expect((await run.transcript())[0]).toEqual({
+    role: 'user',
+    parts: [{ type: 'text', text: '{"orderId":"A-88","reason":"none"}' }],
+  });
+});
+
 test('real tools run where none replaces them, with the secrets that the test gives', async () => {
   const t = testAgent(refunds, { model: happy, secrets: { PAYMENT_KEY: 'k1' } });
   const run = await t.start({ orderId: 'A-88' });

@@ -49,7 +49,7 @@ function decide(request: ModelRequest): Decision {
 
 function other(request: ModelRequest, conversation: Conversation): Decision {
   const call = planOther(conversation, request.tools);
-  return call ? { calls: [call] } : { text: answerOther(conversation) };
+  return call ? { calls: [call] } : { text: answerOther(conversation, request.tools) };
 }
 
 function analyse(request: ModelRequest, conversation: Conversation): Decision {

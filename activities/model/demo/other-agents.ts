@@ -58,12 +58,16 @@ function isAbout(tool: ToolSpec, text: string): boolean {
 }
 
 /** The last tool's answer in its own words, or what there was to work with. */
-export function answerOther({ question, turns }: Conversation): string {
+export function answerOther({ question, turns }: Conversation, tools: readonly ToolSpec[]): string {
   const last = turns.at(-1)?.at(-1);
   if (last) return last.ok ? shownOutput(last) : `${last.name} did not work: ${asText(last.output)}`;
   const asked = question.trim().replace(/\s+/g, ' ');
   const cut = asked.length > SHOWN_CHARS ? `${asked.slice(0, SHOWN_CHARS)}…` : asked;
-  return `The demo model has no language model behind it: it can search and quote, and nothing here lets it search. It was given: ${cut || 'nothing'}`;
+  const why =
+    tools.length > 1
+      ? `it cannot choose between the tools ${tools.map(({ name }) => `\`${name}\``).join(', ')}. Set OPENAI_API_KEY for a real one.`
+      : 'it can search and quote, and nothing here lets it search.';
+  return `The demo model has no language model behind it: ${why} It was given: ${cut || 'nothing'}`;
 }
 
 /** A text as it is; of an object with one value, that value. */
