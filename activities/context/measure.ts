@@ -27,15 +27,29 @@ export interface RequestFrame {
   output?: unknown;
 }
 
+interface Measure {
+  plan: ContextPlan;
+  frame: RequestFrame;
+  counter: TokenCounter;
+}
+
 /**
  * @returns undefined where the bytes alone show that nothing is to be decided: then no vocabulary is loaded
  */
 export function measure(
   entries: readonly { message: Message; hash: string }[],
-  { plan, frame, counter }: { plan: ContextPlan; frame: RequestFrame; counter: TokenCounter },
+  { plan, frame, counter }: Measure,
 ): Measured | undefined {
   const bound = entries.reduce((sum, { message }) => sum + tokenBound(message), overheadOf(frame, textBound));
   if (!needsCounting(plan, { tokens: bound, messages: entries.length })) return undefined;
+  return measureAll(entries, { frame, counter });
+}
+
+/** Whether or not anything is to be decided. */
+export function measureAll(
+  entries: readonly { message: Message; hash: string }[],
+  { frame, counter }: Omit<Measure, 'plan'>,
+): Measured {
   return {
     entries: entries.map(({ message, hash }) => ({ message, hash, tokens: counter.count(message) })),
     overhead: overheadOf(frame, (text) => counter.countText(text)),

@@ -1,16 +1,15 @@
 // The built-in tool that gives pruned and summed-up messages back, word for word.
 import { z } from 'zod';
 import type { JsonValue, Message } from '../../workflows/contract/message';
+import { RECALL_TOOL } from '../../workflows/contract/names';
 import type { ToolManifest } from '../../workflows/contract/release';
 import { ToolRejection } from '../define/tool';
 import { renderParts, speakerOf, wholeCharacters } from './render-message';
 
-export const RECALL_TOOL = 'recall';
-
 /** One reply, its own directions included: some 8,000 tokens of English. */
 export const RECALL_CHARS = 32_000;
-/** Left for the directions at the end of a page. */
-const DIRECTIONS_CHARS = 400;
+/** Left for the directions at the end of a page, which repeat a search of SEARCH_CHARS that JSON may write six times as long. */
+const DIRECTIONS_CHARS = 1_500;
 const SEARCH_CHARS = 200;
 /** Around a hit, on each side. */
 const SNIPPET_CHARS = 120;
@@ -146,7 +145,7 @@ function page(text: string, question: Question, offset: number): string {
   }
   if (offset === 0 && text.length <= RECALL_CHARS) return text;
   const from = wholeCharacters(text, offset);
-  const end = wholeCharacters(text, Math.min(text.length, from + RECALL_CHARS - DIRECTIONS_CHARS - SEARCH_CHARS));
+  const end = wholeCharacters(text, Math.min(text.length, from + RECALL_CHARS - DIRECTIONS_CHARS));
   const shown = `[characters ${from} to ${end} of ${text.length}`;
   const rest =
     end < text.length ? `; read on with recall(${JSON.stringify({ ...question, offset: end })})]` : ', the end]';
