@@ -5,13 +5,13 @@
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/contract/activities';
 import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
-import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { askModel, type Asked } from './ask-model';
+import { placesOf } from './context/original-positions';
+import type { ActivityDeps, Attempt } from './deps';
+import { addedTo, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
 import { judgeAnswer, type Verdict } from './judge-answer';
-import { ModelWaitError } from './model/model-wait-error';
-import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
-import { rawItemsOf } from './raw-items';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { callRecordName, chainName, headName } from './store/ref-names';
 
@@ -24,8 +24,8 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
   const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
-  const asked = await ask(deps, input, attempt, { loaded, provider, model });
-  if ('wait' in asked) return asked.wait;
+  const asked = await askModel(deps, input, attempt, { loaded, provider, model });
+  if ('instead' in asked) return asked.instead;
   const verdict = await judgeAnswer(asked.response, loaded);
   const { record, objects } = build(deps, input, {
     ...asked,
@@ -41,7 +41,7 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     route: `${provider.name}/${model}`,
     rawForm: provider.rawItemsForm,
   });
-  return await store(deps, input, attempt, { record, objects, version: found.version });
+  return await store(deps, input, attempt, { record, objects, asked: asked.asked, version: found.version });
 }
 
 interface Found {
@@ -60,70 +60,6 @@ async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<Fo
   return { version: ref.version, ...(same ? { answers: data } : {}) };
 }
 
-interface Asked {
-  response: ModelResponse;
-  /** Head after what was appended before the call, with the nodes to write. */
-  before: { head: string; objects: Uint8Array[] };
-  length: number;
-}
-
-async function ask(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  attempt: Attempt,
-  { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
-): Promise<Asked | { wait: CallModelResult }> {
-  const before = linked(deps, input);
-  const [earlier, added] = await Promise.all([
-    input.base === null ? [] : deps.conversation.load(input.base, chainName(attempt.workflowId)),
-    deps.conversation.messages(input.append),
-  ]);
-  const messages: Message[] = [...earlier.map((entry) => entry.message), ...added];
-  const { manifest } = loaded;
-  const rawItems = provider.rawItemsForm
-    ? await rawItemsOf(deps, input, provider, earlier)
-    : new Map<number, JsonValue>();
-  await deps.failpoint('model.before');
-  let streaming = false;
-  const passing = { during: Promise.resolve() };
-  try {
-    const response = await provider.generate(
-      {
-        model,
-        instructions: manifest.instructions,
-        messages,
-        tools: manifest.tools,
-        ...(manifest.output ? { output: { name: `${manifest.agent}_output`, schema: manifest.output } } : {}),
-        parameters: manifest.model.parameters,
-        rawItems,
-        loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
-      },
-      {
-        signal: attempt.signal,
-        onDelta: () => {
-          if (streaming) return;
-          streaming = true;
-          passing.during = deps.failpoint('model.during');
-        },
-      },
-    );
-    await passing.during;
-    await deps.failpoint('model.answered');
-    return { response, before, length: messages.length };
-  } catch (error) {
-    if (error instanceof ModelWaitError)
-      return { wait: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
-    throw error;
-  }
-}
-
-/** A run begins with a message, so there is always a head to call the model with. */
-function linked(deps: ActivityDeps, { base, append }: CallModelInput): { head: string; objects: Uint8Array[] } {
-  const { head, objects } = deps.conversation.extend(base, append);
-  if (head === null) throw failure('Runtime.Unexpected', 'a model call needs a conversation.');
-  return { head, objects };
-}
-
 interface ToBuild extends Asked {
   verdict: Verdict;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
@@ -134,7 +70,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, before, length, verdict, made, route, rawForm }: ToBuild,
+  { response, asked, before, verdict, made, route, rawForm }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -156,13 +92,15 @@ function build(
       : {}),
     usage: response.usage,
     model: route,
+    ...(asked.pruned ? { pruned: asked.pruned } : {}),
   };
   const record: ModelRecord = {
     kind: 'model',
     ...made,
     from: { base: input.base, append: input.append },
     answer,
-    position: length,
+    ...(asked.pruned ? { edited: before.head } : {}),
+    position: asked.entries.reduce((sum, { message }) => sum + placesOf(message), 0),
     raw: deps.store.nameOf(raw),
     ...(rawForm === undefined ? {} : { rawForm }),
     finish: response.finish,
@@ -188,6 +126,13 @@ const canonicalOutput = (output: JsonValue): Uint8Array =>
 /** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
 export const COMMIT_ROUNDS = 5;
 
+interface ToStore {
+  record: ModelRecord;
+  objects: Uint8Array[];
+  asked: EditedConversation;
+  version: number | undefined;
+}
+
 /**
  * The first attempt that stores its answer has answered the call: one that was given up and wakes later must not replace what the run
  * goes on with.
@@ -196,10 +141,10 @@ async function store(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  { record, objects, version }: { record: ModelRecord; objects: Uint8Array[]; version: number | undefined },
+  { record, objects, asked, version }: ToStore,
 ): Promise<ModelAnswer> {
   await deps.failpoint('store.before-put');
-  const { answer } = await commit(deps, input, attempt, { record, objects, version });
+  const { answer } = await commit(deps, input, attempt, { record, objects, asked, version });
   await deps.failpoint('store.after-put');
   // Of this attempt's own answer, whichever was kept: it was paid for.
   deps.metrics.modelCall({
@@ -218,11 +163,11 @@ async function commit(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  { record, objects, version }: { record: ModelRecord; objects: Uint8Array[]; version: number | undefined },
+  { record, objects, asked, version }: ToStore,
 ): Promise<ModelRecord> {
   const name = callRecordName(input.key);
-  const appended = [...input.append, ...record.answer.messages.map(({ hash }) => hash)];
-  const index = await deps.conversation.index(input.base, appended, chainName(attempt.workflowId));
+  const appended = [...addedTo(asked), ...record.answer.messages.map(({ hash }) => hash)];
+  const index = await deps.conversation.index(asked.base, appended, chainName(attempt.workflowId));
   let expected = version;
   for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
     const { conflicts } = await deps.store.commit({

@@ -9,6 +9,7 @@ import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
+import { isRecall, recallOutcome } from './recall-outcome';
 import { runTool, type ToolOutcome } from './run-tool';
 import { decodeMessage, encodeMessage, previewOf } from './store';
 import { callRecordName } from './store/ref-names';
@@ -23,7 +24,9 @@ export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt
   const startedAt = deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const outcome = await runTool(deps, input, attempt, loaded, call);
+  const outcome = isRecall(loaded, input)
+    ? await recallOutcome(deps, input, attempt, call)
+    : await runTool(deps, input, attempt, loaded, call);
   await deps.failpoint('tool.after');
   if (outcome.failure && !mayTell(outcome.failure.type, loaded, input.name, attempt)) {
     throw failure(outcome.failure.type, outcome.failure.message);

@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@te
 import type { AgentActivities } from '../workflows/contract/activities';
 import { callModel } from './call-model';
 import { callTool, tellToolFailure } from './call-tool';
+import { compactContext } from './compact-context';
 import type { ActivityDeps, Attempt } from './deps';
 import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
@@ -15,6 +16,7 @@ const HEARTBEAT_INTERVAL_MS = 5_000;
 export function createActivities(deps: ActivityDeps): AgentActivities {
   return {
     callModel: (input) => attended((attempt) => callModel(depsOf(deps, input), input, attempt)),
+    compactContext: (input) => attended((attempt) => compactContext(depsOf(deps, input), input, attempt)),
     callTool: (input) => attended((attempt) => callTool(depsOf(deps, input), input, attempt)),
     tellToolFailure: (input) => attended(() => tellToolFailure(depsOf(deps, input), input)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),

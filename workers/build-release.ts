@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { AnyAgent } from '../activities/define';
+import { contextPlan } from '../activities/context/context-plan';
 import type { LoadedAgent } from '../activities/deps';
 import { describeAgent, jsonObject } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
@@ -25,10 +26,13 @@ export interface BuildReleaseOptions {
  */
 export async function buildRelease(agent: AnyAgent, options: BuildReleaseOptions): Promise<LoadedAgent> {
   const code = options.code ?? (await agentCode(options.file)).hash;
+  const route = modelRoute(options.settings, agent.model);
+  const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
     ...describeAgent(agent),
     instructions: await instructionsOf(agent, options.file),
-    model: { route: modelRoute(options.settings, agent.model), parameters: jsonObject(agent.parameters, 'parameters') },
+    model: { route, parameters: jsonObject(agent.parameters, 'parameters') },
+    ...(context ? { context } : {}),
     code,
     orchestration: packageVersion(),
   };

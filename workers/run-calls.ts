@@ -1,6 +1,7 @@
 // The calls of a run, as their records tell them: what was asked and answered, when, by whom, at what price. Needs no server.
 import { allRefs, type ContentStore } from '../activities/store';
 import { CALL_PREFIX } from '../activities/store/ref-names';
+import { COMPACTION_INDEX } from '../workflows/contract/context';
 import type { Usage } from '../workflows/contract/message';
 import { callRecordSchema, type CallRecord } from '../workflows/contract/schemas/call-record';
 
@@ -9,7 +10,7 @@ export interface RunCall {
   number: number;
   fork: number;
   turn: number;
-  /** 0 is the turn's model call. */
+  /** 0 is the turn's model call, COMPACTION_INDEX a compaction before it; the others are tool calls. */
   index: number;
   record: CallRecord;
   /** Of a tool call: its arguments, as the model's answer previews them. */
@@ -29,15 +30,22 @@ export async function callsOf(
     const parsed = callRecordSchema.safeParse(value);
     if (!parsed.success || index === undefined) continue;
     calls.push({
-      number: calls.length + 1,
+      number: 0,
       fork: Number(fork),
       turn: Number(turn),
       index: Number(index),
       record: parsed.data,
     });
   }
-  return { calls: calls.map((call) => ({ ...call, ...askedOf(call, calls) })), unreadable: refs.length - calls.length };
+  const inOrder = calls.sort((a, b) => a.fork - b.fork || a.turn - b.turn || placeOf(a) - placeOf(b));
+  return {
+    calls: inOrder.map((call, at) => ({ ...call, number: at + 1, ...askedOf(call, calls) })),
+    unreadable: refs.length - calls.length,
+  };
 }
+
+/** In its turn, as it was made. */
+const placeOf = ({ index }: RunCall): number => (index === COMPACTION_INDEX ? -1 : index);
 
 function askedOf({ fork, turn, record }: RunCall, calls: readonly RunCall[]): { asked?: string } {
   if (record.kind !== 'tool') return {};
@@ -58,12 +66,13 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
   const usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
   let modelCalls = 0;
   for (const { record } of calls) {
-    if (record.kind !== 'model') continue;
+    if (record.kind === 'tool') continue;
     modelCalls += 1;
-    usage.input += record.answer.usage.input;
-    usage.cachedInput += record.answer.usage.cachedInput;
-    usage.output += record.answer.usage.output;
-    usage.reasoning += record.answer.usage.reasoning;
+    const used = record.kind === 'model' ? record.answer.usage : record.result.usage;
+    usage.input += used.input;
+    usage.cachedInput += used.cachedInput;
+    usage.output += used.output;
+    usage.reasoning += used.reasoning;
   }
   const turns = new Set(calls.map(({ fork, turn }) => `${fork}/${turn}`)).size;
   return { turns, modelCalls, toolCalls: calls.length - modelCalls, usage };

@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { callRecordName } from '../activities/store/ref-names';
 import { ACTIVITY_NAMES } from '../workflows/contract/names';
 
-/** Only these two make calls; the others record what was called. */
-const CALLS: readonly string[] = [ACTIVITY_NAMES.callModel, ACTIVITY_NAMES.callTool];
+/** Only these make calls; the others record what was called. */
+const CALLS: readonly string[] = [ACTIVITY_NAMES.callModel, ACTIVITY_NAMES.compactContext, ACTIVITY_NAMES.callTool];
 /** What is pending was scheduled last, so the first page nearly always holds it. */
 const PAGE = 100;
 

@@ -60,6 +60,10 @@ export function bindActivities(plan: RunPlan): {
     input: Parameters<AgentActivities['callModel']>[0],
     summary: string,
   ): ReturnType<AgentActivities['callModel']>;
+  compactContext(
+    input: Parameters<AgentActivities['compactContext']>[0],
+    summary: string,
+  ): ReturnType<AgentActivities['compactContext']>;
   callTool(
     input: Parameters<AgentActivities['callTool']>[0],
     tool: ToolPlan,
@@ -71,6 +75,8 @@ export function bindActivities(plan: RunPlan): {
   return {
     callModel: (input, summary) =>
       activities.callModel.executeWithOptions({ ...modelOptions(plan), ...summaryOf(summary) }, [input]),
+    compactContext: (input, summary) =>
+      activities.compactContext.executeWithOptions({ ...modelOptions(plan), ...summaryOf(summary) }, [input]),
     callTool: (input, tool, summary) =>
       activities.callTool.executeWithOptions({ ...toolOptions(tool, plan.inspect), ...summaryOf(summary) }, [input]),
     tellToolFailure: (input) =>

@@ -57,6 +57,7 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
   };
   return {
     callModel: (call, summary) => shown(activities.callModel(call, summary)),
+    compactContext: (call, summary) => shown(activities.compactContext(call, summary)),
     callTool: (call, plan, summary) => shown(activities.callTool(call, plan, summary)),
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
     endRun: (call) => shown(activities.endRun(call)),

@@ -8,6 +8,7 @@ import {
 } from '../../workflows/contract/limits';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { RunPlan } from '../../workflows/contract/run';
+import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
@@ -71,6 +72,8 @@ export interface AgentDefinition<
   limits?: AgentLimits;
   /** Unusable answers in a row that are sent back to the model before the run fails. @default 2 */
   repairs?: number;
+  /** What keeps long conversations inside the model's window; false leaves them as they are. @default see its parts */
+  context?: false | ContextOptions;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -91,6 +94,7 @@ export interface Agent<
   readonly output: Output;
   readonly tools: Tools;
   readonly plan: RunPlan;
+  readonly context: false | ContextOptions;
 }
 export type AnyAgent = Agent;
 /** What a caller passes to `start`. */
@@ -129,6 +133,7 @@ export function defineAgent(
     output: definition.output ?? z.string(),
     tools,
     plan: runPlan(definition.name, definition, tools),
+    context: checkedContext(definition.name, definition.context ?? {}),
   };
 }
 
@@ -145,6 +150,7 @@ const AGENT_KEYS = [
   'limits',
   'repairs',
   'timeout',
+  'context',
 ];
 const LIMIT_KEYS = ['turns', 'toolCalls', 'tokens', 'wall'];
 

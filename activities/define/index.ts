@@ -1,6 +1,7 @@
 // The public API of an agent's author: `import { defineAgent } from 'longhaul'`. Definitions are data plus the tools' code; nothing here does I/O.
 export { defineAgent, isAgent } from './agent';
 export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from './agent';
+export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export { defineTool, isTool, ToolRejection } from './tool';
 export type { AnyTool, Tool, ToolContext, ToolDefinition } from './tool';
 export { defineToolbox } from './toolbox';

@@ -20,7 +20,9 @@ export const headName = (workflowId: string, runId: string): string =>
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
 
-/** The index of a run's conversation. Counted, because each edit of its context begins another chain. */
+/** The index of a run's conversation as it stands: each edit of its context begins another chain. */
 export const CHAIN_PREFIX = 'chain/';
-export const chainName = (workflowId: string, epoch = 0): string =>
-  `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/${padded(epoch, 4)}`;
+export const chainName = (workflowId: string): string => `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/0000`;
+/** The index of an earlier chain of the run, which a summary names by its last head. */
+export const earlierChainName = (workflowId: string, head: string): string =>
+  `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/${head.slice(0, 16)}`;

@@ -43,7 +43,9 @@ const collect = (value: string, earlier: string[] = []): string[] => [...earlier
 function createProgram(): Command {
   const program = new Command('longhaul')
     .description('Runs AI agents as durable workflows.')
-    .version(packageVersion())
+    .version(
+      wantsJson(process.argv.slice(2)) ? JSON.stringify({ version: packageVersion() }, null, 2) : packageVersion(),
+    )
     .option('--agents <dir>', 'folder of the agents (LONGHAUL_AGENTS)', folder)
     .option('--state-dir <dir>', 'where runs are kept (LONGHAUL_STATE_DIR, default .longhaul)', folder)
     .option('--store <url>', 'content store (LONGHAUL_STORE)')

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
 import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
+import { contextPlan } from '../../activities/context/context-plan';
 import { describeAgent, jsonObject } from '../../activities/describe-agent';
 import { issuesOf } from '../../activities/judge-answer';
 import type { ModelRequest } from '../../activities/model/provider';
@@ -107,10 +108,13 @@ export function testAgent(
   file: TestAgent<AnyAgent>['file'];
 } {
   const store = options.store ?? createMemoryStore();
+  const route = `${SCRIPTED_PROVIDER}/${agent.model}`;
+  const context = contextPlan(agent.context, route);
   const manifest = {
     ...describeAgent(agent),
     instructions: instructionsOf(agent, options.dir),
-    model: { route: [`${SCRIPTED_PROVIDER}/${agent.model}`], parameters: jsonObject(agent.parameters, 'parameters') },
+    model: { route: [route], parameters: jsonObject(agent.parameters, 'parameters') },
+    ...(context ? { context } : {}),
     code: '',
     orchestration: '',
   };

@@ -3,6 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApplicationFailure } from '@temporalio/common';
 import { callModel } from '../../activities/call-model';
 import { callTool, tellToolFailure } from '../../activities/call-tool';
+import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
@@ -93,6 +94,8 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
     run: {
       callModel: (about) =>
         call({ attempts: model.attempts, backoff: MODEL_BACKOFF }, (attempt) => callModel(deps, about, attempt)),
+      compactContext: (about) =>
+        call({ attempts: model.attempts, backoff: MODEL_BACKOFF }, (attempt) => compactContext(deps, about, attempt)),
       callTool: (about, plan) =>
         call({ attempts: plan.attempts, backoff: TOOL_BACKOFF }, (attempt) => callTool(deps, about, attempt)),
       tellToolFailure: (about) => call(recorded, () => tellToolFailure(deps, about)),

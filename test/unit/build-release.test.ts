@@ -2,6 +2,7 @@
 import { copyFileSync, cpSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { contextPlan } from '../../activities/context/context-plan';
 import { defineAgent, defineTool, defineToolbox, fileRef, fromFile, type AnyAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
 import { canonicalJson, objectHash } from '../../activities/store';
@@ -86,6 +87,7 @@ test('the manifest holds everything that a run depends on, as a model and a call
       required: ['decision'],
     },
     plan: agent.plan,
+    context: contextPlan({}, 'openai/gpt-5-mini'),
     code: 'c0de',
     orchestration: packageVersion(),
   });

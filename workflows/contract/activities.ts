@@ -30,6 +30,8 @@ export interface CallModelInput extends CallContext {
   base: string | null;
   /** Hashes of stored messages to link after `base`, in order, before the call. */
   append: string[];
+  /** Set once the conversation was compacted in this turn: what is still too long then fails. */
+  compacted?: true;
 }
 
 /** Why an answer cannot be used as it is. The activity has already written what to tell the model. */
@@ -57,8 +59,19 @@ export interface ModelAnswer {
   usage: Usage;
   /** Provider and model that answered, as `provider/model`. */
   model: string;
+  /** Set when stale tool results gave way to placeholders before the call: `head` is of the edited conversation. */
+  pruned?: { results: number; tokens: number };
   /** True when the call's record was found, and nothing was called. */
   reused?: true;
+}
+
+/** The conversation must become shorter before the model can be asked. Nothing was called. */
+export interface ContextFull {
+  kind: 'compact';
+  /** In words, without content. */
+  reason: string;
+  /** The provider refused the request as too long, so that triggers need not be asked again. */
+  refused?: true;
 }
 
 /** The provider asks for patience beyond what an activity may sit out: the workflow sleeps and calls again. */
@@ -68,7 +81,31 @@ export interface ModelWait {
   waitUntil: number;
   reason: string;
 }
-export type CallModelResult = ModelAnswer | ModelWait;
+export type CallModelResult = ModelAnswer | ModelWait | ContextFull;
+
+export interface CompactContextInput extends CallContext {
+  base: string | null;
+  append: string[];
+  /** As `ContextFull` says. */
+  refused?: true;
+}
+
+/** A summary now stands for a range of the conversation; `base` and `append` are linked, so nothing is left to append. */
+export interface CompactedContext {
+  kind: 'compacted';
+  /** Of the shortened conversation: stored. */
+  head: string;
+  /** The summary. */
+  message: MessageHead;
+  /** Original messages it stands for. */
+  covered: number;
+  /** Of the calls that made it. */
+  usage: Usage;
+  /** As `provider/model`. */
+  model: string;
+  reused?: true;
+}
+export type CompactContextResult = CompactedContext | ModelWait;
 
 export interface CallToolInput extends CallContext {
   name: string;
@@ -78,6 +115,8 @@ export interface CallToolInput extends CallContext {
   call: number;
   /** Hash of the run's first message, whose data the tool may read. */
   input: string;
+  /** A stored head that holds the asking message. Set for `recall` alone, which reads the conversation. */
+  head?: string;
   /** The tool's own time. Absent where nothing but the activity's time-out bounds it: for a debugger, and in older histories. */
   timeoutMs?: number;
 }
@@ -111,6 +150,7 @@ export interface EndRunResult {
 
 export interface AgentActivities {
   callModel(input: CallModelInput): Promise<CallModelResult>;
+  compactContext(input: CompactContextInput): Promise<CompactContextResult>;
   callTool(input: CallToolInput): Promise<CallToolResult>;
   tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
   endRun(input: EndRunInput): Promise<EndRunResult>;

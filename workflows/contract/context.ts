@@ -29,6 +29,9 @@ export interface CompactPlan {
   prompt: { version: string; text: string };
 }
 
+/** Index of a turn's compaction among its calls: behind its tool calls, though it comes before the model call. */
+export const COMPACTION_INDEX = 9_000;
+
 /** Absent in a manifest: the conversation is never edited. */
 export interface ContextPlan {
   /** Tokens the model can read. Absent where it is not known: triggers by `window` never fire then. */

@@ -24,10 +24,14 @@ export const QUERY_NAMES = {
 
 export const ACTIVITY_NAMES = {
   callModel: 'callModel',
+  compactContext: 'compactContext',
   callTool: 'callTool',
   tellToolFailure: 'tellToolFailure',
   endRun: 'endRun',
 } as const;
+
+/** The built-in tool that reads earlier messages again, offered once some were left out. */
+export const RECALL_TOOL = 'recall';
 
 /** Temporal allows 10 Keyword attributes and 3 of each other type a namespace: seven and one are spent here. */
 export const SEARCH_ATTRIBUTES = {

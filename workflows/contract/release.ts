@@ -1,5 +1,6 @@
 // The release manifest: everything a run's behaviour depends on, as data. Its canonical JSON is stored as an object and its
 // SHA-256 is the release hash. A caller starts runs from the manifest alone, so it needs no tool code.
+import type { ContextPlan } from './context';
 import type { JsonValue } from './message';
 import type { RunPlan } from './run';
 
@@ -29,6 +30,8 @@ export interface ReleaseManifest {
   /** JSON Schema of the output; absent when the output is plain text. */
   output?: { [key: string]: JsonValue };
   plan: RunPlan;
+  /** Absent in releases of before there was any: their conversations are never edited. */
+  context?: ContextPlan;
   /** SHA-256 of the bundled code of the agent and its tools. */
   code: string;
   /** Version of the orchestration code that made it. */

@@ -1,11 +1,14 @@
 // What the core is handed instead of the Temporal SDK, so that a whole run can be tested without a server, in milliseconds.
-import type { AgentActivities, CallModelResult, CallToolResult } from '../contract/activities';
+import type { AgentActivities, CallModelResult, CallToolResult, CompactContextResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
 import type { AgentRunInput, ToolPlan } from '../contract/run';
 import type { RunState } from './run-state';
 
 export interface RunEnvironment {
   callModel(...args: [...Parameters<AgentActivities['callModel']>, summary: string]): Promise<CallModelResult>;
+  compactContext(
+    ...args: [...Parameters<AgentActivities['compactContext']>, summary: string]
+  ): Promise<CompactContextResult>;
   callTool(
     ...args: [...Parameters<AgentActivities['callTool']>, plan: ToolPlan, summary: string]
   ): Promise<CallToolResult>;

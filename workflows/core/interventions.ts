@@ -6,10 +6,14 @@ import { note, pause, resume } from './run-state';
 /** A reason is shown on one line and kept in the history for ever. */
 export const REASON_CHARS = 500;
 
-/** Calls under way finish; nothing new is begun. Without effect on a run that has ended. */
+/**
+ * Calls under way finish; nothing new is begun. Without effect on a run that has ended. A run that is paused already keeps its
+ * reason unless a new one is given.
+ */
 export function pauseRun({ state, environment }: Run, request?: PauseRequest): void {
   if (state.result) return;
-  const reason = typeof request?.reason === 'string' ? request.reason.slice(0, REASON_CHARS) : 'asked to pause';
+  const given = typeof request?.reason === 'string' ? request.reason.slice(0, REASON_CHARS) : undefined;
+  const reason = given ?? state.kept.paused?.reason ?? 'asked to pause';
   pause(state, reason);
   note(state, { kind: 'pause', label: `paused: ${reason}` }, environment.now());
 }

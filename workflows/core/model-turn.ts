@@ -1,8 +1,9 @@
 // The model's half of a turn: ask, wait where the provider says so, take the answer.
-import type { CallContext, CallKey, ModelAnswer } from '../contract/activities';
+import type { CallContext, CallKey, ContextFull, ModelAnswer, ModelWait } from '../contract/activities';
+import { COMPACTION_INDEX } from '../contract/context';
 import type { Run } from './environment';
 import { RunEnd, step, untilResumed, wait } from './persist';
-import { note, takeAnswer } from './run-state';
+import { note, takeAnswer, takeCompaction } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
   const { agent, release, tenant, user, session } = run.input;
@@ -28,26 +29,70 @@ export async function askModel(run: Run): Promise<ModelAnswer> {
   const { state, environment } = run;
   const { kept } = state;
   kept.turn += 1;
+  let isCompacted = false;
   for (;;) {
-    const input = { ...callContext(run, 0), base: kept.head, append: kept.append.map((message) => message.hash) };
+    const input = {
+      ...callContext(run, 0),
+      ...conversationOf(run),
+      ...(isCompacted ? { compacted: true as const } : {}),
+    };
     const done = await step(
       run,
       { kind: 'model', label: `model, turn ${kept.turn}` },
       () => environment.callModel(input, `turn ${kept.turn}: model`),
       (result) => {
-        const preview = result.kind === 'wait' ? result.reason : result.messages[0]?.preview;
+        const preview = result.kind === 'answer' ? result.messages[0]?.preview : result.reason;
         return preview === undefined ? {} : { preview };
       },
     );
     if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
-    if (done.result.kind === 'answer') {
-      takeAnswer(state, done.result);
-      return done.result;
+    const { result } = done;
+    if (result.kind === 'answer') {
+      notePruned(run, result);
+      takeAnswer(state, result);
+      return result;
     }
-    const { waitUntil, reason } = done.result;
-    note(state, { kind: 'wait', label: `waiting: ${reason}` }, environment.now());
-    // Slept in the workflow, so that it holds neither a slot nor an attempt. The same key is used again after it.
-    await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - environment.now()), reason);
-    await untilResumed(run);
+    if (result.kind === 'wait') await patience(run, result);
+    else {
+      await compact(run, result);
+      isCompacted = true;
+    }
   }
+}
+
+/** A summary takes the place of a range of the conversation. @throws RunEnd when it cannot be made */
+async function compact(run: Run, { refused }: ContextFull): Promise<void> {
+  const { state, environment } = run;
+  const label = `sums up earlier messages, turn ${state.kept.turn}`;
+  for (;;) {
+    const input = { ...callContext(run, COMPACTION_INDEX), ...conversationOf(run), ...(refused ? { refused } : {}) };
+    const done = await step(
+      run,
+      { kind: 'model', label },
+      () => environment.compactContext(input, label),
+      (result) => ({ preview: result.kind === 'wait' ? result.reason : result.message.preview }),
+    );
+    if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
+    if (done.result.kind === 'compacted') return takeCompaction(state, done.result);
+    await patience(run, done.result);
+  }
+}
+
+const conversationOf = ({ state: { kept } }: Run): { base: string | null; append: string[] } => ({
+  base: kept.head,
+  append: kept.append.map((message) => message.hash),
+});
+
+/** Slept in the workflow, so that it holds neither a slot nor an attempt. The same key is used again after it. */
+async function patience(run: Run, { waitUntil, reason }: ModelWait): Promise<void> {
+  const { state, environment } = run;
+  note(state, { kind: 'wait', label: `waiting: ${reason}` }, environment.now());
+  await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - environment.now()), reason);
+  await untilResumed(run);
+}
+
+function notePruned({ state, environment }: Run, { pruned }: ModelAnswer): void {
+  if (!pruned) return;
+  const results = pruned.results === 1 ? '1 tool result' : `${pruned.results} tool results`;
+  note(state, { kind: 'note', label: `left out ${results} (${pruned.tokens} tokens)` }, environment.now());
 }

@@ -1,7 +1,7 @@
 // The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
 import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
-import type { ModelAnswer } from '../contract/activities';
+import type { CompactedContext, ModelAnswer } from '../contract/activities';
 import type { AgentRunInput, AgentRunResult, CarriedState, RunStatus, RunTotals, Step } from '../contract/run';
 
 export interface RunState {
@@ -93,6 +93,20 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, answer.usage),
+  };
+}
+
+export function takeCompaction(state: RunState, compacted: CompactedContext): void {
+  const { kept } = state;
+  kept.head = compacted.head;
+  // Positions are those of the original messages: a summary moves none of them.
+  kept.length += kept.append.length;
+  kept.append = [];
+  kept.totals = {
+    ...kept.totals,
+    modelCalls: kept.totals.modelCalls + 1,
+    reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
+    usage: addUsage(kept.totals.usage, compacted.usage),
   };
 }
 

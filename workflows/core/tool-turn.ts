@@ -2,6 +2,7 @@
 import type { CallToolResult, ModelAnswer, ToolCallHead } from '../contract/activities';
 import type { FailureType, RunFailure } from '../contract/failures';
 import { DEFAULT_TOOL_TIMEOUT_MS } from '../contract/limits';
+import { RECALL_TOOL } from '../contract/names';
 import type { ToolPlan } from '../contract/run';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
@@ -61,6 +62,10 @@ export async function callTools(run: Run, answer: ModelAnswer): Promise<void> {
 const planOf = (run: Run, name: string): ToolPlan =>
   Object.hasOwn(run.input.plan.tools, name) ? (run.input.plan.tools[name] ?? UNKNOWN_TOOL) : UNKNOWN_TOOL;
 
+/** The built-in tool: an agent's own tool of that name is another one. */
+const isRecall = ({ input }: Run, name: string): boolean =>
+  name === RECALL_TOOL && !Object.hasOwn(input.plan.tools, name);
+
 /** Positions of the calls, cut so that neighbours that may run together do. */
 export function groupsInOrder(calls: readonly ToolCallHead[], together: (name: string) => boolean): number[][] {
   const groups: number[][] = [];
@@ -92,6 +97,7 @@ async function callOne(
     message,
     call,
     input: input.input.hash,
+    ...(isRecall(run, head.name) ? { head: run.state.kept.head ?? '' } : {}),
     ...(input.plan.inspect ? {} : { timeoutMs: plan.timeoutMs }),
   };
   const done = await step(

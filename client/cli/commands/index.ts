@@ -66,6 +66,7 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .command('tail')
     .description("watch a run until its end, and exit with its outcome's code")
     .argument(...RUN)
+    .addHelpText('after', '\nWith --json: one JSON document a line for each event, the last of them the result.')
     .addHelpText('after', example('tail run_7kq'))
     .action(wrap((context, run: string) => tailCommand(context, run)));
 }

@@ -1,8 +1,8 @@
 // `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full.
-import { createConversation, type ContentStore } from '../../../activities/store';
-import { chainName } from '../../../activities/store/ref-names';
+import { createConversation, type ContentStore, type Conversation } from '../../../activities/store';
+import { chainName, earlierChainName } from '../../../activities/store/ref-names';
 import type { Message } from '../../../workflows/contract/message';
-import type { ModelRecord, ToolRecord } from '../../../workflows/contract/schemas/call-record';
+import type { CompactionRecord, ModelRecord, ToolRecord } from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
@@ -29,7 +29,8 @@ export async function showCall(
   }
   const { record: made } = call;
   if (made.kind === 'model') await showModelCall(context, store, record, call, made);
-  else await showToolCall(context, store, record, call, made);
+  else if (made.kind === 'tool') await showToolCall(context, store, record, call, made);
+  else await showCompaction(context, store, record, call, made);
   return EXIT.completed;
 }
 
@@ -48,9 +49,7 @@ async function showModelCall(
   made: ModelRecord,
 ): Promise<void> {
   const conversation = createConversation(store.of(tenant));
-  const before = made.from.base === null ? [] : await conversation.load(made.from.base, chainName(id));
-  const added = await conversation.messages(made.from.append);
-  const given = [...before.map(({ message }) => message), ...added];
+  const given = await givenTo(conversation, made, chainName(id));
   const answered = await conversation.messages(made.answer.messages.map(({ hash }) => hash));
   output.json({ id, ...placeOf(call), record: made, given, answered });
   if (output.isJson) return;
@@ -66,6 +65,42 @@ async function showModelCall(
   given.forEach((message, at) => showMessage(output, String(at + 1), message));
   output.line('answered');
   answered.forEach((message, at) => showMessage(output, String(given.length + at + 1), message));
+}
+
+/** What the model read: an edited conversation has a head of its own. */
+async function givenTo(
+  conversation: Conversation,
+  { from: { base, append }, edited }: ModelRecord,
+  chain: string,
+): Promise<Message[]> {
+  if (edited !== undefined) return (await conversation.load(edited, chain)).map(({ message }) => message);
+  const before = base === null ? [] : await conversation.load(base, chain);
+  return [...before.map(({ message }) => message), ...(await conversation.messages(append))];
+}
+
+/** What it stands for, and the words that stand for it. */
+async function showCompaction(
+  { output }: CliContext,
+  store: ContentStore,
+  { id, tenant }: RunRecord,
+  call: RunCall,
+  made: CompactionRecord,
+): Promise<void> {
+  const conversation = createConversation(store.of(tenant));
+  const [summary] = await conversation.messages([made.result.message.hash]);
+  const covers = summary?.role === 'user' ? summary.covers : undefined;
+  const chain = covers ? await conversation.load(covers.head, earlierChainName(id, covers.head)) : [];
+  const given = chain.slice(covers?.from, covers?.to).map(({ message }) => message);
+  output.json({ id, ...placeOf(call), record: made, given, answered: summary ?? null });
+  if (output.isJson) return;
+  const row = rowOf(call, output);
+  row('model', made.result.model);
+  row('prompt', made.prompt);
+  row('sums up', `messages ${made.range.first} to ${made.range.last}`);
+  output.line('\ngiven');
+  given.forEach((message, at) => showMessage(output, String(made.range.first + at), message));
+  output.line('answered');
+  if (summary) showMessage(output, '', summary);
 }
 
 async function showToolCall(

@@ -16,7 +16,7 @@ export interface TracedCall {
   fork: number;
   turn: number;
   index: number;
-  kind: 'model' | 'tool';
+  kind: RunCall['record']['kind'];
   /** The model as `provider/model`, or the tool. */
   name: string;
   asked: string | null;
@@ -108,10 +108,25 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     const result = { usage: null, preview: message.preview, failure: failure ?? null };
     return { ...common, kind: 'tool', name: record.name, asked: asked ?? null, ...result };
   }
-  const { model, usage, messages, toolCalls, problem } = record.answer;
+  if (record.kind === 'compaction') {
+    const { model, usage, covered } = record.result;
+    const { first, last } = record.range;
+    const preview = `sums up ${counted(covered, 'message')}, ${first} to ${last}`;
+    return { ...common, kind: 'compaction', name: model, asked: null, usage, preview, failure: null };
+  }
+  const { model, usage, messages, toolCalls, problem, pruned } = record.answer;
   const preview =
     toolCalls.length > 0 ? `calls ${toolCalls.map(({ name }) => name).join(', ')}` : (messages[0]?.preview ?? '');
-  return { ...common, kind: 'model', name: model, asked: null, usage, preview, failure: problem?.type ?? null };
+  const edit = pruned ? `leaves out ${counted(pruned.results, 'tool result')}; ` : '';
+  return {
+    ...common,
+    kind: 'model',
+    name: model,
+    asked: null,
+    usage,
+    preview: `${edit}${preview}`,
+    failure: problem?.type ?? null,
+  };
 }
 
 type Turn = [TracedCall, ...TracedCall[]];

@@ -44,8 +44,11 @@ export const modelRecordSchema = z.object({
     output: storedValue.exactOptional(),
     usage: usageSchema,
     model: z.string(),
+    pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
   }),
-  /** Position of the answer in the conversation, from 0. */
+  /** Head of the conversation that was asked, where it was edited first: otherwise it is `from` alone. */
+  edited: z.string().exactOptional(),
+  /** Position of the answer among the original messages of the conversation, from 0. */
   position: z.number(),
   /** Hash of the provider's own items, as JSON. */
   raw: z.string(),
@@ -66,5 +69,30 @@ export const toolRecordSchema = z.object({
 });
 export type ToolRecord = z.output<typeof toolRecordSchema>;
 
-export const callRecordSchema = z.discriminatedUnion('kind', [modelRecordSchema, toolRecordSchema]);
+export const compactionRecordSchema = z.object({
+  kind: z.literal('compaction'),
+  ...made,
+  from: z.object({ base: z.string().nullable(), append: z.array(z.string()) }),
+  result: z.object({
+    kind: z.literal('compacted'),
+    head: z.string(),
+    message: messageHead,
+    covered: z.number(),
+    usage: usageSchema,
+    model: z.string(),
+  }),
+  /** Which prompt asked for the summary. */
+  prompt: z.string(),
+  /** Positions of the covered messages among the originals, both included. */
+  range: z.object({ first: z.number(), last: z.number() }),
+  /** Hashes of the provider's own items, one of each call, as JSON. */
+  raw: z.array(z.string()),
+});
+export type CompactionRecord = z.output<typeof compactionRecordSchema>;
+
+export const callRecordSchema = z.discriminatedUnion('kind', [
+  modelRecordSchema,
+  toolRecordSchema,
+  compactionRecordSchema,
+]);
 export type CallRecord = z.output<typeof callRecordSchema>;

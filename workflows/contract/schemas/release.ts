@@ -26,6 +26,25 @@ const runPlan = z.object({
   inspect: z.literal(true).exactOptional(),
 });
 
+const contextTrigger = z.object({
+  window: z.number().exactOptional(),
+  tokens: count.exactOptional(),
+  messages: count.exactOptional(),
+});
+const contextPlan = z.object({
+  window: count.exactOptional(),
+  prune: z
+    .object({ when: z.array(contextTrigger), keepLast: count, except: z.array(z.string()), freeAtLeast: count })
+    .exactOptional(),
+  compact: z
+    .object({
+      when: z.array(contextTrigger),
+      keepLast: count,
+      prompt: z.object({ version: z.string(), text: z.string() }),
+    })
+    .exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
@@ -38,6 +57,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   input: jsonObject.exactOptional(),
   output: jsonObject.exactOptional(),
   plan: runPlan,
+  context: contextPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });

@@ -1,0 +1,110 @@
+// One request to the model: the conversation as it is to be read, the provider's answer, or what stands in the way of it.
+import { ApplicationFailure } from '@temporalio/common';
+import type { CallModelInput, ContextFull, ModelWait } from '../workflows/contract/activities';
+import type { ContextPlan } from '../workflows/contract/context';
+import type { JsonValue } from '../workflows/contract/message';
+import type { Measured } from './context/measure';
+import { describeOversized, oversized, planCompact } from './context/plan-compact';
+import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
+import { failure } from './failure';
+import { ModelWaitError } from './model/model-wait-error';
+import type { ModelProvider, ModelRequest, ModelResponse } from './model/provider';
+import { rawItemsOf } from './raw-items';
+
+export interface Asked {
+  response: ModelResponse;
+  asked: EditedConversation;
+  /** Head of what was asked, with the nodes to write. */
+  before: { head: string; objects: Uint8Array[] };
+}
+
+/**
+ * @returns what to tell the workflow instead, where the model cannot be asked now
+ * @throws ApplicationFailure `Model.*`, `Store.*`
+ */
+export async function askModel(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
+): Promise<Asked | { instead: ModelWait | ContextFull }> {
+  const stored = await loadConversation(deps, input, attempt);
+  const { context } = loaded.manifest;
+  const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
+  const full = context && asked.measured && isFull(asked.measured, context, loaded);
+  if (full && !input.compacted) return { instead: { kind: 'compact', reason: full } };
+  const before = linked(deps, asked);
+  const { entries, earlier } = asked;
+  const rawItems = provider.rawItemsForm
+    ? await rawItemsOf(deps, input, provider, entries.slice(0, earlier))
+    : new Map<number, JsonValue>();
+  await deps.failpoint('model.before');
+  let streaming = false;
+  const passing = { during: Promise.resolve() };
+  try {
+    const response = await provider.generate(requestOf(deps, loaded, { model, entries, rawItems }), {
+      signal: attempt.signal,
+      onDelta: () => {
+        if (streaming) return;
+        streaming = true;
+        passing.during = deps.failpoint('model.during');
+      },
+    });
+    await passing.during;
+    await deps.failpoint('model.answered');
+    return { response, asked, before };
+  } catch (error) {
+    if (error instanceof ModelWaitError)
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
+    if (isTooLong(error) && context?.compact && !input.compacted)
+      return { instead: { kind: 'compact', reason: 'the provider says that the request is too long', refused: true } };
+    throw error;
+  }
+}
+
+function requestOf(
+  { store }: ActivityDeps,
+  loaded: LoadedAgent,
+  {
+    model,
+    entries,
+    rawItems,
+  }: { model: string; entries: EditedConversation['entries']; rawItems: ReadonlyMap<number, JsonValue> },
+): ModelRequest {
+  const { manifest } = loaded;
+  const messages = entries.map(({ message }) => message);
+  return {
+    model,
+    instructions: manifest.instructions,
+    messages,
+    tools: toolsFor(loaded, messages),
+    ...(manifest.output ? { output: { name: `${manifest.agent}_output`, schema: manifest.output } } : {}),
+    parameters: manifest.model.parameters,
+    rawItems,
+    loadFile: async (sha256) => (await store.get([sha256]))[0] ?? new Uint8Array(),
+  };
+}
+
+const isTooLong = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && error.type === 'Model.ContextTooLong';
+
+/**
+ * @returns why the conversation must be compacted first, in words; undefined where it need not be
+ * @throws ApplicationFailure `Model.ContextTooLong` for a message that no edit makes fit: before any call
+ */
+function isFull(measured: Measured, context: ContextPlan, loaded: LoadedAgent): string | undefined {
+  const tooLarge = oversized(measured, context.window, counterOf(loaded).isExact);
+  if (tooLarge) throw failure('Model.ContextTooLong', describeOversized(tooLarge));
+  const range = planCompact(measured, context);
+  if (!range) return undefined;
+  const tokens = measured.entries.reduce((sum, entry) => sum + entry.tokens, measured.overhead);
+  return `${tokens} tokens${context.window === undefined ? '' : ` of ${context.window}`}, ${measured.entries.length} messages`;
+}
+
+/** A run begins with a message, so there is always a head to call the model with. */
+function linked(deps: ActivityDeps, asked: EditedConversation): { head: string; objects: Uint8Array[] } {
+  const { head, objects } = deps.conversation.extend(asked.base, addedTo(asked));
+  if (head === null) throw failure('Runtime.Unexpected', 'a model call needs a conversation.');
+  return { head, objects: [...asked.objects, ...objects] };
+}

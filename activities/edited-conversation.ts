@@ -1,0 +1,99 @@
+// The conversation that a call is about: what is stored, what is to be appended, and what of it gives way before the model reads it.
+import type { ContextPlan } from '../workflows/contract/context';
+import type { Message } from '../workflows/contract/message';
+import { tokenCounter, type TokenCounter } from './context/count-tokens';
+import { measure, type Measured, type RequestFrame } from './context/measure';
+import { isEdited } from './context/original-positions';
+import { planPrune } from './context/plan-prune';
+import { recallManifest } from './context/recall';
+import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { encodeMessage } from './store';
+import { chainName } from './store/ref-names';
+
+/** A chain as the model reads it, and what of it is not stored yet. */
+export interface EditedConversation {
+  entries: { hash: string; message: Message }[];
+  /** The entries before this index are those of a stored head. */
+  kept: number;
+  /** That head. */
+  base: string | null;
+  /** Placeholders, as objects. */
+  objects: Uint8Array[];
+  /** Of the entries, those before what is to be appended. */
+  earlier: number;
+  pruned?: { results: number; tokens: number };
+  /** With the edit applied. Absent where the bytes alone show that nothing is to be decided. */
+  measured?: Measured;
+}
+
+/** @throws ApplicationFailure `Store.*` */
+export async function loadConversation(
+  deps: ActivityDeps,
+  { base, append }: { base: string | null; append: readonly string[] },
+  attempt: Pick<Attempt, 'workflowId'>,
+): Promise<EditedConversation & { nodes: string[] }> {
+  const [linked, added] = await Promise.all([
+    base === null ? [] : deps.conversation.load(base, chainName(attempt.workflowId)),
+    deps.conversation.messages(append),
+  ]);
+  const appended = added.map((message, at) => ({ hash: append[at] ?? '', message }));
+  return {
+    entries: [...linked.map(({ hash, message }) => ({ hash, message })), ...appended],
+    nodes: linked.map(({ node }) => node),
+    kept: linked.length,
+    earlier: linked.length,
+    base,
+    objects: [],
+  };
+}
+
+export const counterOf = ({ manifest }: LoadedAgent): TokenCounter => tokenCounter(manifest.model.route[0] ?? '');
+
+/** What the model is offered: `recall` joins once there is something to read again, and an agent's own tool of that name stays. */
+export function toolsFor({ manifest }: LoadedAgent, messages: readonly Message[]): LoadedAgent['manifest']['tools'] {
+  const own = manifest.tools.some(({ name }) => name === recallManifest.name);
+  return manifest.context && !own && isEdited(messages) ? [...manifest.tools, recallManifest] : manifest.tools;
+}
+
+export const frameOf = (loaded: LoadedAgent, messages: readonly Message[]): RequestFrame => ({
+  instructions: loaded.manifest.instructions,
+  tools: toolsFor(loaded, messages),
+  ...(loaded.manifest.output ? { output: loaded.manifest.output } : {}),
+});
+
+/** Stale tool results give way to placeholders, where the plan says so. Pure but for the reading of a vocabulary. */
+export function prune(
+  { nodes, ...loaded }: EditedConversation & { nodes: readonly string[] },
+  plan: ContextPlan,
+  agent: LoadedAgent,
+  nameOf: (bytes: Uint8Array) => string,
+): EditedConversation {
+  const counter = counterOf(agent);
+  const frame = frameOf(
+    agent,
+    loaded.entries.map(({ message }) => message),
+  );
+  const measured = measure(loaded.entries, { plan, frame, counter });
+  const edit = measured && planPrune(measured, plan, (message) => counter.count(message));
+  if (!measured || !edit) return { ...loaded, ...(measured ? { measured } : {}) };
+  const entries = [...measured.entries];
+  const objects = edit.results.map(({ at, placeholder }) => {
+    const bytes = encodeMessage(placeholder);
+    entries[at] = { hash: nameOf(bytes), message: placeholder, tokens: counter.count(placeholder) };
+    return bytes;
+  });
+  const first = edit.results[0]?.at ?? 0;
+  const kept = Math.min(loaded.kept, first);
+  return {
+    ...loaded,
+    entries,
+    kept,
+    base: kept === loaded.kept ? loaded.base : (nodes[kept - 1] ?? null),
+    objects,
+    pruned: { results: edit.results.length, tokens: edit.freed },
+    measured: { entries, overhead: measured.overhead },
+  };
+}
+
+/** Hashes to link after `base`. */
+export const addedTo = ({ entries, kept }: EditedConversation): string[] => entries.slice(kept).map(({ hash }) => hash);
