@@ -6,7 +6,7 @@ import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/
 import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
-import { placesOf } from './context/original-positions';
+import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
 import { addedTo, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';

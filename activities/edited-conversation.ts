@@ -3,7 +3,7 @@ import type { ContextPlan } from '../workflows/contract/context';
 import type { Message } from '../workflows/contract/message';
 import { tokenCounter, type TokenCounter } from './context/count-tokens';
 import { measure, type Measured, type RequestFrame } from './context/measure';
-import { isEdited } from './context/original-positions';
+import { isEdited } from './store/original-messages';
 import { planPrune } from './context/plan-prune';
 import { recallManifest } from './context/recall';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';

@@ -2,12 +2,12 @@
 import type { CallToolInput } from '../workflows/contract/activities';
 import type { ToolCallPart } from '../workflows/contract/message';
 import { RECALL_TOOL } from '../workflows/contract/names';
-import { expandEntries, visiblePositions } from './context/original-positions';
+import { visiblePositions } from './store/original-messages';
 import { recall } from './context/recall';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failureParts } from './failure-parts';
 import type { ToolOutcome } from './run-tool';
-import { chainName, earlierChainName } from './store/ref-names';
+import { chainName } from './store/ref-names';
 
 /** An agent's own tool of that name is another one. */
 export const isRecall = ({ manifest }: LoadedAgent, { name, head }: CallToolInput): boolean =>
@@ -21,10 +21,7 @@ export async function recallOutcome(
   call: ToolCallPart,
 ): Promise<ToolOutcome> {
   const entries = await conversation.load(head, chainName(workflowId));
-  const originals = await expandEntries(entries, {
-    chain: (earlier) => conversation.load(earlier, earlierChainName(workflowId, earlier)),
-    messages: (hashes) => conversation.messages(hashes),
-  });
+  const originals = await conversation.originals(head, workflowId);
   try {
     const text = recall(
       call.arguments,

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/client';
 import { createConversation } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
-import { chainName, runRecordName } from '../activities/store/ref-names';
+import { runRecordName } from '../activities/store/ref-names';
 import { hasCode } from '../infra/temporal/error-reason';
 import { executionEnd, type ExecutionEnd } from '../infra/temporal/execution-end';
 import type { Message } from '../workflows/contract/message';
@@ -77,7 +77,7 @@ export function createRunHandle<Output>({ temporal, store, id, execution }: RunH
       const { tenant, ended } = await record();
       const head = ended?.head ?? (await progress()).head;
       if (head === null) return [];
-      const entries = await createConversation(store.of(tenant)).load(head, chainName(id));
+      const entries = await createConversation(store.of(tenant)).originals(head, id);
       return entries.map((entry) => entry.message);
     },
     pause: (reason) =>

@@ -8,7 +8,7 @@ import { SUMMARY_PROMPT } from './summary-prompt';
 const PRUNE_WHEN: ContextTrigger = { window: 0.5 };
 const PRUNE_KEEP_LAST = 5;
 /** A placeholder's prefix is new to the provider's cache: what it saves must be worth that. */
-const FREE_AT_LEAST_SHARE = 0.05;
+const FREE_AT_LEAST_SHARE = 0.1;
 const FREE_AT_LEAST = 1_000;
 /** Late, because a summary loses more; the rest is room for the answer and for what tools say before the next look. */
 const COMPACT_WHEN: ContextTrigger = { window: 0.8 };

@@ -2,7 +2,7 @@
 import type { CompactPlan, ContextPlan } from '../../workflows/contract/context';
 import type { Message, Role } from '../../workflows/contract/message';
 import type { ContextEntry, Measured } from './measure';
-import { coveredBy, originalPositions, placesOf } from './original-positions';
+import { coveredBy, originalPositions, placesOf } from '../store/original-messages';
 import { firstUnread, safeCuts } from './tool-pairs';
 import { fires } from './triggers';
 

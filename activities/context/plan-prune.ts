@@ -3,7 +3,7 @@
 import type { ContextPlan } from '../../workflows/contract/context';
 import type { Message, ToolMessage } from '../../workflows/contract/message';
 import type { ContextEntry, Measured } from './measure';
-import { originalOf, originalPositions } from './original-positions';
+import { originalOf, originalPositions } from '../store/original-messages';
 import { firstUnread } from './tool-pairs';
 import { fires } from './triggers';
 

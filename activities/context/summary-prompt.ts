@@ -1,6 +1,6 @@
 // How a range becomes a summary: the prompt, the transcript that the summariser reads, and the message that takes the range's place.
 import type { CoveredRange, Message, UserMessage } from '../../workflows/contract/message';
-import { coveredBy, placesOf } from './original-positions';
+import { coveredBy, placesOf } from '../store/original-messages';
 import { renderParts, speakerOf, wholeCharacters } from './render-message';
 
 /** The version stands in every record of a summary: a change of the text is a change of the version. */

@@ -12,7 +12,7 @@ export interface PruneOptions {
   keepLast?: number;
   /** Tools whose results are never left out. */
   except?: string[];
-  /** Tokens; an edit that frees less is not made. @default a twentieth of the window, 1,000 where it is not known */
+  /** Tokens; an edit that frees less is not made. @default a tenth of the window, 1,000 where it is not known */
   freeAtLeast?: number;
 }
 

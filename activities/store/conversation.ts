@@ -4,7 +4,9 @@ import type { Message } from '../../workflows/contract/message';
 import { appendToLevels, chainIndexValue } from './chain-index';
 import { createChainCache, createChainLinks, type ChainCache, type Link } from './chain-links';
 import { decodeMessage } from './message-codec';
+import { expandEntries, type OriginalEntry } from './original-messages';
 import type { ContentStore, RefWrite } from './port';
+import { chainName, earlierChainName } from './ref-names';
 
 export interface ChainEntry extends Link {
   /** Shared with other callers, and frozen. */
@@ -40,6 +42,12 @@ export interface Conversation {
   load(head: string, chain?: string): Promise<ChainEntry[]>;
   /** In the order asked; shared and frozen. @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt` */
   messages(hashes: readonly string[]): Promise<Message[]>;
+  /**
+   * All original messages, oldest first, whatever was pruned and summed up on the way to this head.
+   * @param workflowId whose run it is
+   * @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt`
+   */
+  originals(head: string, workflowId: string): Promise<OriginalEntry[]>;
   /** As a tenant's view of the store names things. What has been read is kept for all of them together. */
   of(tenant: string): Conversation;
 }
@@ -105,19 +113,26 @@ function conversationOn(store: ContentStore, cache: ConversationCache): Conversa
     };
   }
 
+  async function load(head: string, chain?: string): Promise<ChainEntry[]> {
+    const entries = await links.load(head, chain);
+    const loaded = await loadMessages(entries.map(({ hash }) => hash));
+    return entries.flatMap(({ node, hash }, at) => {
+      const message = loaded[at];
+      return message ? [{ node, hash, message }] : [];
+    });
+  }
+
   return {
     extend,
     index,
     messages: loadMessages,
     of: (tenant) => conversationOn(store.of(tenant), cache),
-    load: async (head, chain) => {
-      const entries = await links.load(head, chain);
-      const loaded = await loadMessages(entries.map(({ hash }) => hash));
-      return entries.flatMap(({ node, hash }, at) => {
-        const message = loaded[at];
-        return message ? [{ node, hash, message }] : [];
-      });
-    },
+    load,
+    originals: async (head, workflowId) =>
+      expandEntries(await load(head, chainName(workflowId)), {
+        chain: (earlier) => load(earlier, earlierChainName(workflowId, earlier)),
+        messages: loadMessages,
+      }),
   };
 }
 

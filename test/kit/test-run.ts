@@ -106,7 +106,7 @@ export async function startTestRun<Output, Call>(
     advance: (time) => settledAfter(() => controls.advance(time)),
     transcript: async () => {
       const { head, append } = execution.run().state.kept;
-      const linked = head === null ? [] : await deps.conversation.load(head);
+      const linked = head === null ? [] : await deps.conversation.originals(head, id);
       const added = await deps.conversation.messages(append.map(({ hash }) => hash));
       return [...linked.map(({ message }) => message), ...added];
     },

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import type { Measured } from '../../activities/context/measure';
 import { tokenBound } from '../../activities/context/count-tokens';
-import type { OriginalEntry } from '../../activities/context/original-positions';
+import type { OriginalEntry } from '../../activities/store/original-messages';
 import type { CompactRange } from '../../activities/context/plan-compact';
 import type { PruneEdit } from '../../activities/context/plan-prune';
 import { summaryMessage } from '../../activities/context/summary-prompt';

@@ -8,7 +8,7 @@ import {
   isEdited,
   originalPositions,
   visiblePositions,
-} from '../../activities/context/original-positions';
+} from '../../activities/store/original-messages';
 import { describeOversized, oversized, planCompact } from '../../activities/context/plan-compact';
 import { planPrune } from '../../activities/context/plan-prune';
 import { safeCuts } from '../../activities/context/tool-pairs';

@@ -1,6 +1,5 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
-import { chainName } from '../../../activities/store/ref-names';
 import { lastCheckpoint } from '../../../workers/last-checkpoint';
 import { callsOf, totalsOf } from '../../../workers/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
@@ -143,7 +142,7 @@ async function showTranscript({ output }: CliContext, store: ContentStore, recor
   const messages =
     head === null
       ? await conversation.messages([record.input])
-      : (await conversation.load(head, chainName(record.id))).map(({ message }) => message);
+      : (await conversation.originals(head, record.id)).map(({ message }) => message);
   output.json({ id: record.id, checkpoint: head, messages });
   messages.forEach((message, at) => showMessage(output, String(at + 1), message));
   return EXIT.completed;
