@@ -7,6 +7,7 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  patched,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -18,6 +19,9 @@ import { runAgent } from './core/run-agent';
 import { meaningOf } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { showDetails, showEnd } from './visibility';
+
+/** Since 2026-11-24: a provider that asks for patience for ever no longer makes a history without end. */
+const CONTINUE_WHILE_WAITING = 'continue-while-waiting';
 
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
 const CANCEL_GRACE_MS = 1_000;
@@ -67,6 +71,8 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     meaningOf,
     // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,
+    shouldContinueWhileWaiting: () =>
+      workflowInfo().continueAsNewSuggested && !work.consideredCancelled && patched(CONTINUE_WHILE_WAITING),
   };
 }
 

@@ -108,6 +108,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         return error instanceof CallFailed ? error.failure : undefined;
       },
       shouldContinueAsNew: options.shouldContinueAsNew,
+      shouldContinueWhileWaiting: options.shouldContinueAsNew,
     },
     cancel: () => {
       cancellation.abort(new Error('cancelled'));

@@ -1,11 +1,11 @@
 // Records one history per path through the run workflow, on the code of today, into histories/. Run by hand when a path is new:
-// `npm run record:histories -- DATE`. A kept history is never recorded again: it stands for runs that are out there.
+// `npm run record:histories -- DATE`. A path that is kept already is never recorded again: it stands for runs that are out there.
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
-import { script, startModelServer } from '../kit/model-server';
+import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, temporalCli, type TestStack } from '../stack/test-stack';
 
 const FOLDER = join(__dirname, 'histories');
@@ -50,6 +50,15 @@ const agent = defineAgent({
   tools: [look, write, hold],
   limits: { turns: 40 },
 });
+const forgetful = defineAgent({
+  name: 'forgetful',
+  instructions: 'Look.',
+  tools: [look],
+  context: {
+    prune: { when: { messages: 6 }, keepLast: 1, freeAtLeast: 0 },
+    compact: { when: { messages: 8 }, keepLast: 2 },
+  },
+});
 const brief = defineAgent({ name: 'brief', instructions: 'Look.', tools: [look], limits: { turns: 1 } });
 
 /** As `temporal workflow show` writes it: the form in which a user would send one in. Which machine ran it is nobody's business. */
@@ -62,22 +71,40 @@ const show = (cli: string, address: string, id: string, runId: string): string =
     .replaceAll(/"stackTrace": "(?:[^"\\]|\\.)*"/g, '"stackTrace": ""');
 
 async function keep(stack: TestStack, id: string, what: string, date: string): Promise<void> {
+  if (readdirSync(FOLDER).some((file) => file.startsWith(`agent-run-${what}-`))) {
+    process.stdout.write(`${what}: kept already\n`);
+    return;
+  }
   let part = 0;
   const runs: string[] = [];
   for await (const { runId } of stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) runs.unshift(runId);
   for (const runId of runs) {
     part += 1;
     const file = join(FOLDER, `agent-run-${what}${runs.length > 1 ? `-${part}` : ''}-${date}.json`);
-    if (existsSync(file)) throw new Error(`${file} is kept already, and is never recorded again.`);
     writeFileSync(file, show(await temporalCli(), stack.server.address, id, runId));
     process.stdout.write(`${file}\n`);
   }
 }
 
+async function recordWaiting(model: ModelServer, date: string): Promise<void> {
+  // So short that the wait falls to the next execution.
+  const short = await startTestStack({
+    agents: [agent],
+    modelUrl: model.url,
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 14 },
+  });
+  model.setScript(script().answer('late'));
+  model.addFaults({ when: { nth: 1 }, do: { status: 429, retryAfter: 7 } });
+  model.addFaults({ when: { nth: 2 }, do: { status: 429, retryAfter: 7 } });
+  await (await short.client.agent<typeof agent>('recorded').start('look around', { id: 'patient' })).result();
+  await keep(short, 'patient', 'continued-while-waiting', date);
+  await short.close();
+}
+
 async function main(date: string): Promise<void> {
   const model = await startModelServer({ script: script() });
   const stack = await startTestStack({
-    agents: [agent, brief],
+    agents: [agent, brief, forgetful],
     modelUrl: model.url,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 120 },
   });
@@ -144,7 +171,19 @@ async function main(date: string): Promise<void> {
   await (await start('waiting')).result();
   await keep(stack, 'waiting', 'provider-asks-for-patience', date);
 
+  const long = Array.from({ length: 300 }, (_, at) => `word ${at}`).join(' ');
+  model.setScript(
+    ['a', 'b', 'c', 'd']
+      .reduce((turns, at) => turns.call('look', { at: `${at} ${long}` }), script())
+      .answer('Four places were looked at.')
+      .call('recall', { message: 2 })
+      .answer('a'),
+    'arrival',
+  );
+  await (await stack.client.agent<typeof forgetful>('forgetful').start('look', { id: 'edited' })).result();
+  await keep(stack, 'edited', 'pruned-compacted-and-recalled', date);
   await stack.close();
+  await recordWaiting(model, date);
   await model.close();
 }
 

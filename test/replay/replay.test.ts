@@ -18,6 +18,9 @@ test('there is a history of every path through the run workflow', () => {
     'continued-as-new-1',
     'continued-as-new-2',
     'provider-asks-for-patience',
+    'pruned-compacted-and-recalled',
+    'continued-while-waiting-1',
+    'continued-while-waiting-2',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

@@ -35,12 +35,15 @@ interface Long {
   /** Turns of one execution. */
   every: number;
   onCarry?(carried: CarriedState): void;
+  /** How often the provider asks for patience in each turn; then the history is long after each wait. */
+  waits?: number;
   /** Called as the model is asked. */
   onModel?(turn: number, controls: RunControls): void;
 }
 
-async function startLong({ turns, every, onCarry, onModel }: Long) {
+async function startLong({ turns, every, waits = 0, onCarry, onModel }: Long) {
   let begun = 0;
+  let waited = 0;
   const store = createMemoryStore();
   const clock = createVirtualClock(0);
   const manifest = {
@@ -55,6 +58,11 @@ async function startLong({ turns, every, onCarry, onModel }: Long) {
     model: ({ messages }) => {
       const turn = messages.filter(({ role }) => role === 'assistant').length + 1;
       if (controls) onModel?.(turn, controls);
+      if (waited < waits) {
+        waited += 1;
+        return { waits: '1h' };
+      }
+      waited = 0;
       return turn < turns ? { calls: [1, 2].map((page) => ({ name: 'look', args: { page } })) } : { text: 'read' };
     },
     context: () => undefined,
@@ -99,8 +107,9 @@ async function startLong({ turns, every, onCarry, onModel }: Long) {
     readOutput: (result) => Promise.resolve(result.output?.preview),
     onControls: (given) => (controls = given),
     shouldContinueAsNew: (kept) => {
-      if (kept.turn - begun < every) return false;
-      begun = kept.turn;
+      // With waits: after each of them, and never twice at one place.
+      if (waits > 0 ? kept.lastSeq === begun : kept.turn - begun < every) return false;
+      begun = waits > 0 ? kept.lastSeq : kept.turn;
       onCarry?.(kept);
       return true;
     },
@@ -151,4 +160,21 @@ test('the wall time counts from the first execution', async () => {
     failure: { type: 'Budget.WallTimeExhausted' },
     totals: { turns: 6 },
   });
+});
+
+test('a provider that asks for patience for ever: each wait may end an execution, and the turn is asked once', async () => {
+  const carried: number[] = [];
+  const run = await startLong({
+    turns: 3,
+    every: 1,
+    waits: 4,
+    onCarry: ({ steps, turn }) => {
+      if (steps.at(-1)?.kind === 'wait') carried.push(turn);
+    },
+  });
+  const result = await run.result();
+  expect(result).toMatchObject({ outcome: 'completed', totals: { turns: 3, modelCalls: 3, toolCalls: 4 } });
+  expect(carried).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+  expect(run.progress().turn).toBe(3);
+  expect(result.steps.filter(({ kind }) => kind === 'wait')).not.toEqual([]);
 });

@@ -45,6 +45,17 @@ describe('a pause', () => {
     ]);
   });
 
+  test('asked for again without a reason keeps the one that was given; with one it takes that', async () => {
+    const run = await testAgent(agent, { model: () => ({ waits: '1h' }) }).start('go');
+    await run.pause('let me look');
+    await run.pause();
+    expect(run.progress()).toMatchObject({ status: 'paused', reason: 'let me look' });
+    await run.pause('over to you');
+    expect(run.progress()).toMatchObject({ reason: 'over to you' });
+    await run.cancel('enough');
+    expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+  });
+
   test('asked for in a tool call lets it finish, and holds the next call of the same turn back', async () => {
     const run = await testAgent(agent, {
       model: script([{ calls: [...WRITE.calls, ...WRITE.calls] }]).answer('done'),

@@ -155,4 +155,6 @@ export interface CarriedState {
   lastSeq: number;
   messages: (MessageHead & { position: number })[];
   paused?: { reason: string };
+  /** Set where the model was being waited for: the turn has begun, and its model is asked again. */
+  asking?: { compacted: boolean };
 }

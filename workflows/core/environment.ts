@@ -24,6 +24,8 @@ export interface RunEnvironment {
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
   /** The history is long enough to be left behind. */
   shouldContinueAsNew(): boolean;
+  /** The same, in the middle of a turn that waits for the model: which runs of before did not ask. */
+  shouldContinueWhileWaiting(): boolean;
 }
 
 /** One run, as the core's functions pass it around. */

@@ -5,7 +5,8 @@ import type { CarriedState, RunLimits } from '../contract/run';
 /** Checked before each model call. */
 export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {
   const { totals } = kept;
-  if (kept.turn >= limits.turns) {
+  // A turn that has begun, and waits for its model, was allowed.
+  if (kept.turn - (kept.asking ? 1 : 0) >= limits.turns) {
     return { type: 'Budget.TurnsExhausted', message: `${limits.turns} turns were allowed and used.` };
   }
   const tokens = totals.usage.input + totals.usage.output;

@@ -24,12 +24,16 @@ function callKey(run: Run, index: number): CallKey {
 /** A worker's clock may be behind the server's: a provider that asks for patience is not asked again at once. */
 const MIN_WAIT_MS = 1_000;
 
-/** @throws RunEnd when the model call has failed for good */
-export async function askModel(run: Run): Promise<ModelAnswer> {
+/**
+ * One turn's answer, in this execution or, after a wait in a long history, in the next one.
+ * @throws RunEnd when the model call has failed for good
+ */
+export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new'> {
   const { state, environment } = run;
   const { kept } = state;
-  kept.turn += 1;
-  let isCompacted = false;
+  let isCompacted = kept.asking?.compacted ?? false;
+  if (kept.asking) delete kept.asking;
+  else kept.turn += 1;
   for (;;) {
     const input = {
       ...callContext(run, 0),
@@ -53,29 +57,35 @@ export async function askModel(run: Run): Promise<ModelAnswer> {
       return result;
     }
     if (result.kind === 'wait') await patience(run, result);
-    else {
-      await compact(run, result);
-      isCompacted = true;
-    }
+    else isCompacted = (await compact(run, result)) === 'compacted';
+    if (!environment.shouldContinueWhileWaiting()) continue;
+    kept.asking = { compacted: isCompacted };
+    return 'continue-as-new';
   }
 }
 
-/** A summary takes the place of a range of the conversation. @throws RunEnd when it cannot be made */
-async function compact(run: Run, { refused }: ContextFull): Promise<void> {
+/**
+ * A summary takes the place of a range of the conversation.
+ * @returns waited: the provider asked for patience, and the turn begins anew
+ * @throws RunEnd when it cannot be made
+ */
+async function compact(run: Run, { refused }: ContextFull): Promise<'compacted' | 'waited'> {
   const { state, environment } = run;
   const label = `sums up earlier messages, turn ${state.kept.turn}`;
-  for (;;) {
-    const input = { ...callContext(run, COMPACTION_INDEX), ...conversationOf(run), ...(refused ? { refused } : {}) };
-    const done = await step(
-      run,
-      { kind: 'model', label },
-      () => environment.compactContext(input, label),
-      (result) => ({ preview: result.kind === 'wait' ? result.reason : result.message.preview }),
-    );
-    if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
-    if (done.result.kind === 'compacted') return takeCompaction(state, done.result);
+  const input = { ...callContext(run, COMPACTION_INDEX), ...conversationOf(run), ...(refused ? { refused } : {}) };
+  const done = await step(
+    run,
+    { kind: 'model', label },
+    () => environment.compactContext(input, label),
+    (result) => ({ preview: result.kind === 'wait' ? result.reason : result.message.preview }),
+  );
+  if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
+  if (done.result.kind === 'wait') {
     await patience(run, done.result);
+    return 'waited';
   }
+  takeCompaction(state, done.result);
+  return 'compacted';
 }
 
 const conversationOf = ({ state: { kept } }: Run): { base: string | null; append: string[] } => ({

@@ -38,6 +38,7 @@ async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
     if (environment.shouldContinueAsNew()) return 'continue-as-new';
 
     const answer = await askModel(run);
+    if (answer === 'continue-as-new') return answer;
     if (answer.problem && state.kept.badAnswersInARow > input.plan.repairs) return failed(answer.problem);
     if (answer.problem) continue;
     if (answer.output) return { outcome: 'completed', output: answer.output };
