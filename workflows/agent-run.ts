@@ -20,9 +20,6 @@ import { meaningOf } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { showDetails, showEnd } from './visibility';
 
-/** Since 2026-11-24: a provider that asks for patience for ever no longer makes a history without end. */
-const CONTINUE_WHILE_WAITING = 'continue-while-waiting';
-
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
 const CANCEL_GRACE_MS = 1_000;
 
@@ -71,8 +68,9 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     meaningOf,
     // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,
+    // A provider that asks for patience for ever would make a history without end.
     shouldContinueWhileWaiting: () =>
-      workflowInfo().continueAsNewSuggested && !work.consideredCancelled && patched(CONTINUE_WHILE_WAITING),
+      workflowInfo().continueAsNewSuggested && !work.consideredCancelled && patched('continue-while-waiting'),
   };
 }
 
