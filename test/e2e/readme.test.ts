@@ -124,7 +124,13 @@ describe('what the READMEs name is there', () => {
 describe('the code of the READMEs', () => {
   /** Where each block belongs, in the order of the text, and what it leaves to its reader. */
   const BLOCKS: { [document: string]: [file: string, before?: string][] } = {
-    'README.md': [['agents/orders/agent.ts'], ['agents/orders/agent.test.ts'], ['app.ts'], ['longhaul.config.ts']],
+    'README.md': [
+      ['agents/orders/agent.ts'],
+      ['agents/orders/agent.test.ts'],
+      ['app.ts'],
+      ['longhaul.config.ts'],
+      ['agents/clerk/agent.ts'],
+    ],
     'test/kit/model-server/README.md': [
       ['model-server.ts', "import { script, startModelServer } from 'longhaul/testing';\n"],
     ],
