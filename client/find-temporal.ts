@@ -9,6 +9,8 @@ export interface FoundTemporal {
   uiUrl?: string;
   taskQueue?: string;
   store?: string;
+  /** The process that keeps it up, unless the environment named the server: with that process its address ends to mean it. */
+  dev?: FolderLockHolder;
 }
 
 /**
@@ -28,14 +30,17 @@ export function findTemporal(options: {
     const isDev =
       choice.connectionOptions.address === dev?.server.connectionOptions.address &&
       choice.namespace === dev.server.namespace;
-    return isDev ? { ...dev, server: choice } : { server: choice };
+    if (!isDev) return { server: choice };
+    const { dev: _process, ...known } = dev;
+    return { ...known, server: choice };
   }
   if (dev) return dev;
   throw new ClientError('temporal-unreachable', holder ? starting(holder.pid) : NOT_RUNNING);
 }
 
 /** What the process that holds a folder keeps up; undefined while it is still starting. */
-export function devTemporal({ info }: FolderLockHolder): FoundTemporal | undefined {
+export function devTemporal(dev: FolderLockHolder): FoundTemporal | undefined {
+  const { info } = dev;
   const told = (name: string): string | undefined => {
     const value = info[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
@@ -44,6 +49,7 @@ export function devTemporal({ info }: FolderLockHolder): FoundTemporal | undefin
   if (address === undefined) return undefined;
   return {
     server: { kind: 'external', connectionOptions: { address }, namespace: told('namespace') ?? 'default' },
+    dev,
     ...(uiUrl === undefined ? {} : { uiUrl }),
     ...(taskQueue === undefined ? {} : { taskQueue }),
     ...(store === undefined ? {} : { store }),

@@ -17,6 +17,7 @@ import { openStoreAt, temporalClient } from '../connect';
 import { devTemporal, findTemporal, type FoundTemporal } from '../find-temporal';
 import { startDevCodecServer } from './commands/codec-server';
 import { openOrClose, type Closing } from './closing';
+import { devEnded } from './dev-ended';
 import { settingsFor } from './in-use';
 
 export interface HostOptions {
@@ -45,7 +46,7 @@ export interface Host {
   isOnlyWorker: boolean;
   /** Found unfinished, and picked up, when this process started. */
   unfinished: UnfinishedRun[];
-  /** Rejects when the server or the worker ends by itself. */
+  /** Rejects when the server or the worker ends by itself, and when the process ends whose server it is. */
   broken: Promise<never>;
   stop(): Promise<void>;
 }
@@ -85,6 +86,7 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
     const address = connectionOptions.address;
     return assemble(settings, {
       ...{ closing, temporal, namespace, address, store, served, unfinished, isOnlyWorker: false },
+      ...(found.dev ? { crashed: watchDev(settings, found.dev, closing) } : {}),
       ...(uiUrl === undefined ? {} : { uiUrl }),
     });
   });
@@ -144,8 +146,15 @@ async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Clo
   });
 }
 
+function watchDev({ stateDir }: Settings, dev: FolderLockHolder, closing: Closing): Promise<never> {
+  const watched = new AbortController();
+  closing.add(() => watched.abort());
+  return devEnded(stateDir, dev, watched.signal);
+}
+
 interface Parts extends Omit<Host, 'client' | 'broken' | 'stop'> {
   closing: Closing;
+  /** Of the server. */
   crashed?: Promise<never>;
 }
 
@@ -175,6 +184,7 @@ export async function joinDev(settings: Settings, dev: FolderLockHolder): Promis
     return assemble(joined, {
       ...{ closing, temporal: temporalClient(connection, namespace, joined.keys), namespace, store },
       address: server.connectionOptions.address,
+      crashed: watchDev(settings, dev, closing),
       ...(uiUrl === undefined ? {} : { uiUrl }),
       isOnlyWorker: false,
       unfinished: [],

@@ -43,13 +43,26 @@ export async function runCommand(
       if (code === INTERRUPTED) context.output.note(stopped(host));
       return code;
     } catch (error) {
-      if (host.served || errorCode(error) !== 'temporal-unreachable') throw error;
+      if (!(await isOfDevsEnd(host, error))) throw error;
       context.output.note('the process that kept Temporal up for this folder has ended: going on here');
     } finally {
       await host.stop();
     }
     host = await hostFor(context, options.inspect ?? false);
   }
+}
+
+/** As long as a process takes, at most, from its server's end to its own. */
+const ENDING_MS = 2_000;
+
+/** Whether it failed because the process has ended whose server was used: another server may answer at its address already. */
+async function isOfDevsEnd({ served, broken }: Host, error: unknown): Promise<boolean> {
+  if (served) return false;
+  const code = errorCode(error);
+  if (code === 'temporal-unreachable') return true;
+  if (code !== 'run-not-found' && code !== 'temporal-refused') return false;
+  const ended = broken.catch(() => true);
+  return await Promise.race([ended, after(ENDING_MS, false)]);
 }
 
 /** What this command is about, where the process whose server it used ends and it goes on with one of its own. */

@@ -122,6 +122,20 @@ describe('while it is up', () => {
   });
 });
 
+test("a worker beside it ends with it: at its address another folder may be next, whose runs are not this one's", async () => {
+  const dev = await up();
+  const worker = await startCli(['worker'], { cwd: project });
+  await worker.saying(/^worker {4}/m);
+  dev.kill('SIGTERM');
+  await dev.ended;
+  expect(await worker.ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(
+      `error  the longhaul of this folder (pid ${dev.pid}), whose Temporal this one used, has ended.\n`,
+    ) as string,
+  });
+});
+
 test('kill -9 takes Temporal along; the next start without a question lists what is unfinished, and finishes it', async () => {
   const dev = await up(SLOW);
   const temporal = server();
