@@ -5,6 +5,7 @@ export type ClientErrorCode =
   | 'id-in-use'
   | 'run-not-found'
   | 'refused'
+  | 'erased'
   | 'no-worker'
   | 'stuck'
   | 'temporal-unreachable'

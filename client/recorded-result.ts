@@ -2,12 +2,17 @@
 import type { ContentStore } from '../activities/store/port';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
+import { ClientError } from './errors';
 import type { RunResult } from './run-result';
 
-/** Undefined for a run that has no recorded end. What its output is, its agent's schema said before it was stored. */
+/**
+ * Undefined for a run that has no recorded end. What its output is, its agent's schema said before it was stored.
+ * @throws ClientError `erased`
+ */
 export async function recordedResult(store: ContentStore, record: RunRecord): Promise<RunResult<unknown> | undefined> {
   const { id, ended } = record;
   if (!ended) return undefined;
+  refuseErased(record);
   const about = { runId: id, checkpoint: ended.head, length: ended.length, totals: ended.totals };
   if (ended.outcome !== 'completed') {
     return {
@@ -18,6 +23,15 @@ export async function recordedResult(store: ContentStore, record: RunRecord): Pr
   }
   return { ...about, outcome: 'completed', output: await readOutput(store, ended.output?.hash, record) };
 }
+
+/** @throws ClientError `erased` */
+export function refuseErased({ id, erased }: RunRecord): void {
+  if (!erased) return;
+  throw new ClientError('erased', `run ${id} ${erasedText(erased)}; only what it cost is kept.`);
+}
+
+export const erasedText = ({ at, by, reason }: NonNullable<RunRecord['erased']>): string =>
+  `was erased on ${new Date(at).toISOString()} by ${by}${reason === undefined ? '' : `: ${reason}`}`;
 
 /** Text as it was answered; JSON parsed. */
 async function readOutput(store: ContentStore, hash: string | undefined, { release }: RunRecord): Promise<unknown> {

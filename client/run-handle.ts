@@ -17,7 +17,7 @@ import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/n
 import type { RunProgress, RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
-import { recordedResult } from './recorded-result';
+import { recordedResult, refuseErased } from './recorded-result';
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { problemsOf } from './stuck-run';
@@ -74,7 +74,9 @@ export function createRunHandle<Output>({ temporal, store, id, execution }: RunH
     result: () => resultOf<Output>(store, handle, id, record),
     events: ({ signal } = {}) => eventsOf({ temporal, handle, progress, ...(signal ? { signal } : {}) }),
     transcript: async () => {
-      const { tenant, ended } = await record();
+      const known = await record();
+      refuseErased(known);
+      const { tenant, ended } = known;
       const head = ended?.head ?? (await progress()).head;
       if (head === null) return [];
       const entries = await createConversation(store.of(tenant)).originals(head, id);

@@ -15,11 +15,15 @@ const PAGE = 200;
 const entrySchema = z.object({ id: z.string(), agent: z.string(), outcome: z.string() });
 export type EndedRun = z.output<typeof entrySchema>;
 
-function entryOf({ id, agent, startedAt, ended }: RunRecord): RefWrite[] {
-  if (!ended) return [];
+export function endedEntryName({ id, startedAt }: Pick<RunRecord, 'id' | 'startedAt'>): string {
   const inverted = String(LAST_MS - startedAt).padStart(13, '0');
-  const name = `${ENDED_PREFIX}${inverted}/${encodeURIComponent(id)}`;
-  return [{ op: 'put', name, value: { id, agent, outcome: ended.outcome } satisfies EndedRun }];
+  return `${ENDED_PREFIX}${inverted}/${encodeURIComponent(id)}`;
+}
+
+function entryOf(record: RunRecord): RefWrite[] {
+  const { id, agent, ended } = record;
+  if (!ended) return [];
+  return [{ op: 'put', name: endedEntryName(record), value: { id, agent, outcome: ended.outcome } satisfies EndedRun }];
 }
 
 /** The same store, which writes an ended run's entry together with its record, whoever ends it. */

@@ -10,8 +10,10 @@ export const AGENT_PREFIX = 'agent/';
 /** Runs that were started and have no recorded end: a short list, however many there ever were. */
 export const OPEN_PREFIX = 'open/';
 
+/** Calls of all forks. */
+export const callsOfFirst = (firstRunId: string): string => `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/`;
 export const callsOfRun = (firstRunId: string, fork: number): string =>
-  `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/${padded(fork, 4)}/`;
+  `${callsOfFirst(firstRunId)}${padded(fork, 4)}/`;
 export const callRecordName = ({ run, fork, turn, index }: CallKey): string =>
   `${callsOfRun(run, fork)}${padded(turn, 6)}/${padded(index, 4)}`;
 export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
@@ -22,7 +24,8 @@ export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${enco
 
 /** The index of a run's conversation as it stands: each edit of its context begins another chain. */
 export const CHAIN_PREFIX = 'chain/';
-export const chainName = (workflowId: string): string => `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/0000`;
+export const chainsOf = (workflowId: string): string => `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/`;
+export const chainName = (workflowId: string): string => `${chainsOf(workflowId)}0000`;
 /** The index of an earlier chain of the run, which a summary names by its last head. */
 export const earlierChainName = (workflowId: string, head: string): string =>
-  `${CHAIN_PREFIX}${encodeURIComponent(workflowId)}/${head.slice(0, 16)}`;
+  `${chainsOf(workflowId)}${head.slice(0, 16)}`;

@@ -38,6 +38,7 @@ const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
   misconfigured: EXIT.usage,
   // A run said no, for example to a cancel after its end: trying again later would not help, so it is not 75.
   refused: EXIT.failed,
+  erased: EXIT.failed,
   'no-worker': EXIT.failed,
   stuck: EXIT.failed,
   'temporal-unreachable': EXIT.failed,

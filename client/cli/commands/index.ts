@@ -3,6 +3,8 @@ import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
 import { doctorCommand } from './doctor';
+import { eraseCommand, type EraseOptions } from './erase';
+import { gcCommand, type GcOptions } from './gc';
 import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
 import { listCommand, type ListOptions } from './list';
@@ -28,6 +30,14 @@ const count = (value: string): number => {
   return number;
 };
 
+const MS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const age = (value: string): number => {
+  const [, number = '', unit = ''] = /^(\d{1,5})([hdw])$/.exec(value) ?? [];
+  if (unit !== 'h' && unit !== 'd' && unit !== 'w')
+    throw new InvalidArgumentError('it is a number with h, d or w, such as 90d.');
+  return Number(number) * MS[unit];
+};
+
 const RUN = ['<run>', "id of a run, or the beginning of it that is no other run's"] as const;
 const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
 
@@ -36,6 +46,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeActing(program, wrap);
   describePreparing(program, wrap);
+  describeKeeping(program, wrap);
 }
 
 function describeLooking(program: Command, wrap: Wrap): void {
@@ -92,6 +103,33 @@ function describeActing(program: Command, wrap: Wrap): void {
     .argument(...RUN)
     .addHelpText('after', example('resume run_7kq'))
     .action(wrap((context, run: string) => resumeCommand(context, run)));
+}
+
+function describeKeeping(program: Command, wrap: Wrap): void {
+  program
+    .command('gc')
+    .description('free what no run needs any more; safe beside running workers, needs no server')
+    .option('--dry-run', 'delete nothing, print what would be freed')
+    .option(
+      '--keep <time>',
+      'first forget runs that ended longer ago, 90d say; all are kept where it is not given',
+      age,
+    )
+    .addHelpText(
+      'after',
+      '\nAn object goes when two collections, a day apart, find nothing that names it. Once a day is often enough.',
+    )
+    .addHelpText('after', example('gc --keep 90d'))
+    .action(wrap((context, options: GcOptions) => gcCommand(context, options)));
+  program
+    .command('erase')
+    .description('delete what a run, or a tenant, said and did, in the store and in Temporal; leaves tombstones')
+    .argument('[run]', 'its whole id')
+    .option('--tenant <name>', 'all runs of this tenant instead')
+    .option('--reason <text>', 'kept in the tombstone')
+    .option('--yes', 'that it is meant')
+    .addHelpText('after', example('erase run_7kq2ndm4x --reason "asked by the customer" --yes'))
+    .action(wrap((context, run: string | undefined, options: EraseOptions) => eraseCommand(context, run, options)));
 }
 
 function describePreparing(program: Command, wrap: Wrap): void {

@@ -6,6 +6,7 @@ import { callsOf, totalsOf } from '../../../workers/run-calls';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { erasedText } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../find-run';
@@ -23,7 +24,7 @@ export interface ListOptions {
 interface ListedRun {
   id: string;
   agent: string;
-  /** The outcome of an ended run; of an open one its status, or `unknown` where no server was there to ask. */
+  /** The outcome of an ended run, or `erased`; of an open one its status, or `unknown` where no server was there to ask. */
   status: string;
   outcome: Outcome | null;
   reason: string | null;
@@ -130,9 +131,9 @@ const about = ({ id, agent, startedAt, question, tenant, user, session, tags }: 
 
 const endedRun = (record: RunRecord, { outcome, failure, at, totals }: NonNullable<RunRecord['ended']>): ListedRun => ({
   ...about(record),
-  status: outcome,
+  status: record.erased ? 'erased' : outcome,
   outcome,
-  reason: failure ? `${failure.type}: ${failure.message}` : null,
+  reason: record.erased ? `it ${erasedText(record.erased)}` : failure ? `${failure.type}: ${failure.message}` : null,
   endedAt: at,
   turns: totals.turns,
   usage: totals.usage,

@@ -6,7 +6,7 @@ import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { readManifest } from '../../agent-client';
 import { webUiLink } from '../../find-temporal';
-import { recordedResult } from '../../recorded-result';
+import { erasedText, recordedResult, refuseErased } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun, firstRunIdOf } from '../find-run';
@@ -25,6 +25,7 @@ export interface ShowOptions {
 export async function showCommand(context: CliContext, given: string, options: ShowOptions): Promise<number> {
   const store = context.readStore();
   const found = await findRun(store, given);
+  if (options.call !== undefined || options.transcript) refuseErased(found);
   if (options.call !== undefined) return await showCall(context, store, found, options.call);
   if (options.transcript) return await showTranscript(context, store, found);
   const connected = await context.connectIfPossible((reason) => {
@@ -40,7 +41,7 @@ export async function showCommand(context: CliContext, given: string, options: S
 }
 
 async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | undefined) {
-  const result = await recordedResult(store, record);
+  const result = record.erased ? undefined : await recordedResult(store, record);
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined || record.ended ? [] : (await callsOf(store, firstRunId)).calls);
   const totals = record.ended?.totals ?? live?.progress?.totals ?? { ...recorded, reusedCalls: 0 };
@@ -67,6 +68,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     answer: result?.outcome === 'completed' ? result.output : null,
     failure: record.ended?.failure ?? null,
     firstRunId: firstRunId ?? null,
+    erased: record.erased ?? null,
   };
 }
 type Facts = Awaited<ReturnType<typeof factsOf>>;
@@ -131,8 +133,9 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   }
   row('web UI', where.link);
   row('Temporal', where.command);
+  if (record.erased) row('erased', `it ${erasedText(record.erased)}`);
   if (facts.failure) row('failure', `${facts.failure.type}: ${facts.failure.message}`);
-  if (facts.outcome === 'completed') output.line(`\n${output.safe(answerText(facts.answer))}`);
+  if (facts.outcome === 'completed' && !record.erased) output.line(`\n${output.safe(answerText(facts.answer))}`);
 }
 
 async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {

@@ -1,6 +1,7 @@
 // `longhaul trace RUN`: its turns as a tree of calls, from their records; where a server answers, also what is under way.
 import type { Usage } from '../../../workflows/contract/message';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { erasedText } from '../../recorded-result';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun, firstRunIdOf } from '../find-run';
@@ -68,12 +69,14 @@ export async function traceCommand(context: CliContext, given: string): Promise<
     })),
     pending,
     failure: record.ended?.failure ?? null,
+    erased: record.erased ?? null,
     problems: live?.problems ?? [],
     unreadable,
   });
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
   output.line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(turns, toolCalls, usage)}`);
   if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
+  if (record.erased) output.line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
   showTree(output, traced, live, pending);
   const failure = record.ended?.failure;
   if (failure) output.line(`${output.colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);

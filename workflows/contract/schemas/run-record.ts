@@ -34,6 +34,8 @@ export const runRecordSchema = z.object({
       }),
     })
     .exactOptional(),
+  /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays. */
+  erased: z.object({ at: z.number(), by: z.string(), reason: z.string().exactOptional() }).exactOptional(),
 });
 export type RunRecord = z.output<typeof runRecordSchema>;
 
