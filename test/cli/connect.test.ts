@@ -32,7 +32,12 @@ describe('which server', () => {
       server: { kind: 'external', connectionOptions: { address: '127.0.0.1:7' }, namespace: 'n' },
       uiUrl: 'http://localhost:8',
       taskQueue: 'q',
+      dev: expect.objectContaining({ pid: process.pid }) as unknown,
     });
+    // Named by the environment it is not watched: who names it answers for it.
+    const named = find({ TEMPORAL_ADDRESS: '127.0.0.1:7', TEMPORAL_NAMESPACE: 'n' });
+    expect(named).toMatchObject({ uiUrl: 'http://localhost:8', taskQueue: 'q' });
+    expect(named).not.toHaveProperty('dev');
     lock.lock.release();
     expect(() => find()).toThrow(/longhaul dev/);
   });

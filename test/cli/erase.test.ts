@@ -1,4 +1,4 @@
-// Needs a Temporal server (embedded, real): what is erased is gone from store and history, and tombstones say so.
+// Needs: a Temporal CLI, which an embedded server is started from: what is erased is gone from store and history, and tombstones say so.
 import path from 'node:path';
 import { defineAgent } from '../../activities/define';
 import { allRefs } from '../../activities/store';

@@ -1,3 +1,4 @@
+// Needs: a scratch folder. When the process that holds a folder has ended, and only then, those who use its server are told.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
