@@ -1,9 +1,19 @@
 // One tool call: found again if it was made before, otherwise checked, run and stored. The tool's arguments never enter a history:
 // the call names its assistant message, and they are read from there.
-import type { CallToolInput, CallToolResult, TellToolFailureInput } from '../workflows/contract/activities';
-import { isRetryable, type FailureType } from '../workflows/contract/failures';
+import type { CallToolInput, TellToolFailureInput } from '../workflows/contract/activities';
+import { isRetryable } from '../workflows/contract/failures';
 import type { MessageHead, ToolCallPart, ToolMessage } from '../workflows/contract/message';
-import { toolRecordSchema, type ToolRecord } from '../workflows/contract/schemas/call-record';
+import { pollAttempts } from '../workflows/contract/limits';
+import {
+  startedToolRecordSchema,
+  toolRecordSchema,
+  type StartedToolRecord,
+  type ToolRecord,
+} from '../workflows/contract/schemas/call-record';
+import type { ToolPlan } from '../workflows/contract/run';
+import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
+import ms from 'ms';
+import { z } from 'zod';
 import { COMMIT_ROUNDS, recordContended } from './call-model';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
@@ -14,22 +24,35 @@ import { runTool, type ToolOutcome } from './run-tool';
 import { decodeMessage, encodeMessage, previewOf } from './store';
 import { callRecordName } from './store/ref-names';
 
-export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt: Attempt): Promise<CallToolResult> {
+export async function callTool(
+  deps: ActivityDeps,
+  input: CallToolInput,
+  attempt: Attempt,
+): Promise<CallToolResult | ToolWait> {
   const found = await findRecord(deps, input);
   if (found.answers) {
     deps.metrics.reused('tool');
     return { ...found.answers.result, reused: true };
   }
+  if (input.poll && !found.begun)
+    throw failure(
+      'Store.ObjectMissing',
+      `the record of what ${input.name} has begun, ${callRecordName(input.key)}, is gone.`,
+    );
   const loaded = await requireAgent(deps, input);
-  const startedAt = deps.now();
+  const startedAt = found.begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const outcome = isRecall(loaded, input)
+  const answered = isRecall(loaded, input)
     ? await recallOutcome(deps, input, attempt, call)
-    : await runTool(deps, input, attempt, loaded, call);
+    : await runTool(deps, input, attempt, loaded, { call, begun: found.begun });
   await deps.failpoint('tool.after');
-  if (outcome.failure && !mayTell(outcome.failure.type, loaded, input.name, attempt)) {
-    throw failure(outcome.failure.type, outcome.failure.message);
+  const { poll } = loaded.manifest.plan.tools[input.name] ?? {};
+  const outcome = 'pending' in answered ? pendingOutcome(deps, input, poll, startedAt) : answered;
+  if ('kind' in outcome) return outcome;
+  if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, loaded, input, attempt)) {
+    const { type, message, final = false } = outcome.failure;
+    throw failure(type, message, { final });
   }
   const made = {
     schemaVersion: 1 as const,
@@ -39,16 +62,61 @@ export async function callTool(deps: ActivityDeps, input: CallToolInput, attempt
     worker: deps.worker,
     release: loaded.codeRelease,
   };
-  return await record(deps, input, { outcome, made, version: found.version });
+  if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version });
+  const { objects, started } = outcome;
+  const value: StartedToolRecord = { kind: 'started-tool', ...made, from: fromOf(input), name: input.name, started };
+  const kept = await commit(deps, input, { value, version: found.version, objects });
+  return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
+}
+
+type PollPlan = ToolPlan['poll'];
+
+/** An hour, for a run whose release does not say: in development the code may have changed under it. */
+const UNDECLARED_POLL = { everyMs: 60_000, upToMs: 3_600_000 };
+
+function askAgain(
+  deps: Pick<ActivityDeps, 'now'>,
+  { name }: CallToolInput,
+  poll: PollPlan,
+  startedAt: number,
+): ToolWait {
+  const { everyMs, upToMs } = poll ?? UNDECLARED_POLL;
+  const [every, upTo] = [everyMs, upToMs].map((length) => ms(length));
+  return {
+    kind: 'wait',
+    waitUntil: Math.min(deps.now() + everyMs, startedAt + upToMs),
+    reason: `${name} works elsewhere: asked every ${every}, for ${upTo} at most`,
+  };
+}
+
+function pendingOutcome(
+  deps: Pick<ActivityDeps, 'now'>,
+  input: CallToolInput,
+  poll: PollPlan,
+  startedAt: number,
+): ToolOutcome | ToolWait {
+  const { upToMs } = poll ?? UNDECLARED_POLL;
+  if (deps.now() < startedAt + upToMs) return askAgain(deps, input, poll, startedAt);
+  const message = `no outcome within ${ms(upToMs)} of its beginning.`;
+  return {
+    parts: failureParts('Tool.Timeout', message),
+    failure: { type: 'Tool.Timeout', message, final: true },
+    objects: [],
+  };
 }
 
 /** Told as the activity's own result where that is where it ends up anyway: it saves a second activity. */
-function mayTell(type: FailureType, { manifest }: LoadedAgent, name: string, attempt: Attempt): boolean {
+function mayTell(
+  { type, final }: NonNullable<ToolOutcome['failure']>,
+  { manifest }: LoadedAgent,
+  { name, poll }: CallToolInput,
+  attempt: Attempt,
+): boolean {
   const plan = manifest.plan.tools[name];
   if (!plan) return true;
   // Whether it has happened is not known: the run says so, and not that it failed.
   if (plan.effect === 'at-most-once' && type === 'Tool.Timeout') return false;
-  const spent = !isRetryable(type) || attempt.number >= plan.attempts;
+  const spent = final || !isRetryable(type) || attempt.number >= (poll ? pollAttempts(plan) : plan.attempts);
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
 
@@ -57,16 +125,23 @@ interface Found {
   version?: number;
   /** A record answers the call it was made for. After a reset the same key may be of another message's call. */
   answers?: ToolRecord;
+  /** What the call has begun elsewhere. */
+  begun?: StartedToolRecord;
 }
+
+const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
 
 async function findRecord(deps: ActivityDeps, input: CallToolInput): Promise<Found> {
   const stored = await deps.toolStore.readCallRecord(callRecordName(input.key));
   if (!stored) return {};
-  const { success, data } = toolRecordSchema.safeParse(stored.value);
+  const { success, data } = keptRecordSchema.safeParse(stored.value);
   if (!success) throw failure('Store.ObjectCorrupt', `the call record ${callRecordName(input.key)} is not readable.`);
-  const same = data.from.message === input.message && data.from.call === input.call;
-  return { version: stored.version, ...(same ? { answers: data } : {}) };
+  const { version } = stored;
+  if (data.from.message !== input.message || data.from.call !== input.call) return { version };
+  return { version, ...(data.kind === 'tool' ? { answers: data } : { begun: data }) };
 }
+
+const fromOf = ({ message, call }: CallToolInput): ToolRecord['from'] => ({ message, call });
 
 async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
@@ -102,7 +177,7 @@ async function record(
   const value: ToolRecord = {
     kind: 'tool',
     ...made,
-    from: { message: input.message, call: input.call },
+    from: fromOf(input),
     name: input.name,
     result,
   };
@@ -120,14 +195,14 @@ async function record(
 
 /**
  * The first attempt that stores its result has answered the call: one that was given up and wakes later must not replace what the
- * run goes on with.
+ * run goes on with. A result takes the place of what says that the call has begun.
  * @returns the record that is kept
  */
-async function commit(
+async function commit<T extends ToolRecord | StartedToolRecord>(
   deps: ActivityDeps,
   input: CallToolInput,
-  { value, version, objects }: { value: ToolRecord; version: number | undefined; objects: Uint8Array[] },
-): Promise<ToolRecord> {
+  { value, version, objects }: { value: T; version: number | undefined; objects: Uint8Array[] },
+): Promise<T | ToolRecord> {
   const name = callRecordName(input.key);
   let expected = version;
   for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
@@ -135,7 +210,7 @@ async function commit(
     if (await deps.toolStore.commitCall({ objects, record })) return value;
     const found = await findRecord(deps, input);
     if (found.answers) return found.answers;
-    // Of another message's call, from before a reset: it gives way.
+    // Of another message's call, from before a reset, or of another attempt that has begun it too: it gives way.
     expected = found.version;
   }
   throw recordContended(name);

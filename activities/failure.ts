@@ -5,6 +5,8 @@ import { isRetryable, type FailureType } from '../workflows/contract/failures';
 export interface FailureOptions {
   /** Replaces the retry policy's own delay, in milliseconds: what a provider asked for. */
   retryAfterMs?: number;
+  /** Another attempt could not end otherwise, although its type allows one. */
+  final?: boolean;
   cause?: Error;
 }
 
@@ -13,7 +15,7 @@ export function failure(type: FailureType, message: string, options: FailureOpti
   return ApplicationFailure.create({
     type,
     message,
-    nonRetryable: !isRetryable(type),
+    nonRetryable: options.final === true || !isRetryable(type),
     ...(options.retryAfterMs === undefined ? {} : { nextRetryDelay: options.retryAfterMs }),
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });

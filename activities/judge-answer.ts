@@ -1,6 +1,7 @@
 // Is an answer usable, and if not, what is the model told? Pure: the same answer gets the same verdict.
 import { z } from 'zod';
-import type { AnswerProblem, ToolCallHead } from '../workflows/contract/activities';
+import type { AnswerProblem } from '../workflows/contract/activities';
+import type { ToolCallHead } from '../workflows/contract/tool-call';
 import { PREVIEW_CHARS } from '../workflows/contract/limits';
 import type { AssistantMessage, JsonValue, ToolCallPart, UserMessage } from '../workflows/contract/message';
 import type { LoadedAgent } from './deps';

@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
 import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
-import type { InputPart, ToolCallPart } from '../workflows/contract/message';
+import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { AnyAgent } from './define/agent';
 import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt } from './deps';
@@ -14,10 +14,13 @@ import { safeText } from './redact';
 import { canonicalJson, decodeMessage } from './store';
 import { filePart, filesIn } from './store/file-parts';
 
+/** What a tool that works elsewhere has begun, or that it has not come to an end yet. */
+export type Unfinished = { started: JsonValue; objects: Uint8Array[] } | { pending: true };
+
 export interface ToolOutcome {
   /** What the model reads. */
   parts: InputPart[];
-  failure?: { type: FailureType; message: string };
+  failure?: { type: FailureType; message: string; final?: true };
   /** Bytes of files that the tool wrote, stored with the call's record. */
   objects: Uint8Array[];
 }
@@ -29,8 +32,8 @@ export async function runTool(
   input: CallToolInput,
   attempt: Attempt,
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
-  call: ToolCallPart,
-): Promise<ToolOutcome> {
+  { call, begun }: { call: ToolCallPart; begun?: { started: JsonValue } | undefined },
+): Promise<ToolOutcome | Unfinished> {
   const tool = agent.tools.find(({ name }) => name === input.name);
   if (!tool) {
     const names = agent.tools.map(({ name }) => name).join(', ') || 'none';
@@ -48,9 +51,12 @@ export async function runTool(
   const values = Object.values(secrets);
   try {
     const context = { ...(await contextOf(deps, input, attempt, tool)), secrets, files: filesOf(deps, written) };
+    const [code, given] = begun ? await pollOf(tool, begun.started) : [tool.run, args.data];
     const output = await withTimeout(timeoutMs, attempt.signal, deps.failpoint, (signal) =>
-      invoke(tool, args.data, { ...context, signal }),
+      invoke(tool, code, [given, { ...context, signal }]),
     );
+    if (tool.poll && !begun) return await startedBy(tool.poll, output, written);
+    if (tool.poll && output === undefined) return { pending: true };
     const checked = await z.safeParseAsync(tool.output, output);
     if (!checked.success)
       return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
@@ -75,10 +81,31 @@ const failed = (type: FailureType, message: string): ToolOutcome => ({
 });
 
 /** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */
-function invoke(tool: AnyTool, args: object, context: ToolContext<object, string>): unknown {
-  const run: unknown = tool.run;
-  if (typeof run !== 'function') throw new Error(`tool ${tool.name} has no code.`);
-  return Reflect.apply(run, tool, [args, context]);
+function invoke(tool: AnyTool, code: unknown, given: [args: unknown, context: ToolContext<object, string>]): unknown {
+  if (typeof code !== 'function') throw new Error(`tool ${tool.name} has no code.`);
+  return Reflect.apply(code, tool.poll && code === tool.poll.check ? tool.poll : tool, given);
+}
+
+async function pollOf(tool: AnyTool, started: JsonValue): Promise<[code: unknown, given: unknown]> {
+  // In development the code may have changed since.
+  if (!tool.poll)
+    throw new ToolRejection('it has begun, and its code does not say any more how to ask for the outcome.');
+  const parsed = await z.safeParseAsync(tool.poll.started, started);
+  if (!parsed.success)
+    throw new ToolRejection(`it has begun, and what names its work does not fit any more: ${issuesOf(parsed.error)}`);
+  return [tool.poll.check, parsed.data];
+}
+
+async function startedBy(
+  { started }: NonNullable<AnyTool['poll']>,
+  answered: unknown,
+  objects: Uint8Array[],
+): Promise<ToolOutcome | Unfinished> {
+  const checked = await z.safeParseAsync(started, answered);
+  const json = z.json().safeParse(answered);
+  if (checked.success && json.success) return { started: json.data, objects };
+  const why = checked.error ? issuesOf(checked.error) : 'it is not JSON.';
+  return failed('Tool.InvalidOutput', `what names the work that it began has a wrong shape: ${why}`);
 }
 
 async function contextOf(

@@ -48,7 +48,7 @@ export async function callsOf(
 const placeOf = ({ index }: RunCall): number => (index === COMPACTION_INDEX ? -1 : index);
 
 function askedOf({ fork, turn, record }: RunCall, calls: readonly RunCall[]): { asked?: string } {
-  if (record.kind !== 'tool') return {};
+  if (record.kind !== 'tool' && record.kind !== 'started-tool') return {};
   const model = calls.find((call) => call.fork === fork && call.turn === turn && call.record.kind === 'model');
   const asked = model?.record.kind === 'model' ? model.record.answer.toolCalls[record.from.call]?.preview : undefined;
   return asked === undefined ? {} : { asked };
@@ -66,7 +66,7 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
   const usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
   let modelCalls = 0;
   for (const { record } of calls) {
-    if (record.kind === 'tool') continue;
+    if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
     const used = record.kind === 'model' ? record.answer.usage : record.result.usage;
     usage.input += used.input;

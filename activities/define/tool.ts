@@ -51,6 +51,7 @@ export interface ToolDefinition<
   Output extends z.core.$ZodType,
   Needs extends z.ZodObject,
   Secret extends string,
+  Started extends z.core.$ZodType = Output,
 > {
   name: Name;
   /** Written for the model. */
@@ -68,10 +69,33 @@ export interface ToolDefinition<
   toolbox?: Toolbox<Secret>;
   /** What the tool reads of the run's input, which the model cannot choose. */
   needs?: Needs;
+  /** For work of minutes or hours: `run` begins it elsewhere and answers with what names it, and `check` asks for its outcome. */
+  poll?: ToolPoll<Started, Output, Needs, Secret>;
+  /** With `poll`, what it answers is not the output but what `poll.started` describes. */
   run(
     input: z.output<Input>,
     context: ToolContext<NeedsValue<Needs>, Secret>,
-  ): Promise<z.input<Output>> | z.input<Output>;
+  ): Promise<z.input<Started>> | z.input<Started>;
+}
+
+/** Each question is a call of its own, and between two of them the run holds no worker: it survives restarts and outlasts deploys. */
+export interface ToolPoll<
+  Started extends z.core.$ZodType,
+  Output extends z.core.$ZodType,
+  Needs extends z.ZodObject,
+  Secret extends string,
+> {
+  /** What `run` answers, an id for example. Kept with the call as JSON; the model does not see it. */
+  started: Started;
+  /** From one question to the next, at least a second. */
+  every: Duration;
+  /** From the beginning of the work; what has no outcome by then has timed out. */
+  upTo: Duration;
+  /** Undefined while there is no outcome. Changes nothing: it is asked as often as it takes, and again after a failure. */
+  check(
+    started: z.output<Started>,
+    context: ToolContext<NeedsValue<Needs>, Secret>,
+  ): Promise<z.input<Output> | undefined> | z.input<Output> | undefined;
 }
 
 export interface Tool<
@@ -90,6 +114,7 @@ export interface Tool<
   readonly plan: ToolPlan;
   /** Takes what the schemas have parsed. */
   readonly run: (input: never, context: never) => unknown;
+  readonly poll: { started: z.core.$ZodType; check: (started: never, context: never) => unknown } | undefined;
 }
 export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 
@@ -103,12 +128,15 @@ export function defineTool<
   Output extends z.core.$ZodType,
   Needs extends z.ZodObject = z.ZodObject<Record<never, never>>,
   Secret extends string = never,
->(definition: ToolDefinition<Name, Input, Output, Needs, Secret>): Tool<Name, Input, Output, Needs> {
-  const { name, description, input, output, needs, toolbox, run } = definition;
+  Started extends z.core.$ZodType = Output,
+>(definition: ToolDefinition<Name, Input, Output, Needs, Secret, Started>): Tool<Name, Input, Output, Needs> {
+  const { name, description, input, output, needs, toolbox, run, poll } = definition;
   definitionName('tool', name);
   onlyKnownKeys(definition, TOOL_KEYS, `tool ${name}`);
   onlyKnownKeys(definition.retry ?? {}, ['attempts'], `tool ${name}: retry`);
-  return { kind: 'tool', name, description, input, output, needs, toolbox, plan: toolPlan(definition), run };
+  onlyKnownKeys(poll ?? {}, ['started', 'every', 'upTo', 'check'], `tool ${name}: poll`);
+  const plan = { ...toolPlan(definition), ...(poll ? { poll: pollPlan(name, poll) } : {}) };
+  return { kind: 'tool', name, description, input, output, needs, toolbox, plan, run, poll };
 }
 
 const TOOL_KEYS = [
@@ -122,6 +150,7 @@ const TOOL_KEYS = [
   'onFailure',
   'toolbox',
   'needs',
+  'poll',
   'run',
 ];
 const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
@@ -149,6 +178,19 @@ function toolPlan(definition: {
     attempts,
     onFailure: oneOf(definition.onFailure ?? 'tell-model', ON_FAILURE, `tool ${definition.name}: onFailure`),
   };
+}
+
+/** A question costs the history a timer and a call, some 1.5 KB. */
+const MIN_POLL_MS = 1_000;
+
+function pollPlan(name: string, { every, upTo }: { every: Duration; upTo: Duration }): NonNullable<ToolPlan['poll']> {
+  const [everyMs, upToMs] = [
+    durationMs(every, `tool ${name}: poll.every`),
+    durationMs(upTo, `tool ${name}: poll.upTo`),
+  ];
+  if (everyMs < MIN_POLL_MS) throw new Error(`tool ${name}: poll.every must be a second at least.`);
+  if (upToMs < everyMs) throw new Error(`tool ${name}: poll.upTo must not be shorter than poll.every.`);
+  return { everyMs, upToMs };
 }
 
 export const isTool = (value: unknown): value is AnyTool =>

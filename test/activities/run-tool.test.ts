@@ -39,7 +39,7 @@ const run = (work: (signal: AbortSignal) => Promise<string>, timeoutMs?: number)
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     },
     { agent: { tools: [tool] } },
-    { type: 'tool-call', call: 0, name: 'slow', arguments: {} },
+    { call: { type: 'tool-call', call: 0, name: 'slow', arguments: {} } },
   );
 };
 
@@ -54,7 +54,7 @@ test('a tool whose time is up is told by its signal, and is a timeout', async ()
         });
       }),
   );
-  expect(outcome.failure).toEqual({ type: 'Tool.Timeout', message: 'no answer within 1 ms.' });
+  expect(outcome).toMatchObject({ failure: { type: 'Tool.Timeout', message: 'no answer within 1 ms.' } });
   expect(aborted).toBe(true);
 });
 

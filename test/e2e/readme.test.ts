@@ -127,6 +127,7 @@ describe('the code of the READMEs', () => {
     'README.md': [
       ['agents/orders/agent.ts'],
       ['agents/orders/agent.test.ts'],
+      ['agents/films/render.ts'],
       ['app.ts'],
       ['longhaul.config.ts'],
       ['agents/clerk/agent.ts'],
@@ -136,6 +137,10 @@ describe('the code of the READMEs', () => {
     ],
   };
   const THE_READERS = `
+declare const farm: {
+  begin(scene: string, key: string): Promise<string>;
+  outcome(job: string): Promise<{ frames: number } | undefined>;
+};
 declare function fetchOrder(id: string, signal: AbortSignal): Promise<{ state: 'open' | 'sent'; days: number }>;
 declare function render(event: import('longhaul/client').RunEvent): void;
 `;

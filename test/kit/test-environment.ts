@@ -136,7 +136,8 @@ async function attempts<T>(
       if (error instanceof TestSetupError) throw error;
       if (signal.aborted) throw new Cancelled();
       const failed = failureOf(error);
-      if (!isRetryable(failed.type) || number >= most) throw new CallFailed(failed);
+      const isFinal = !isRetryable(failed.type) || (error instanceof ApplicationFailure && error.nonRetryable === true);
+      if (isFinal || number >= most) throw new CallFailed(failed);
       const asked = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
       await wait(typeof asked === 'number' ? asked : delayAfter(number, backoff));
     }

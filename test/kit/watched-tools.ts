@@ -46,6 +46,8 @@ function watch(tool: AnyTool, { overrides, calls, controls }: WatchToolsOptions)
     ...tool,
     // A replaced tool reaches nothing, so a test of it needs no secret.
     toolbox: override === undefined ? tool.toolbox : undefined,
+    // It stands for the outcome too: nothing is begun that could be asked for.
+    poll: override === undefined ? tool.poll : undefined,
     run: async (args: unknown, context: { attempt: number }) => {
       const call: WatchedToolCall = { kind: 'tool', tool: tool.name, args, attempt: context.attempt };
       calls.push(call);

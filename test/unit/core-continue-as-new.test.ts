@@ -23,10 +23,29 @@ const look = defineTool({
   effect: 'read',
   run: ({ page }) => `page ${page}: ${'lorem ipsum '.repeat(50)}`,
 });
+/** Begins work elsewhere, which is done when it is asked for the third time. */
+const renders = { begun: 0, asked: 0 };
+const render = defineTool({
+  name: 'render',
+  description: 'Renders a film.',
+  input: z.object({ page: z.number() }),
+  output: z.string(),
+  effect: 'read',
+  poll: {
+    started: z.number(),
+    every: '30m',
+    upTo: '6h',
+    check: (job) => {
+      renders.asked += 1;
+      return renders.asked < 3 ? undefined : `film ${job}`;
+    },
+  },
+  run: () => (renders.begun += 1),
+});
 const reader = defineAgent({
   name: 'reader',
   instructions: 'Read all pages.',
-  tools: [look],
+  tools: [look, render],
   limits: { turns: 2_000, toolCalls: 5_000, wall: '2d' },
 });
 
@@ -37,11 +56,13 @@ interface Long {
   onCarry?(carried: CarriedState): void;
   /** How often the provider asks for patience in each turn; then the history is long after each wait. */
   waits?: number;
+  /** The first turn renders between two looks; then the history is long while it waits. */
+  films?: true;
   /** Called as the model is asked. */
   onModel?(turn: number, controls: RunControls): void;
 }
 
-async function startLong({ turns, every, waits = 0, onCarry, onModel }: Long) {
+async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: Long) {
   let begun = 0;
   let waited = 0;
   const store = createMemoryStore();
@@ -63,6 +84,8 @@ async function startLong({ turns, every, waits = 0, onCarry, onModel }: Long) {
         return { waits: '1h' };
       }
       waited = 0;
+      if (films && turn === 1)
+        return { calls: ['look', 'render', 'look'].map((name, page) => ({ name, args: { page } })) };
       return turn < turns ? { calls: [1, 2].map((page) => ({ name: 'look', args: { page } })) } : { text: 'read' };
     },
     context: () => undefined,
@@ -108,8 +131,9 @@ async function startLong({ turns, every, waits = 0, onCarry, onModel }: Long) {
     onControls: (given) => (controls = given),
     shouldContinueAsNew: (kept) => {
       // With waits: after each of them, and never twice at one place.
-      if (waits > 0 ? kept.lastSeq === begun : kept.turn - begun < every) return false;
-      begun = waits > 0 ? kept.lastSeq : kept.turn;
+      const inTurns = waits > 0 || films;
+      if (inTurns ? kept.lastSeq === begun : kept.turn - begun < every) return false;
+      begun = inTurns ? kept.lastSeq : kept.turn;
       onCarry?.(kept);
       return true;
     },
@@ -177,4 +201,32 @@ test('a provider that asks for patience for ever: each wait may end an execution
   expect(carried).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
   expect(run.progress().turn).toBe(3);
   expect(result.steps.filter(({ kind }) => kind === 'wait')).not.toEqual([]);
+});
+
+test('a tool that works elsewhere for hours: each wait may end an execution, it begins once, and so does what is called beside it', async () => {
+  const kept: CarriedState[] = [];
+  const run = await startLong({ turns: 2, every: 1, films: true, onCarry: (carried) => kept.push(carried) });
+  expect(await run.result()).toMatchObject({
+    outcome: 'completed',
+    totals: { turns: 2, modelCalls: 2, toolCalls: 3, reusedCalls: 0 },
+  });
+  expect(renders).toEqual({ begun: 1, asked: 3 });
+  const turns = kept.flatMap(({ calling }) => (calling ? [calling.results] : []));
+  expect(
+    turns.map((results) => results.map((result) => (result === 'waiting' ? result : result?.message.preview))),
+  ).toEqual(
+    Array.from({ length: 3 }, (): unknown[] => [
+      expect.stringMatching(/^page 0/),
+      'waiting',
+      expect.stringMatching(/^page 2/),
+    ]),
+  );
+  expect((await run.transcript()).map(({ role }) => role)).toEqual([
+    'user',
+    'assistant',
+    'tool',
+    'tool',
+    'tool',
+    'assistant',
+  ]);
 });

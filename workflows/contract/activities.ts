@@ -2,6 +2,7 @@
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { AgentRunResult, StoredValue } from './run';
+import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
  * Names one call of a run for ever, so that its record is found again after a crash, a retry or a reset. `run` is the first
@@ -39,12 +40,6 @@ export type AnswerProblem = Extract<
   FailureType,
   'Model.Refused' | 'Model.EmptyAnswer' | 'Model.Truncated' | 'Model.InvalidOutput' | 'Model.InvalidToolCall'
 >;
-
-export interface ToolCallHead {
-  name: string;
-  /** Of the arguments; at most PREVIEW_CHARS characters. */
-  preview: string;
-}
 
 export interface ModelAnswer {
   kind: 'answer';
@@ -119,13 +114,8 @@ export interface CallToolInput extends CallContext {
   head?: string;
   /** The tool's own time. Absent where nothing but the activity's time-out bounds it: for a debugger, and in older histories. */
   timeoutMs?: number;
-}
-
-export interface CallToolResult {
-  message: MessageHead;
-  /** Set when the model is told about a failure. */
-  failure?: FailureType;
-  reused?: true;
+  /** Set where the tool has begun work that it is asked for again. */
+  poll?: true;
 }
 
 /** Says to the model, in a stored message, that a call did not succeed after its retries were spent. */
@@ -151,7 +141,7 @@ export interface EndRunResult {
 export interface AgentActivities {
   callModel(input: CallModelInput): Promise<CallModelResult>;
   compactContext(input: CompactContextInput): Promise<CompactContextResult>;
-  callTool(input: CallToolInput): Promise<CallToolResult>;
+  callTool(input: CallToolInput): Promise<CallToolResult | ToolWait>;
   tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

@@ -24,5 +24,7 @@ export const DEFAULT_MODEL_TIMEOUT_MS = 600_000;
 export const DEFAULT_MODEL_ATTEMPTS = 6;
 export const DEFAULT_TOOL_TIMEOUT_MS = 30_000;
 export const DEFAULT_TOOL_ATTEMPTS = 3;
+/** A tool that is asked for the outcome of what it began changes nothing by it, however few attempts its beginning has. */
+export const pollAttempts = ({ attempts }: { attempts: number }): number => Math.max(attempts, DEFAULT_TOOL_ATTEMPTS);
 /** A provider's retry-after up to this is waited for inside Temporal's own retry; a longer one frees the slot. */
 export const SHORT_RETRY_AFTER_MS = 5_000;

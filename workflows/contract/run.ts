@@ -1,6 +1,7 @@
 // What a run is started with, what it answers, and what a query of it shows.
 import type { RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
+import type { ToolTurn } from './tool-call';
 
 /** How a repeat of a tool call could matter to the world. */
 export type Effect =
@@ -20,6 +21,8 @@ export interface ToolPlan {
   attempts: number;
   /** What a call that failed for good leads to. */
   onFailure: 'tell-model' | 'stop';
+  /** Of a tool that begins work elsewhere: how often it is asked for the outcome, and for how long in all. */
+  poll?: { everyMs: number; upToMs: number };
   /** Task queue of the tool's toolbox; the run's own when absent. */
   queue?: string;
 }
@@ -157,4 +160,6 @@ export interface CarriedState {
   paused?: { reason: string };
   /** Set where the model was being waited for: the turn has begun, and its model is asked again. */
   asking?: { compacted: boolean };
+  /** Set where tools were being waited for: their turn's calls, which go on first. */
+  calling?: ToolTurn;
 }

@@ -1,7 +1,8 @@
 // What the core is handed instead of the Temporal SDK, so that a whole run can be tested without a server, in milliseconds.
-import type { AgentActivities, CallModelResult, CallToolResult, CompactContextResult } from '../contract/activities';
+import type { AgentActivities, CallModelResult, CompactContextResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
 import type { AgentRunInput, ToolPlan } from '../contract/run';
+import type { CallToolResult, ToolWait } from '../contract/tool-call';
 import type { RunState } from './run-state';
 
 export interface RunEnvironment {
@@ -11,7 +12,7 @@ export interface RunEnvironment {
   ): Promise<CompactContextResult>;
   callTool(
     ...args: [...Parameters<AgentActivities['callTool']>, plan: ToolPlan, summary: string]
-  ): Promise<CallToolResult>;
+  ): Promise<CallToolResult | ToolWait>;
   tellToolFailure: AgentActivities['tellToolFailure'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
@@ -24,7 +25,7 @@ export interface RunEnvironment {
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
   /** The history is long enough to be left behind. */
   shouldContinueAsNew(): boolean;
-  /** The same, in the middle of a turn that waits for the model: which runs of before did not ask. */
+  /** The same, in the middle of a turn that waits for the model or for tools: which runs of before did not ask. */
   shouldContinueWhileWaiting(): boolean;
 }
 

@@ -2,7 +2,7 @@
 import type { CallContext, CallKey, ContextFull, ModelAnswer, ModelWait } from '../contract/activities';
 import { COMPACTION_INDEX } from '../contract/context';
 import type { Run } from './environment';
-import { RunEnd, step, untilResumed, wait } from './persist';
+import { RunEnd, sleepUntil, step } from './persist';
 import { note, takeAnswer, takeCompaction } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
@@ -20,9 +20,6 @@ export function callContext(run: Run, index: number): CallContext {
 function callKey(run: Run, index: number): CallKey {
   return { run: run.firstRunId, fork: 0, turn: run.state.kept.turn, index };
 }
-
-/** A worker's clock may be behind the server's: a provider that asks for patience is not asked again at once. */
-const MIN_WAIT_MS = 1_000;
 
 /**
  * One turn's answer, in this execution or, after a wait in a long history, in the next one.
@@ -93,12 +90,11 @@ const conversationOf = ({ state: { kept } }: Run): { base: string | null; append
   append: kept.append.map((message) => message.hash),
 });
 
-/** Slept in the workflow, so that it holds neither a slot nor an attempt. The same key is used again after it. */
-async function patience(run: Run, { waitUntil, reason }: ModelWait): Promise<void> {
+/** The same key is used again after it. */
+async function patience(run: Run, asked: ModelWait): Promise<void> {
   const { state, environment } = run;
-  note(state, { kind: 'wait', label: `waiting: ${reason}` }, environment.now());
-  await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - environment.now()), reason);
-  await untilResumed(run);
+  note(state, { kind: 'wait', label: `waiting: ${asked.reason}` }, environment.now());
+  await sleepUntil(run, asked);
 }
 
 function notePruned({ state, environment }: Run, { pruned }: ModelAnswer): void {

@@ -35,6 +35,8 @@ export async function step<T>(
       endStep(state, seq, { state: failed ? 'failed' : 'done', ...rest }, environment.now());
       return { result };
     } catch (error) {
+      if (error instanceof RunEnd)
+        endStep(state, seq, { state: 'failed', preview: error.end.outcome }, environment.now());
       const told = environment.meaningOf(error);
       if (told === undefined) throw error;
       const meaning = told === 'cancelled' ? told : known(told);
@@ -51,6 +53,18 @@ export async function step<T>(
       await untilResumed(run);
     }
   }
+}
+
+/** A worker's clock may be behind the server's: what asked for patience is not asked again at once. */
+const MIN_WAIT_MS = 1_000;
+
+/** Slept in the workflow, so that it holds neither a slot nor an attempt. @throws RunEnd as `wait` does */
+export async function sleepUntil(
+  run: Run,
+  { waitUntil, reason }: { waitUntil: number; reason: string },
+): Promise<void> {
+  await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - run.environment.now()), reason);
+  await untilResumed(run);
 }
 
 /** Returns at once when the run is not paused. @throws RunEnd as `wait` does: a pause counts against the run's wall time */

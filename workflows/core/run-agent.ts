@@ -2,11 +2,13 @@
 import type { AnswerProblem } from '../contract/activities';
 import { isBudgetFailure, type RunFailure } from '../contract/failures';
 import type { AgentRunResult, CarriedState, StoredValue } from '../contract/run';
+import type { ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
 import { exhaustedLimit, exhaustedToolCalls } from './limits';
 import { askModel, callContext } from './model-turn';
 import { RunEnd, cancelled, step, untilResumed } from './persist';
-import { callTools } from './tool-turn';
+import { takeCalling } from './run-state';
+import { callTools, toolTurnOf } from './tool-turn';
 
 export type Ending = { kind: 'result'; result: AgentRunResult } | { kind: 'continue-as-new'; carried: CarriedState };
 
@@ -28,6 +30,18 @@ export async function runAgent(run: Run): Promise<Ending> {
 }
 
 async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
+  const { state, input } = run;
+  for (;;) {
+    const turn = takeCalling(state) ?? (await nextToolTurn(run));
+    if (turn === 'continue-as-new') return turn;
+    if ('outcome' in turn) return turn;
+    if ((await callTools(run, turn)) === 'continue-as-new') return 'continue-as-new';
+    if (state.kept.badAnswersInARow > input.plan.repairs) return failed(invalidCalls(state.kept.badAnswersInARow));
+  }
+}
+
+/** Asks the model, again where its answer is unusable, until it asks for tools or the run has come to an end. */
+async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new'> {
   const { state, environment, input } = run;
   for (;;) {
     await untilResumed(run);
@@ -45,8 +59,8 @@ async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
 
     const tooMany = exhaustedToolCalls(state.kept, input.plan.limits, answer.toolCalls.length);
     if (tooMany) return failed(tooMany);
-    await callTools(run, answer);
-    if (state.kept.badAnswersInARow > input.plan.repairs) return failed(invalidCalls(state.kept.badAnswersInARow));
+    const [assistant] = answer.messages;
+    if (assistant) return toolTurnOf(assistant.hash, answer.toolCalls);
   }
 }
 

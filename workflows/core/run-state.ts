@@ -3,6 +3,7 @@ import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
 import type { AgentRunInput, AgentRunResult, CarriedState, RunStatus, RunTotals, Step } from '../contract/run';
+import type { ToolTurn } from '../contract/tool-call';
 
 export interface RunState {
   /** What continue-as-new carries. */
@@ -79,6 +80,13 @@ export function note(state: RunState, step: Pick<Step, 'kind' | 'label' | 'previ
   );
 }
 
+/** The tool calls that this execution goes on with, once. */
+export function takeCalling({ kept }: RunState): ToolTurn | undefined {
+  const { calling } = kept;
+  delete kept.calling;
+  return calling;
+}
+
 export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   const { kept } = state;
   const linked = kept.length + kept.append.length;
@@ -110,14 +118,14 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
   };
 }
 
-export interface ToolTurn {
+export interface ToolResults {
   messages: MessageHead[];
   reused: number;
   /** Calls that never reached a tool: unknown names, arguments that do not fit. */
   invalid: number;
 }
 
-export function takeToolResults(state: RunState, turn: ToolTurn): void {
+export function takeToolResults(state: RunState, turn: ToolResults): void {
   const { kept } = state;
   show(kept, turn.messages, kept.length + kept.append.length);
   kept.append = [...kept.append, ...turn.messages];

@@ -1,12 +1,13 @@
 // The tools' half of a turn. Calls that only read run at once; a call with an effect runs alone, in the order the model gave.
-import type { CallToolResult, ModelAnswer, ToolCallHead } from '../contract/activities';
+import type { CallToolInput } from '../contract/activities';
 import type { FailureType, RunFailure } from '../contract/failures';
-import { DEFAULT_TOOL_TIMEOUT_MS } from '../contract/limits';
+import { DEFAULT_TOOL_TIMEOUT_MS, pollAttempts } from '../contract/limits';
 import { RECALL_TOOL } from '../contract/names';
 import type { ToolPlan } from '../contract/run';
+import type { CallToolResult, ToolCallHead, ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
-import { RunEnd, step, untilResumed } from './persist';
+import { RunEnd, sleepUntil, step, untilResumed } from './persist';
 import { takeToolResults } from './run-state';
 
 /** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
@@ -30,34 +31,55 @@ const knownOf =
       ? { type: 'Tool.OutcomeUnknown', message: `it may have run, or not (${failure.type}): ${failure.message}` }
       : failure;
 
-/** @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good */
-export async function callTools(run: Run, answer: ModelAnswer): Promise<void> {
-  const assistant = answer.messages[0];
-  if (!assistant) return;
-  const results: CallToolResult[] = [];
+/** The calls of an answer, of which none has begun. */
+export const toolTurnOf = (message: string, calls: ToolCallHead[]): ToolTurn => ({
+  message,
+  calls,
+  results: calls.map(() => null),
+});
+
+/**
+ * Makes those calls of the turn that are not done.
+ * @returns `continue-as-new` when one waits in a long history: where the turn stands is kept
+ * @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good
+ */
+export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'continue-as-new'> {
+  const results = [...turn.results];
+  let goesOn = false;
   try {
-    for (const group of groupsInOrder(answer.toolCalls, (name) => planOf(run, name).effect === 'read')) {
+    for (const group of groupsInOrder(turn.calls, (name) => planOf(run, name).effect === 'read')) {
+      const open = group.filter((at) => !isDone(results[at]));
+      if (open.length === 0) continue;
       await untilResumed(run);
-      const settled = await Promise.allSettled(
-        group.map((call) => callOne(run, assistant.hash, answer.toolCalls, call)),
-      );
+      const settled = await Promise.allSettled(open.map((call) => callOne(run, { ...turn, results }, call)));
       // Only after all have settled: an end of the run must not leave a call in flight.
-      results.push(...settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])));
+      settled.forEach((outcome, nth) => {
+        if (outcome.status === 'fulfilled') results[open[nth] ?? 0] = outcome.value;
+      });
       const thrown = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
       // A bug before an end: an end that was reached beside it would hide it, and the run would be over.
       if (thrown.length > 0) throw thrown.find((error) => !(error instanceof RunEnd)) ?? thrown[0];
+      if (!results.includes('waiting')) continue;
+      goesOn = true;
+      run.state.kept.calling = { ...turn, results };
+      return 'continue-as-new';
     }
+    return 'done';
   } finally {
     // Whatever ends the run: what has happened is told.
-    if (results.length > 0) {
+    const done = results.filter(isDone);
+    if (done.length > 0 && !goesOn) {
       takeToolResults(run.state, {
-        messages: results.map((result) => result.message),
-        reused: results.filter((result) => result.reused).length,
-        invalid: results.filter((result) => result.failure && NEVER_RAN.includes(result.failure)).length,
+        messages: done.map((result) => result.message),
+        reused: done.filter((result) => result.reused).length,
+        invalid: done.filter((result) => result.failure && NEVER_RAN.includes(result.failure)).length,
       });
     }
   }
 }
+
+const isDone = (result: ToolTurn['results'][number] | undefined): result is CallToolResult =>
+  result !== undefined && result !== null && result !== 'waiting';
 
 const planOf = (run: Run, name: string): ToolPlan =>
   Object.hasOwn(run.input.plan.tools, name) ? (run.input.plan.tools[name] ?? UNKNOWN_TOOL) : UNKNOWN_TOOL;
@@ -78,14 +100,9 @@ export function groupsInOrder(calls: readonly ToolCallHead[], together: (name: s
   return groups;
 }
 
-async function callOne(
-  run: Run,
-  message: string,
-  calls: readonly ToolCallHead[],
-  call: number,
-): Promise<CallToolResult> {
+async function callOne(run: Run, turn: ToolTurn, call: number): Promise<CallToolResult | 'waiting'> {
   const { environment, input } = run;
-  const head = calls[call];
+  const head = turn.calls[call];
   if (!head) throw new Error(`no tool call ${call} in the answer`);
   const plan = planOf(run, head.name);
   const context = callContext(run, call + 1);
@@ -94,7 +111,7 @@ async function callOne(
   const asked = {
     ...context,
     name: head.name,
-    message,
+    message: turn.message,
     call,
     input: input.input.hash,
     ...(isRecall(run, head.name) ? { head: run.state.kept.head ?? '' } : {}),
@@ -103,9 +120,9 @@ async function callOne(
   const done = await step(
     run,
     about,
-    () => environment.callTool(asked, plan, label),
+    untilAnswered(run, asked, { plan, label, hasBegun: turn.results[call] === 'waiting' }),
     // What the model is told of a failure is a result, and a failed step all the same.
-    (result) => ({ preview: result.message.preview, failed: result.failure !== undefined }),
+    (result) => (result === 'waiting' ? {} : { preview: result.message.preview, failed: result.failure !== undefined }),
     knownOf(plan),
   );
   if ('result' in done) return done.result;
@@ -119,4 +136,27 @@ async function callOne(
   );
   if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });
   return told.result;
+}
+
+/** What a call of the tool comes to, however often it has to be asked for: between two times the run sleeps, and holds no worker. */
+function untilAnswered(
+  run: Run,
+  asked: CallToolInput,
+  { plan, label, hasBegun }: { plan: ToolPlan; label: string; hasBegun: boolean },
+): () => Promise<CallToolResult | 'waiting'> {
+  const { environment } = run;
+  const poll = { ...plan, attempts: pollAttempts(plan) };
+  let begun = hasBegun;
+  // Made again after a pause, it goes on where it was.
+  return async () => {
+    for (;;) {
+      const result = begun
+        ? await environment.callTool({ ...asked, poll: true }, poll, label)
+        : await environment.callTool(asked, plan, label);
+      if (!('kind' in result)) return result;
+      begun = true;
+      if (environment.shouldContinueWhileWaiting()) return 'waiting';
+      await sleepUntil(run, result);
+    }
+  };
 }

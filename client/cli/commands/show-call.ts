@@ -2,7 +2,12 @@
 import { createConversation, type ContentStore, type Conversation } from '../../../activities/store';
 import { chainName, earlierChainName } from '../../../activities/store/ref-names';
 import type { Message } from '../../../workflows/contract/message';
-import type { CompactionRecord, ModelRecord, ToolRecord } from '../../../workflows/contract/schemas/call-record';
+import type {
+  CompactionRecord,
+  ModelRecord,
+  StartedToolRecord,
+  ToolRecord,
+} from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
@@ -29,7 +34,7 @@ export async function showCall(
   }
   const { record: made } = call;
   if (made.kind === 'model') await showModelCall(context, store, record, call, made);
-  else if (made.kind === 'tool') await showToolCall(context, store, record, call, made);
+  else if (made.kind === 'tool' || made.kind === 'started-tool') await showToolCall(context, store, record, call, made);
   else await showCompaction(context, store, record, call, made);
   return EXIT.completed;
 }
@@ -106,19 +111,24 @@ async function showCompaction(
 async function showToolCall(
   { output }: CliContext,
   store: ContentStore,
-  { id }: RunRecord,
+  { id, tenant }: RunRecord,
   call: RunCall,
-  made: ToolRecord,
+  made: ToolRecord | StartedToolRecord,
 ): Promise<void> {
-  const [asking, answered] = await createConversation(store).messages([made.from.message, made.result.message.hash]);
+  const result = made.kind === 'tool' ? made.result : undefined;
+  const hashes = [made.from.message, ...(result ? [result.message.hash] : [])];
+  const [asking, answered] = await createConversation(store.of(tenant)).messages(hashes);
   const given = argumentsOf(asking, made.from.call);
   output.json({ id, ...placeOf(call), record: made, given: given ?? null, answered: answered ?? null });
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('tool', made.name);
-  row('failure', made.result.failure);
-  output.line(`\ngiven\n${output.safe(JSON.stringify(given, null, 2) ?? 'nothing')}\n\nanswered`);
-  if (answered) showMessage(output, String(call.number), answered);
+  row('failure', result?.failure);
+  if (made.kind === 'started-tool') row('has begun', JSON.stringify(made.started));
+  output.line(`\ngiven\n${output.safe(JSON.stringify(given, null, 2) ?? 'nothing')}`);
+  if (!answered) return;
+  output.line('\nanswered');
+  showMessage(output, String(call.number), answered);
 }
 
 function argumentsOf(message: Message | undefined, at: number): unknown {
@@ -136,7 +146,10 @@ function rowOf(call: RunCall, output: CliContext['output']): (name: string, valu
     if (value !== undefined) output.line(`${output.colors.dim(name.padEnd(11))} ${output.safeLine(value)}`);
   };
   const { record } = call;
-  row('call', `${call.number}, ${record.kind} of turn ${call.turn}${call.fork > 0 ? ` of fork ${call.fork}` : ''}`);
+  row(
+    'call',
+    `${call.number}, ${record.kind === 'started-tool' ? 'tool' : record.kind} of turn ${call.turn}${call.fork > 0 ? ` of fork ${call.fork}` : ''}`,
+  );
   row('made', `${new Date(record.startedAt).toISOString()}, took ${formatDuration(record.endedAt - record.startedAt)}`);
   row('attempt', String(record.attempt));
   row('worker', record.worker);

@@ -17,7 +17,7 @@ export interface TracedCall {
   fork: number;
   turn: number;
   index: number;
-  kind: RunCall['record']['kind'];
+  kind: Exclude<RunCall['record']['kind'], 'started-tool'>;
   /** The model as `provider/model`, or the tool. */
   name: string;
   asked: string | null;
@@ -110,6 +110,10 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     const { message, failure } = record.result;
     const result = { usage: null, preview: message.preview, failure: failure ?? null };
     return { ...common, kind: 'tool', name: record.name, asked: asked ?? null, ...result };
+  }
+  if (record.kind === 'started-tool') {
+    const preview = 'has begun work elsewhere, whose outcome is asked for';
+    return { ...common, kind: 'tool', name: record.name, asked: asked ?? null, usage: null, preview, failure: null };
   }
   if (record.kind === 'compaction') {
     const { model, usage, covered } = record.result;

@@ -69,6 +69,17 @@ export const toolRecordSchema = z.object({
 });
 export type ToolRecord = z.output<typeof toolRecordSchema>;
 
+/** Of a tool that has begun work elsewhere, until its outcome takes the place. */
+export const startedToolRecordSchema = z.object({
+  kind: z.literal('started-tool'),
+  ...made,
+  from: z.object({ message: z.string(), call: z.number() }),
+  name: z.string(),
+  /** What names the work, in the tool's own terms. */
+  started: z.json(),
+});
+export type StartedToolRecord = z.output<typeof startedToolRecordSchema>;
+
 export const compactionRecordSchema = z.object({
   kind: z.literal('compaction'),
   ...made,
@@ -93,6 +104,7 @@ export type CompactionRecord = z.output<typeof compactionRecordSchema>;
 export const callRecordSchema = z.discriminatedUnion('kind', [
   modelRecordSchema,
   toolRecordSchema,
+  startedToolRecordSchema,
   compactionRecordSchema,
 ]);
 export type CallRecord = z.output<typeof callRecordSchema>;

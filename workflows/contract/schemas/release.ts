@@ -10,6 +10,7 @@ const toolPlan = z.object({
   timeoutMs: z.number(),
   attempts: count,
   onFailure: z.enum(['tell-model', 'stop']),
+  poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),
   queue: z.string().exactOptional(),
 });
 
