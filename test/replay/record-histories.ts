@@ -44,6 +44,18 @@ const hold = defineTool({
     return { held: true };
   },
 });
+/** Done when it is asked for the third time. */
+let asked = 0;
+const render = defineTool({
+  name: 'render',
+  description: 'Renders.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read',
+  poll: { started: z.string(), every: '1s', upTo: '1h', check: () => ((asked += 1) < 3 ? undefined : 'rendered') },
+  run: () => 'job',
+});
+const director = defineAgent({ name: 'director', instructions: 'Look.', tools: [look, render] });
 const agent = defineAgent({
   name: 'recorded',
   instructions: 'Look.',
@@ -89,10 +101,17 @@ async function keep(stack: TestStack, id: string, what: string, date: string): P
 async function recordWaiting(model: ModelServer, date: string): Promise<void> {
   // So short that the wait falls to the next execution.
   const short = await startTestStack({
-    agents: [agent],
+    agents: [agent, director],
     modelUrl: model.url,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 14 },
   });
+  const calls = [
+    { name: 'look', args: { at: 'a' } },
+    { name: 'render', args: {} },
+  ];
+  model.setScript(script().calls(calls).answer('seen'));
+  await (await short.client.agent<typeof director>('director').start('render', { id: 'film' })).result();
+  await keep(short, 'film', 'polled-tool', date);
   model.setScript(script().answer('late'));
   model.addFaults({ when: { nth: 1 }, do: { status: 429, retryAfter: 7 } });
   model.addFaults({ when: { nth: 2 }, do: { status: 429, retryAfter: 7 } });
