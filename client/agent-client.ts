@@ -1,38 +1,19 @@
 // Starts runs and finds them again. A caller needs the agent's name and its type; the code stays with the workers.
-import { randomBytes } from 'node:crypto';
-import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
-import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
 import { readFile } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
-import { AGENT_PREFIX, agentPointerName, openRunName, runRecordName } from '../activities/store/ref-names';
-import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
+import { AGENT_PREFIX } from '../activities/store/ref-names';
 import type { FileRef } from '../workflows/contract/message';
-import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { ReleaseManifest } from '../workflows/contract/release';
-import type { AgentRunInput, RunPlan } from '../workflows/contract/run';
-import { releaseManifestSchema } from '../workflows/contract/schemas/release';
-import { agentPointerSchema, runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
-import { ClientError } from './errors';
-import { firstMessage, type FirstMessage } from './first-message';
+import { agentPointerSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { firstMessage } from './first-message';
+import { forkRun, type ForkOptions } from './fork-run';
+import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle } from './run-handle';
+import { checkedLabels, newRunId, type StartOptions } from './run-labels';
+import { recordStart, startWorkflow } from './start-workflow';
 import { putFile, type FileAbout } from './stored-file';
-import { isTemporalGone } from './temporal-gone';
-
-export interface StartOptions {
-  /** The same id is the same run: starting it twice starts it once. @default a new one */
-  id?: string;
-  /** @default the client's */
-  tenant?: string;
-  /** @default the client's */
-  user?: string;
-  /** Groups the runs of one conversation or customer. */
-  session?: string;
-  /** Shown and searched in plain text: no secrets. At most 20 of 64 characters. */
-  tags?: readonly string[];
-  /** Lifts all timeouts, for a debugger. */
-  inspect?: boolean;
-}
 
 export interface AgentClientOptions {
   temporal: Client;
@@ -55,6 +36,12 @@ export interface AgentClient {
   agent<A extends AnyAgent>(name: A['name']): AgentHandle<A>;
   /** Of a run that exists; nothing is checked until it is used. */
   run<Output = unknown>(id: string): RunHandle<Output>;
+  /**
+   * A new run that begins with what another had said and done up to a step, and goes on by itself: its calls are new. The other one
+   * is left as it is, whether it goes on or has ended.
+   * @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `temporal-unreachable`
+   */
+  fork(run: string, options?: ForkOptions): Promise<RunHandle<unknown>>;
   /** Agents that workers have published, by name. */
   agents(): Promise<ReleaseManifest[]>;
   /**
@@ -75,6 +62,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
     }),
     run: (id) => createRunHandle({ temporal, store, id }),
+    fork: (run, fork = {}) => forkRun(options, run, fork),
     agents: async () => {
       const refs = await store.listRefs(AGENT_PREFIX);
       // A release that this version cannot read is no reason to know nothing of the others; starting it says what is wrong.
@@ -119,142 +107,16 @@ async function startRun<Output>(
     startedAt: Date.now(),
   };
   const { temporal } = options;
-  const known = await recordStart(store, record, message);
+  const known = await recordStart(store, record, { objects: [message.bytes] });
   // Temporal forgets an ended run after its retention, and would start it once more.
   if (known?.ended) return createRunHandle({ temporal, store, id });
   // Recorded before and maybe never started: with what it was pinned to then.
   const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
-  const handle = await startWorkflow(options, known ?? record, plan, message, start.inspect ?? false);
+  const handle = await startWorkflow(options, {
+    record: known ?? record,
+    plan,
+    input: message.head,
+    inspect: start.inspect ?? false,
+  });
   return createRunHandle({ temporal, store, id, execution: handle });
 }
-
-/** 5 bits a character, 60 in all: among a hundred million runs, two share an id once in two hundred such stores. */
-export const newRunId = (): string =>
-  `run_${[...randomBytes(12)].map((byte) => 'abcdefghijkmnpqrstuvwxyz23456789'[byte % 32]).join('')}`;
-
-/** A ref's name has at most 500 bytes, of which the longest kind spends 42 on a run id of Temporal's and its prefix. */
-const ENCODED_ID_BYTES = 450;
-
-/** Whether a text could be the id of a run. */
-export const isRunId = (id: unknown): boolean =>
-  typeof id === 'string' &&
-  id.trim() !== '' &&
-  id.length <= ID_CHARS &&
-  id.isWellFormed() &&
-  encodeURIComponent(id).length <= ENCODED_ID_BYTES;
-
-/** @throws ClientError `invalid-input`: what the server would refuse, or keep and not find again */
-function checkedLabels(id: string, start: StartOptions): string[] {
-  const { tags = [] } = start;
-  if (!isRunId(id)) {
-    const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;
-    throw new ClientError('invalid-input', rule);
-  }
-  for (const name of ['tenant', 'user', 'session'] as const) {
-    // A caller in JavaScript may pass anything.
-    const label: unknown = start[name];
-    if (label === undefined || (typeof label === 'string' && label.trim() !== '' && label.length <= ID_CHARS)) continue;
-    throw new ClientError('invalid-input', `a ${name} has 1 to ${ID_CHARS} characters.`);
-  }
-  const bad = tags.find((tag: unknown) => typeof tag !== 'string' || tag === '' || tag.length > TAG_CHARS);
-  if (bad !== undefined || tags.length > TAGS_MAX) {
-    throw new ClientError('invalid-input', `at most ${TAGS_MAX} tags of 1 to ${TAG_CHARS} characters.`);
-  }
-  return [...tags];
-}
-
-async function currentRelease(
-  store: ContentStore,
-  agent: string,
-): Promise<{ manifest: ReleaseManifest; release: string }> {
-  const pointer = await store.readRef(agentPointerName(agent));
-  if (!pointer) {
-    const known = (await store.listRefs(AGENT_PREFIX)).map((ref) =>
-      decodeURIComponent(ref.name.slice(AGENT_PREFIX.length)),
-    );
-    const list = known.length
-      ? `Known: ${known.join(', ')}.`
-      : 'No worker has published any yet: start one with "longhaul dev".';
-    throw new ClientError('unknown-agent', `there is no agent "${agent}". ${list}`);
-  }
-  const { release } = agentPointerSchema.parse(pointer.value);
-  return { release, manifest: await readManifest(store, release) };
-}
-
-export async function readManifest(store: ContentStore, release: string): Promise<ReleaseManifest> {
-  const [bytes] = await store.get([release]);
-  return releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
-}
-
-/** The record comes before the run, so that a run always has one. Returns the record of an earlier start with this id. */
-async function recordStart(
-  store: ContentStore,
-  record: RunRecord,
-  message: FirstMessage,
-): Promise<RunRecord | undefined> {
-  const name = runRecordName(record.id);
-  const { conflicts } = await store.commit({
-    objects: [message.bytes],
-    refs: [
-      { op: 'create', name, value: record },
-      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
-    ],
-  });
-  if (conflicts.length === 0) return undefined;
-  const known = runRecordSchema.parse((await store.readRef(name))?.value);
-  if (known.agent === record.agent && known.input === record.input && known.tenant === record.tenant) return known;
-  throw new ClientError(
-    'id-in-use',
-    `run ${record.id} exists already, of agent ${known.agent} with another input or tenant. Choose another id.`,
-  );
-}
-
-async function startWorkflow(
-  { temporal, taskQueue }: AgentClientOptions,
-  record: RunRecord,
-  plan: RunPlan,
-  message: FirstMessage,
-  inspect: boolean,
-): Promise<WorkflowHandle> {
-  const { id, agent, release, tenant, user, session, tags } = record;
-  const input: AgentRunInput = {
-    schemaVersion: 1,
-    agent,
-    release,
-    tenant,
-    ...(user === undefined ? {} : { user }),
-    ...(session === undefined ? {} : { session }),
-    tags,
-    input: message.head,
-    plan: inspect ? { ...plan, inspect: true } : plan,
-  };
-  try {
-    return await temporal.workflow.start(WORKFLOW_TYPES.agentRun, {
-      workflowId: id,
-      taskQueue,
-      args: [input],
-      workflowIdReusePolicy: 'REJECT_DUPLICATE',
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      memo: { [MEMO_KEYS.question]: record.question },
-      typedSearchAttributes: searchAttributes(record),
-      staticSummary: `${agent}: ${record.question}`.slice(0, 180),
-    });
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(id);
-    if (!isTemporalGone(error)) throw error;
-    const message = `Temporal does not answer; run ${id} is recorded and may have started: start it again by this id.`;
-    throw new ClientError('temporal-unreachable', message, { cause: error });
-  }
-}
-
-const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
-const RUN_TAGS = defineSearchAttributeKey('RunTags', SearchAttributeType.KEYWORD_LIST);
-
-const searchAttributes = ({ agent, release, tenant, user, session, tags }: RunRecord): SearchAttributePair[] => [
-  { key: keyword('AgentName'), value: agent },
-  { key: keyword('AgentRelease'), value: release.slice(0, 12) },
-  { key: keyword('TenantId'), value: tenant },
-  ...(user === undefined ? [] : [{ key: keyword('UserId'), value: user }]),
-  ...(session === undefined ? [] : [{ key: keyword('SessionId'), value: session }]),
-  ...(tags.length === 0 ? [] : [{ key: RUN_TAGS, value: tags }]),
-];

@@ -1,7 +1,9 @@
 // `longhaul/client`: starts runs, follows them, reads their results. No tool code, no worker.
 export { createClient } from './connect';
 export type { CreateClientOptions } from './connect';
-export type { AgentClient, AgentHandle, StartOptions } from './agent-client';
+export type { AgentClient, AgentHandle } from './agent-client';
+export type { ForkOptions } from './fork-run';
+export type { StartOptions } from './run-labels';
 export { ClientError } from './errors';
 export type { ClientErrorCode } from './errors';
 export type { RunEvent } from './run-events';

@@ -7,7 +7,7 @@ import { executionEnd } from '../infra/temporal/execution-end';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import { withEndedRuns } from './ended-runs';
 import { lastCheckpoint } from './last-checkpoint';
-import { callsOf, totalsOf } from './run-calls';
+import { callsOf, totalsOf } from '../activities/store/run-calls';
 
 /** Whoever terminates a run may say anything; a record stays small. */
 const REASON_CHARS = 500;

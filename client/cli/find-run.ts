@@ -1,8 +1,8 @@
-// What the store knows of a run: its record, the conversation it has reached, and which execution was its first.
-import { allRefs, type ContentStore } from '../../activities/store';
-import { RUN_PREFIX, callsOfRun, headName, runRecordName } from '../../activities/store/ref-names';
+// A run by what was typed of its id.
+import type { ContentStore } from '../../activities/store';
+import { RUN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
-import { isRunId } from '../agent-client';
+import { isRunId } from '../run-labels';
 import { ClientError } from '../errors';
 
 /** Shown of the runs that a prefix could mean. */
@@ -28,17 +28,3 @@ export async function findRun(store: ContentStore, given: string): Promise<RunRe
 
 const notFound = (given: string): ClientError =>
   new ClientError('run-not-found', `there is no run "${given}" in this store. "longhaul list" shows those there are.`);
-
-/**
- * The run id of the first execution, under which the calls are recorded. Without a server it is found among the executions that
- * stored a head: only the first one's name has records.
- */
-export async function firstRunIdOf(store: ContentStore, { id, ended }: RunRecord): Promise<string | undefined> {
-  if (ended) return ended.firstRunId;
-  const prefix = headName(id, '');
-  for (const { name } of await allRefs(store, prefix)) {
-    const runId = decodeURIComponent(name.slice(prefix.length));
-    if ((await store.listRefs(callsOfRun(runId, 0), { limit: 1 })).length > 0) return runId;
-  }
-  return undefined;
-}

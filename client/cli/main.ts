@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
-import { describeCommands, type WrapOptions } from './commands';
+import { collect, describeCommands, type WrapOptions } from './commands';
 import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
 import { createContext, type CliContext } from './context';
 import { devCommand, type DevOptions } from './dev';
@@ -38,7 +38,6 @@ const port = (value: string): number => {
     throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return number;
 };
-const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
 function createProgram(): Command {
   const program = new Command('longhaul')

@@ -1,7 +1,7 @@
 // `longhaul run`: starts a run (or goes on with the one that a crash interrupted), shows it live, and exits with its answer.
 import { setTimeout as after } from 'node:timers/promises';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import { newRunId } from '../agent-client';
+import { newRunId } from '../run-labels';
 import { firstMessage } from '../first-message';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';

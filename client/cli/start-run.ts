@@ -4,9 +4,10 @@ import type { Settings } from '../../workers/config';
 import { loadAgents } from '../../workers/load-agents';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import type { AgentClient, StartOptions } from '../agent-client';
+import type { AgentClient } from '../agent-client';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
+import type { StartOptions } from '../run-labels';
 import type { CliContext } from './context';
 import { checkTyped, inputText, runInput } from './run-input';
 

@@ -42,6 +42,12 @@ describe('every command of the README is run', () => {
       { line: 'npx longhaul run hello', has: /'npx', 'longhaul', 'run', 'hello'\)/ },
     ].map((each) => ({ ...each, file: 'test/e2e/package.test.ts', because: 'it goes on in that folder' })),
     {
+      line: /^longhaul (fork|diff) /,
+      file: 'test/e2e/fork-lines.test.ts',
+      has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
+      because: 'it takes them from the README itself, and leaves none out',
+    },
+    {
       line: /^temporal /,
       file: 'test/e2e/temporal-lines.test.ts',
       has: /documented\.filter\(\(line\) => !typed\.has\(line\)\)/,

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { tokenCounter } from '../../activities/context/count-tokens';
 import { defineAgent, defineTool } from '../../activities/define';
-import { callsOf } from '../../workers/run-calls';
+import { callsOf } from '../../activities/store/run-calls';
 import { script, startModelServer, WireError, type ModelRequest, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 

@@ -59,7 +59,7 @@ export interface AgentRunInput {
   /** The first message, already in the store. */
   input: MessageHead;
   plan: RunPlan;
-  /** Set by continue-as-new, never by a caller. */
+  /** Set by continue-as-new, and where a run is forked from another: what it goes on with. */
   carried?: CarriedState;
 }
 

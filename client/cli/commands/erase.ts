@@ -48,6 +48,7 @@ export async function eraseCommand(
     at: Date.now(),
     ...(reason === undefined ? {} : { reason }),
   };
+  const forks = await forksOf(store, records);
   const totals = { refs: 0, executions: 0 };
   for (const [at, { id }] of records.entries()) {
     const { refs, executions } = await eraseRun({ store, temporal }, id, erasure);
@@ -55,10 +56,11 @@ export async function eraseCommand(
     totals.executions += executions;
     if ((at + 1) % NOTE_EVERY === 0) output.note(`${at + 1} of ${counted(records.length, 'run')} erased`);
   }
-  output.json({ erased: records.map(({ id }) => id), ...totals });
+  output.json({ erased: records.map(({ id }) => id), ...totals, forks });
   output.line(
     `${output.safeLine(what)}  erased: ${counted(totals.refs, 'record')}, ${counted(totals.executions, 'execution')} of Temporal`,
   );
+  if (forks.length > 0) output.note(`forks of it keep what they began with: ${output.safeLine(namesOf(forks))}`);
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
   return EXIT.completed;
@@ -82,12 +84,23 @@ async function runsOf(store: ContentStore, tenant: string): Promise<RunRecord[]>
   });
 }
 
+/** Not erased with them, although they hold the conversation up to their step. */
+async function forksOf(store: ContentStore, erased: readonly RunRecord[]): Promise<string[]> {
+  const ids = new Set(erased.map(({ id }) => id));
+  return (await allRefs(store, RUN_PREFIX)).flatMap(({ value }) => {
+    const { success, data } = runRecordSchema.safeParse(value);
+    return success && !data.erased && !ids.has(data.id) && ids.has(data.forkedFrom?.run ?? '') ? [data.id] : [];
+  });
+}
+
+const namesOf = (ids: readonly string[]): string =>
+  `${ids.slice(0, NAMED).join(', ')}${ids.length > NAMED ? ', ...' : ''}`;
+
 function refuseOpen(records: readonly RunRecord[]): void {
   const open = records.filter(({ ended, erased }) => !ended && !erased).map(({ id }) => id);
   if (open.length === 0) return;
-  const names = `${open.slice(0, NAMED).join(', ')}${open.length > NAMED ? ', ...' : ''}`;
   throw new ClientError(
     'refused',
-    `${counted(open.length, 'run')} not ended: ${names}. Nothing was erased; cancel first: longhaul cancel RUN`,
+    `${counted(open.length, 'run')} not ended: ${namesOf(open)}. Nothing was erased; cancel first: longhaul cancel RUN`,
   );
 }

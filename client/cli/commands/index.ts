@@ -2,8 +2,10 @@
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
+import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
+import { forkCommand, type ForkCommandOptions } from './fork';
 import { gcCommand, type GcOptions } from './gc';
 import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
@@ -29,6 +31,9 @@ const count = (value: string): number => {
   if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('it is a whole number from 1.');
   return number;
 };
+
+/** Of an option that may be repeated. */
+export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
 const MS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 };
 const age = (value: string): number => {
@@ -80,6 +85,13 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .addHelpText('after', '\nWith --json: one JSON document a line for each event, the last of them the result.')
     .addHelpText('after', example('tail run_7kq'))
     .action(wrap((context, run: string) => tailCommand(context, run)));
+  program
+    .command('diff')
+    .description('the first step at which two runs differ, and in what; needs no server')
+    .argument(...RUN)
+    .argument('<other>', 'the other run')
+    .addHelpText('after', example('diff run_7kq run_m2x'))
+    .action(wrap((context, run: string, other: string) => diffCommand(context, run, other)));
 }
 
 function describeActing(program: Command, wrap: Wrap): void {
@@ -103,6 +115,26 @@ function describeActing(program: Command, wrap: Wrap): void {
     .argument(...RUN)
     .addHelpText('after', example('resume run_7kq'))
     .action(wrap((context, run: string) => resumeCommand(context, run)));
+  program
+    .command('fork')
+    .description('start a new run from a step of another, which is left as it is; prints its id')
+    .argument(...RUN)
+    .option(
+      '--at <step>',
+      "the step that is made anew, by its number in the trace; behind the run's last if not given",
+      count,
+    )
+    .option('--release <hash>', 'another release of its agent: its hash or the beginning of it, or "current"')
+    .option('--edit [text]', 'another text for the newest message given at that step; in your EDITOR without one')
+    .option('--say <text>', 'said by the user at that step')
+    .option('--id <id>', 'of the new run; the same id is the same run')
+    .option('--tag <tag>', 'for finding it again; may be repeated', collect)
+    .addHelpText(
+      'after',
+      '\nA fork makes new calls, tools with effects included, under limits and totals of its own. A replay makes none.',
+    )
+    .addHelpText('after', example('fork run_7kq --at 3 --edit'))
+    .action(wrap((context, run: string, options: ForkCommandOptions) => forkCommand(context, run, options)));
 }
 
 function describeKeeping(program: Command, wrap: Wrap): void {

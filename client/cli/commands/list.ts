@@ -2,14 +2,14 @@
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import { endedRuns } from '../../../workers/ended-runs';
-import { callsOf, totalsOf } from '../../../workers/run-calls';
+import { callsOf, totalsOf } from '../../../activities/store/run-calls';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { erasedText } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
-import { firstRunIdOf } from '../find-run';
+import { firstRunIdOf } from '../../first-run';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { formatAge, formatTokens, type Column } from '../output';

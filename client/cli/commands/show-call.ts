@@ -12,10 +12,11 @@ import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { findRun, firstRunIdOf } from '../find-run';
+import { firstRunIdOf } from '../../first-run';
+import { findRun } from '../find-run';
 import { formatBytes, formatDuration } from '../format';
 import { liveRun } from '../live-run';
-import { callsOf, type RunCall } from '../../../workers/run-calls';
+import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
 
 /** @throws ClientError `invalid-input` when the run has no such call */

@@ -1,21 +1,23 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
 import { lastCheckpoint } from '../../../workers/last-checkpoint';
-import { callsOf, totalsOf } from '../../../workers/run-calls';
+import { callsOf, totalsOf } from '../../../activities/store/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
-import { readManifest } from '../../agent-client';
+import { readManifest } from '../../releases';
 import { webUiLink } from '../../find-temporal';
 import { erasedText, recordedResult, refuseErased } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
-import { findRun, firstRunIdOf } from '../find-run';
+import { firstRunIdOf } from '../../first-run';
+import { findRun } from '../find-run';
 import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { showCall } from './show-call';
+import { originText } from './trace';
 
 export interface ShowOptions {
   transcript?: boolean;
@@ -68,6 +70,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     answer: result?.outcome === 'completed' ? result.output : null,
     failure: record.ended?.failure ?? null,
     firstRunId: firstRunId ?? null,
+    forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
     erased: record.erased ?? null,
   };
 }
@@ -114,6 +117,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
       .join(', '),
   );
   row('tags', facts.tags.join(', '));
+  row('origin', record.forkedFrom && originText(record.forkedFrom));
   row('started', new Date(record.startedAt).toISOString());
   if (record.ended)
     row(

@@ -4,13 +4,14 @@ import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { erasedText } from '../../recorded-result';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
-import { findRun, firstRunIdOf } from '../find-run';
+import { firstRunIdOf } from '../../first-run';
+import { findRun } from '../find-run';
 import { counted, formatDuration, formatTokens } from '../format';
 import { liveRun, type LiveRun, type PendingCall } from '../live-run';
 import type { Output } from '../output';
 import { settledRecord } from '../settled-record';
 import { callName, reusedCalls } from '../reused-calls';
-import { callsOf, totalsOf, type RunCall } from '../../../workers/run-calls';
+import { callsOf, totalsOf, type RunCall } from '../../../activities/store/run-calls';
 
 export interface TracedCall {
   number: number;
@@ -69,6 +70,7 @@ export async function traceCommand(context: CliContext, given: string): Promise<
     })),
     pending,
     failure: record.ended?.failure ?? null,
+    forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
     erased: record.erased ?? null,
     problems: live?.problems ?? [],
     unreadable,
@@ -76,6 +78,7 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
   output.line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(turns, toolCalls, usage)}`);
   if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
+  if (record.forkedFrom) output.line(output.safeLine(originText(record.forkedFrom)));
   if (record.erased) output.line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
   showTree(output, traced, live, pending);
   const failure = record.ended?.failure;
@@ -83,6 +86,9 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   if (unreadable > 0) output.note(`${counted(unreadable, 'record')} not readable by this version.`);
   return EXIT.completed;
 }
+
+export const originText = ({ run, step }: NonNullable<RunRecord['forkedFrom']>): string =>
+  `forked from ${run} at step ${step}: what came before is there`;
 
 const totalsLine = (turns: number, toolCalls: number, usage: Usage): string =>
   `${counted(turns, 'turn')}, ${counted(toolCalls, 'tool call')}, ${usageText(usage)}`;

@@ -34,6 +34,16 @@ export const runRecordSchema = z.object({
       }),
     })
     .exactOptional(),
+  /** The conversation that it began with: what another run had been given at a step, and what was changed of it. */
+  forkedFrom: z
+    .object({
+      run: z.string(),
+      /** As its trace numbers its calls; behind the last where the whole of it was taken. */
+      step: z.number(),
+      base: z.string().nullable(),
+      append: z.array(z.string()),
+    })
+    .exactOptional(),
   /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays. */
   erased: z.object({ at: z.number(), by: z.string(), reason: z.string().exactOptional() }).exactOptional(),
 });

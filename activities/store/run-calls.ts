@@ -1,9 +1,10 @@
 // The calls of a run, as their records tell them: what was asked and answered, when, by whom, at what price. Needs no server.
-import { allRefs, type ContentStore } from '../activities/store';
-import { CALL_PREFIX } from '../activities/store/ref-names';
-import { COMPACTION_INDEX } from '../workflows/contract/context';
-import type { Usage } from '../workflows/contract/message';
-import { callRecordSchema, type CallRecord } from '../workflows/contract/schemas/call-record';
+import { allRefs } from './all-refs';
+import type { ContentStore } from './port';
+import { CALL_PREFIX } from './ref-names';
+import { COMPACTION_INDEX } from '../../workflows/contract/context';
+import type { Usage } from '../../workflows/contract/message';
+import { callRecordSchema, type CallRecord } from '../../workflows/contract/schemas/call-record';
 
 export interface RunCall {
   /** From 1, in the order of turns: what `show --call` takes. */

@@ -1,0 +1,106 @@
+// The two halves of every start: the run's record in the store, then the workflow in Temporal.
+import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
+import type { ContentStore, RefWrite } from '../activities/store/port';
+import { openRunName, runRecordName } from '../activities/store/ref-names';
+import type { MessageHead } from '../workflows/contract/message';
+import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
+import type { AgentRunInput, CarriedState, RunPlan } from '../workflows/contract/run';
+import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { ClientError } from './errors';
+import { isTemporalGone } from './temporal-gone';
+
+/**
+ * The record comes before the run, so that a run always has one.
+ * @param stored what the run begins with, durable together with the record
+ * @returns the record of an earlier start with this id
+ * @throws ClientError `id-in-use`
+ */
+export async function recordStart(
+  store: ContentStore,
+  record: RunRecord,
+  stored: { objects: readonly Uint8Array[]; refs?: readonly RefWrite[] },
+): Promise<RunRecord | undefined> {
+  const name = runRecordName(record.id);
+  const { conflicts } = await store.commit({
+    objects: stored.objects,
+    refs: [
+      ...(stored.refs ?? []),
+      { op: 'create', name, value: record },
+      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
+    ],
+  });
+  if (conflicts.length === 0) return undefined;
+  const known = runRecordSchema.parse((await store.readRef(name))?.value);
+  if (isSameStart(known, record)) return known;
+  throw new ClientError(
+    'id-in-use',
+    `run ${record.id} exists already, of agent ${known.agent} with another input, tenant or origin. Choose another id.`,
+  );
+}
+
+/** What makes two starts under one id one run. */
+const isSameStart = (one: RunRecord, other: RunRecord): boolean =>
+  one.agent === other.agent &&
+  one.input === other.input &&
+  one.tenant === other.tenant &&
+  JSON.stringify(one.forkedFrom) === JSON.stringify(other.forkedFrom);
+
+export interface WorkflowStart {
+  record: RunRecord;
+  plan: RunPlan;
+  /** The first message, stored. */
+  input: MessageHead;
+  inspect?: boolean;
+  /** Where a fork goes on. */
+  carried?: CarriedState;
+}
+
+/** @throws ClientError `temporal-unreachable` */
+export async function startWorkflow(
+  { temporal, taskQueue }: { temporal: Client; taskQueue: string },
+  { record, plan, input: message, inspect, carried }: WorkflowStart,
+): Promise<WorkflowHandle> {
+  const { id, agent, release, tenant, user, session, tags } = record;
+  const input: AgentRunInput = {
+    schemaVersion: 1,
+    agent,
+    release,
+    tenant,
+    ...(user === undefined ? {} : { user }),
+    ...(session === undefined ? {} : { session }),
+    tags,
+    input: message,
+    plan: inspect ? { ...plan, inspect: true } : plan,
+    ...(carried ? { carried } : {}),
+  };
+  try {
+    return await temporal.workflow.start(WORKFLOW_TYPES.agentRun, {
+      workflowId: id,
+      taskQueue,
+      args: [input],
+      workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      memo: { [MEMO_KEYS.question]: record.question },
+      typedSearchAttributes: searchAttributes(record),
+      staticSummary: `${agent}: ${record.question}`.slice(0, 180),
+    });
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(id);
+    if (!isTemporalGone(error)) throw error;
+    const message = `Temporal does not answer; run ${id} is recorded and may have started: start it again by this id.`;
+    throw new ClientError('temporal-unreachable', message, { cause: error });
+  }
+}
+
+const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+const RUN_TAGS = defineSearchAttributeKey('RunTags', SearchAttributeType.KEYWORD_LIST);
+
+const searchAttributes = ({ agent, release, tenant, user, session, tags }: RunRecord): SearchAttributePair[] => [
+  { key: keyword('AgentName'), value: agent },
+  { key: keyword('AgentRelease'), value: release.slice(0, 12) },
+  { key: keyword('TenantId'), value: tenant },
+  ...(user === undefined ? [] : [{ key: keyword('UserId'), value: user }]),
+  ...(session === undefined ? [] : [{ key: keyword('SessionId'), value: session }]),
+  ...(tags.length === 0 ? [] : [{ key: RUN_TAGS, value: tags }]),
+];
