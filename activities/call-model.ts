@@ -14,6 +14,7 @@ import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { callRecordName, chainName, headName } from './store/ref-names';
+import { createUnsavedAnswers } from './unsaved-answers';
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
   const found = await findRecord(deps, input);
@@ -21,11 +22,34 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     deps.metrics.reused('model');
     return { ...found.answers.answer, reused: true };
   }
+  const name = `${callRecordName(input.key)} ${input.base} ${input.append.join()}`;
+  const unsaved = UNSAVED.of(deps.store);
+  const made = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  if ('instead' in made) return made.instead;
+  unsaved.set(name, made);
+  const answer = await store(deps, input, attempt, { ...made, version: found.version });
+  unsaved.delete(name);
+  return answer;
+}
+
+/** What is to be stored of a call. */
+interface Made {
+  record: ModelRecord;
+  objects: Uint8Array[];
+  asked: EditedConversation;
+}
+const UNSAVED = createUnsavedAnswers<Made>();
+
+async function ask(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+): Promise<Made | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
   const asked = await askModel(deps, input, attempt, { loaded, provider, model });
-  if ('instead' in asked) return asked.instead;
+  if ('instead' in asked) return asked;
   const verdict = await judgeAnswer(asked.response, loaded);
   const { record, objects } = build(deps, input, {
     ...asked,
@@ -41,7 +65,7 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     route: `${provider.name}/${model}`,
     rawForm: provider.rawItemsForm,
   });
-  return await store(deps, input, attempt, { record, objects, asked: asked.asked, version: found.version });
+  return { record, objects, asked: asked.asked };
 }
 
 interface Found {
@@ -126,10 +150,7 @@ const canonicalOutput = (output: JsonValue): Uint8Array =>
 /** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
 export const COMMIT_ROUNDS = 5;
 
-interface ToStore {
-  record: ModelRecord;
-  objects: Uint8Array[];
-  asked: EditedConversation;
+interface ToStore extends Made {
   version: number | undefined;
 }
 

@@ -72,7 +72,9 @@ export async function runTool(
 
 /** A tool reads and writes files through the store: that the store fails is no failure of the tool, and not the model's to mend. */
 const isOfTheRuntime = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && isFailureType(error.type) && consequenceOf(error.type) === 'pause';
+  error instanceof ApplicationFailure &&
+  isFailureType(error.type) &&
+  ['pause', 'wait'].includes(consequenceOf(error.type));
 
 const failed = (type: FailureType, message: string): ToolOutcome => ({
   parts: failureParts(type, message),

@@ -66,6 +66,7 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),
     uninterrupted: (work) => CancellationScope.nonCancellable(work),
     meaningOf,
+    waitsByItself: () => patched('wait-for-store'),
     // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,
     // A provider that asks for patience for ever would make a history without end.

@@ -107,6 +107,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         if (error instanceof Cancelled) return 'cancelled';
         return error instanceof CallFailed ? error.failure : undefined;
       },
+      waitsByItself: () => true,
       shouldContinueAsNew: options.shouldContinueAsNew,
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
     },

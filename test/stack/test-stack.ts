@@ -41,6 +41,8 @@ export interface TestStackOptions {
   maxCachedWorkflows?: number;
   /** Of the store, the client and the first worker. @default none */
   keys?: KeyRing;
+  /** @default one of LMDB in the stack's own folder */
+  storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
 }
 
@@ -67,7 +69,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     searchAttributes: SEARCH_ATTRIBUTES,
     ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
   });
-  const store = openStore(`lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
+  const store = openStore(options.storeUrl ?? `lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
   const agents = createAgentRegistry({ strict: false });
   const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
   agents.replaceAll(loaded);

@@ -180,19 +180,41 @@ describe('a failure that pauses', () => {
     expect(await run.result()).toMatchObject({ outcome: 'completed', totals: { toolCalls: 1 } });
   });
 
-  test('a store that is away is tried again before the run pauses, and the answer is stored once it is back', async () => {
+  test('a store that is away is waited for without anybody, and the answer, paid for once, is stored when it is back', async () => {
     const { store, fails, failed } = failing();
+    let asked = 0;
     const run = await testAgent(agent, {
       store,
       model: ({ messages }) => {
+        asked += 1;
         if (messages.length > 1) return { text: 'done' };
         fails.commit = 'Store.Unavailable';
         return WRITE;
       },
       tools: { write: () => 'written' },
     }).start('go');
-    expect(run.progress()).toMatchObject({ status: 'paused', reason: 'Store.Unavailable: commit failed.' });
+    const reason = 'Store.Unavailable: commit failed. It is tried again by itself.';
+    expect(run.progress()).toMatchObject({ status: 'waiting', reason });
     expect(failed()).toBe(6);
+    await run.advance('5s');
+    expect(failed()).toBe(12);
+    await run.advance('9s');
+    expect(failed()).toBe(12);
+    expect(asked).toBe(1);
+    delete fails.commit;
+    expect(await run.result()).toMatchObject({ outcome: 'completed', totals: { modelCalls: 2, toolCalls: 1 } });
+    expect(asked).toBe(2);
+  });
+
+  test('a run that waits for its store can be cancelled, and ends once its end can be written', async () => {
+    const { store, fails } = failing();
+    const run = await testAgent(agent, {
+      store,
+      model: () => {
+        fails.commit = 'Store.Unavailable';
+        return WRITE;
+      },
+    }).start('go');
     await run.cancel('enough');
     expect(run.progress().status).toBe('cancelling');
     delete fails.commit;

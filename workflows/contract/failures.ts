@@ -7,7 +7,9 @@ export type Consequence =
   /** The model reads about it and goes on. */
   | 'tell-model'
   /** The run waits, paused, for a person to mend the cause and resume it: nothing is lost. */
-  | 'pause';
+  | 'pause'
+  /** The run waits and tries again by itself, for as long as it takes: what is away comes back without anybody's doing. */
+  | 'wait';
 
 interface FailureRule {
   /** Whether Temporal may run the activity again. */
@@ -48,7 +50,7 @@ export const FAILURES = {
   'Budget.ToolCallsExhausted': rule(false, 'fail'),
   'Budget.TokensExhausted': rule(false, 'fail'),
   'Budget.WallTimeExhausted': rule(false, 'fail'),
-  'Store.Unavailable': rule(true, 'pause'),
+  'Store.Unavailable': rule(true, 'wait'),
   'Store.ObjectMissing': rule(false, 'pause'),
   'Store.ObjectCorrupt': rule(false, 'pause'),
   /** What is stored was sealed with a key that this worker was not given. */

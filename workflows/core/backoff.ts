@@ -11,3 +11,9 @@ export const MODEL_BACKOFF: Backoff = { initialInterval: 1_000, backoffCoefficie
 export const TOOL_BACKOFF: Backoff = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 20_000 };
 /** The end of a run must be recorded however long the store is away, so this one goes with any number of attempts. */
 export const RECORD_BACKOFF: Backoff = { initialInterval: 500, backoffCoefficient: 2, maximumInterval: 60_000 };
+/** Of what comes back by itself, after the attempts of a call are spent: the history grows by a dozen events with each. */
+const AWAY_BACKOFF: Backoff = { initialInterval: 5_000, backoffCoefficient: 2, maximumInterval: 120_000 };
+
+/** @param round from 1 */
+export const awayDelayMs = (round: number): number =>
+  Math.min(AWAY_BACKOFF.maximumInterval, AWAY_BACKOFF.initialInterval * AWAY_BACKOFF.backoffCoefficient ** (round - 1));

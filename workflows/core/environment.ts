@@ -23,6 +23,8 @@ export interface RunEnvironment {
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
   /** What an error means: a failure, a cancellation, or undefined for a bug, which must be thrown on. */
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
+  /** Whether what comes back by itself is waited for without a person: runs of before paused. */
+  waitsByItself(): boolean;
   /** The history is long enough to be left behind. */
   shouldContinueAsNew(): boolean;
   /** The same, in the middle of a turn that waits for the model or for tools: which runs of before did not ask. */

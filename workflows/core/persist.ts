@@ -1,6 +1,7 @@
 // One call, persisted with: retries are Temporal's, but what comes after the last one is decided here, by the failure's type.
 import { consequenceOf, type RunFailure } from '../contract/failures';
 import type { Step } from '../contract/run';
+import { awayDelayMs } from './backoff';
 import type { Run } from './environment';
 import { exhaustedWall, wallLeftMs } from './limits';
 import { beginStep, endStep, note, pause } from './run-state';
@@ -14,8 +15,8 @@ export class RunEnd extends Error {
 }
 
 /**
- * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again: nothing is lost by
- * waiting. Any other is returned. Cancellation ends the run; an error that is no failure is a bug and is thrown on.
+ * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again, one that says `wait` tries
+ * again by itself: nothing is lost by waiting. Any other is returned. Cancellation ends the run; an error that is no failure is a bug and is thrown on.
  * @param shown what a result shows, and whether it is of a step that failed
  * @param known what a failure means for this call, where that is not what its type says
  */
@@ -27,7 +28,7 @@ export async function step<T>(
   known: (failure: RunFailure) => RunFailure = (failure) => failure,
 ): Promise<{ result: T } | { failure: RunFailure }> {
   const { state, environment } = run;
-  for (;;) {
+  for (let round = 1; ; round += 1) {
     const seq = beginStep(state, about, environment.now());
     try {
       const result = await call();
@@ -47,12 +48,24 @@ export async function step<T>(
         environment.now(),
       );
       if (meaning === 'cancelled') throw cancelled(run);
-      if (consequenceOf(meaning.type) !== 'pause') return { failure: meaning };
+      const then = consequenceOf(meaning.type);
+      if (then !== 'pause' && then !== 'wait') return { failure: meaning };
+      if (then === 'wait' && environment.waitsByItself()) {
+        await sitOut(run, meaning, round);
+        continue;
+      }
       pause(state, `${meaning.type}: ${meaning.message}`);
       note(state, { kind: 'pause', label: `paused: ${meaning.type}`, preview: meaning.message }, environment.now());
       await untilResumed(run);
     }
   }
+}
+
+async function sitOut(run: Run, { type, message }: RunFailure, round: number): Promise<void> {
+  const { state, environment } = run;
+  note(state, { kind: 'wait', label: `waiting: ${type}`, preview: message }, environment.now());
+  const waitUntil = environment.now() + awayDelayMs(round);
+  await sleepUntil(run, { waitUntil, reason: `${type}: ${message} It is tried again by itself.` });
 }
 
 /** A worker's clock may be behind the server's: what asked for patience is not asked again at once. */
