@@ -2,28 +2,23 @@
 // In the clear stay what Temporal itself reads: search attributes, ids, the names of workflows, activities and queues, the types of
 // failures, times and sizes.
 import { createHash } from 'node:crypto';
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Payload, PayloadCodec, SerializationContext } from '@temporalio/common';
 import { failure } from '../failure';
 import { sealedWith, type KeyRing } from './key-ring';
+import { PACKING_FLAGS, packPayload, unpackPayload } from './pack-payload';
 
 export const SEALED_ENCODING = 'binary/encrypted';
-/** Metadata that tells people which key to look for; what opens a payload is the id inside its sealed bytes. */
-export const KEY_ID_METADATA = 'encryption-key-id';
 
 /** Bound to every payload: bytes that were sealed for the store open in no history, and the other way round. */
 const CONTEXT = 'a Temporal payload';
-/** Below it a payload is mostly hashes and counts, which do not shrink. */
-const COMPRESSED_FROM_BYTES = 1_024;
 /** Of SHA-256: a run whose id has the same 128 bits cannot be found. */
 const BINDING_BYTES = 16;
 
-// Sealed: [flags: 1] [binding: 16, where bound] and then, perhaps compressed, [length of metadata: 4] [metadata, JSON] [data].
+// Sealed: [flags: 1] [binding: 16, where bound] and then, perhaps packed, [length of metadata: 4] [metadata, JSON] [data].
 const BOUND = 1;
-const COMPRESSED = 2;
 /** The metadata is what nearly all payloads have, and is left out with its length: some 24 bytes, many times a run. */
 const PLAIN_JSON = 4;
-const KNOWN_FLAGS = BOUND | COMPRESSED | PLAIN_JSON;
+const KNOWN_FLAGS = BOUND | PLAIN_JSON | PACKING_FLAGS;
 
 export interface PayloadCodecOptions {
   /**
@@ -68,8 +63,8 @@ const settled = <T>(work: () => T): Promise<T> => new Promise((resolve) => resol
 const isSealed = ({ metadata }: Payload): boolean => textOf(metadata?.['encoding']) === SEALED_ENCODING;
 const textOf = (bytes: Uint8Array | undefined): string => (bytes ? Buffer.from(bytes).toString() : '');
 
-function noKeys({ data, metadata }: Payload): Error {
-  const id = sealedWith(data ?? new Uint8Array()) ?? (textOf(metadata?.[KEY_ID_METADATA]).slice(0, 40) || 'unknown');
+function noKeys({ data }: Payload): Error {
+  const id = sealedWith(data ?? new Uint8Array()) ?? 'unknown';
   return failure(
     'Store.KeyMissing',
     `${CONTEXT} is sealed with key "${id}", and there are no keys: set LONGHAUL_KEYS.`,
@@ -80,13 +75,12 @@ function sealPayload(keys: KeyRing, payload: Payload, context: SerializationCont
   const { metadata, data, ...rest } = payload;
   const binding = bindingOf(context);
   const body = Buffer.concat([encodeMetadata(metadata ?? {}), data ?? new Uint8Array()]);
-  const small = body.length < COMPRESSED_FROM_BYTES ? body : deflateRawSync(body);
-  const compressed = small.length < body.length;
-  const flags = (binding ? BOUND : 0) | (compressed ? COMPRESSED : 0) | (isPlainJson(metadata ?? {}) ? PLAIN_JSON : 0);
-  const clear = Buffer.concat([Buffer.of(flags), binding ?? Buffer.alloc(0), compressed ? small : body]);
+  const { packed, how } = packPayload(body, isPlainJson(metadata ?? {}));
+  const flags = (binding ? BOUND : 0) | how | (isPlainJson(metadata ?? {}) ? PLAIN_JSON : 0);
+  const clear = Buffer.concat([Buffer.of(flags), binding ?? Buffer.alloc(0), packed]);
   return {
     ...rest,
-    metadata: { encoding: Buffer.from(SEALED_ENCODING), [KEY_ID_METADATA]: Buffer.from(keys.current) },
+    metadata: { encoding: Buffer.from(SEALED_ENCODING) },
     data: keys.seal(clear, CONTEXT),
   };
 }
@@ -104,8 +98,7 @@ function openPayload(keys: KeyRing, payload: Payload, context: SerializationCont
     const reader = context?.workflowId ?? '';
     throw failure('Store.ObjectCorrupt', `${CONTEXT} that run ${reader} holds was sealed for another run.`);
   }
-  const packed = clear.subarray(bodyAt);
-  const body = flags & COMPRESSED ? inflateRawSync(packed) : packed;
+  const body = unpackPayload(clear.subarray(bodyAt), flags);
   if (flags & PLAIN_JSON) return { ...rest, metadata: { encoding: Buffer.from('json/plain') }, data: body };
   const dataAt = 4 + body.readUInt32BE(0);
   return { ...rest, metadata: decodeMetadata(body.subarray(4, dataAt)), data: body.subarray(dataAt) };

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ApplicationFailure, type Payload, type PayloadCodec, type SerializationContext } from '@temporalio/common';
 import fc from 'fast-check';
 import { openKeyRing } from '../../activities/keys';
+import { sealedWith } from '../../activities/keys/key-ring';
 import { createKeylessCodec, createPayloadCodec } from '../../activities/keys/payload-codec';
 
 const newKey = (id: string): string => `${id}:${randomBytes(32).toString('base64')}`;
@@ -67,8 +68,8 @@ describe('sealing', () => {
   test('what is kept says which key sealed it, and nothing of what it holds', async () => {
     const sealed = await seal(json('canary'), run('a'));
     expect(Buffer.from(sealed.metadata?.['encoding'] ?? []).toString()).toBe('binary/encrypted');
-    expect(Buffer.from(sealed.metadata?.['encryption-key-id'] ?? []).toString()).toBe('old');
-    expect(Object.keys(sealed.metadata ?? {})).toHaveLength(2);
+    expect(sealedWith(sealed.data ?? new Uint8Array())).toBe('old');
+    expect(Object.keys(sealed.metadata ?? {})).toHaveLength(1);
     expect(Buffer.from(sealed.data ?? []).toString('latin1')).not.toContain('canary');
   });
 
@@ -76,11 +77,12 @@ describe('sealing', () => {
     expect((await seal(json('a'))).data).not.toEqual((await seal(json('a'))).data);
   });
 
-  test('what repeats itself is compressed from a kilobyte on; what cannot be is not made larger', async () => {
+  test('what repeats itself is compressed; what cannot be is not made larger', async () => {
     const bytesOf = async (data: Uint8Array): Promise<number> => (await seal({ ...json(0), data })).data?.length ?? 0;
     const overhead = (await bytesOf(new Uint8Array())) ?? 0;
     expect(overhead).toBeLessThan(64);
-    expect(await bytesOf(Buffer.alloc(900, 'a'))).toBe(900 + overhead);
+    expect(await bytesOf(Buffer.alloc(900, 'a'))).toBeLessThan(40 + overhead);
+    expect(await bytesOf(randomBytes(100))).toBe(100 + overhead);
     expect(await bytesOf(Buffer.alloc(50_000, 'a'))).toBeLessThan(1_000);
     expect(await bytesOf(randomBytes(50_000))).toBe(50_000 + overhead);
   });
@@ -97,7 +99,7 @@ describe('keys', () => {
     const [before, after] = [await seal(json(1)), await seal(json(2), undefined, rotated)];
     expect(plain(await open(before, undefined, rotated))).toEqual(plain(json(1)));
     expect(plain(await open(after, undefined, rotated))).toEqual(plain(json(2)));
-    expect(Buffer.from(after.metadata?.['encryption-key-id'] ?? []).toString()).toBe('new');
+    expect(sealedWith(after.data ?? new Uint8Array())).toBe('new');
   });
 
   test('a key that is missing, wrong, or absent with all others is named', async () => {

@@ -1,0 +1,29 @@
+// What a benchmark is compared with: the floor, activities that carry nothing, and the usual design, where each carries the conversation.
+import { proxyActivities } from '@temporalio/workflow';
+
+interface Activities {
+  bare(): Promise<null>;
+  page(number: number): Promise<string>;
+  answer(conversation: string[]): Promise<string>;
+  act(conversation: string[]): Promise<string>;
+}
+const { bare, answer, act } = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  heartbeatTimeout: '12 seconds',
+  retry: { maximumAttempts: 3 },
+});
+
+/** As many activities as a run makes calls, one after the other, without argument or result. */
+export async function bareCalls(calls: number): Promise<void> {
+  for (let call = 0; call < calls; call += 1) await bare();
+}
+
+/** A model and a tool that are both handed all that was said. */
+export async function naiveRun(turns: number): Promise<number> {
+  const conversation = ['go'];
+  for (let turn = 0; turn < turns; turn += 1) {
+    conversation.push(await answer(conversation));
+    conversation.push(await act(conversation));
+  }
+  return conversation.length;
+}
