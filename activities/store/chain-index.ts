@@ -62,21 +62,34 @@ export function appendToLevels(
 }
 
 /**
- * One round trip for each level above the lowest.
+ * One round trip for each level above the lowest, of which nothing is kept yet.
+ * @param kept segments that were read before, by name: they never change
  * @returns the hashes of all messages, oldest first; undefined when a segment is missing or is not one
  */
-export async function expandLevels(levels: Levels, store: Pick<ContentStore, 'get'>): Promise<string[] | undefined> {
+export async function expandLevels(
+  levels: Levels,
+  store: Pick<ContentStore, 'get'>,
+  kept: KeptSegments = new Map(),
+): Promise<string[] | undefined> {
   let items: string[] = [];
   for (const level of [...levels].reverse()) {
-    const below: string[] = [];
-    for (const bytes of await getSegments(store, items)) {
+    const missing = items.filter((name) => kept.get(name) === undefined);
+    const read = new Map<string, readonly string[]>();
+    for (const [at, bytes] of (await getSegments(store, missing)).entries()) {
       const segment = segmentSchema.safeParse(parse(bytes));
       if (!segment.success) return undefined;
-      below.push(...segment.data.items);
+      read.set(missing[at] ?? '', segment.data.items);
+      kept.set(missing[at] ?? '', segment.data.items);
     }
-    items = [...below, ...level];
+    items = [...items.flatMap((name) => read.get(name) ?? kept.get(name) ?? []), ...level];
   }
   return items;
+}
+
+/** By name. */
+export interface KeptSegments {
+  get(name: string): readonly string[] | undefined;
+  set(name: string, items: readonly string[]): unknown;
 }
 
 async function getSegments(

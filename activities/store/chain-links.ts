@@ -34,6 +34,7 @@ const ENTRY_BYTES = 300;
 export interface ChainCache {
   nodes: LRUCache<string, ChainNode>;
   indexes: LRUCache<string, Levels>;
+  segments: LRUCache<string, readonly string[]>;
 }
 
 export const createChainCache = (bytes: number): ChainCache => ({
@@ -42,9 +43,13 @@ export const createChainCache = (bytes: number): ChainCache => ({
     maxSize: bytes,
     sizeCalculation: (levels) => ENTRY_BYTES * (1 + levels.flat().length),
   }),
+  segments: new LRUCache<string, readonly string[]>({
+    maxSize: bytes,
+    sizeCalculation: (items) => ENTRY_BYTES * (1 + items.length),
+  }),
 });
 
-export function createChainLinks(store: ContentStore, { nodes, indexes }: ChainCache): ChainLinks {
+export function createChainLinks(store: ContentStore, { nodes, indexes, segments }: ChainCache): ChainLinks {
   function extend(base: string | null, messages: readonly string[]): { links: Link[]; objects: Uint8Array[] } {
     const links: Link[] = [];
     const objects: Uint8Array[] = [];
@@ -64,7 +69,7 @@ export function createChainLinks(store: ContentStore, { nodes, indexes }: ChainC
   async function linksByIndex(chain: string | undefined): Promise<Map<string, { links: Link[]; at: number }>> {
     const found = new Map<string, { links: Link[]; at: number }>();
     const indexed = chain === undefined ? undefined : parseChainIndex((await store.readRef(chain))?.value);
-    const hashes = indexed && (await expandLevels(indexed.levels, store));
+    const hashes = indexed && (await expandLevels(indexed.levels, store, segments));
     if (!hashes) return found;
     const { links } = extend(null, hashes);
     links.forEach(({ node }, at) => found.set(node, { links, at }));

@@ -1,6 +1,11 @@
 // `npm run bench -- history|turns|store|compaction [--short]`: figures of long conversations, each beside its floor, in plain tables.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres } from '../stack/postgres';
+import { storeLoads } from './store-loads';
+import { compactionFigures, placeholderFigures } from './compaction';
+import { manyTurns } from './many-turns';
 import { longConversation, naiveRun, type LongConversation } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -77,9 +82,65 @@ async function withPostgres(
   }
 }
 
-const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history };
+async function turns(): Promise<void> {
+  const made = await manyTurns(isShort ? 150 : 1_000);
+  console.log(
+    `${made.outcome} after ${made.turns} turns in ${made.seconds.toFixed(1)} s: ${made.executions} executions, ${made.compactions} compactions.`,
+  );
+  printTable(
+    ['turns', 'median ms of a turn'],
+    made.medians.map(({ from, to, ms }) => [`${from} to ${to}`, String(ms)]),
+  );
+  console.log(`last 50 / turns 50 to 100: ${made.ratio.toFixed(2)}`);
+}
 
-const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+async function store(): Promise<void> {
+  const messages = isShort ? 100 : 400;
+  console.log(
+    `${messages} messages of 2 KB; the most round trips and the median time of 20 reads. Warm: one message is new.`,
+  );
+  printTable(
+    ['store', 'cold trips', 'cold ms', 'warm trips', 'warm ms', 'one object ms'],
+    (await storeLoads(messages)).map(({ store: name, cold, warm, floorMs }) => [
+      name,
+      String(cold.trips),
+      cold.ms.toFixed(1),
+      String(warm.trips),
+      warm.ms.toFixed(2),
+      floorMs.toFixed(2),
+    ]),
+  );
+}
+
+async function compaction(): Promise<void> {
+  const file = path.resolve(process.env['LONGHAUL_SHARED'] ?? '../shared', 'trajectories', 'airline.jsonl');
+  if (!existsSync(file)) {
+    console.log(`skipped: no recorded conversations at ${file}; LONGHAUL_SHARED names their folder.`);
+    return;
+  }
+  const most = isShort ? 10 : 50;
+  const share = (part: number, whole: number): string => (whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`);
+  const figures = await compactionFigures(file, most);
+  printTable(
+    ['summary by', 'conversations', 'facts needed', 'in summary', 'by recall', 'lost', 'tokens before', 'after'],
+    figures.map((made) => [
+      made.summariser,
+      String(made.conversations),
+      String(made.needed),
+      share(made.inSummary, made.needed),
+      share(made.byRecall, made.needed),
+      String(made.lost),
+      String(made.before),
+      String(made.after),
+    ]),
+  );
+  const { placeholders, recalled } = placeholderFigures(file, most);
+  console.log(`placeholders ${placeholders}; what they name gave the whole result back: ${recalled}`);
+}
+
+const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction };
+
+const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
 const unknown = asked.filter((name) => !Object.hasOwn(BENCHMARKS, name));
 if (unknown.length > 0) {
   console.error(`no benchmark ${unknown.join(', ')}. There are: ${Object.keys(BENCHMARKS).join(', ')}.`);

@@ -1,0 +1,61 @@
+// Needs a Temporal CLI, which an embedded server is started from, and Postgres (skipped with a word where there is none); for the last test the
+// recorded conversations in ../shared (or LONGHAUL_SHARED). The benchmarks in short: what they count, not what they time.
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { describeWithPostgres } from '../stack/postgres';
+import { compactionFigures, placeholderFigures } from './compaction';
+import { longConversation, naiveRun } from './long-conversation';
+import { manyTurns } from './many-turns';
+import { storeLoads } from './store-loads';
+
+jest.setTimeout(120_000);
+
+test('a history grows by as much with the last call as with the first, by little more than the floor, and says nothing twice', async () => {
+  const made = await longConversation({ turns: 25, pageBytes: 8_000 });
+  expect(made).toMatchObject({ outcome: 'completed', activities: 52 });
+  expect(made.flatness).toBeLessThan(1.05);
+  // Of which some 50 are the run's own beginning and end, over so few.
+  expect(made.bytesPerActivity).toBeLessThan(1_660);
+  expect(made.storedBytes).toBeLessThan(1.5 * made.conversationBytes);
+});
+
+test('the design beside it carries the conversation in every call', async () => {
+  const made = await naiveRun({ turns: 25, pageBytes: 8_000 });
+  expect(made).toMatchObject({ turns: 25 });
+  expect(made.historyBytes).toBeGreaterThan(4_000_000);
+});
+
+test('turns go on across executions and compactions', async () => {
+  const made = await manyTurns(90);
+  expect(made).toMatchObject({ outcome: 'completed', turns: 91, compactions: 2 });
+});
+
+describeWithPostgres('reading 400 messages', () => {
+  test('takes at most ten round trips cold, and three where one message is new', async () => {
+    for (const { cold, warm } of await storeLoads(400)) {
+      expect(cold.trips).toBeLessThanOrEqual(10);
+      expect(warm.trips).toBeLessThanOrEqual(3);
+    }
+  });
+});
+
+const recordings = path.resolve(
+  process.env['LONGHAUL_SHARED'] ?? path.join(__dirname, '..', '..', '..', 'shared'),
+  'trajectories',
+  'airline.jsonl',
+);
+const present = existsSync(recordings);
+if (!present) console.warn(`skipped: no recorded conversations at ${recordings}; LONGHAUL_SHARED names their folder`);
+
+(present ? test : test.skip)(
+  'nothing that later turns need is lost: the summary has it, or recall finds it',
+  async () => {
+    for (const { needed, lost } of await compactionFigures(recordings, 50)) {
+      expect(needed).toBeGreaterThan(100);
+      expect(lost).toBe(0);
+    }
+    const { placeholders, recalled } = placeholderFigures(recordings, 50);
+    expect(placeholders).toBeGreaterThan(100);
+    expect(recalled).toBe(placeholders);
+  },
+);
