@@ -144,6 +144,27 @@ test('sixty looks of 500 tokens through a window of 6,000: it completes, and wha
   expect(references.map(String)).toEqual(Array.from({ length: LOOKS }, (_, at) => `BK-${1000 + (at + 1) * 7}`));
   expect(transcript.filter((message) => JSON.stringify(message).includes('[Removed'))).toEqual([]);
   expect((await run.progress()).length).toBe(transcript.length);
+
+  // And in a fork of it too, which goes on among the edits, and reads the originals again by their places.
+  next = LOOKS + 1;
+  recallOf = 6;
+  const fork = await stack.client.fork('long', { say: 'And the second one?' });
+  expect(await fork.result()).toMatchObject({ outcome: 'completed', output: 'BK-1014' });
+  const forked = await fork.transcript();
+  expect(forked.slice(0, transcript.length)).toEqual(transcript);
+  expect(forked).toHaveLength(transcript.length + 4);
+  expect((await fork.progress()).length).toBe(forked.length);
+
+  // One that begins in the middle has what came before it, and no more.
+  const { ended } = await run.record();
+  const { calls } = await callsOf(stack.store, ended?.firstRunId ?? '');
+  const half = calls.find(({ turn, record }) => turn === 40 && record.kind === 'model');
+  next = LOOKS + 2;
+  const middle = await stack.client.fork('long', { at: half?.number ?? 0 });
+  await middle.result();
+  const shared = 2 * 39 + 1;
+  expect((await middle.transcript()).slice(0, shared)).toEqual(transcript.slice(0, shared));
+  expect(await middle.transcript()).toHaveLength(shared + 1);
 }, 120_000);
 
 test('a window that nobody knew: the provider says too long, a summary is made, and the call is made once more', async () => {
