@@ -1,5 +1,7 @@
 // One worker for orchestration and model calls: workflows, activities, and the tuning that fits them.
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   DefaultLogger,
@@ -28,6 +30,8 @@ export interface AgentWorkerOptions {
 
 /** Built by `npm run build`; a tree that was not built (a test) bundles once a process instead. */
 const PREBUILT = join(__dirname, '..', 'workflow-bundle.js');
+const BUILD_ID_CHARS = 12;
+const DEPLOYMENT_NAME = 'longhaul';
 let bundled: Promise<WorkflowBundleOption> | undefined;
 
 export function workflowBundle(): Promise<WorkflowBundleOption> {
@@ -41,13 +45,28 @@ export function workflowBundle(): Promise<WorkflowBundleOption> {
   return bundled;
 }
 
+/**
+ * Of the orchestration code: history names it with every task, three times a call, so it is short. The SDK's own default is 90 characters,
+ * a sixth of a history.
+ */
+async function buildIdOf(bundle: WorkflowBundleOption): Promise<string> {
+  const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath);
+  return createHash('sha256').update(code).digest('hex').slice(0, BUILD_ID_CHARS);
+}
+
 export async function createAgentWorker(options: AgentWorkerOptions): Promise<Worker> {
+  const bundle = await workflowBundle();
   return await Worker.create({
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue,
     identity: options.identity,
-    workflowBundle: options.keys ? await encodingFailures(await workflowBundle()) : await workflowBundle(),
+    // Not versioned here: any worker may go on with any run. What it names is which code did.
+    workerDeploymentOptions: {
+      useWorkerVersioning: false,
+      version: { deploymentName: DEPLOYMENT_NAME, buildId: await buildIdOf(bundle) },
+    },
+    workflowBundle: options.keys ? await encodingFailures(bundle) : bundle,
     dataConverter: dataConverterFor(options.keys),
     activities: { ...createActivities(options.deps) },
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,

@@ -12,6 +12,7 @@ import { encodeMessage } from '../../activities/store';
 import { script, startModelServer } from '../kit/model-server';
 import { reasonOf } from '../../infra/temporal/error-reason';
 import { payloadText } from '../stack/payload-text';
+import type { TestTemporal } from '../stack/temporal-on-postgres';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 import { prose } from './prose';
 
@@ -24,6 +25,8 @@ export interface LongConversationOptions {
   storeUrl?: string;
   /** Bytes that the store takes, where it is not a folder. */
   storeBytes?: () => Promise<number>;
+  /** @default the embedded one */
+  startServer?: () => Promise<TestTemporal>;
 }
 
 export interface LongConversation {
@@ -67,6 +70,7 @@ export async function longConversation(options: LongConversationOptions): Promis
     modelUrl: model.url,
     keys: openKeyRing(`bench:${KEY}`),
     ...(options.storeUrl === undefined ? {} : { storeUrl: options.storeUrl }),
+    ...(options.startServer ? { server: await options.startServer() } : {}),
   });
   try {
     const before = await storedBytes(stack, options);
@@ -182,9 +186,13 @@ export interface NaiveRun {
 }
 
 /** The usual design, for as many turns, until it fails. */
-export async function naiveRun({ turns, pageBytes }: LongConversationOptions): Promise<NaiveRun> {
+export async function naiveRun({ turns, pageBytes, startServer }: LongConversationOptions): Promise<NaiveRun> {
   const model = await startModelServer({ script: script() });
-  const stack = await startTestStack({ agents: [], modelUrl: model.url });
+  const stack = await startTestStack({
+    agents: [],
+    modelUrl: model.url,
+    ...(startServer ? { server: await startServer() } : {}),
+  });
   try {
     let acted = 0;
     const act = (conversation: string[]): string => {

@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
-import { databaseBytes, startPostgres } from '../stack/postgres';
+import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
+import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
 import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
-import { longConversation, naiveRun, type LongConversation } from './long-conversation';
+import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
 const kb = (bytes: number): string => (bytes / 1_000).toFixed(1);
@@ -32,7 +33,10 @@ async function history(): Promise<void> {
   };
   row('LMDB', await longConversation(size));
   await withPostgres(async (postgres) => {
-    row('Postgres', await longConversation({ ...size, ...postgres }));
+    row('Postgres', await longConversation({ ...size, ...storeIn(postgres) }));
+    await onPostgres(postgres, async (startServer) => {
+      row('Postgres, and Temporal on it', await longConversation({ ...size, ...storeIn(postgres), startServer }));
+    });
   });
   console.log(
     'Sealed with a key, in the store and in Temporal. Bytes per activity: whole histories, workflow tasks included.',
@@ -54,32 +58,52 @@ async function history(): Promise<void> {
     ],
     rows,
   );
-  const naive = await naiveRun(size);
-  console.log('\nThe usual design: the conversation in every activity input, no codec.');
-  printTable(
-    ['turns asked', 'turns done', 'history KB', 's', 'ended'],
-    [
-      [
-        String(naive.asked),
-        String(naive.turns),
-        kb(naive.historyBytes),
-        naive.seconds.toFixed(1),
-        naive.failure ?? 'completed',
-      ],
-    ],
+  const naive: string[][] = [];
+  const naiveRow = (name: string, made: NaiveRun): void => {
+    const { asked, turns: done, historyBytes, seconds, failure } = made;
+    naive.push([
+      name,
+      String(asked),
+      String(done),
+      kb(historyBytes),
+      kb(historyBytes / (2 * done)),
+      seconds.toFixed(1),
+      failure ?? 'completed',
+    ]);
+  };
+  naiveRow('embedded', await naiveRun(size));
+  await withPostgres((postgres) =>
+    onPostgres(postgres, async (startServer) => naiveRow('on Postgres', await naiveRun({ ...size, startServer }))),
   );
+  console.log('\nThe usual design: the conversation in every activity input, no codec.');
+  printTable(['Temporal', 'turns asked', 'turns done', 'history KB', 'KB/activity', 's', 'ended'], naive);
 }
 
-async function withPostgres(
-  work: (of: { storeUrl: string; storeBytes: () => Promise<number> }) => Promise<void>,
-): Promise<void> {
+async function withPostgres(work: (postgres: TestPostgres) => Promise<void>): Promise<void> {
   const postgres = await startPostgres();
   try {
-    const storeUrl = postgres.freshUrl();
-    await work({ storeUrl, storeBytes: () => databaseBytes(storeUrl) });
+    await work(postgres);
   } finally {
     await postgres.remove();
   }
+}
+
+/** In a schema of its own. */
+function storeIn(postgres: TestPostgres): { storeUrl: string; storeBytes: () => Promise<number> } {
+  const storeUrl = postgres.freshUrl();
+  return { storeUrl, storeBytes: () => databaseBytes(storeUrl) };
+}
+
+/** Leaves the work out, with a word, where Temporal's own server is not on this machine. */
+async function onPostgres(
+  postgres: TestPostgres,
+  work: (startServer: () => Promise<TestTemporal>) => Promise<void>,
+): Promise<void> {
+  const programs = findTemporalServer();
+  if (programs !== undefined) return await work(() => startTemporalOnPostgres(programs, postgres));
+  console.log(
+    'left out: Temporal on Postgres. Its programs temporal-server and temporal-sql-tool are not on PATH, nor in the folder that LONGHAUL_TEMPORAL_SERVER names.',
+  );
 }
 
 async function turns(): Promise<void> {

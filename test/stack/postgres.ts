@@ -4,11 +4,11 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client } from 'pg';
+import { freePort } from './free-port';
 
 const USER = 'longhaul';
 /** With characters that a URL must escape, so that every test shows that they are. */
@@ -141,7 +141,7 @@ const settings = (): string[] =>
     'listen_addresses=127.0.0.1',
     'fsync=on',
     'shared_buffers=32MB',
-    'max_connections=60',
+    'max_connections=100',
     'log_min_messages=log',
   ].flatMap((setting) => ['-c', setting]);
 
@@ -173,17 +173,6 @@ function findBin(): string | undefined {
 function localeOptions(bin: string): string[] {
   const version = /(\d+)/.exec(execFileSync(join(bin, 'initdb'), ['--version'], { encoding: 'utf8' }))?.[1];
   return Number(version) >= 15 ? ['--locale=C', '--locale-provider=icu', '--icu-locale=en-US'] : ['--locale=C'];
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port was given.');
-  return address.port;
 }
 
 /** Of all its tables, indexes and the log of writes not counted. */

@@ -11,16 +11,17 @@ import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
-import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { manifestFor } from './manifest-for';
+import type { TestTemporal } from './temporal-on-postgres';
 
 export interface TestStack {
-  readonly server: EmbeddedTemporal;
+  readonly server: TestTemporal;
   readonly temporal: Client;
   readonly client: AgentClient;
   readonly store: ContentStore;
@@ -44,6 +45,8 @@ export interface TestStackOptions {
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
+  /** Stopped with the stack. @default an embedded one */
+  server?: TestTemporal;
 }
 
 /** One download for all tests of this checkout. */
@@ -63,12 +66,14 @@ function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string } {
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
-  const server = await startEmbeddedTemporal({
-    stateDir,
-    cliPath: await temporalCli(),
-    searchAttributes: SEARCH_ATTRIBUTES,
-    ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
-  });
+  const server =
+    options.server ??
+    (await startEmbeddedTemporal({
+      stateDir,
+      cliPath: await temporalCli(),
+      searchAttributes: SEARCH_ATTRIBUTES,
+      ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
+    }));
   const store = openStore(options.storeUrl ?? `lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
   const agents = createAgentRegistry({ strict: false });
   const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
