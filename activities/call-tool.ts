@@ -20,7 +20,7 @@ import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
 import { isRecall, recallOutcome } from './recall-outcome';
-import { runTool, type ToolOutcome } from './run-tool';
+import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
 import { decodeMessage, encodeMessage, previewOf } from './store';
 import { callRecordName } from './store/ref-names';
 
@@ -47,8 +47,10 @@ export async function callTool(
     ? await recallOutcome(deps, input, attempt, call)
     : await runTool(deps, input, attempt, loaded, { call, begun: found.begun });
   await deps.failpoint('tool.after');
-  const { poll } = loaded.manifest.plan.tools[input.name] ?? {};
-  const outcome = 'pending' in answered ? pendingOutcome(deps, input, poll, startedAt) : answered;
+  const plan = loaded.manifest.plan.tools[input.name];
+  const poll = plan?.poll;
+  const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, loaded, input, attempt));
+  const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
   if ('kind' in outcome) return outcome;
   if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, loaded, input, attempt)) {
     const { type, message, final = false } = outcome.failure;
@@ -67,6 +69,19 @@ export async function callTool(
   const value: StartedToolRecord = { kind: 'started-tool', ...made, from: fromOf(input), name: input.name, started };
   const kept = await commit(deps, input, { value, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
+}
+
+/** The question failed, and not what was begun: it is asked again as often as it takes, after its quick attempts as after an open answer. */
+function isUnanswered(
+  answered: ToolOutcome | Unfinished,
+  { manifest }: LoadedAgent,
+  { name }: CallToolInput,
+  attempt: Attempt,
+): boolean {
+  if (!('failure' in answered) || !answered.failure) return false;
+  const { type, final } = answered.failure;
+  const plan = manifest.plan.tools[name];
+  return !final && isRetryable(type) && attempt.number >= pollAttempts(plan ?? { attempts: 1 });
 }
 
 type PollPlan = ToolPlan['poll'];
@@ -92,17 +107,15 @@ function askAgain(
 function pendingOutcome(
   deps: Pick<ActivityDeps, 'now'>,
   input: CallToolInput,
-  poll: PollPlan,
+  plan: ToolPlan | undefined,
   startedAt: number,
 ): ToolOutcome | ToolWait {
-  const { upToMs } = poll ?? UNDECLARED_POLL;
-  if (deps.now() < startedAt + upToMs) return askAgain(deps, input, poll, startedAt);
+  const { upToMs } = plan?.poll ?? UNDECLARED_POLL;
+  if (deps.now() < startedAt + upToMs) return askAgain(deps, input, plan?.poll, startedAt);
   const message = `no outcome within ${ms(upToMs)} of its beginning.`;
-  return {
-    parts: failureParts('Tool.Timeout', message),
-    failure: { type: 'Tool.Timeout', message, final: true },
-    objects: [],
-  };
+  // It has begun, and nobody knows what became of it.
+  const type = plan?.effect === 'at-most-once' ? 'Tool.OutcomeUnknown' : 'Tool.Timeout';
+  return { parts: failureParts(type, message), failure: { type, message, final: true }, objects: [] };
 }
 
 /** Told as the activity's own result where that is where it ends up anyway: it saves a second activity. */

@@ -178,6 +178,8 @@ async function withTimeout(
       once: true,
     });
   });
+  // Where `run` throws at once nobody waits for it.
+  stopped.catch(() => undefined);
   const timer = setTimeout(() => timeUp.abort(), timeoutMs);
   try {
     // Cancelled while its input was read: an effect must not begin after its run was told to stop.

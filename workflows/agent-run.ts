@@ -64,6 +64,7 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),
+    isCancelled: () => work.consideredCancelled,
     uninterrupted: (work) => CancellationScope.nonCancellable(work),
     meaningOf,
     waitsByItself: () => patched('wait-for-store'),
@@ -72,6 +73,8 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     // A provider that asks for patience for ever would make a history without end.
     shouldContinueWhileWaiting: () =>
       workflowInfo().continueAsNewSuggested && !work.consideredCancelled && patched('continue-while-waiting'),
+    leavesAtRest: () => patched('leave-at-rest'),
+    asksAgain: () => patched('ask-again'),
   };
 }
 

@@ -85,6 +85,8 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
     } finally {
       underWay -= 1;
       waits.wake();
+      // And again after whoever made the call has gone on: what it then decides may be what another call waits for.
+      void soon().then(waits.wake);
     }
   };
 
@@ -103,6 +105,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),
       uninterrupted: (work) => shield.run(true, work),
+      isCancelled: () => cancellation.signal.aborted,
       meaningOf: (error) => {
         if (error instanceof Cancelled) return 'cancelled';
         return error instanceof CallFailed ? error.failure : undefined;
@@ -110,6 +113,8 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       waitsByItself: () => true,
       shouldContinueAsNew: options.shouldContinueAsNew,
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
+      leavesAtRest: () => true,
+      asksAgain: () => true,
     },
     cancel: () => {
       cancellation.abort(new Error('cancelled'));

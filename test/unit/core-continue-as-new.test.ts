@@ -1,6 +1,7 @@
 // Needs: nothing but Node. A run that leaves its history behind between turns carries little, however long it is, and loses nothing.
 import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
+import { failure } from '../../activities/failure';
 import { describeAgent } from '../../activities/describe-agent';
 import {
   createConversation,
@@ -10,6 +11,7 @@ import {
   objectHash,
 } from '../../activities/store';
 import type { ActivityDeps } from '../../activities/deps';
+import type { FailureType } from '../../workflows/contract/failures';
 import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { startTestRun, type RunControls } from '../kit/test-run';
@@ -42,10 +44,40 @@ const render = defineTool({
   },
   run: () => (renders.begun += 1),
 });
+/** Asked every six hours, and done at the second time. */
+const ages = { asked: 0 };
+const age = defineTool({
+  name: 'age',
+  description: 'Ages a film.',
+  input: z.object({ page: z.number() }),
+  output: z.string(),
+  effect: 'read',
+  poll: {
+    started: z.string(),
+    every: '6h',
+    upTo: '2d',
+    check: () => ((ages.asked += 1) < 2 ? undefined : 'aged'),
+  },
+  run: () => 'ageing',
+});
+/** Fails that often; once it has stored a result, does as it is told. */
+const lost = { called: 0, fails: 3, type: 'Store.Unavailable' as FailureType, stored: (): void => undefined };
+const find = defineTool({
+  name: 'find',
+  description: 'Finds a page.',
+  input: z.object({ page: z.number() }),
+  output: z.string(),
+  effect: 'read',
+  run: () => {
+    lost.called += 1;
+    if (lost.called <= lost.fails) throw failure(lost.type, 'nothing is where it was.');
+    return 'found';
+  },
+});
 const reader = defineAgent({
   name: 'reader',
   instructions: 'Read all pages.',
-  tools: [look, render],
+  tools: [look, render, age, find],
   limits: { turns: 2_000, toolCalls: 5_000, wall: '2d' },
 });
 
@@ -56,14 +88,15 @@ interface Long {
   onCarry?(carried: CarriedState): void;
   /** How often the provider asks for patience in each turn; then the history is long after each wait. */
   waits?: number;
-  /** The first turn renders between two looks; then the history is long while it waits. */
-  films?: true;
+  /** The tools of the first turn, one page each; then the history is long while they wait. */
+  films?: readonly string[];
   /** Called as the model is asked. */
   onModel?(turn: number, controls: RunControls): void;
 }
 
 async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: Long) {
   let begun = 0;
+  let leaving: CarriedState | undefined;
   let waited = 0;
   const store = createMemoryStore();
   const clock = createVirtualClock(0);
@@ -84,8 +117,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
         return { waits: '1h' };
       }
       waited = 0;
-      if (films && turn === 1)
-        return { calls: ['look', 'render', 'look'].map((name, page) => ({ name, args: { page } })) };
+      if (films && turn === 1) return { calls: films.map((name, page) => ({ name, args: { page } })) };
       return turn < turns ? { calls: [1, 2].map((page) => ({ name: 'look', args: { page } })) } : { text: 'read' };
     },
     context: () => undefined,
@@ -108,7 +140,13 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       runEnded: () => undefined,
       reused: () => undefined,
     },
-    failpoint: () => Promise.resolve(),
+    failpoint: (name) => {
+      if (name === 'store.after-put' && lost.called > lost.fails) {
+        lost.stored();
+        lost.stored = () => undefined;
+      }
+      return Promise.resolve();
+    },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'go' }] });
   await store.commit({ objects: [first] });
@@ -131,14 +169,23 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     onControls: (given) => (controls = given),
     shouldContinueAsNew: (kept) => {
       // With waits: after each of them, and never twice at one place.
-      const inTurns = waits > 0 || films;
+      const inTurns = waits > 0 || films !== undefined;
+      // Of one execution, whose answer stays what it was.
+      if (kept === leaving) return true;
       if (inTurns ? kept.lastSeq === begun : kept.turn - begun < every) return false;
       begun = inTurns ? kept.lastSeq : kept.turn;
+      leaving = kept;
       onCarry?.(kept);
       return true;
     },
   });
 }
+
+beforeEach(() => {
+  Object.assign(renders, { begun: 0, asked: 0 });
+  Object.assign(ages, { asked: 0 });
+  Object.assign(lost, { called: 0, fails: 3, type: 'Store.Unavailable', stored: () => undefined });
+});
 
 const sizeOf = (carried: CarriedState): number => JSON.stringify(carried).length;
 
@@ -205,7 +252,12 @@ test('a provider that asks for patience for ever: each wait may end an execution
 
 test('a tool that works elsewhere for hours: each wait may end an execution, it begins once, and so does what is called beside it', async () => {
   const kept: CarriedState[] = [];
-  const run = await startLong({ turns: 2, every: 1, films: true, onCarry: (carried) => kept.push(carried) });
+  const run = await startLong({
+    turns: 2,
+    every: 1,
+    films: ['look', 'render', 'look'],
+    onCarry: (carried) => kept.push(carried),
+  });
   expect(await run.result()).toMatchObject({
     outcome: 'completed',
     totals: { turns: 2, modelCalls: 2, toolCalls: 3, reusedCalls: 0 },
@@ -215,7 +267,7 @@ test('a tool that works elsewhere for hours: each wait may end an execution, it 
   expect(
     turns.map((results) => results.map((result) => (result === 'waiting' ? result : result?.message.preview))),
   ).toEqual(
-    Array.from({ length: 3 }, (): unknown[] => [
+    Array.from({ length: 2 }, (): unknown[] => [
       expect.stringMatching(/^page 0/),
       'waiting',
       expect.stringMatching(/^page 2/),
@@ -229,4 +281,43 @@ test('a tool that works elsewhere for hours: each wait may end an execution, it 
     'tool',
     'assistant',
   ]);
+});
+
+test('of two that work elsewhere, the one that is asked seldom keeps the other from nothing: they leave a long history together', async () => {
+  const at: number[] = [];
+  const run = await startLong({
+    turns: 2,
+    every: 1,
+    films: ['render', 'age'],
+    onCarry: ({ calling }) => calling && at.push(ages.asked),
+  });
+  const result = await run.result();
+  expect(result).toMatchObject({ outcome: 'completed', totals: { toolCalls: 2 } });
+  // An execution that begins asks both at once, so what would have taken twelve hours was never waited for to its end.
+  expect([renders, ages]).toEqual([{ begun: 1, asked: 3 }, { asked: 2 }]);
+  const steps = result.steps.filter(({ kind }) => kind === 'tool');
+  expect(Math.max(...steps.map(({ endedAt = 0 }) => endedAt))).toBeLessThan(6 * 3_600_000);
+});
+
+test('a store that is away is waited for across executions, and what is called there is called again', async () => {
+  const kept: CarriedState[] = [];
+  const run = await startLong({ turns: 2, every: 1, films: ['find'], onCarry: (carried) => kept.push(carried) });
+  expect(await run.result()).toMatchObject({ outcome: 'completed', totals: { turns: 2, toolCalls: 1 } });
+  expect(lost.called).toBe(4);
+  expect(kept.flatMap(({ calling }) => (calling ? [calling.results] : []))).toEqual([[null]]);
+});
+
+test('a cancel that comes when some calls have left already ends the run', async () => {
+  let controls: RunControls | undefined;
+  Object.assign(lost, { fails: 1, type: 'Store.ObjectMissing', stored: () => controls?.cancel('enough') });
+  const run = await startLong({
+    turns: 2,
+    every: 1,
+    films: ['find', 'render'],
+    onModel: (_, given) => (controls = given),
+  });
+  expect(run.progress()).toMatchObject({ status: 'paused' });
+  await run.resume();
+  expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'enough' } });
+  expect(lost.called).toBe(2);
 });

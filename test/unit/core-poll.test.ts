@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool, type Effect } from 'longhaul';
 import { script, testAgent } from 'longhaul/testing';
+import { failure } from '../../activities/failure';
 import type { Message } from '../../workflows/contract/message';
 
 interface Farm {
@@ -89,14 +90,39 @@ test.each([
   expect(text).toContain('no outcome within 6h of its beginning');
 });
 
-test('a question that fails is asked again, and nothing is begun again, not even where it must never be twice', async () => {
+test('a question that fails is asked again at once, then as after an open answer, and nothing is begun again, not even where it must never be twice', async () => {
   const { farm, agent } = film('at-most-once', ({ asked }) => {
-    if (asked % 3 !== 0) throw new Error('the farm is away');
-    return asked < 6 ? undefined : { frames: 1 };
+    if (asked <= 7) throw new Error('the farm is away');
+    return asked < 9 ? undefined : { frames: 1 };
+  });
+  const run = await testAgent(agent, { model: model() }).start('go');
+  const result = await run.result();
+  expect(result).toMatchObject({ outcome: 'completed' });
+  expect(farm).toMatchObject({ begun: { length: 1 }, asked: 9 });
+  expect(told(await run.transcript())).toBe('{"frames":1}');
+  // Three attempts each at 10, 20 and 30 minutes, of which the third round's second answers that it is open; then the outcome.
+  const step = result.steps.find(({ kind }) => kind === 'tool');
+  expect(Math.floor(((step?.endedAt ?? 0) - (step?.startedAt ?? 0)) / 600_000)).toBe(4);
+});
+
+test('a farm that is away for all of its time is said to have given no outcome', async () => {
+  const { farm, agent } = film('keyed', () => {
+    throw new Error('the farm is away');
   });
   const run = await testAgent(agent, { model: model() }).start('go');
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
-  expect(farm).toMatchObject({ begun: { length: 1 }, asked: 6 });
+  expect(farm).toMatchObject({ begun: { length: 1 }, asked: 36 * 3 });
+  expect(told(await run.transcript())).toContain('Tool.Timeout: no outcome within 6h of its beginning');
+});
+
+test('a store that is away while it is asked is waited for, and its outcome stays known', async () => {
+  const { farm, agent } = film('at-most-once', ({ asked }) => {
+    if (asked <= 4) throw failure('Store.Unavailable', 'the store is away.');
+    return { frames: 1 };
+  });
+  const run = await testAgent(agent, { model: model() }).start('go');
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  expect(farm).toMatchObject({ begun: { length: 1 }, asked: 5 });
   expect(told(await run.transcript())).toBe('{"frames":1}');
 });
 

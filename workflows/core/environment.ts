@@ -21,6 +21,8 @@ export interface RunEnvironment {
   until(holds: () => boolean, timeoutMs: number, summary: string): Promise<boolean>;
   /** Runs `work` to its end even when the run is cancelled. */
   uninterrupted<T>(work: () => Promise<T>): Promise<T>;
+  /** Someone asked for the end of the run: the next call or wait rejects. */
+  isCancelled(): boolean;
   /** What an error means: a failure, a cancellation, or undefined for a bug, which must be thrown on. */
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
   /** Whether what comes back by itself is waited for without a person: runs of before paused. */
@@ -29,6 +31,13 @@ export interface RunEnvironment {
   shouldContinueAsNew(): boolean;
   /** The same, in the middle of a turn that waits for the model or for tools: which runs of before did not ask. */
   shouldContinueWhileWaiting(): boolean;
+  /**
+   * Asked where the history is long: whether the calls of a turn leave it together, once none of them is under way, and whether it is left
+   * while what is away is waited for. Runs of before left when the last call had slept to its end, or not at all.
+   */
+  leavesAtRest(): boolean;
+  /** Whether a tool that has begun its work is asked again whatever the last question came to: runs of before called its outcome unknown. */
+  asksAgain(): boolean;
 }
 
 /** One run, as the core's functions pass it around. */

@@ -1,8 +1,9 @@
 // The model's half of a turn: ask, wait where the provider says so, take the answer.
 import type { CallContext, CallKey, ContextFull, ModelAnswer, ModelWait } from '../contract/activities';
 import { COMPACTION_INDEX } from '../contract/context';
+import type { CarriedState } from '../contract/run';
 import type { Run } from './environment';
-import { RunEnd, sleepUntil, step } from './persist';
+import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
 import { note, takeAnswer, takeCompaction } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
@@ -45,7 +46,9 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
         const preview = result.kind === 'answer' ? result.messages[0]?.preview : result.reason;
         return preview === undefined ? {} : { preview };
       },
+      { leaves: () => leavesWhileAway(run) },
     );
+    if ('left' in done) return leave(kept, isCompacted);
     if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
     const { result } = done;
     if (result.kind === 'answer') {
@@ -54,19 +57,26 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       return result;
     }
     if (result.kind === 'wait') await patience(run, result);
-    else isCompacted = (await compact(run, result)) === 'compacted';
-    if (!environment.shouldContinueWhileWaiting()) continue;
-    kept.asking = { compacted: isCompacted };
-    return 'continue-as-new';
+    else {
+      const compacted = await compact(run, result);
+      if (compacted === 'left') return leave(kept, false);
+      isCompacted = compacted === 'compacted';
+    }
+    if (environment.shouldContinueWhileWaiting()) return leave(kept, isCompacted);
   }
+}
+
+function leave(kept: CarriedState, compacted: boolean): 'continue-as-new' {
+  kept.asking = { compacted };
+  return 'continue-as-new';
 }
 
 /**
  * A summary takes the place of a range of the conversation.
- * @returns waited: the provider asked for patience, and the turn begins anew
+ * @returns waited: the provider asked for patience, and the turn begins anew; left: it begins anew in the next execution
  * @throws RunEnd when it cannot be made
  */
-async function compact(run: Run, { refused }: ContextFull): Promise<'compacted' | 'waited'> {
+async function compact(run: Run, { refused }: ContextFull): Promise<'compacted' | 'waited' | 'left'> {
   const { state, environment } = run;
   const label = `sums up earlier messages, turn ${state.kept.turn}`;
   const input = { ...callContext(run, COMPACTION_INDEX), ...conversationOf(run), ...(refused ? { refused } : {}) };
@@ -75,7 +85,9 @@ async function compact(run: Run, { refused }: ContextFull): Promise<'compacted' 
     { kind: 'model', label },
     () => environment.compactContext(input, label),
     (result) => ({ preview: result.kind === 'wait' ? result.reason : result.message.preview }),
+    { leaves: () => leavesWhileAway(run) },
   );
+  if ('left' in done) return 'left';
   if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
   if (done.result.kind === 'wait') {
     await patience(run, done.result);

@@ -4,7 +4,7 @@ import type { Step } from '../contract/run';
 import { awayDelayMs } from './backoff';
 import type { Run } from './environment';
 import { exhaustedWall, wallLeftMs } from './limits';
-import { beginStep, endStep, note, pause } from './run-state';
+import { beginStep, beginWait, endStep, endWait, note, pause } from './run-state';
 
 /** Thrown inside the core to end a run; caught in `runAgent` alone. */
 export class RunEnd extends Error {
@@ -14,19 +14,42 @@ export class RunEnd extends Error {
   }
 }
 
+export interface StepOptions {
+  /** What a failure means for this call, where that is not what its type says. */
+  known?(failure: RunFailure): RunFailure;
+  /** Asked after each wait for what is away: whether the rest is left to the next execution. @default it never is */
+  leaves?(): boolean;
+}
+
+export type StepEnd<T> = { result: T } | { failure: RunFailure };
+type Shown<T> = (result: T) => Pick<Step, 'preview'> & { failed?: boolean };
+
 /**
  * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again, one that says `wait` tries
  * again by itself: nothing is lost by waiting. Any other is returned. Cancellation ends the run; an error that is no failure is a bug and is thrown on.
  * @param shown what a result shows, and whether it is of a step that failed
- * @param known what a failure means for this call, where that is not what its type says
  */
 export async function step<T>(
   run: Run,
   about: Pick<Step, 'kind' | 'label'>,
   call: () => Promise<T>,
-  shown: (result: T) => Pick<Step, 'preview'> & { failed?: boolean },
-  known: (failure: RunFailure) => RunFailure = (failure) => failure,
-): Promise<{ result: T } | { failure: RunFailure }> {
+  shown: Shown<T>,
+  options?: Omit<StepOptions, 'leaves'>,
+): Promise<StepEnd<T>>;
+export async function step<T>(
+  run: Run,
+  about: Pick<Step, 'kind' | 'label'>,
+  call: () => Promise<T>,
+  shown: Shown<T>,
+  options: StepOptions,
+): Promise<StepEnd<T> | { left: true }>;
+export async function step<T>(
+  run: Run,
+  about: Pick<Step, 'kind' | 'label'>,
+  call: () => Promise<T>,
+  shown: Shown<T>,
+  { known = (failure) => failure, leaves = () => false }: StepOptions = {},
+): Promise<StepEnd<T> | { left: true }> {
   const { state, environment } = run;
   for (let round = 1; ; round += 1) {
     const seq = beginStep(state, about, environment.now());
@@ -52,6 +75,7 @@ export async function step<T>(
       if (then !== 'pause' && then !== 'wait') return { failure: meaning };
       if (then === 'wait' && environment.waitsByItself()) {
         await sitOut(run, meaning, round);
+        if (leaves()) return { left: true };
         continue;
       }
       pause(state, `${meaning.type}: ${meaning.message}`);
@@ -71,14 +95,23 @@ async function sitOut(run: Run, { type, message }: RunFailure, round: number): P
 /** A worker's clock may be behind the server's: what asked for patience is not asked again at once. */
 const MIN_WAIT_MS = 1_000;
 
-/** Slept in the workflow, so that it holds neither a slot nor an attempt. @throws RunEnd as `wait` does */
+/**
+ * Slept in the workflow, so that it holds neither a slot nor an attempt.
+ * @param isOver ends it before its time
+ * @throws RunEnd as `wait` does
+ */
 export async function sleepUntil(
   run: Run,
   { waitUntil, reason }: { waitUntil: number; reason: string },
+  isOver = (): boolean => false,
 ): Promise<void> {
-  await wait(run, () => false, Math.max(MIN_WAIT_MS, waitUntil - run.environment.now()), reason);
+  await wait(run, isOver, Math.max(MIN_WAIT_MS, waitUntil - run.environment.now()), reason);
   await untilResumed(run);
 }
+
+/** Whether a wait for what is away is long enough to be left to the next execution. */
+export const leavesWhileAway = ({ environment }: Run): boolean =>
+  environment.shouldContinueWhileWaiting() && environment.leavesAtRest();
 
 /** Returns at once when the run is not paused. @throws RunEnd as `wait` does: a pause counts against the run's wall time */
 export async function untilResumed(run: Run): Promise<void> {
@@ -94,14 +127,14 @@ export async function wait(run: Run, holds: () => boolean, timeoutMs: number, re
   const { state, environment, input } = run;
   const { limits } = input.plan;
   const left = state.ending ? Infinity : wallLeftMs(state.kept, limits, environment.now());
-  state.waiting = reason;
+  beginWait(state, reason);
   try {
     if (await environment.until(holds, Math.max(0, Math.min(timeoutMs, left)), reason)) return;
   } catch (error) {
     if (environment.meaningOf(error) === 'cancelled') throw cancelled(run);
     throw error;
   } finally {
-    delete state.waiting;
+    endWait(state, reason);
   }
   const exhausted = state.ending ? undefined : exhaustedWall(state.kept, limits, environment.now());
   if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });

@@ -8,8 +8,8 @@ import type { ToolTurn } from '../contract/tool-call';
 export interface RunState {
   /** What continue-as-new carries. */
   kept: CarriedState;
-  /** Set while the run waits for something other than an activity, in words. */
-  waiting?: string;
+  /** Why the run waits for something other than an activity, in words: one for each call that does, the newest last. */
+  waiting: readonly string[];
   /** Set when someone asked for the end of the run. */
   cancel?: { reason: string };
   /** Set while the end is recorded, which no limit cuts short. */
@@ -21,8 +21,9 @@ const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
 const NO_TOTALS: RunTotals = { turns: 0, modelCalls: 0, toolCalls: 0, reusedCalls: 0, usage: NO_USAGE };
 
 export function initialState(input: AgentRunInput, now: number): RunState {
-  if (input.carried) return { kept: input.carried };
+  if (input.carried) return { waiting: [], kept: input.carried };
   return {
+    waiting: [],
     kept: {
       schemaVersion: 1,
       startedAt: now,
@@ -43,12 +44,20 @@ export function statusOf(state: RunState): RunStatus {
   if (state.result) return 'ended';
   if (state.cancel) return 'cancelling';
   if (state.kept.paused) return 'paused';
-  return state.waiting === undefined ? 'running' : 'waiting';
+  return state.waiting.length === 0 ? 'running' : 'waiting';
 }
 
 /** Why a run that has not ended is not running, in words. */
 export const reasonOf = (state: RunState): string | undefined =>
-  state.result ? undefined : (state.cancel?.reason ?? state.kept.paused?.reason ?? state.waiting);
+  state.result ? undefined : (state.cancel?.reason ?? state.kept.paused?.reason ?? state.waiting.at(-1));
+
+export const beginWait = (state: RunState, reason: string): void => {
+  state.waiting = [...state.waiting, reason];
+};
+export const endWait = (state: RunState, reason: string): void => {
+  const at = state.waiting.indexOf(reason);
+  state.waiting = state.waiting.filter((_, nth) => nth !== at);
+};
 
 export const pause = (state: RunState, reason: string): void => {
   state.kept.paused = { reason };

@@ -1,0 +1,153 @@
+// One call of a turn: made, asked again for as long as its work goes on elsewhere, and told to the model where it failed for good.
+import type { CallToolInput } from '../contract/activities';
+import type { FailureType, RunFailure } from '../contract/failures';
+import { DEFAULT_TOOL_TIMEOUT_MS, pollAttempts } from '../contract/limits';
+import { RECALL_TOOL } from '../contract/names';
+import type { ToolPlan } from '../contract/run';
+import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
+import type { Run } from './environment';
+import { callContext } from './model-turn';
+import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
+
+/** Calls that run together leave a long history together: the one that sleeps for hours with the one that asks every second. */
+export interface Together {
+  /** Those that a worker has now. */
+  underWay: number;
+  /** Set by the first that leaves; ends the others' sleep. */
+  leaving: boolean;
+}
+
+/** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
+const UNKNOWN_TOOL: ToolPlan = {
+  effect: 'read',
+  timeoutMs: DEFAULT_TOOL_TIMEOUT_MS,
+  attempts: 1,
+  onFailure: 'tell-model',
+};
+
+export const planOf = (run: Run, name: string): ToolPlan =>
+  Object.hasOwn(run.input.plan.tools, name) ? (run.input.plan.tools[name] ?? UNKNOWN_TOOL) : UNKNOWN_TOOL;
+
+/** The built-in tool: an agent's own tool of that name is another one. */
+const isRecall = ({ input }: Run, name: string): boolean =>
+  name === RECALL_TOOL && !Object.hasOwn(input.plan.tools, name);
+
+/** After these it is not known whether the tool ran: they are of what stands around it. */
+const MAY_HAVE_RUN: readonly FailureType[] = ['Worker.Lost', 'Store.Unavailable', 'Runtime.Unexpected', 'Tool.Timeout'];
+
+/** A tool that must never run twice is not called again by a resume: its outcome is unknown, and said to be. */
+const knownOf = (plan: ToolPlan, failure: RunFailure): RunFailure =>
+  plan.effect === 'at-most-once' && MAY_HAVE_RUN.includes(failure.type)
+    ? { type: 'Tool.OutcomeUnknown', message: `it may have run, or not (${failure.type}): ${failure.message}` }
+    : failure;
+
+/**
+ * @returns what the model is told; `waiting` for what has begun and is asked again by the next execution, null for what that one begins
+ * @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good
+ */
+export async function callOne(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  together: Together,
+): Promise<CallToolResult | 'waiting' | null> {
+  const { environment } = run;
+  const head = turn.calls[call];
+  if (!head) throw new Error(`no tool call ${call} in the answer`);
+  const plan = planOf(run, head.name);
+  const progress = { begun: turn.results[call] === 'waiting' };
+  const asked = askedOf(run, turn, call, plan);
+  const label = `${head.name} ${head.preview}`.trimEnd();
+  const done = await step(
+    run,
+    { kind: 'tool', label },
+    () => untilAnswered(run, asked, { plan, label, progress, together }),
+    // What the model is told of a failure is a result, and a failed step all the same.
+    (result) => (result === 'waiting' ? {} : { preview: result.message.preview, failed: result.failure !== undefined }),
+    {
+      // A question changes nothing: whatever it came to, what has begun can be asked again.
+      known: (failure) => (progress.begun && environment.asksAgain() ? failure : knownOf(plan, failure)),
+      leaves: () => leavesWhileAway(run) && leaveTogether(together),
+    },
+  );
+  if ('left' in done) return progress.begun ? 'waiting' : null;
+  if ('result' in done) return done.result;
+  if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done.failure });
+  return await tell(run, call, head.name, done.failure);
+}
+
+function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallToolInput {
+  const { input, state } = run;
+  const name = turn.calls[call]?.name ?? '';
+  return {
+    ...callContext(run, call + 1),
+    name,
+    message: turn.message,
+    call,
+    input: input.input.hash,
+    ...(isRecall(run, name) ? { head: state.kept.head ?? '' } : {}),
+    ...(input.plan.inspect ? {} : { timeoutMs: plan.timeoutMs }),
+  };
+}
+
+async function tell(run: Run, call: number, name: string, failure: RunFailure): Promise<CallToolResult> {
+  const told = await step(
+    run,
+    { kind: 'note', label: `tells the model: ${failure.type}` },
+    () => run.environment.tellToolFailure({ ...callContext(run, call + 1), name, call, failure }),
+    (result) => ({ preview: result.message.preview }),
+  );
+  if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });
+  return told.result;
+}
+
+interface Asking {
+  plan: ToolPlan;
+  label: string;
+  /** Kept by whoever makes the step: made again after a pause, it goes on where it was. */
+  progress: { begun: boolean };
+  together: Together;
+}
+
+/** What a call of the tool comes to, however often it has to be asked for: between two times the run sleeps, and holds no worker. */
+async function untilAnswered(
+  run: Run,
+  asked: CallToolInput,
+  { plan, label, progress, together }: Asking,
+): Promise<CallToolResult | 'waiting'> {
+  const poll = { ...plan, attempts: pollAttempts(plan) };
+  for (;;) {
+    const result = await underWay(together, () =>
+      progress.begun
+        ? run.environment.callTool({ ...asked, poll: true }, poll, label)
+        : run.environment.callTool(asked, plan, label),
+    );
+    if (!('kind' in result)) return result;
+    progress.begun = true;
+    if (leavesNow(run, together)) return 'waiting';
+    await sleepUntil(run, result, () => together.leaving);
+    if (together.leaving) return 'waiting';
+  }
+}
+
+async function underWay(
+  together: Together,
+  work: () => Promise<CallToolResult | ToolWait>,
+): Promise<CallToolResult | ToolWait> {
+  together.underWay += 1;
+  try {
+    return await work();
+  } finally {
+    together.underWay -= 1;
+  }
+}
+
+function leavesNow({ environment }: Run, together: Together): boolean {
+  if (!environment.shouldContinueWhileWaiting()) return false;
+  return !environment.leavesAtRest() || leaveTogether(together);
+}
+
+function leaveTogether(together: Together): boolean {
+  together.leaving ||= together.underWay === 0;
+  return together.leaving;
+}
