@@ -111,7 +111,11 @@ async function answer(
       return { objects: [], value: await whose.namesOf(objectsOf(body, request.sizes)) };
     case 'commit': {
       const objects = objectsOf(body, request.sizes);
-      const written = await whose.commitCall({ objects, ...(request.record ? { record: request.record } : {}) });
+      const written = await whose.commitCall({
+        objects,
+        ...(request.record ? { record: request.record } : {}),
+        ...(request.effect ? { effect: request.effect } : {}),
+      });
       return { objects: [], value: written };
     }
   }

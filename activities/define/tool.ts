@@ -24,7 +24,10 @@ export interface ToolContext<Needs, Secret extends string> {
   input: Needs;
   /** Only those its toolbox declares. */
   secrets: { readonly [name in Secret]: string };
-  /** The same for every attempt of this call, and for no other call. */
+  /**
+   * Names the action, for whoever must not do it twice: the same for every attempt, and with `repeats: 'same-action'` for every call of
+   * the run with the same arguments. 32 hex digits.
+   */
   effectKey: string;
   /** Aborted when the run is cancelled or the time is up. */
   signal: AbortSignal;
@@ -40,6 +43,15 @@ export interface ToolContext<Needs, Secret extends string> {
 export class ToolRejection extends Error {
   override readonly name = 'ToolRejection';
 }
+
+/** What has become of an action whose attempt was cut off. */
+export type Reconciled<Output> =
+  /** It was done: this is what `run` would have answered. */
+  | { outcome: 'done'; output: Output }
+  /** It was not, and nothing of it is under way any more: the tool may run. */
+  | { outcome: 'not-done' }
+  /** It cannot be told. */
+  | { outcome: 'unknown' };
 
 /**
  * `Output` is bound by zod's core type, here and in an agent, because the compiler compares each schema with its bound member by member:
@@ -62,8 +74,21 @@ export interface ToolDefinition<
   effect: Effect;
   /** One attempt. @default '30s' */
   timeout?: Duration;
-  /** @default { attempts: 3 }; 1 for `at-most-once` */
+  /** Attempts of an `at-most-once` tool after the first ask what became of it, and run it only where nothing did. @default { attempts: 3 } */
   retry?: { attempts: number };
+  /**
+   * What it means when the model asks for the same arguments again in one run. `same-action` answers with what came of it the first time
+   * and does nothing; `new-action` acts again, under a new key. For `keyed` and `at-most-once`. @default 'same-action'
+   */
+  repeats?: 'same-action' | 'new-action';
+  /**
+   * For `at-most-once`: looks up, by `effectKey` or by the arguments, what became of an attempt that was cut off. Changes nothing.
+   * Without it such an outcome is unknown, and is said to be. With `poll`, its output is what `run` answers.
+   */
+  reconcile?(
+    input: z.output<Input>,
+    context: ToolContext<NeedsValue<Needs>, Secret>,
+  ): Promise<Reconciled<z.input<Started>>> | Reconciled<z.input<Started>>;
   /** After the last attempt. @default 'tell-model' */
   onFailure?: 'tell-model' | 'stop';
   toolbox?: Toolbox<Secret>;
@@ -115,6 +140,7 @@ export interface Tool<
   /** Takes what the schemas have parsed. */
   readonly run: (input: never, context: never) => unknown;
   readonly poll: { started: z.core.$ZodType; check: (started: never, context: never) => unknown } | undefined;
+  readonly reconcile: ((input: never, context: never) => unknown) | undefined;
 }
 export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 
@@ -130,13 +156,17 @@ export function defineTool<
   Secret extends string = never,
   Started extends z.core.$ZodType = Output,
 >(definition: ToolDefinition<Name, Input, Output, Needs, Secret, Started>): Tool<Name, Input, Output, Needs> {
-  const { name, description, input, output, needs, toolbox, run, poll } = definition;
+  const { name, description, input, output, needs, toolbox, run, poll, reconcile } = definition;
   definitionName('tool', name);
   onlyKnownKeys(definition, TOOL_KEYS, `tool ${name}`);
   onlyKnownKeys(definition.retry ?? {}, ['attempts'], `tool ${name}: retry`);
   onlyKnownKeys(poll ?? {}, ['started', 'every', 'upTo', 'check'], `tool ${name}: poll`);
   const plan = { ...toolPlan(definition), ...(poll ? { poll: pollPlan(name, poll) } : {}) };
-  return { kind: 'tool', name, description, input, output, needs, toolbox, plan, run, poll };
+  if (reconcile && plan.effect !== 'at-most-once') {
+    const why = 'an attempt that was cut off is looked up only where the tool must not run again';
+    throw new Error(`tool ${name}: reconcile is for at-most-once tools: ${why}.`);
+  }
+  return { kind: 'tool', name, description, input, output, needs, toolbox, plan, run, poll, reconcile };
 }
 
 const TOOL_KEYS = [
@@ -151,9 +181,12 @@ const TOOL_KEYS = [
   'toolbox',
   'needs',
   'poll',
+  'repeats',
+  'reconcile',
   'run',
 ];
 const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
+const REPEATS: readonly NonNullable<ToolPlan['repeats']>[] = ['same-action', 'new-action'];
 const ON_FAILURE: readonly ToolPlan['onFailure'][] = ['tell-model', 'stop'];
 
 function toolPlan(definition: {
@@ -161,15 +194,18 @@ function toolPlan(definition: {
   effect: Effect;
   timeout?: Duration;
   retry?: { attempts: number };
+  repeats?: ToolPlan['repeats'];
   onFailure?: ToolPlan['onFailure'];
 }): ToolPlan {
-  const attempts = definition.retry?.attempts ?? (definition.effect === 'at-most-once' ? 1 : DEFAULT_TOOL_ATTEMPTS);
+  const attempts = definition.retry?.attempts ?? DEFAULT_TOOL_ATTEMPTS;
   if (!Number.isInteger(attempts) || attempts < 1)
     throw new Error(`tool ${definition.name}: retry.attempts must be a whole number from 1.`);
-  if (definition.effect === 'at-most-once' && attempts !== 1) {
-    throw new Error(`tool ${definition.name}: an at-most-once tool has one attempt; take out retry.attempts.`);
-  }
+  const acts = definition.effect === 'keyed' || definition.effect === 'at-most-once';
+  if (definition.repeats !== undefined && !acts)
+    throw new Error(`tool ${definition.name}: repeats is for keyed and at-most-once tools.`);
+  const repeats = oneOf(definition.repeats ?? 'same-action', REPEATS, `tool ${definition.name}: repeats`);
   return {
+    ...(acts ? { repeats } : {}),
     effect: oneOf(definition.effect, EFFECTS, `tool ${definition.name}: effect`),
     timeoutMs:
       definition.timeout === undefined

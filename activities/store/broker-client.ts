@@ -15,7 +15,7 @@ import {
   type Frame,
 } from './broker-protocol';
 import { socketAddress } from './socket-address';
-import type { RecordWrite, ToolStore } from './tool-store';
+import type { CallCommit, ToolStore } from './tool-store';
 
 export interface BrokerToolStore extends ToolStore {
   close(): Promise<void>;
@@ -56,8 +56,8 @@ export function connectStoreBroker(
 
 function viewOf(ask: Ask, tenant?: string): ToolStore {
   const whose = tenant === undefined ? {} : { tenant };
-  const commit = async (objects: readonly Uint8Array[], record?: RecordWrite): Promise<boolean> => {
-    const request: BrokerAsk = { op: 'commit', ...whose, sizes: sizesOf(objects), ...(record ? { record } : {}) };
+  const commit = async ({ objects, ...records }: CallCommit): Promise<boolean> => {
+    const request: BrokerAsk = { op: 'commit', ...whose, sizes: sizesOf(objects), ...records };
     return readable(writtenSchema, (await ask(request, objects)).value);
   };
   return {
@@ -74,11 +74,11 @@ function viewOf(ask: Ask, tenant?: string): ToolStore {
       throw failure('Store.Unavailable', 'the store broker sent an answer without its object.');
     },
     readCallRecord: async (name) => readable(storedRecordSchema.optional(), (await ask({ op: 'read', name })).value),
-    commitCall: async ({ objects, record }) => {
+    commitCall: async ({ objects, ...records }) => {
       const total = objects.reduce((sum, { length }) => sum + length, 0);
-      if (total <= BATCH_BYTES_MAX) return await commit(objects, record);
-      for (const object of objects) await commit([object]);
-      return record ? await commit([], record) : true;
+      if (total <= BATCH_BYTES_MAX) return await commit({ objects, ...records });
+      for (const object of objects) await commit({ objects: [object] });
+      return await commit({ objects: [], ...records });
     },
   };
 }

@@ -6,7 +6,7 @@ import { ID_CHARS } from '../../workflows/contract/limits';
 import type { RecordWrite } from './tool-store';
 
 /** Of the frames and what is in them. A side that meets another says so instead of misreading it. */
-const PROTOCOL = 3;
+const PROTOCOL = 4;
 /** One object: several times the tens of megabytes that a large file has. */
 export const OBJECT_BYTES_MAX = 128 * 1024 * 1024;
 /** One frame: an object of that size, and a header as large as the largest record. */
@@ -19,6 +19,12 @@ const sizes = z.array(z.number().int().nonnegative().max(OBJECT_BYTES_MAX)).max(
 const tenant = z.string().max(ID_CHARS).exactOptional();
 const envelope = { protocol: z.literal(PROTOCOL), id: z.number().int().nonnegative() };
 
+const recordWrite = z.object({
+  name: z.string().max(500),
+  value: z.unknown(),
+  version: z.number().int().exactOptional(),
+});
+
 export const brokerRequestSchema = z.discriminatedUnion('op', [
   z.object({ ...envelope, op: z.literal('get'), hash: z.string().max(64) }),
   z.object({ ...envelope, op: z.literal('read'), name: z.string().max(500) }),
@@ -28,9 +34,8 @@ export const brokerRequestSchema = z.discriminatedUnion('op', [
     op: z.literal('commit'),
     tenant,
     sizes,
-    record: z
-      .object({ name: z.string().max(500), value: z.unknown(), version: z.number().int().exactOptional() })
-      .exactOptional(),
+    record: recordWrite.exactOptional(),
+    effect: recordWrite.exactOptional(),
   }),
 ]);
 export type BrokerRequest = z.output<typeof brokerRequestSchema>;
@@ -39,7 +44,7 @@ export type BrokerAsk =
   | { op: 'get'; hash: string }
   | { op: 'read'; name: string }
   | { op: 'names'; tenant?: string; sizes: number[] }
-  | { op: 'commit'; tenant?: string; sizes: number[]; record?: RecordWrite };
+  | { op: 'commit'; tenant?: string; sizes: number[]; record?: RecordWrite; effect?: RecordWrite };
 
 /** The value of the answer to `read`, where there is a record, and of the answers to `commit` and `names`. */
 export const storedRecordSchema = z.object({ value: z.unknown(), version: z.number() });

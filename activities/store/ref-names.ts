@@ -16,6 +16,11 @@ export const callsOfRun = (firstRunId: string, fork: number): string =>
   `${callsOfFirst(firstRunId)}${padded(fork, 4)}/`;
 export const callRecordName = ({ run, fork, turn, index }: CallKey): string =>
   `${callsOfRun(run, fork)}${padded(turn, 6)}/${padded(index, 4)}`;
+/** What a run's tools have done to the world, by the key of each action. */
+export const EFFECT_PREFIX = 'effect/';
+export const effectsOfFirst = (firstRunId: string): string => `${EFFECT_PREFIX}${encodeURIComponent(firstRunId)}/`;
+export const effectRecordName = ({ run, fork }: Pick<CallKey, 'run' | 'fork'>, effectKey: string): string =>
+  `${effectsOfFirst(run)}${padded(fork, 4)}/${effectKey}`;
 export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
 export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;

@@ -1,7 +1,7 @@
-// The narrow view of the store that tool calls get: objects by hash, and call records. Toolbox processes reach it through a broker.
+// The narrow view of the store that tool calls get: objects by hash, records of calls and of effects. Toolbox processes reach it through a broker.
 import { failure } from '../failure';
 import type { ContentStore, RefWrite } from './port';
-import { CALL_PREFIX } from './ref-names';
+import { CALL_PREFIX, EFFECT_PREFIX } from './ref-names';
 
 export interface ToolStore {
   /** As a tenant's view of the store names things. */
@@ -10,15 +10,23 @@ export interface ToolStore {
   namesOf(objects: readonly Uint8Array[]): Promise<string[]>;
   /** @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt`, `Store.Unavailable` */
   getObject(hash: string): Promise<Uint8Array>;
-  /** @throws ApplicationFailure `Runtime.Unexpected` for any other ref */
+  /** Of a call or an effect. @throws ApplicationFailure `Runtime.Unexpected` for any other ref */
   readCallRecord(name: string): Promise<StoredRecord | undefined>;
   /**
-   * Objects and the record become durable together, and are when it resolves. May be repeated: the record then conflicts with itself.
-   * @returns whether the record was written; false where the name holds another version than `record.version` (the objects are stored
-   * all the same: they are content)
-   * @throws ApplicationFailure `Store.Unavailable`; `Runtime.Unexpected` for any other ref than a call record
+   * Objects and records become durable together, and are when it resolves. May be repeated: the records then conflict with themselves.
+   * @returns whether the records were written; false where one of the names holds another version than is given: then neither was (the
+   * objects are stored all the same: they are content)
+   * @throws ApplicationFailure `Store.Unavailable`; `Runtime.Unexpected` for any other ref than of a call or an effect
    */
-  commitCall(commit: { objects: readonly Uint8Array[]; record?: RecordWrite }): Promise<boolean>;
+  commitCall(commit: CallCommit): Promise<boolean>;
+}
+
+export interface CallCommit {
+  objects: readonly Uint8Array[];
+  /** Of the call. */
+  record?: RecordWrite;
+  /** Of the effect that the call has. */
+  effect?: RecordWrite;
 }
 
 export interface StoredRecord {
@@ -42,8 +50,11 @@ export function directToolStore(store: ContentStore): ToolStore {
       const ref = await store.readRef(callName(name));
       return ref && { value: ref.value, version: ref.version };
     },
-    commitCall: async ({ objects, record }) => {
-      const { conflicts } = await store.commit({ objects, refs: record ? [writeOf(record)] : [] });
+    commitCall: async ({ objects, record, effect }) => {
+      const { conflicts } = await store.commit({
+        objects,
+        refs: [record, effect].flatMap((write) => (write ? [writeOf(write)] : [])),
+      });
       return conflicts.length === 0;
     },
   };
@@ -56,6 +67,7 @@ function writeOf({ name, value, version }: RecordWrite): RefWrite {
 }
 
 function callName(name: string): string {
-  if (name.startsWith(CALL_PREFIX)) return name;
-  throw failure('Runtime.Unexpected', `a tool call may reach call records only, not "${name.slice(0, 80)}".`);
+  if (name.startsWith(CALL_PREFIX) || name.startsWith(EFFECT_PREFIX)) return name;
+  const message = `a tool call may reach records of calls and effects only, not "${name.slice(0, 80)}".`;
+  throw failure('Runtime.Unexpected', message);
 }

@@ -1,6 +1,6 @@
 // What the store keeps of a run, beside its record: the refs that go when the run does. Objects that nothing else names are garbage then.
 import { allRefs, type ContentStore } from '../../activities/store';
-import { callsOfFirst, chainsOf, headName, openRunName } from '../../activities/store/ref-names';
+import { callsOfFirst, chainsOf, effectsOfFirst, headName, openRunName } from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** Deleted side by side: as many as a store commits together. */
@@ -12,7 +12,8 @@ export async function deleteRunRefs(store: ContentStore, { id, ended }: RunRecor
   // Calls are recorded under the first execution's run id, which one of the heads' names is.
   const runIds = heads.map(({ name }) => decodeURIComponent(name.slice(headName(id, '').length)));
   const executions = new Set([...(ended ? [ended.firstRunId] : []), ...runIds]);
-  const calls = await Promise.all(Array.from(executions, (runId) => allRefs(store, callsOfFirst(runId))));
+  const made = Array.from(executions, (runId) => [callsOfFirst(runId), effectsOfFirst(runId)]).flat();
+  const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
   const chains = await allRefs(store, chainsOf(id));
   // Heads last: an erasure that was cut off finds the calls by them.
   const names = [...calls.flat(), ...chains, ...heads].map(({ name }) => name);

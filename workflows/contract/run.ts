@@ -19,6 +19,12 @@ export interface ToolPlan {
   effect: Effect;
   timeoutMs: number;
   attempts: number;
+  /**
+   * What the same arguments mean when they are asked for again in one run. `same-action` calls are kept in the run's ledger of effects:
+   * claimed before they run where they must never run twice, and told from their record when they are done. Absent where it does not
+   * matter, and from releases of before the ledger.
+   */
+  repeats?: 'same-action' | 'new-action';
   /** What a call that failed for good leads to. */
   onFailure: 'tell-model' | 'stop';
   /** Of a tool that begins work elsewhere: how often it is asked for the outcome, and for how long in all. */
