@@ -6,21 +6,23 @@ import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/
 import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
+import { commitCallRecord, conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
 import { addedTo, type EditedConversation } from './edited-conversation';
-import { failure } from './failure';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
+import type { RefWrite } from './store/port';
 import { callRecordName, chainName, headName } from './store/ref-names';
+import { callRecordWrite } from './store/tool-store';
 import { createUnsavedAnswers } from './unsaved-answers';
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const found = await findCallRecord(conversationRecords(deps, input, modelRecordSchema));
+  if (found.answer) {
     deps.metrics.reused('model');
-    return { ...found.answers.answer, reused: true };
+    return { ...found.answer.answer, reused: true };
   }
   const name = `${callRecordName(input.key)} ${input.base} ${input.append.join()}`;
   const unsaved = UNSAVED.of(deps.store);
@@ -66,22 +68,6 @@ async function ask(
     rawForm: provider.rawItemsForm,
   });
   return { record, objects, asked: asked.asked };
-}
-
-interface Found {
-  /** Of whatever is kept under the call's key; absent where nothing is. */
-  version?: number;
-  /** A record answers the call it was made for. After a reset the same key may ask for another conversation: that is a new call. */
-  answers?: ModelRecord;
-}
-
-async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<Found> {
-  const ref = await deps.store.readRef(callRecordName(input.key));
-  if (!ref) return {};
-  const { success, data } = modelRecordSchema.safeParse(ref.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
-  const same = data.from.base === input.base && data.from.append.join() === input.append.join();
-  return { version: ref.version, ...(same ? { answers: data } : {}) };
 }
 
 interface ToBuild extends Asked {
@@ -147,17 +133,10 @@ const headOf = ({ store }: ActivityDeps, message: Message, bytes: Uint8Array): M
 const canonicalOutput = (output: JsonValue): Uint8Array =>
   typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
 
-/** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
-export const COMMIT_ROUNDS = 5;
-
 interface ToStore extends Made {
   version: number | undefined;
 }
 
-/**
- * The first attempt that stores its answer has answered the call: one that was given up and wakes later must not replace what the run
- * goes on with.
- */
 async function store(
   deps: ActivityDeps,
   input: CallModelInput,
@@ -186,37 +165,23 @@ async function commit(
   attempt: Attempt,
   { record, objects, asked, version }: ToStore,
 ): Promise<ModelRecord> {
-  const name = callRecordName(input.key);
   const appended = [...addedTo(asked), ...record.answer.messages.map(({ hash }) => hash)];
   const index = await deps.conversation.index(asked.base, appended, chainName(attempt.workflowId));
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
+  const head: RefWrite = {
+    op: 'put',
+    name: headName(attempt.workflowId, attempt.runId),
+    value: {
+      head: record.answer.head,
+      length: record.position + record.answer.messages.length,
+      at: record.endedAt,
+    },
+  };
+  const records = conversationRecords(deps, input, modelRecordSchema);
+  return await commitCallRecord(records, { value: record, version }, async (write) => {
     const { conflicts } = await deps.store.commit({
       objects: [...objects, ...index.objects],
-      refs: [
-        ...index.refs,
-        expected === undefined
-          ? { op: 'create', name, value: record }
-          : { op: 'compare-and-set', name, version: expected, value: record },
-        {
-          op: 'put',
-          name: headName(attempt.workflowId, attempt.runId),
-          value: {
-            head: record.answer.head,
-            length: record.position + record.answer.messages.length,
-            at: record.endedAt,
-          },
-        },
-      ],
+      refs: [...index.refs, callRecordWrite(write), head],
     });
-    if (conflicts.length === 0) return record;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    // Of another conversation, from before a reset: it gives way.
-    expected = found.version;
-  }
-  throw recordContended(name);
+    return conflicts.length === 0;
+  });
 }
-
-export const recordContended = (name: string): Error =>
-  failure('Store.Unavailable', `the call record ${name} keeps being changed by somebody else.`);

@@ -14,7 +14,7 @@ import type { ToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { z } from 'zod';
-import { COMMIT_ROUNDS, recordContended } from './call-model';
+import { commitCallRecord, findCallRecord, type CallRecords } from './call-records';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
@@ -29,23 +29,22 @@ export async function callTool(
   input: CallToolInput,
   attempt: Attempt,
 ): Promise<CallToolResult | ToolWait> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const records = recordsOf(deps, input);
+  const found = await findCallRecord(records);
+  if (found.answer) {
     deps.metrics.reused('tool');
-    return { ...found.answers.result, reused: true };
+    return { ...found.answer.result, reused: true };
   }
-  if (input.poll && !found.begun)
-    throw failure(
-      'Store.ObjectMissing',
-      `the record of what ${input.name} has begun, ${callRecordName(input.key)}, is gone.`,
-    );
+  const begun = found.record?.kind === 'started-tool' ? found.record : undefined;
+  if (input.poll && !begun)
+    throw failure('Store.ObjectMissing', `the record of what ${input.name} has begun, ${records.name}, is gone.`);
   const loaded = await requireAgent(deps, input);
-  const startedAt = found.begun?.startedAt ?? deps.now();
+  const startedAt = begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
   const answered = isRecall(loaded, input)
     ? await recallOutcome(deps, input, attempt, call)
-    : await runTool(deps, input, attempt, loaded, { call, begun: found.begun });
+    : await runTool(deps, input, attempt, loaded, { call, begun });
   await deps.failpoint('tool.after');
   const { poll } = loaded.manifest.plan.tools[input.name] ?? {};
   const outcome = 'pending' in answered ? pendingOutcome(deps, input, poll, startedAt) : answered;
@@ -65,7 +64,9 @@ export async function callTool(
   if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version });
   const { objects, started } = outcome;
   const value: StartedToolRecord = { kind: 'started-tool', ...made, from: fromOf(input), name: input.name, started };
-  const kept = await commit(deps, input, { value, version: found.version, objects });
+  const kept = await commitCallRecord(records, { value, version: found.version }, (record) =>
+    deps.toolStore.commitCall({ objects, record }),
+  );
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
 }
 
@@ -120,26 +121,20 @@ function mayTell(
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
 
-interface Found {
-  /** Of whatever is kept under the call's key; absent where nothing is. */
-  version?: number;
-  /** A record answers the call it was made for. After a reset the same key may be of another message's call. */
-  answers?: ToolRecord;
-  /** What the call has begun elsewhere. */
-  begun?: StartedToolRecord;
-}
-
 const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
+type KeptRecord = z.output<typeof keptRecordSchema>;
 
-async function findRecord(deps: ActivityDeps, input: CallToolInput): Promise<Found> {
-  const stored = await deps.toolStore.readCallRecord(callRecordName(input.key));
-  if (!stored) return {};
-  const { success, data } = keptRecordSchema.safeParse(stored.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${callRecordName(input.key)} is not readable.`);
-  const { version } = stored;
-  if (data.from.message !== input.message || data.from.call !== input.call) return { version };
-  return { version, ...(data.kind === 'tool' ? { answers: data } : { begun: data }) };
-}
+const recordsOf = (
+  { toolStore }: ActivityDeps,
+  { key, message, call }: CallToolInput,
+): CallRecords<KeptRecord, ToolRecord> => ({
+  name: callRecordName(key),
+  schema: keptRecordSchema,
+  read: (name) => toolStore.readCallRecord(name),
+  isOf: ({ from }) => from.message === message && from.call === call,
+  // A result takes the place of what says that the call has begun.
+  answerOf: (record) => (record.kind === 'tool' ? record : undefined),
+});
 
 const fromOf = ({ message, call }: CallToolInput): ToolRecord['from'] => ({ message, call });
 
@@ -182,7 +177,10 @@ async function record(
     result,
   };
   await deps.failpoint('store.before-put');
-  const kept = await commit(deps, input, { value, version, objects: [bytes, ...outcome.objects] });
+  const objects = [bytes, ...outcome.objects];
+  const kept = await commitCallRecord(recordsOf(deps, input), { value, version }, (write) =>
+    deps.toolStore.commitCall({ objects, record: write }),
+  );
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({
     agent: input.agent,
@@ -191,29 +189,6 @@ async function record(
     seconds: (made.endedAt - made.startedAt) / 1000,
   });
   return kept.result;
-}
-
-/**
- * The first attempt that stores its result has answered the call: one that was given up and wakes later must not replace what the
- * run goes on with. A result takes the place of what says that the call has begun.
- * @returns the record that is kept
- */
-async function commit<T extends ToolRecord | StartedToolRecord>(
-  deps: ActivityDeps,
-  input: CallToolInput,
-  { value, version, objects }: { value: T; version: number | undefined; objects: Uint8Array[] },
-): Promise<T | ToolRecord> {
-  const name = callRecordName(input.key);
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
-    const record = { name, value, ...(expected === undefined ? {} : { version: expected }) };
-    if (await deps.toolStore.commitCall({ objects, record })) return value;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    // Of another message's call, from before a reset, or of another attempt that has begun it too: it gives way.
-    expected = found.version;
-  }
-  throw recordContended(name);
 }
 
 /** Says to the model that a call failed for good where the failing attempt could not: it timed out, or its worker died. */

@@ -4,7 +4,7 @@ import type { CompactContextInput, CompactContextResult, CompactedContext } from
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
-import { recordContended, COMMIT_ROUNDS } from './call-model';
+import { commitCallRecord, conversationRecords, findCallRecord } from './call-records';
 import { measureAll } from './context/measure';
 import { planCompact, type CompactRange } from './context/plan-compact';
 import { renderRange, summaryMessage, summaryRequest } from './context/summary-prompt';
@@ -15,17 +15,18 @@ import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
-import { callRecordName, chainName, earlierChainName, headName } from './store/ref-names';
+import { chainName, earlierChainName, headName } from './store/ref-names';
+import { callRecordWrite } from './store/tool-store';
 
 export async function compactContext(
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
 ): Promise<CompactContextResult> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const found = await findCallRecord(conversationRecords(deps, input, compactionRecordSchema));
+  if (found.answer) {
     deps.metrics.reused('model');
-    return { ...found.answers.result, reused: true };
+    return { ...found.answer.result, reused: true };
   }
   const loaded = await requireAgent(deps, input);
   const { context } = loaded.manifest;
@@ -57,20 +58,6 @@ export async function compactContext(
     if (error instanceof ModelWaitError) return { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason };
     throw error;
   }
-}
-
-interface Found {
-  version?: number;
-  answers?: CompactionRecord;
-}
-
-async function findRecord(deps: ActivityDeps, input: CompactContextInput): Promise<Found> {
-  const ref = await deps.store.readRef(callRecordName(input.key));
-  if (!ref) return {};
-  const { success, data } = compactionRecordSchema.safeParse(ref.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
-  const same = data.from.base === input.base && data.from.append.join() === input.append.join();
-  return { version: ref.version, ...(same ? { answers: data } : {}) };
 }
 
 /** @throws ApplicationFailure `Model.ContextTooLong` where nothing can go */
@@ -235,22 +222,9 @@ async function commit(
     version,
   }: { record: CompactionRecord; objects: Uint8Array[]; refs: Refs; version: number | undefined },
 ): Promise<CompactionRecord> {
-  const name = callRecordName(input.key);
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
-    const { conflicts } = await deps.store.commit({
-      objects,
-      refs: [
-        ...refs,
-        expected === undefined
-          ? { op: 'create', name, value: record }
-          : { op: 'compare-and-set', name, version: expected, value: record },
-      ],
-    });
-    if (conflicts.length === 0) return record;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    expected = found.version;
-  }
-  throw recordContended(name);
+  const records = conversationRecords(deps, input, compactionRecordSchema);
+  return await commitCallRecord(records, { value: record, version }, async (write) => {
+    const { conflicts } = await deps.store.commit({ objects, refs: [...refs, callRecordWrite(write)] });
+    return conflicts.length === 0;
+  });
 }
