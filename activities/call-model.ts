@@ -6,47 +6,54 @@ import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/
 import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
-import { commitCallRecord, conversationRecords, findCallRecord } from './call-records';
+import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
-import { addedTo, type EditedConversation } from './edited-conversation';
+import { addedTo } from './edited-conversation';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
-import type { RefWrite } from './store/port';
-import { callRecordName, chainName, headName } from './store/ref-names';
-import { callRecordWrite } from './store/tool-store';
-import { createUnsavedAnswers } from './unsaved-answers';
+import { chainName } from './store/ref-names';
+import { storeAnswer, type Received } from './store-answer';
+import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
+
+const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
-  const found = await findCallRecord(conversationRecords(deps, input, modelRecordSchema));
+  const records = conversationRecords(deps, input, modelRecordSchema);
+  const unsaved = UNSAVED.of(deps.providers);
+  const name = unsavedName(input);
+  const found = await findCallRecord(records);
   if (found.answer) {
+    unsaved.delete(name);
     deps.metrics.reused('model');
     return { ...found.answer.answer, reused: true };
   }
-  const name = `${callRecordName(input.key)} ${input.base} ${input.append.join()}`;
-  const unsaved = UNSAVED.of(deps.store);
-  const made = unsaved.get(name) ?? (await ask(deps, input, attempt));
-  if ('instead' in made) return made.instead;
-  unsaved.set(name, made);
-  const answer = await store(deps, input, attempt, { ...made, version: found.version });
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  if ('instead' in received) return received.instead;
+  unsaved.set(name, received);
+  await deps.failpoint('store.before-put');
+  const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
+  await deps.failpoint('store.after-put');
   unsaved.delete(name);
-  return answer;
+  // Of this attempt's own answer, whichever was kept: it was paid for.
+  const { answer, startedAt, endedAt } = received.record;
+  deps.metrics.modelCall({
+    agent: input.agent,
+    model: answer.model,
+    outcome: answer.problem?.type ?? 'ok',
+    seconds: (endedAt - startedAt) / 1000,
+    input: answer.usage.input,
+    output: answer.usage.output,
+  });
+  return kept.answer;
 }
-
-/** What is to be stored of a call. */
-interface Made {
-  record: ModelRecord;
-  objects: Uint8Array[];
-  asked: EditedConversation;
-}
-const UNSAVED = createUnsavedAnswers<Made>();
 
 async function ask(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-): Promise<Made | { instead: CallModelResult }> {
+): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
@@ -67,7 +74,15 @@ async function ask(
     route: `${provider.name}/${model}`,
     rawForm: provider.rawItemsForm,
   });
-  return { record, objects, asked: asked.asked };
+  const added = record.answer.messages.map(({ hash }) => hash);
+  const { base } = asked.asked;
+  return {
+    record,
+    objects,
+    head: record.answer.head,
+    length: record.position + added.length,
+    chains: [{ name: chainName(attempt.workflowId), base, appended: [...addedTo(asked.asked), ...added] }],
+  };
 }
 
 interface ToBuild extends Asked {
@@ -132,56 +147,3 @@ const headOf = ({ store }: ActivityDeps, message: Message, bytes: Uint8Array): M
 /** Text as it is, anything else as canonical JSON. */
 const canonicalOutput = (output: JsonValue): Uint8Array =>
   typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
-
-interface ToStore extends Made {
-  version: number | undefined;
-}
-
-async function store(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  attempt: Attempt,
-  { record, objects, asked, version }: ToStore,
-): Promise<ModelAnswer> {
-  await deps.failpoint('store.before-put');
-  const { answer } = await commit(deps, input, attempt, { record, objects, asked, version });
-  await deps.failpoint('store.after-put');
-  // Of this attempt's own answer, whichever was kept: it was paid for.
-  deps.metrics.modelCall({
-    agent: input.agent,
-    model: record.answer.model,
-    outcome: record.answer.problem?.type ?? 'ok',
-    seconds: (record.endedAt - record.startedAt) / 1000,
-    input: record.answer.usage.input,
-    output: record.answer.usage.output,
-  });
-  return answer;
-}
-
-/** @returns the record that is kept */
-async function commit(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  attempt: Attempt,
-  { record, objects, asked, version }: ToStore,
-): Promise<ModelRecord> {
-  const appended = [...addedTo(asked), ...record.answer.messages.map(({ hash }) => hash)];
-  const index = await deps.conversation.index(asked.base, appended, chainName(attempt.workflowId));
-  const head: RefWrite = {
-    op: 'put',
-    name: headName(attempt.workflowId, attempt.runId),
-    value: {
-      head: record.answer.head,
-      length: record.position + record.answer.messages.length,
-      at: record.endedAt,
-    },
-  };
-  const records = conversationRecords(deps, input, modelRecordSchema);
-  return await commitCallRecord(records, { value: record, version }, async (write) => {
-    const { conflicts } = await deps.store.commit({
-      objects: [...objects, ...index.objects],
-      refs: [...index.refs, callRecordWrite(write), head],
-    });
-    return conflicts.length === 0;
-  });
-}

@@ -1,0 +1,57 @@
+// Needs: nothing but Node. What one compaction leaves in the store: its head, the indexes of both chains, and what it was paid for.
+import { compactContext } from '../../activities/compact-context';
+import { defineAgent } from '../../activities/define';
+import type { ActivityDeps } from '../../activities/deps';
+import { createConversation, encodeMessage, objectHash, type ContentStore } from '../../activities/store';
+import { chainName } from '../../activities/store/ref-names';
+import type { CompactContextInput } from '../../workflows/contract/activities';
+import { COMPACTION_INDEX } from '../../workflows/contract/context';
+import type { Message } from '../../workflows/contract/message';
+import { attempt, given, key, text } from './given';
+
+const keeper = defineAgent({
+  name: 'keeper',
+  instructions: 'Answer.',
+  context: { compact: { when: { messages: 20 }, keepLast: 4 } },
+});
+const said = (count: number, from = 0): Message[] =>
+  Array.from({ length: count }, (_, at) =>
+    (from + at) % 2 === 0
+      ? text(`question ${from + at}`)
+      : { role: 'assistant', parts: [{ type: 'text', text: `answer ${from + at}` }] },
+  );
+const hashOf = (message: Message): string => objectHash(encodeMessage(message));
+
+/** A stored conversation of so many messages, and what is to be appended to it. */
+async function conversationOf(stored: number, appended: number) {
+  const fixture = await given(keeper, () => ({ text: 'What was said.' }));
+  const { store, deps, about } = fixture;
+  const hashes = said(stored).map(hashOf);
+  const { head, objects } = deps.conversation.extend(null, hashes);
+  const index = await deps.conversation.index(null, hashes, chainName('w'));
+  const messages = said(stored + appended).map(encodeMessage);
+  await store.commit({ objects: [...messages, ...objects, ...index.objects], refs: index.refs });
+  const append = said(appended, stored).map(hashOf);
+  const input: CompactContextInput = { ...about, key: { ...key, index: COMPACTION_INDEX }, base: head, append };
+  return { ...fixture, input };
+}
+
+async function headOf(deps: ActivityDeps, input: CompactContextInput): Promise<string> {
+  const compacted = await compactContext(deps, input, attempt());
+  if (compacted.kind !== 'compacted') throw new Error('nothing was summed up');
+  return compacted.head;
+}
+
+test('a summary that the store could not take is kept, and paid once', async () => {
+  const { store, deps, input, requests } = await conversationOf(30, 1);
+  const away = new Error('the store is away');
+  const full: ContentStore = { ...store, commit: () => Promise.reject(away) };
+  await expect(compactContext({ ...deps, store: full }, input, attempt())).rejects.toBe(away);
+  // Not even what an index has to be made from can be read.
+  const indexless = { ...deps.conversation, index: () => Promise.reject(away) };
+  await expect(compactContext({ ...deps, conversation: indexless }, input, attempt(2))).rejects.toBe(away);
+  const head = await headOf(deps, input);
+  expect(requests).toHaveLength(1);
+  // Also by a worker that knows none of its nodes.
+  expect(await createConversation(store).originals(head, 'w')).toHaveLength(31);
+});
