@@ -20,6 +20,7 @@ import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
+import { placesOf } from './store/original-messages';
 import { chainName, earlierChainName } from './store/ref-names';
 import { storeAnswer, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
@@ -210,7 +211,7 @@ function build(
     record,
     objects: [...asked.objects, ...before.objects, bytes, ...after.objects, raw],
     head: after.head,
-    length: asked.entries.length,
+    length: asked.entries.reduce((sum, entry) => sum + placesOf(entry.message), 0),
     chains: [
       // What the summary covers is read by `recall` and by people: in few round trips too.
       { name: earlierChainName(workflowId, before.head), base: asked.base, appended: added },

@@ -3,7 +3,7 @@ import { compactContext } from '../../activities/compact-context';
 import { defineAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
 import { createConversation, encodeMessage, objectHash, type ContentStore } from '../../activities/store';
-import { chainName } from '../../activities/store/ref-names';
+import { chainName, headName } from '../../activities/store/ref-names';
 import type { CompactContextInput } from '../../workflows/contract/activities';
 import { COMPACTION_INDEX } from '../../workflows/contract/context';
 import type { Message } from '../../workflows/contract/message';
@@ -41,6 +41,18 @@ async function headOf(deps: ActivityDeps, input: CompactContextInput): Promise<s
   if (compacted.kind !== 'compacted') throw new Error('nothing was summed up');
   return compacted.head;
 }
+
+test('the head of the execution counts original messages, not what stands for them', async () => {
+  const { store, deps, input } = await conversationOf(30, 1);
+  const head = await headOf(deps, input);
+  expect((await store.readRef(headName('w', 'r')))?.value).toMatchObject({ head, length: 31 });
+  // A second summary covers the first one.
+  const more = said(31, 31).map(encodeMessage);
+  const { hashes } = await store.commit({ objects: more });
+  const second = await headOf(deps, { ...input, key: { ...input.key, turn: 2 }, base: head, append: hashes });
+  expect((await store.readRef(headName('w', 'r')))?.value).toMatchObject({ head: second, length: 62 });
+  expect(await createConversation(store).originals(second, 'w')).toHaveLength(62);
+});
 
 test('a summary that the store could not take is kept, and paid once', async () => {
   const { store, deps, input, requests } = await conversationOf(30, 1);
