@@ -54,6 +54,28 @@ test('the head of the execution counts original messages, not what stands for th
   expect(await createConversation(store).originals(second, 'w')).toHaveLength(62);
 });
 
+test.each([0, 1])('what it covers loads cold in few round trips, with %i messages appended to it', async (appended) => {
+  const { store, deps, input } = await conversationOf(120, appended);
+  // As another worker does it.
+  const head = await headOf({ ...deps, conversation: createConversation(store) }, input);
+  let trips = 0;
+  const remote: ContentStore = {
+    ...store,
+    get: (hashes) => {
+      trips += 1;
+      return store.get(hashes);
+    },
+    readRef: (name) => {
+      trips += 1;
+      return store.readRef(name);
+    },
+  };
+  const originals = await createConversation(remote).originals(head, 'w');
+  expect(originals.map(({ message }) => message)).toEqual(said(120 + appended));
+  // Of each chain its index and messages, and of the long one its segments.
+  expect(trips).toBeLessThanOrEqual(6);
+});
+
 test('a summary that the store could not take is kept, and paid once', async () => {
   const { store, deps, input, requests } = await conversationOf(30, 1);
   const away = new Error('the store is away');
