@@ -1,35 +1,28 @@
 // One tool call: found again if it was made before, otherwise checked, run and stored. The tool's arguments never enter a history:
 // the call names its assistant message, and they are read from there.
-import type { CallToolInput, TellToolFailureInput } from '../workflows/contract/activities';
+import type { CallToolInput } from '../workflows/contract/activities';
 import { isRetryable } from '../workflows/contract/failures';
-import type { MessageHead, ToolCallPart, ToolMessage } from '../workflows/contract/message';
+import type { ToolCallPart } from '../workflows/contract/message';
 import { pollAttempts } from '../workflows/contract/limits';
-import {
-  startedToolRecordSchema,
-  toolRecordSchema,
-  type StartedToolRecord,
-  type ToolRecord,
-} from '../workflows/contract/schemas/call-record';
 import type { ToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
-import { z } from 'zod';
-import { commitCallRecord, findCallRecord, type CallRecords } from './call-records';
+import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
 import { isRecall, recallOutcome } from './recall-outcome';
 import { runTool, type ToolOutcome } from './run-tool';
-import { decodeMessage, encodeMessage, previewOf } from './store';
-import { callRecordName } from './store/ref-names';
+import { decodeMessage } from './store';
+import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
 
 export async function callTool(
   deps: ActivityDeps,
   input: CallToolInput,
   attempt: Attempt,
 ): Promise<CallToolResult | ToolWait> {
-  const records = recordsOf(deps, input);
+  const records = toolRecords(deps, input);
   const found = await findCallRecord(records);
   if (found.answer) {
     deps.metrics.reused('tool');
@@ -53,8 +46,8 @@ export async function callTool(
     const { type, message, final = false } = outcome.failure;
     throw failure(type, message, { final });
   }
-  const made = {
-    schemaVersion: 1 as const,
+  const made: ToolCallMade = {
+    schemaVersion: 1,
     startedAt,
     endedAt: deps.now(),
     attempt: attempt.number,
@@ -63,10 +56,7 @@ export async function callTool(
   };
   if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version });
   const { objects, started } = outcome;
-  const value: StartedToolRecord = { kind: 'started-tool', ...made, from: fromOf(input), name: input.name, started };
-  const kept = await commitCallRecord(records, { value, version: found.version }, (record) =>
-    deps.toolStore.commitCall({ objects, record }),
-  );
+  const kept = await keepBegun(deps, input, { started, made, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
 }
 
@@ -121,23 +111,6 @@ function mayTell(
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
 
-const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
-type KeptRecord = z.output<typeof keptRecordSchema>;
-
-const recordsOf = (
-  { toolStore }: ActivityDeps,
-  { key, message, call }: CallToolInput,
-): CallRecords<KeptRecord, ToolRecord> => ({
-  name: callRecordName(key),
-  schema: keptRecordSchema,
-  read: (name) => toolStore.readCallRecord(name),
-  isOf: ({ from }) => from.message === message && from.call === call,
-  // A result takes the place of what says that the call has begun.
-  answerOf: (record) => (record.kind === 'tool' ? record : undefined),
-});
-
-const fromOf = ({ message, call }: CallToolInput): ToolRecord['from'] => ({ message, call });
-
 async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
   const parts = message.role === 'assistant' ? message.parts : [];
@@ -148,7 +121,7 @@ async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolC
 
 interface ToRecord {
   outcome: ToolOutcome;
-  made: Pick<ToolRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
+  made: ToolCallMade;
   version: number | undefined;
 }
 
@@ -157,56 +130,16 @@ async function record(
   input: CallToolInput,
   { outcome, made, version }: ToRecord,
 ): Promise<CallToolResult> {
-  const message: ToolMessage = {
-    role: 'tool',
-    call: input.call,
-    name: input.name,
-    outcome: outcome.failure ? 'error' : 'ok',
-    parts: outcome.parts,
-  };
-  const bytes = encodeMessage(message);
-  const result: CallToolResult = {
-    message: await toolHead(deps, message, bytes),
-    ...(outcome.failure ? { failure: outcome.failure.type } : {}),
-  };
-  const value: ToolRecord = {
-    kind: 'tool',
-    ...made,
-    from: fromOf(input),
-    name: input.name,
-    result,
-  };
+  const { parts, objects } = outcome;
+  const failed = outcome.failure?.type;
   await deps.failpoint('store.before-put');
-  const objects = [bytes, ...outcome.objects];
-  const kept = await commitCallRecord(recordsOf(deps, input), { value, version }, (write) =>
-    deps.toolStore.commitCall({ objects, record: write }),
-  );
+  const kept = await keepResult(deps, input, { parts, failure: failed, made, version, objects });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({
     agent: input.agent,
     tool: input.name,
-    outcome: outcome.failure?.type ?? 'ok',
+    outcome: failed ?? 'ok',
     seconds: (made.endedAt - made.startedAt) / 1000,
   });
-  return kept.result;
-}
-
-/** Says to the model that a call failed for good where the failing attempt could not: it timed out, or its worker died. */
-export async function tellToolFailure(deps: ActivityDeps, input: TellToolFailureInput): Promise<CallToolResult> {
-  const { type, message } = input.failure;
-  const told: ToolMessage = {
-    role: 'tool',
-    call: input.call,
-    name: input.name,
-    outcome: 'error',
-    parts: failureParts(type, message),
-  };
-  const bytes = encodeMessage(told);
-  await deps.toolStore.commitCall({ objects: [bytes] });
-  return { message: await toolHead(deps, told, bytes), failure: type };
-}
-
-async function toolHead({ toolStore }: ActivityDeps, message: ToolMessage, bytes: Uint8Array): Promise<MessageHead> {
-  const [hash = ''] = await toolStore.namesOf([bytes]);
-  return { hash, role: message.role, preview: previewOf(message) };
+  return kept;
 }
