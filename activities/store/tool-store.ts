@@ -43,13 +43,14 @@ export function directToolStore(store: ContentStore): ToolStore {
       return ref && { value: ref.value, version: ref.version };
     },
     commitCall: async ({ objects, record }) => {
-      const { conflicts } = await store.commit({ objects, refs: record ? [writeOf(record)] : [] });
+      const { conflicts } = await store.commit({ objects, refs: record ? [callRecordWrite(record)] : [] });
       return conflicts.length === 0;
     },
   };
 }
 
-function writeOf({ name, value, version }: RecordWrite): RefWrite {
+/** @throws ApplicationFailure `Runtime.Unexpected` for any other ref than a call record */
+export function callRecordWrite({ name, value, version }: RecordWrite): RefWrite {
   return version === undefined
     ? { op: 'create', name: callName(name), value }
     : { op: 'compare-and-set', name: callName(name), version, value };

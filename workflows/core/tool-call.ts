@@ -73,7 +73,7 @@ export async function callOne(
   if ('left' in done) return progress.begun ? 'waiting' : null;
   if ('result' in done) return done.result;
   if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done.failure });
-  return await tell(run, call, head.name, done.failure);
+  return await tell(run, turn, call, done.failure);
 }
 
 function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallToolInput {
@@ -90,11 +90,17 @@ function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallTo
   };
 }
 
-async function tell(run: Run, call: number, name: string, failure: RunFailure): Promise<CallToolResult> {
+async function tell(
+  run: Run,
+  { message, calls }: ToolTurn,
+  call: number,
+  failure: RunFailure,
+): Promise<CallToolResult> {
+  const name = calls[call]?.name ?? '';
   const told = await step(
     run,
     { kind: 'note', label: `tells the model: ${failure.type}` },
-    () => run.environment.tellToolFailure({ ...callContext(run, call + 1), name, call, failure }),
+    () => run.environment.tellToolFailure({ ...callContext(run, call + 1), name, message, call, failure }),
     (result) => ({ preview: result.message.preview }),
   );
   if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });
