@@ -6,45 +6,54 @@ import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/
 import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
+import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
-import { addedTo, type EditedConversation } from './edited-conversation';
-import { failure } from './failure';
+import { addedTo } from './edited-conversation';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
-import { callRecordName, chainName, headName } from './store/ref-names';
-import { createUnsavedAnswers } from './unsaved-answers';
+import { chainName } from './store/ref-names';
+import { storeAnswer, type Received } from './store-answer';
+import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
+
+const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
 export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const records = conversationRecords(deps, input, modelRecordSchema);
+  const unsaved = UNSAVED.of(deps.providers);
+  const name = unsavedName(input);
+  const found = await findCallRecord(records);
+  if (found.answer) {
+    unsaved.delete(name);
     deps.metrics.reused('model');
-    return { ...found.answers.answer, reused: true };
+    return { ...found.answer.answer, reused: true };
   }
-  const name = `${callRecordName(input.key)} ${input.base} ${input.append.join()}`;
-  const unsaved = UNSAVED.of(deps.store);
-  const made = unsaved.get(name) ?? (await ask(deps, input, attempt));
-  if ('instead' in made) return made.instead;
-  unsaved.set(name, made);
-  const answer = await store(deps, input, attempt, { ...made, version: found.version });
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  if ('instead' in received) return received.instead;
+  unsaved.set(name, received);
+  await deps.failpoint('store.before-put');
+  const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
+  await deps.failpoint('store.after-put');
   unsaved.delete(name);
-  return answer;
+  // Of this attempt's own answer, whichever was kept: it was paid for.
+  const { answer, startedAt, endedAt } = received.record;
+  deps.metrics.modelCall({
+    agent: input.agent,
+    model: answer.model,
+    outcome: answer.problem?.type ?? 'ok',
+    seconds: (endedAt - startedAt) / 1000,
+    input: answer.usage.input,
+    output: answer.usage.output,
+  });
+  return kept.answer;
 }
-
-/** What is to be stored of a call. */
-interface Made {
-  record: ModelRecord;
-  objects: Uint8Array[];
-  asked: EditedConversation;
-}
-const UNSAVED = createUnsavedAnswers<Made>();
 
 async function ask(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-): Promise<Made | { instead: CallModelResult }> {
+): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
@@ -65,23 +74,15 @@ async function ask(
     route: `${provider.name}/${model}`,
     rawForm: provider.rawItemsForm,
   });
-  return { record, objects, asked: asked.asked };
-}
-
-interface Found {
-  /** Of whatever is kept under the call's key; absent where nothing is. */
-  version?: number;
-  /** A record answers the call it was made for. After a reset the same key may ask for another conversation: that is a new call. */
-  answers?: ModelRecord;
-}
-
-async function findRecord(deps: ActivityDeps, input: CallModelInput): Promise<Found> {
-  const ref = await deps.store.readRef(callRecordName(input.key));
-  if (!ref) return {};
-  const { success, data } = modelRecordSchema.safeParse(ref.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
-  const same = data.from.base === input.base && data.from.append.join() === input.append.join();
-  return { version: ref.version, ...(same ? { answers: data } : {}) };
+  const added = record.answer.messages.map(({ hash }) => hash);
+  const { base } = asked.asked;
+  return {
+    record,
+    objects,
+    head: record.answer.head,
+    length: record.position + added.length,
+    chains: [{ name: chainName(attempt.workflowId), base, appended: [...addedTo(asked.asked), ...added] }],
+  };
 }
 
 interface ToBuild extends Asked {
@@ -146,77 +147,3 @@ const headOf = ({ store }: ActivityDeps, message: Message, bytes: Uint8Array): M
 /** Text as it is, anything else as canonical JSON. */
 const canonicalOutput = (output: JsonValue): Uint8Array =>
   typeof output === 'string' ? new TextEncoder().encode(output) : canonicalJson(output);
-
-/** A conflict is another attempt of this call, or its execution before a reset: neither comes back this often. */
-export const COMMIT_ROUNDS = 5;
-
-interface ToStore extends Made {
-  version: number | undefined;
-}
-
-/**
- * The first attempt that stores its answer has answered the call: one that was given up and wakes later must not replace what the run
- * goes on with.
- */
-async function store(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  attempt: Attempt,
-  { record, objects, asked, version }: ToStore,
-): Promise<ModelAnswer> {
-  await deps.failpoint('store.before-put');
-  const { answer } = await commit(deps, input, attempt, { record, objects, asked, version });
-  await deps.failpoint('store.after-put');
-  // Of this attempt's own answer, whichever was kept: it was paid for.
-  deps.metrics.modelCall({
-    agent: input.agent,
-    model: record.answer.model,
-    outcome: record.answer.problem?.type ?? 'ok',
-    seconds: (record.endedAt - record.startedAt) / 1000,
-    input: record.answer.usage.input,
-    output: record.answer.usage.output,
-  });
-  return answer;
-}
-
-/** @returns the record that is kept */
-async function commit(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  attempt: Attempt,
-  { record, objects, asked, version }: ToStore,
-): Promise<ModelRecord> {
-  const name = callRecordName(input.key);
-  const appended = [...addedTo(asked), ...record.answer.messages.map(({ hash }) => hash)];
-  const index = await deps.conversation.index(asked.base, appended, chainName(attempt.workflowId));
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
-    const { conflicts } = await deps.store.commit({
-      objects: [...objects, ...index.objects],
-      refs: [
-        ...index.refs,
-        expected === undefined
-          ? { op: 'create', name, value: record }
-          : { op: 'compare-and-set', name, version: expected, value: record },
-        {
-          op: 'put',
-          name: headName(attempt.workflowId, attempt.runId),
-          value: {
-            head: record.answer.head,
-            length: record.position + record.answer.messages.length,
-            at: record.endedAt,
-          },
-        },
-      ],
-    });
-    if (conflicts.length === 0) return record;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    // Of another conversation, from before a reset: it gives way.
-    expected = found.version;
-  }
-  throw recordContended(name);
-}
-
-export const recordContended = (name: string): Error =>
-  failure('Store.Unavailable', `the call record ${name} keeps being changed by somebody else.`);

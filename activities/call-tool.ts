@@ -1,54 +1,51 @@
 // One tool call: found again if it was made before, otherwise checked, run and stored. The tool's arguments never enter a history:
 // the call names its assistant message, and they are read from there.
-import type { CallToolInput, TellToolFailureInput } from '../workflows/contract/activities';
+import type { CallToolInput } from '../workflows/contract/activities';
 import { isRetryable } from '../workflows/contract/failures';
-import type { MessageHead, ToolCallPart, ToolMessage } from '../workflows/contract/message';
+import type { ToolCallPart } from '../workflows/contract/message';
 import { pollAttempts } from '../workflows/contract/limits';
-import {
-  startedToolRecordSchema,
-  toolRecordSchema,
-  type StartedToolRecord,
-  type ToolRecord,
-} from '../workflows/contract/schemas/call-record';
 import type { ToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
-import { z } from 'zod';
-import { COMMIT_ROUNDS, recordContended } from './call-model';
+import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
 import { isRecall, recallOutcome } from './recall-outcome';
+import { repeatedOutcome } from './repeated-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
-import { decodeMessage, encodeMessage, previewOf } from './store';
-import { callRecordName } from './store/ref-names';
+import { decodeMessage } from './store';
+import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
 
 export async function callTool(
   deps: ActivityDeps,
   input: CallToolInput,
   attempt: Attempt,
 ): Promise<CallToolResult | ToolWait> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const records = toolRecords(deps, input);
+  const found = await findCallRecord(records);
+  if (found.answer) {
     deps.metrics.reused('tool');
-    return { ...found.answers.result, reused: true };
+    return { ...found.answer.result, reused: true };
   }
-  if (input.poll && !found.begun)
-    throw failure(
-      'Store.ObjectMissing',
-      `the record of what ${input.name} has begun, ${callRecordName(input.key)}, is gone.`,
-    );
+  const begun = found.record?.kind === 'started-tool' ? found.record : undefined;
+  if (input.poll && !begun)
+    throw failure('Store.ObjectMissing', `the record of what ${input.name} has begun, ${records.name}, is gone.`);
   const loaded = await requireAgent(deps, input);
-  const startedAt = found.begun?.startedAt ?? deps.now();
+  const startedAt = begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const answered = isRecall(loaded, input)
-    ? await recallOutcome(deps, input, attempt, call)
-    : await runTool(deps, input, attempt, loaded, { call, begun: found.begun });
-  await deps.failpoint('tool.after');
   const plan = loaded.manifest.plan.tools[input.name];
   const poll = plan?.poll;
+  const effect = await findEffect(deps, input, attempt, { call, plan });
+  const answered = isRecall(loaded, input)
+    ? await recallOutcome(deps, input, attempt, call)
+    : effect?.done && !begun
+      ? await repeatedOutcome(deps, effect.done)
+      : await runTool(deps, input, attempt, loaded, { call, begun, effect, isLast: isLastOf(plan, input, attempt) });
+  await deps.failpoint('tool.after');
   const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, loaded, input, attempt));
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
   if ('kind' in outcome) return outcome;
@@ -56,18 +53,17 @@ export async function callTool(
     const { type, message, final = false } = outcome.failure;
     throw failure(type, message, { final });
   }
-  const made = {
-    schemaVersion: 1 as const,
+  const made: ToolCallMade = {
+    schemaVersion: 1,
     startedAt,
     endedAt: deps.now(),
     attempt: attempt.number,
     worker: deps.worker,
     release: loaded.codeRelease,
   };
-  if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version });
+  if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version, effect });
   const { objects, started } = outcome;
-  const value: StartedToolRecord = { kind: 'started-tool', ...made, from: fromOf(input), name: input.name, started };
-  const kept = await commit(deps, input, { value, version: found.version, objects });
+  const kept = await keepBegun(deps, input, { started, made, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
 }
 
@@ -75,14 +71,16 @@ export async function callTool(
 function isUnanswered(
   answered: ToolOutcome | Unfinished,
   { manifest }: LoadedAgent,
-  { name }: CallToolInput,
+  input: CallToolInput,
   attempt: Attempt,
 ): boolean {
   if (!('failure' in answered) || !answered.failure) return false;
   const { type, final } = answered.failure;
-  const plan = manifest.plan.tools[name];
-  return !final && isRetryable(type) && attempt.number >= pollAttempts(plan ?? { attempts: 1 });
+  return !final && isRetryable(type) && isLastOf(manifest.plan.tools[input.name], input, attempt);
 }
+
+const isLastOf = (plan: ToolPlan | undefined, { poll }: CallToolInput, attempt: Attempt): boolean =>
+  attempt.number >= (poll ? pollAttempts(plan ?? { attempts: 1 }) : (plan?.attempts ?? 1));
 
 type PollPlan = ToolPlan['poll'];
 
@@ -122,39 +120,16 @@ function pendingOutcome(
 function mayTell(
   { type, final }: NonNullable<ToolOutcome['failure']>,
   { manifest }: LoadedAgent,
-  { name, poll }: CallToolInput,
+  input: CallToolInput,
   attempt: Attempt,
 ): boolean {
-  const plan = manifest.plan.tools[name];
+  const plan = manifest.plan.tools[input.name];
   if (!plan) return true;
-  // Whether it has happened is not known: the run says so, and not that it failed.
-  if (plan.effect === 'at-most-once' && type === 'Tool.Timeout') return false;
-  const spent = final || !isRetryable(type) || attempt.number >= (poll ? pollAttempts(plan) : plan.attempts);
+  // Of before the ledger of effects: whether it has happened is not known. The run says so, and not that it failed.
+  if (plan.effect === 'at-most-once' && plan.repeats === undefined && type === 'Tool.Timeout') return false;
+  const spent = final || !isRetryable(type) || isLastOf(plan, input, attempt);
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
-
-interface Found {
-  /** Of whatever is kept under the call's key; absent where nothing is. */
-  version?: number;
-  /** A record answers the call it was made for. After a reset the same key may be of another message's call. */
-  answers?: ToolRecord;
-  /** What the call has begun elsewhere. */
-  begun?: StartedToolRecord;
-}
-
-const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
-
-async function findRecord(deps: ActivityDeps, input: CallToolInput): Promise<Found> {
-  const stored = await deps.toolStore.readCallRecord(callRecordName(input.key));
-  if (!stored) return {};
-  const { success, data } = keptRecordSchema.safeParse(stored.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${callRecordName(input.key)} is not readable.`);
-  const { version } = stored;
-  if (data.from.message !== input.message || data.from.call !== input.call) return { version };
-  return { version, ...(data.kind === 'tool' ? { answers: data } : { begun: data }) };
-}
-
-const fromOf = ({ message, call }: CallToolInput): ToolRecord['from'] => ({ message, call });
 
 async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
@@ -166,85 +141,32 @@ async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolC
 
 interface ToRecord {
   outcome: ToolOutcome;
-  made: Pick<ToolRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
+  made: ToolCallMade;
   version: number | undefined;
+  effect: Effect | undefined;
 }
 
 async function record(
   deps: ActivityDeps,
   input: CallToolInput,
-  { outcome, made, version }: ToRecord,
+  { outcome, made, version, effect }: ToRecord,
 ): Promise<CallToolResult> {
-  const message: ToolMessage = {
-    role: 'tool',
-    call: input.call,
-    name: input.name,
-    outcome: outcome.failure ? 'error' : 'ok',
-    parts: outcome.parts,
-  };
-  const bytes = encodeMessage(message);
-  const result: CallToolResult = {
-    message: await toolHead(deps, message, bytes),
-    ...(outcome.failure ? { failure: outcome.failure.type } : {}),
-  };
-  const value: ToolRecord = {
-    kind: 'tool',
-    ...made,
-    from: fromOf(input),
-    name: input.name,
-    result,
-  };
+  const { parts, objects, repeats } = outcome;
+  const failed = outcome.failure?.type;
   await deps.failpoint('store.before-put');
-  const kept = await commit(deps, input, { value, version, objects: [bytes, ...outcome.objects] });
+  // An answer of a wrong shape is an answer: what the tool does, it has done.
+  const isDone = failed === undefined || failed === 'Tool.InvalidOutput';
+  const kept = await keepResult(deps, input, {
+    ...{ parts, failure: failed, made, version, objects },
+    effect: (message) => effect?.write(message, isDone ? 'done' : 'unknown'),
+    ...(repeats ? { repeats } : {}),
+  });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({
     agent: input.agent,
     tool: input.name,
-    outcome: outcome.failure?.type ?? 'ok',
+    outcome: failed ?? 'ok',
     seconds: (made.endedAt - made.startedAt) / 1000,
   });
-  return kept.result;
-}
-
-/**
- * The first attempt that stores its result has answered the call: one that was given up and wakes later must not replace what the
- * run goes on with. A result takes the place of what says that the call has begun.
- * @returns the record that is kept
- */
-async function commit<T extends ToolRecord | StartedToolRecord>(
-  deps: ActivityDeps,
-  input: CallToolInput,
-  { value, version, objects }: { value: T; version: number | undefined; objects: Uint8Array[] },
-): Promise<T | ToolRecord> {
-  const name = callRecordName(input.key);
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
-    const record = { name, value, ...(expected === undefined ? {} : { version: expected }) };
-    if (await deps.toolStore.commitCall({ objects, record })) return value;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    // Of another message's call, from before a reset, or of another attempt that has begun it too: it gives way.
-    expected = found.version;
-  }
-  throw recordContended(name);
-}
-
-/** Says to the model that a call failed for good where the failing attempt could not: it timed out, or its worker died. */
-export async function tellToolFailure(deps: ActivityDeps, input: TellToolFailureInput): Promise<CallToolResult> {
-  const { type, message } = input.failure;
-  const told: ToolMessage = {
-    role: 'tool',
-    call: input.call,
-    name: input.name,
-    outcome: 'error',
-    parts: failureParts(type, message),
-  };
-  const bytes = encodeMessage(told);
-  await deps.toolStore.commitCall({ objects: [bytes] });
-  return { message: await toolHead(deps, told, bytes), failure: type };
-}
-
-async function toolHead({ toolStore }: ActivityDeps, message: ToolMessage, bytes: Uint8Array): Promise<MessageHead> {
-  const [hash = ''] = await toolStore.namesOf([bytes]);
-  return { hash, role: message.role, preview: previewOf(message) };
+  return kept;
 }

@@ -1,10 +1,15 @@
 // A summary of a range of the conversation, made by the model with a prompt of its own, in the range's place. The originals stay where
 // they are: the summary names them.
-import type { CompactContextInput, CompactContextResult, CompactedContext } from '../workflows/contract/activities';
+import type {
+  CompactContextInput,
+  CompactContextResult,
+  CompactedContext,
+  ModelWait,
+} from '../workflows/contract/activities';
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
-import { recordContended, COMMIT_ROUNDS } from './call-model';
+import { conversationRecords, findCallRecord } from './call-records';
 import { measureAll } from './context/measure';
 import { planCompact, type CompactRange } from './context/plan-compact';
 import { renderRange, summaryMessage, summaryRequest } from './context/summary-prompt';
@@ -15,18 +20,40 @@ import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
-import { callRecordName, chainName, earlierChainName, headName } from './store/ref-names';
+import { placesOf } from './store/original-messages';
+import { chainName, earlierChainName } from './store/ref-names';
+import { storeAnswer, type Received } from './store-answer';
+import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
+
+const UNSAVED = createUnsavedAnswers<CompactionRecord>();
 
 export async function compactContext(
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
 ): Promise<CompactContextResult> {
-  const found = await findRecord(deps, input);
-  if (found.answers) {
+  const records = conversationRecords(deps, input, compactionRecordSchema);
+  const unsaved = UNSAVED.of(deps.providers);
+  const name = unsavedName(input);
+  const found = await findCallRecord(records);
+  if (found.answer) {
+    unsaved.delete(name);
     deps.metrics.reused('model');
-    return { ...found.answers.result, reused: true };
+    return { ...found.answer.result, reused: true };
   }
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  if ('instead' in received) return received.instead;
+  unsaved.set(name, received);
+  const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
+  unsaved.delete(name);
+  return kept.result;
+}
+
+async function ask(
+  deps: ActivityDeps,
+  input: CompactContextInput,
+  attempt: Attempt,
+): Promise<Received<CompactionRecord> | { instead: ModelWait }> {
   const loaded = await requireAgent(deps, input);
   const { context } = loaded.manifest;
   if (!context?.compact)
@@ -38,9 +65,8 @@ export async function compactContext(
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   try {
     const response = await summarise(deps, attempt, { asked, range, context, loaded, provider, model });
-    const text = textOf(response);
-    const { record, objects, refs } = await build(deps, input, attempt, {
-      ...{ asked, range, text, response, version: context.compact.prompt.version },
+    return build(deps, input, attempt, {
+      ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
       route: `${provider.name}/${model}`,
       made: {
@@ -52,25 +78,11 @@ export async function compactContext(
         release: loaded.release,
       },
     });
-    return (await commit(deps, input, { record, objects, refs, version: found.version })).result;
   } catch (error) {
-    if (error instanceof ModelWaitError) return { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason };
+    if (error instanceof ModelWaitError)
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
     throw error;
   }
-}
-
-interface Found {
-  version?: number;
-  answers?: CompactionRecord;
-}
-
-async function findRecord(deps: ActivityDeps, input: CompactContextInput): Promise<Found> {
-  const ref = await deps.store.readRef(callRecordName(input.key));
-  if (!ref) return {};
-  const { success, data } = compactionRecordSchema.safeParse(ref.value);
-  if (!success) throw failure('Store.ObjectCorrupt', `the call record ${ref.name} is not readable.`);
-  const same = data.from.base === input.base && data.from.append.join() === input.append.join();
-  return { version: ref.version, ...(same ? { answers: data } : {}) };
 }
 
 /** @throws ApplicationFailure `Model.ContextTooLong` where nothing can go */
@@ -158,14 +170,13 @@ interface ToBuild {
   route: string;
   made: Pick<CompactionRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
 }
-type Refs = Awaited<ReturnType<ActivityDeps['conversation']['index']>>['refs'];
 
-async function build(
+function build(
   { store, conversation }: ActivityDeps,
   input: CompactContextInput,
-  { workflowId, runId }: Attempt,
+  { workflowId }: Attempt,
   { asked, nodes, range, text, response, version, route, made }: ToBuild,
-): Promise<{ record: CompactionRecord; objects: Uint8Array[]; refs: Refs }> {
+): Received<CompactionRecord> {
   const added = addedTo(asked);
   const before = conversation.extend(asked.base, added);
   if (before.head === null) throw failure('Runtime.Unexpected', 'there is no conversation to sum up.');
@@ -174,15 +185,10 @@ async function build(
   const bytes = encodeMessage(summary);
   const message: MessageHead = { hash: store.nameOf(bytes), role: 'user', preview: previewOf(summary) };
 
-  const base = nodeBefore(asked, nodes, from, conversation);
+  const { base, between } = beforeRange(asked, nodes, from);
   const rest = [message.hash, ...asked.entries.slice(to).map(({ hash }) => hash)];
-  const after = conversation.extend(base, rest);
+  const after = conversation.extend(conversation.extend(base, between).head, rest);
   if (after.head === null) throw failure('Runtime.Unexpected', 'there is no conversation after the summary.');
-  const [earlier, index] = await Promise.all([
-    // What the summary covers is read by `recall` and by people: in few round trips too.
-    conversation.index(asked.base, added, earlierChainName(workflowId, before.head)),
-    conversation.index(base, rest, chainName(workflowId)),
-  ]);
   const raw = canonicalJson(response.raw);
   const result: CompactedContext = {
     kind: 'compacted',
@@ -201,56 +207,25 @@ async function build(
     range: { first: range.first, last: range.last },
     raw: [store.nameOf(raw)],
   };
-  const length = asked.entries.length;
   return {
     record,
-    objects: [...asked.objects, ...before.objects, bytes, ...after.objects, ...earlier.objects, ...index.objects, raw],
-    refs: [
-      ...earlier.refs,
-      ...index.refs,
-      { op: 'put', name: headName(workflowId, runId), value: { head: after.head, length, at: made.endedAt } },
+    objects: [...asked.objects, ...before.objects, bytes, ...after.objects, raw],
+    head: after.head,
+    length: asked.entries.reduce((sum, entry) => sum + placesOf(entry.message), 0),
+    chains: [
+      // What the summary covers is read by `recall` and by people: in few round trips too.
+      { name: earlierChainName(workflowId, before.head), base: asked.base, appended: added },
+      { name: chainName(workflowId), base, appended: [...between, ...rest] },
     ],
   };
 }
 
-/** Head of the entries before the range: stored, or among the nodes that are stored with it. */
-function nodeBefore(
-  asked: EditedConversation,
+/** The entries before the range: those up to a stored head, and others that are stored with the summary. */
+function beforeRange(
+  { kept, base, entries }: EditedConversation,
   nodes: readonly string[],
   from: number,
-  conversation: ActivityDeps['conversation'],
-): string | null {
-  if (from <= asked.kept) return nodes[from - 1] ?? null;
-  const between = asked.entries.slice(asked.kept, from).map(({ hash }) => hash);
-  return conversation.extend(asked.base, between).head;
-}
-
-async function commit(
-  deps: ActivityDeps,
-  input: CompactContextInput,
-  {
-    record,
-    objects,
-    refs,
-    version,
-  }: { record: CompactionRecord; objects: Uint8Array[]; refs: Refs; version: number | undefined },
-): Promise<CompactionRecord> {
-  const name = callRecordName(input.key);
-  let expected = version;
-  for (let round = 1; round <= COMMIT_ROUNDS; round += 1) {
-    const { conflicts } = await deps.store.commit({
-      objects,
-      refs: [
-        ...refs,
-        expected === undefined
-          ? { op: 'create', name, value: record }
-          : { op: 'compare-and-set', name, version: expected, value: record },
-      ],
-    });
-    if (conflicts.length === 0) return record;
-    const found = await findRecord(deps, input);
-    if (found.answers) return found.answers;
-    expected = found.version;
-  }
-  throw recordContended(name);
+): { base: string | null; between: string[] } {
+  if (from <= kept) return { base: nodes[from - 1] ?? null, between: [] };
+  return { base, between: entries.slice(kept, from).map(({ hash }) => hash) };
 }

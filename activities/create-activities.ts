@@ -2,13 +2,14 @@
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
 import type { AgentActivities } from '../workflows/contract/activities';
 import { callModel } from './call-model';
-import { callTool, tellToolFailure } from './call-tool';
+import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
 import type { ActivityDeps, Attempt } from './deps';
 import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
+import { tellToolFailure } from './tell-tool-failure';
 
 /** Each beat is a database write. The workflow's heartbeat timeout leaves room for one to be lost. */
 const HEARTBEAT_INTERVAL_MS = 5_000;
@@ -18,7 +19,7 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     callModel: (input) => attended((attempt) => callModel(depsOf(deps, input), input, attempt)),
     compactContext: (input) => attended((attempt) => compactContext(depsOf(deps, input), input, attempt)),
     callTool: (input) => attended((attempt) => callTool(depsOf(deps, input), input, attempt)),
-    tellToolFailure: (input) => attended(() => tellToolFailure(depsOf(deps, input), input)),
+    tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

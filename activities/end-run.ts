@@ -23,7 +23,11 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
       totals: result.totals,
     },
   };
-  const index = await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
+  // The call that stored a head has indexed it.
+  const isIndexed = input.append.length === 0;
+  const index = isIndexed
+    ? { objects: [], refs: [] }
+    : await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
   await deps.store.commit({
     objects: [...extended.objects, ...index.objects],
     refs: [

@@ -1,13 +1,15 @@
 // Runs one tool's code between its two schemas, and turns whatever happens into an outcome with a type.
-import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
 import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
 import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { AnyAgent } from './define/agent';
-import { ToolRejection, type AnyTool, type ToolContext, type ToolFiles } from './define/tool';
+import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt } from './deps';
+import { OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
+import { effectKey, type Effect } from './effect-ledger';
+import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
@@ -23,16 +25,27 @@ export interface ToolOutcome {
   failure?: { type: FailureType; message: string; final?: true };
   /** Bytes of files that the tool wrote, stored with the call's record. */
   objects: Uint8Array[];
+  /** The call whose action this one asked for again. */
+  repeats?: { turn: number; index: number };
 }
 
-type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint'>;
+type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now'>;
+
+export interface ToRun {
+  call: ToolCallPart;
+  begun?: { started: JsonValue } | undefined;
+  /** Of a call that acts on the world. */
+  effect: Effect | undefined;
+  /** Temporal makes no further attempt. */
+  isLast: boolean;
+}
 
 export async function runTool(
   deps: ToolDeps,
   input: CallToolInput,
   attempt: Attempt,
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
-  { call, begun }: { call: ToolCallPart; begun?: { started: JsonValue } | undefined },
+  { call, begun, effect, isLast }: ToRun,
 ): Promise<ToolOutcome | Unfinished> {
   const tool = agent.tools.find(({ name }) => name === input.name);
   if (!tool) {
@@ -50,11 +63,22 @@ export async function runTool(
   const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
   const values = Object.values(secrets);
   try {
-    const context = { ...(await contextOf(deps, input, attempt, tool)), secrets, files: filesOf(deps, written) };
+    const about = await contextOf(deps, input, attempt, tool);
+    const key = effect?.key ?? effectKey(input, call, undefined);
+    const context = { ...about, effectKey: key, secrets, files: filesOf(deps, written) };
     const [code, given] = begun ? await pollOf(tool, begun.started) : [tool.run, args.data];
-    const output = await withTimeout(timeoutMs, attempt.signal, deps.failpoint, (signal) =>
-      invoke(tool, code, [given, { ...context, signal }]),
-    );
+    const timed = (code: unknown, given: unknown, failpoint: ActivityDeps['failpoint']): Promise<unknown> =>
+      withTimeout(timeoutMs, attempt.signal, failpoint, (signal) =>
+        invoke(tool, code, [given, { ...context, signal }]),
+      );
+    const output = await actOnce(begun ? undefined : effect, {
+      act: () => timed(code, given, deps.failpoint),
+      reconcile: tool.reconcile && (async () => readable(await timed(tool.reconcile, args.data, NOWHERE))),
+      now: deps.now,
+      isLast,
+      isStopped: () => attempt.signal.aborted,
+      isOfTheRuntime,
+    });
     if (tool.poll && !begun) return await startedBy(tool.poll, output, written);
     if (tool.poll && output === undefined) return { pending: true };
     const checked = await z.safeParseAsync(tool.output, output);
@@ -63,7 +87,12 @@ export async function runTool(
     return { ...outputParts(checked.data), objects: written };
   } catch (error) {
     if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;
-    if (error instanceof ToolTimeout) return failed('Tool.Timeout', `no answer within ${timeoutMs} ms.`);
+    if (error instanceof StillUnderWay) {
+      const { message, retryAfterMs } = error;
+      throw failure('Tool.Failed', message, { retryAfterMs });
+    }
+    if (error instanceof OutcomeUnknown) return failed('Tool.OutcomeUnknown', safeText(error.message, values));
+    if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
     return failed('Tool.Failed', safeText(describeError(error), values));
@@ -115,10 +144,9 @@ async function contextOf(
   input: CallToolInput,
   attempt: Attempt,
   tool: AnyTool,
-): Promise<Omit<ToolContext<object, string>, 'secrets' | 'files' | 'signal'>> {
+): Promise<Omit<ToolContext<object, string>, 'secrets' | 'files' | 'signal' | 'effectKey'>> {
   return {
     input: tool.needs ? await readNeeds(deps, input, tool.needs) : {},
-    effectKey: effectKey(input),
     attempt: attempt.number,
     run: {
       id: attempt.workflowId,
@@ -130,13 +158,22 @@ async function contextOf(
   };
 }
 
-/** The same for every attempt of one call, in every execution of its run. */
-export function effectKey({ key, name }: Pick<CallToolInput, 'key' | 'name'>): string {
-  return createHash('sha256')
-    .update(`${key.run}/${key.fork}/${key.turn}/${key.index}/${name}`)
-    .digest('hex')
-    .slice(0, 32);
+const reconciledSchema = z.discriminatedUnion('outcome', [
+  z.object({ outcome: z.literal('done'), output: z.unknown() }),
+  z.object({ outcome: z.literal('not-done') }),
+  z.object({ outcome: z.literal('unknown') }),
+]);
+
+function readable(answered: unknown): Reconciled<unknown> {
+  const { success, data } = reconciledSchema.safeParse(answered);
+  if (success) return data;
+  throw new Error(
+    'reconcile must answer { outcome: "done", output }, { outcome: "not-done" } or { outcome: "unknown" }.',
+  );
 }
+
+/** A drill stops a tool, and not what looks up what became of it. */
+const NOWHERE: ActivityDeps['failpoint'] = () => Promise.resolve();
 
 async function readNeeds(deps: ToolDeps, input: CallToolInput, needs: z.ZodObject): Promise<object> {
   const message = decodeMessage(await deps.toolStore.getObject(input.input));
@@ -160,7 +197,11 @@ const filesOf = ({ toolStore }: ToolDeps, written: Uint8Array[]): ToolFiles => {
   };
 };
 
-class ToolTimeout extends Error {}
+class ToolTimeout extends Error {
+  constructor(timeoutMs: number) {
+    super(`no answer within ${timeoutMs} ms.`);
+  }
+}
 
 /** Node fires a longer timer at once. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -174,7 +215,7 @@ async function withTimeout(
   const timeUp = new AbortController();
   const signal = AbortSignal.any([cancelled, timeUp.signal]);
   const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout()), {
+    signal.addEventListener('abort', () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout(timeoutMs)), {
       once: true,
     });
   });

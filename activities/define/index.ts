@@ -3,7 +3,7 @@ export { defineAgent, isAgent } from './agent';
 export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from './agent';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export { defineTool, isTool, ToolRejection } from './tool';
-export type { AnyTool, Tool, ToolContext, ToolDefinition } from './tool';
+export type { AnyTool, Reconciled, Tool, ToolContext, ToolDefinition } from './tool';
 export { defineToolbox } from './toolbox';
 export type { Toolbox } from './toolbox';
 export { defineConfig } from './config';

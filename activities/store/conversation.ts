@@ -29,7 +29,7 @@ export interface Conversation {
   /**
    * What to commit along with the nodes of `extend(base, messages)`, so that the new head loads in few round trips by whoever has
    * not seen it yet. Without it the head loads all the same, node by node. Nothing is written here; nothing is read where `base`
-   * was loaded or indexed by this object before.
+   * was loaded or indexed by this object before. Where nothing is appended, what comes is the index of `base`: for another name.
    * @param base stored
    * @param chain name of the run's index, see `chainName`
    */
@@ -103,7 +103,7 @@ function conversationOn(store: ContentStore, cache: ConversationCache): Conversa
 
   async function index(base: string | null, added: readonly string[], chain: string): Promise<ChainIndex> {
     const { head } = extend(base, added);
-    if (head === null || added.length === 0) return { objects: [], refs: [] };
+    if (head === null) return { objects: [], refs: [] };
     const before = await links.levelsOf(base, chain);
     const { levels, segments } = appendToLevels(store, before.levels, added);
     links.keepLevels({ head, levels });

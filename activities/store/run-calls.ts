@@ -1,7 +1,7 @@
 // The calls of a run, as their records tell them: what was asked and answered, when, by whom, at what price. Needs no server.
 import { allRefs } from './all-refs';
 import type { ContentStore } from './port';
-import { CALL_PREFIX } from './ref-names';
+import { callsOfFirst } from './ref-names';
 import { COMPACTION_INDEX } from '../../workflows/contract/context';
 import type { Usage } from '../../workflows/contract/message';
 import { callRecordSchema, type CallRecord } from '../../workflows/contract/schemas/call-record';
@@ -23,7 +23,7 @@ export async function callsOf(
   store: ContentStore,
   firstRunId: string,
 ): Promise<{ calls: RunCall[]; unreadable: number }> {
-  const prefix = `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/`;
+  const prefix = callsOfFirst(firstRunId);
   const refs = await allRefs(store, prefix);
   const calls: RunCall[] = [];
   for (const { name, value } of refs) {

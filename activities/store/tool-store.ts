@@ -53,14 +53,15 @@ export function directToolStore(store: ContentStore): ToolStore {
     commitCall: async ({ objects, record, effect }) => {
       const { conflicts } = await store.commit({
         objects,
-        refs: [record, effect].flatMap((write) => (write ? [writeOf(write)] : [])),
+        refs: [record, effect].flatMap((write) => (write ? [callRecordWrite(write)] : [])),
       });
       return conflicts.length === 0;
     },
   };
 }
 
-function writeOf({ name, value, version }: RecordWrite): RefWrite {
+/** @throws ApplicationFailure `Runtime.Unexpected` for any other ref than of a call or an effect */
+export function callRecordWrite({ name, value, version }: RecordWrite): RefWrite {
   return version === undefined
     ? { op: 'create', name: callName(name), value }
     : { op: 'compare-and-set', name: callName(name), version, value };

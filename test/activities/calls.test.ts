@@ -3,29 +3,15 @@ import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { callTool } from '../../activities/call-tool';
-import { defineAgent, defineTool, type AnyAgent } from '../../activities/define';
-import type { ActivityDeps, Attempt, LoadedAgent } from '../../activities/deps';
+import { defineAgent, defineTool } from '../../activities/define';
+import type { ActivityDeps, LoadedAgent } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
-import type { ModelRequest } from '../../activities/model/provider';
-import {
-  canonicalJson,
-  createConversation,
-  createMemoryStore,
-  directToolStore,
-  encodeMessage,
-  objectHash,
-} from '../../activities/store';
+import { canonicalJson, encodeMessage, objectHash } from '../../activities/store';
 import { callRecordName, headName, runRecordName } from '../../activities/store/ref-names';
-import { createAgentRegistry } from '../../workers/agent-registry';
-import type { CallModelInput, CallToolInput } from '../../workflows/contract/activities';
+import type { CallToolInput } from '../../workflows/contract/activities';
 import type { Message } from '../../workflows/contract/message';
-import { createScriptedProvider, type ModelFunction } from '../kit/scripted-provider';
 import { manifestFor } from '../stack/manifest-for';
-
-type Answer = Awaited<ReturnType<ModelFunction<undefined>>>;
-
-const key = { run: 'first', fork: 0, turn: 1, index: 0 };
-const text = (content: string): Message => ({ role: 'user', parts: [{ type: 'text', text: content }] });
+import { attempt, given, key, text, type Answer } from './given';
 
 /** Answers that a test gives when it likes, in the order they were asked for. */
 function held<T>(): { wait(): Promise<T>; give(at: number, value: T): void; asked(count: number): Promise<void> } {
@@ -43,49 +29,6 @@ function held<T>(): { wait(): Promise<T>; give(at: number, value: T): void; aske
     },
   };
 }
-
-async function given(agent: AnyAgent, model: () => Answer | Promise<Answer> = () => ({ text: 'yes' })) {
-  const store = createMemoryStore();
-  const requests: ModelRequest[] = [];
-  const provider = createScriptedProvider({
-    model: () => model(),
-    context: () => undefined,
-    now: () => 1_000,
-    onRequest: (request) => requests.push(request),
-  });
-  const loaded = manifestFor(agent, 'scripted/model');
-  const agents = createAgentRegistry({ strict: false });
-  agents.replaceAll([loaded]);
-  const deps: ActivityDeps = {
-    store,
-    conversation: createConversation(store),
-    toolStore: directToolStore(store),
-    agents,
-    providers: { resolve: () => ({ provider, model: 'model' }) },
-    secretsOf: () => ({}),
-    stateDir: '/nonexistent',
-    worker: 'test',
-    now: () => 1_000,
-    metrics: {
-      modelCall: () => undefined,
-      toolCall: () => undefined,
-      runEnded: () => undefined,
-      reused: () => undefined,
-    },
-    failpoint: () => Promise.resolve(),
-  };
-  const put = async (message: Message): Promise<string> =>
-    (await store.commit({ objects: [encodeMessage(message)] })).hashes[0] ?? '';
-  const about = { agent: agent.name, release: loaded.release, tenant: 't' };
-  const input: CallModelInput = { ...about, key, base: null, append: [await put(text('go'))] };
-  return { store, deps, agents, loaded, requests, put, about, input };
-}
-const attempt = (number = 1, signal = new AbortController().signal): Attempt => ({
-  number,
-  workflowId: 'w',
-  runId: 'r',
-  signal,
-});
 
 const plain = defineAgent({ name: 'plain', instructions: 'Answer.' });
 
@@ -255,9 +198,10 @@ describe('a tool whose time is up', () => {
       retry: { attempts: 1 },
       run: () => new Promise<string>(() => undefined),
     });
-  const ask = async (effect: 'at-most-once' | 'read') => {
+  const ask = async (effect: 'at-most-once' | 'read', isOld = false) => {
     const agent = defineAgent({ name: 'waiter', instructions: 'Wait.', tools: [slow(effect)] });
-    const { deps, put, about, store } = await given(agent);
+    const { deps, put, about, store, loaded } = await given(agent);
+    if (isOld) delete loaded.manifest.plan.tools['slow']?.repeats;
     const input = { ...(await toolInput(put, about, 'slow')), timeoutMs: 1 };
     return { result: callTool(deps, input, attempt()), record: () => store.readRef(callRecordName(input.key)) };
   };
@@ -267,8 +211,17 @@ describe('a tool whose time is up', () => {
     expect(await result).toMatchObject({ failure: 'Tool.Timeout' });
   });
 
-  test('is thrown where it must never run twice: the run tells that its outcome is unknown', async () => {
+  test('is an unknown outcome where it must never run twice, and is said to be', async () => {
     const { result, record } = await ask('at-most-once');
+    expect(await result).toMatchObject({
+      failure: 'Tool.OutcomeUnknown',
+      message: { preview: expect.stringContaining('no answer within 1 ms') as string },
+    });
+    expect(await record()).toBeDefined();
+  });
+
+  test('is thrown where it must never run twice, in releases of before effects were kept: the run tells that it is unknown', async () => {
+    const { result, record } = await ask('at-most-once', true);
     await expect(result).rejects.toMatchObject({ type: 'Tool.Timeout' });
     await expect(result).rejects.toBeInstanceOf(ApplicationFailure);
     expect(await record()).toBeUndefined();

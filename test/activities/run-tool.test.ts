@@ -19,6 +19,7 @@ const run = (work: (signal: AbortSignal) => Promise<string>, timeoutMs?: number)
       stateDir: '',
       failpoint: () => Promise.resolve(),
       secretsOf: () => ({}),
+      now: Date.now,
       toolStore: directToolStore(createMemoryStore()),
     },
     {
@@ -39,7 +40,7 @@ const run = (work: (signal: AbortSignal) => Promise<string>, timeoutMs?: number)
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     },
     { agent: { tools: [tool] } },
-    { call: { type: 'tool-call', call: 0, name: 'slow', arguments: {} } },
+    { call: { type: 'tool-call', call: 0, name: 'slow', arguments: {} }, effect: undefined, isLast: true },
   );
 };
 

@@ -84,12 +84,12 @@ export function toolStoreSuite(name: string, open: (store: ContentStore) => Prom
     test('any other ref is refused, and not written', async () => {
       await store.commit({ refs: [{ op: 'put', name: 'run/secret', value: 1 }] });
       for (const name of ['run/secret', 'callx/1', '/call/1', '']) {
-        await expect(view.readCallRecord(name)).rejects.toThrow('call records only');
+        await expect(view.readCallRecord(name)).rejects.toThrow('records of calls and effects only');
         await expect(
           view.commitCall({ objects: [Buffer.from(name)], record: { name, value: 2 } }),
         ).rejects.toMatchObject({
           type: 'Runtime.Unexpected',
-          message: expect.stringContaining('call records only') as string,
+          message: expect.stringContaining('records of calls and effects only') as string,
         });
       }
       expect((await store.listRefs('')).map(({ name: stored, value }) => [stored, value])).toEqual([['run/secret', 1]]);

@@ -2,11 +2,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApplicationFailure } from '@temporalio/common';
 import { callModel } from '../../activities/call-model';
-import { callTool, tellToolFailure } from '../../activities/call-tool';
+import { callTool } from '../../activities/call-tool';
 import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
+import { tellToolFailure } from '../../activities/tell-tool-failure';
 import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
 import type { AgentRunInput } from '../../workflows/contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../../workflows/core/backoff';
@@ -100,7 +101,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         call({ attempts: model.attempts, backoff: MODEL_BACKOFF }, (attempt) => compactContext(deps, about, attempt)),
       callTool: (about, plan) =>
         call({ attempts: plan.attempts, backoff: TOOL_BACKOFF }, (attempt) => callTool(deps, about, attempt)),
-      tellToolFailure: (about) => call(recorded, () => tellToolFailure(deps, about)),
+      tellToolFailure: (about) => call(recorded, (attempt) => tellToolFailure(deps, about, attempt)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

@@ -116,13 +116,13 @@ test('a tool that fails is tried again by its own policy, without waiting', asyn
   expect((tool?.endedAt ?? 0) - (tool?.startedAt ?? 0)).toBe(3_500);
 });
 
-test('the effect key of a call is the same for each attempt and another for each call', async () => {
+test('the effect key of an action is the same for each attempt and another for each action', async () => {
   const keys: string[] = [];
   const t = testAgent(refunds, {
     model: script()
       .calls([
         { name: 'refund', args: { orderId: 'A-88', amount: 1 } },
-        { name: 'refund', args: { orderId: 'A-88', amount: 1 } },
+        { name: 'refund', args: { orderId: 'A-88', amount: 2 } },
       ])
       .answer({ decision: 'refunded' }),
     tools: {

@@ -121,6 +121,8 @@ export interface CallToolInput extends CallContext {
 /** Says to the model, in a stored message, that a call did not succeed after its retries were spent. */
 export interface TellToolFailureInput extends CallContext {
   name: string;
+  /** Hash of the assistant message that asks for the call. Absent from older histories. */
+  message?: string;
   call: number;
   failure: RunFailure;
 }

@@ -35,9 +35,12 @@ const isRecall = ({ input }: Run, name: string): boolean =>
 /** After these it is not known whether the tool ran: they are of what stands around it. */
 const MAY_HAVE_RUN: readonly FailureType[] = ['Worker.Lost', 'Store.Unavailable', 'Runtime.Unexpected', 'Tool.Timeout'];
 
-/** A tool that must never run twice is not called again by a resume: its outcome is unknown, and said to be. */
+/**
+ * Of releases of before the ledger of effects, a tool that must never run twice is not called again by a resume: its outcome is unknown,
+ * and said to be. With it the next attempt finds what was claimed.
+ */
 const knownOf = (plan: ToolPlan, failure: RunFailure): RunFailure =>
-  plan.effect === 'at-most-once' && MAY_HAVE_RUN.includes(failure.type)
+  plan.effect === 'at-most-once' && plan.repeats === undefined && MAY_HAVE_RUN.includes(failure.type)
     ? { type: 'Tool.OutcomeUnknown', message: `it may have run, or not (${failure.type}): ${failure.message}` }
     : failure;
 
@@ -73,7 +76,7 @@ export async function callOne(
   if ('left' in done) return progress.begun ? 'waiting' : null;
   if ('result' in done) return done.result;
   if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done.failure });
-  return await tell(run, call, head.name, done.failure);
+  return await tell(run, turn, call, done.failure);
 }
 
 function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallToolInput {
@@ -90,11 +93,17 @@ function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallTo
   };
 }
 
-async function tell(run: Run, call: number, name: string, failure: RunFailure): Promise<CallToolResult> {
+async function tell(
+  run: Run,
+  { message, calls }: ToolTurn,
+  call: number,
+  failure: RunFailure,
+): Promise<CallToolResult> {
+  const name = calls[call]?.name ?? '';
   const told = await step(
     run,
     { kind: 'note', label: `tells the model: ${failure.type}` },
-    () => run.environment.tellToolFailure({ ...callContext(run, call + 1), name, call, failure }),
+    () => run.environment.tellToolFailure({ ...callContext(run, call + 1), name, message, call, failure }),
     (result) => ({ preview: result.message.preview }),
   );
   if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });

@@ -66,6 +66,8 @@ export const toolRecordSchema = z.object({
   from: z.object({ message: z.string(), call: z.number() }),
   name: z.string(),
   result: z.object({ message: messageHead, failure: failureType.exactOptional() }),
+  /** The call of the same run whose action this one asked for again: its tool did not run. */
+  repeats: z.object({ turn: z.number(), index: z.number() }).exactOptional(),
 });
 export type ToolRecord = z.output<typeof toolRecordSchema>;
 

@@ -1,0 +1,105 @@
+// The record of a tool call, with the message that it names: whoever writes it, what the run goes on with is what is kept.
+import { z } from 'zod';
+import type { CallToolInput } from '../workflows/contract/activities';
+import type { FailureType } from '../workflows/contract/failures';
+import type { InputPart, ToolMessage } from '../workflows/contract/message';
+import {
+  startedToolRecordSchema,
+  toolRecordSchema,
+  type StartedToolRecord,
+  type ToolRecord,
+} from '../workflows/contract/schemas/call-record';
+import type { CallToolResult } from '../workflows/contract/tool-call';
+import { commitCallRecord, type CallRecords } from './call-records';
+import type { ActivityDeps } from './deps';
+import { encodeMessage, previewOf } from './store';
+import { callRecordName } from './store/ref-names';
+import type { RecordWrite } from './store/tool-store';
+
+const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
+type KeptRecord = z.output<typeof keptRecordSchema>;
+
+type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'message' | 'call'>;
+
+export const toolRecords = (
+  { toolStore }: ActivityDeps,
+  { key, message, call }: AskedCall,
+): CallRecords<KeptRecord, ToolRecord> => ({
+  name: callRecordName(key),
+  schema: keptRecordSchema,
+  read: (name) => toolStore.readCallRecord(name),
+  isOf: ({ from }) => from.message === message && from.call === call,
+  // A result takes the place of what says that the call has begun.
+  answerOf: (record) => (record.kind === 'tool' ? record : undefined),
+});
+
+export type ToolCallMade = Pick<
+  ToolRecord,
+  'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'
+>;
+
+interface ToKeep {
+  made: ToolCallMade;
+  /** Of the record that was found. */
+  version: number | undefined;
+  /** Stored with the record, beside the message. */
+  objects: Uint8Array[];
+  /** What is known of the call's effect by then, given the message that says what came of it. */
+  effect?(message: string): RecordWrite | undefined;
+}
+
+interface Told {
+  parts: InputPart[];
+  failure: FailureType | undefined;
+  repeats?: ToolRecord['repeats'];
+}
+
+/** What the model is told, as an object and as a history shows it. Nothing is written. */
+export async function toolResult(
+  { toolStore }: ActivityDeps,
+  { call, name }: Pick<AskedCall, 'call' | 'name'>,
+  { parts, failure }: Told,
+): Promise<{ bytes: Uint8Array; result: CallToolResult }> {
+  const message: ToolMessage = { role: 'tool', call, name, outcome: failure ? 'error' : 'ok', parts };
+  const bytes = encodeMessage(message);
+  const [hash = ''] = await toolStore.namesOf([bytes]);
+  const head = { hash, role: message.role, preview: previewOf(message) };
+  return { bytes, result: { message: head, ...(failure ? { failure } : {}) } };
+}
+
+/** @returns what is kept: of another attempt, where that one was faster */
+export async function keepResult(
+  deps: ActivityDeps,
+  input: AskedCall,
+  { made, version, objects, effect, repeats, ...told }: ToKeep & Told,
+): Promise<CallToolResult> {
+  const { bytes, result } = await toolResult(deps, input, told);
+  const value: ToolRecord = { kind: 'tool', ...made, ...askedOf(input), result, ...(repeats ? { repeats } : {}) };
+  const write = { version, objects: [bytes, ...objects], effect: effect?.(result.message.hash) };
+  return (await keep(deps, input, value, write)).result;
+}
+
+/** @returns the result of another attempt, where there is one by now */
+export async function keepBegun(
+  deps: ActivityDeps,
+  input: AskedCall,
+  { started, made, version, objects }: ToKeep & Pick<StartedToolRecord, 'started'>,
+): Promise<StartedToolRecord | ToolRecord> {
+  const value: StartedToolRecord = { kind: 'started-tool', ...made, ...askedOf(input), started };
+  return await keep(deps, input, value, { version, objects });
+}
+
+const askedOf = ({ message, call, name }: AskedCall): Pick<ToolRecord, 'from' | 'name'> => ({
+  from: { message, call },
+  name,
+});
+
+const keep = <T extends ToolRecord | StartedToolRecord>(
+  deps: ActivityDeps,
+  input: AskedCall,
+  value: T,
+  { version, objects, effect }: Pick<ToKeep, 'version' | 'objects'> & { effect?: RecordWrite | undefined },
+): Promise<T | ToolRecord> =>
+  commitCallRecord(toolRecords(deps, input), { value, version }, (record) =>
+    deps.toolStore.commitCall({ objects, record, ...(effect ? { effect } : {}) }),
+  );

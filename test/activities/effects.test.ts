@@ -1,0 +1,171 @@
+// Needs: nothing but Node. An attempt that is cut off, at each place where a worker can die, and what the next one makes of it: what the
+// world has seen by then is counted from outside.
+import { z } from 'zod';
+import { defineAgent, defineTool, type Effect, type Reconciled } from '../../activities/define';
+import { callTool } from '../../activities/call-tool';
+import type { ActivityDeps, Failpoint } from '../../activities/deps';
+import { attempt, given } from './given';
+import type { CallToolInput } from '../../workflows/contract/activities';
+
+/** The world: what was done to it, by key. Done twice under one key, it happens once where the other side looks at the key. */
+function world() {
+  const done: string[] = [];
+  return {
+    done,
+    act: (key: string): string => {
+      done.push(key);
+      return `receipt ${done.length}`;
+    },
+    find: (key: string): Reconciled<string> => {
+      const at = done.indexOf(key);
+      return at < 0 ? { outcome: 'not-done' } : { outcome: 'done', output: `receipt ${at + 1}` };
+    },
+  };
+}
+
+const PLACES = ['tool.before', 'tool.during', 'tool.after', 'store.before-put', 'store.after-put'] as const;
+
+interface Tried {
+  /** What was done, by key. */
+  done: string[];
+  preview: string;
+  failure: string | undefined;
+}
+
+/** The first attempt dies at `place`: nothing of it goes on. The next one begins when its time would have been over. */
+async function cutOffAt(place: Failpoint, effect: Effect, reconciles: boolean): Promise<Tried> {
+  const { done, act, find } = world();
+  const pay = defineTool({
+    name: 'pay',
+    description: 'Pays.',
+    input: z.object({}),
+    output: z.string(),
+    effect,
+    timeout: '1s',
+    run: (_, { effectKey }) => act(effectKey),
+    ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
+  });
+  const agent = defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] });
+  const { deps, put, about } = await given(agent);
+  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
+  const input: CallToolInput = {
+    ...about,
+    key: { run: 'first', fork: 0, turn: 1, index: 1 },
+    name: 'pay',
+    message,
+    call: 0,
+    input: message,
+    timeoutMs: 1_000,
+  };
+  const dying: ActivityDeps = {
+    ...deps,
+    worker: 'dead',
+    failpoint: (name) => (name === place ? new Promise(() => reached()) : Promise.resolve()),
+  };
+  let reached = (): void => undefined;
+  const died = new Promise<void>((resolve) => (reached = resolve));
+  void callTool(dying, input, attempt(1));
+  await died;
+  const result = await callTool({ ...deps, now: () => 3_000 }, input, attempt(2));
+  if ('kind' in result) throw new Error('it waits');
+  return { done, preview: result.message.preview, failure: result.failure };
+}
+
+describe.each(PLACES)('a worker that dies at %s', (place) => {
+  test('in a keyed tool: one key, so one effect, and an answer', async () => {
+    const { done, failure } = await cutOffAt(place, 'keyed', false);
+    expect(new Set(done).size).toBe(1);
+    expect(failure).toBeUndefined();
+  });
+
+  test('in an at-most-once tool that can look it up: done once, and an answer', async () => {
+    const { done, failure, preview } = await cutOffAt(place, 'at-most-once', true);
+    expect(done).toHaveLength(1);
+    expect(failure).toBeUndefined();
+    expect(preview).toBe('receipt 1');
+  });
+
+  test('in an at-most-once tool that cannot: done at most once, and unknown only where it had been claimed', async () => {
+    const { done, failure } = await cutOffAt(place, 'at-most-once', false);
+    expect(done).toHaveLength(1);
+    const isClaimedOnly = ['tool.during', 'tool.after', 'store.before-put'].includes(place);
+    expect(failure).toBe(isClaimedOnly ? 'Tool.OutcomeUnknown' : undefined);
+  });
+});
+
+test('an attempt that may still act is waited for, before anything is done again', async () => {
+  const { done, find, act } = world();
+  const pay = defineTool({
+    name: 'pay',
+    description: 'Pays.',
+    input: z.object({}),
+    output: z.string(),
+    effect: 'at-most-once',
+    timeout: '20s',
+    run: (_, { effectKey }) => act(effectKey),
+    reconcile: (_, { effectKey }) => find(effectKey),
+  });
+  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
+  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
+  const key = { run: 'first', fork: 0, turn: 1, index: 1 };
+  const input: CallToolInput = { ...about, key, name: 'pay', message, call: 0, input: message };
+  // It has claimed, and hangs before it acts.
+  let claimed = (): void => undefined;
+  const hangs = new Promise<void>((resolve) => (claimed = resolve));
+  const hung: ActivityDeps = {
+    ...deps,
+    worker: 'slow',
+    toolStore: {
+      ...deps.toolStore,
+      commitCall: async (commit) => {
+        await deps.toolStore.commitCall(commit);
+        claimed();
+        return await new Promise<boolean>(() => undefined);
+      },
+    },
+  };
+  void callTool(hung, input, attempt(1));
+  await hangs;
+  await expect(callTool({ ...deps, now: () => 5_000 }, input, attempt(2))).rejects.toMatchObject({
+    type: 'Tool.Failed',
+    nextRetryDelay: 16_000,
+  });
+  expect(done).toEqual([]);
+  await expect(callTool({ ...deps, now: () => 5_000 }, input, attempt(3))).resolves.toMatchObject({
+    failure: 'Tool.OutcomeUnknown',
+  });
+});
+
+test('a claim whose acknowledgement was lost is this attempt’s own', async () => {
+  const { done, act } = world();
+  const pay = defineTool({
+    name: 'pay',
+    description: 'Pays.',
+    input: z.object({}),
+    output: z.string(),
+    effect: 'at-most-once',
+    run: (_, { effectKey }) => act(effectKey),
+  });
+  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
+  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
+  const input: CallToolInput = {
+    ...about,
+    key: { run: 'first', fork: 0, turn: 1, index: 1 },
+    name: 'pay',
+    message,
+    call: 0,
+    input: message,
+  };
+  const twice: ActivityDeps = {
+    ...deps,
+    toolStore: {
+      ...deps.toolStore,
+      commitCall: async (commit) => {
+        await deps.toolStore.commitCall(commit);
+        return await deps.toolStore.commitCall(commit);
+      },
+    },
+  };
+  await expect(callTool(twice, input, attempt(1))).resolves.toMatchObject({ message: { preview: 'receipt 1' } });
+  expect(done).toHaveLength(1);
+});

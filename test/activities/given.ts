@@ -1,0 +1,82 @@
+// What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
+import type { AnyAgent } from '../../activities/define';
+import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
+import type { ModelRequest } from '../../activities/model/provider';
+import type { KeyRing } from '../../activities/keys';
+import {
+  createConversation,
+  createMemoryStore,
+  directToolStore,
+  encodeMessage,
+  type ContentStore,
+} from '../../activities/store';
+import { createAgentRegistry } from '../../workers/agent-registry';
+import type { CallModelInput } from '../../workflows/contract/activities';
+import type { Message } from '../../workflows/contract/message';
+import { createScriptedProvider, type ModelFunction } from '../kit/scripted-provider';
+import { manifestFor } from '../stack/manifest-for';
+
+export type Answer = Awaited<ReturnType<ModelFunction<undefined>>>;
+
+export const key = { run: 'first', fork: 0, turn: 1, index: 0 };
+export const text = (content: string): Message => ({ role: 'user', parts: [{ type: 'text', text: content }] });
+
+interface Given {
+  store: ContentStore;
+  deps: ActivityDeps;
+  agents: AgentRegistry & { replaceAll(agents: readonly LoadedAgent[]): void };
+  loaded: LoadedAgent;
+  requests: ModelRequest[];
+  put(message: Message): Promise<string>;
+  about: Pick<CallModelInput, 'agent' | 'release' | 'tenant'>;
+  input: CallModelInput;
+}
+
+/** @param options.now of the store: its puts are dated by it */
+export async function given(
+  agent: AnyAgent,
+  model: () => Answer | Promise<Answer> = () => ({ text: 'yes' }),
+  { now = Date.now, keys }: { now?: () => number; keys?: KeyRing } = {},
+): Promise<Given> {
+  const store = createMemoryStore(now, keys);
+  const requests: ModelRequest[] = [];
+  const provider = createScriptedProvider({
+    model: () => model(),
+    context: () => undefined,
+    now: () => 1_000,
+    onRequest: (request) => requests.push(request),
+  });
+  const loaded = manifestFor(agent, 'scripted/model');
+  const agents = createAgentRegistry({ strict: false });
+  agents.replaceAll([loaded]);
+  const deps: ActivityDeps = {
+    store,
+    conversation: createConversation(store),
+    toolStore: directToolStore(store),
+    agents,
+    providers: { resolve: () => ({ provider, model: 'model' }) },
+    secretsOf: () => ({}),
+    stateDir: '/nonexistent',
+    worker: 'test',
+    now: () => 1_000,
+    metrics: {
+      modelCall: () => undefined,
+      toolCall: () => undefined,
+      runEnded: () => undefined,
+      reused: () => undefined,
+    },
+    failpoint: () => Promise.resolve(),
+  };
+  const put = async (message: Message): Promise<string> =>
+    (await store.commit({ objects: [encodeMessage(message)] })).hashes[0] ?? '';
+  const about = { agent: agent.name, release: loaded.release, tenant: 't' };
+  const input: CallModelInput = { ...about, key, base: null, append: [await put(text('go'))] };
+  return { store, deps, agents, loaded, requests, put, about, input };
+}
+
+export const attempt = (number = 1, signal: Attempt['signal'] = new AbortController().signal): Attempt => ({
+  number,
+  workflowId: 'w',
+  runId: 'r',
+  signal,
+});
