@@ -215,9 +215,13 @@ async function withTimeout(
   const timeUp = new AbortController();
   const signal = AbortSignal.any([cancelled, timeUp.signal]);
   const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout(timeoutMs)), {
-      once: true,
-    });
+    signal.addEventListener(
+      'abort',
+      () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout(timeoutMs)),
+      {
+        once: true,
+      },
+    );
   });
   // Where `run` throws at once nobody waits for it.
   stopped.catch(() => undefined);

@@ -158,7 +158,13 @@ test('an at-most-once tool that may have run is not called again: the model is t
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
   expect(run.calls.filter(({ kind }) => kind === 'tool')).toHaveLength(1);
   expect((await run.transcript())[2]).toMatchObject({
-    parts: [{ text: expect.stringContaining('Tool.OutcomeUnknown: it may have happened, or not: an earlier attempt was cut off') }],
+    parts: [
+      {
+        text: expect.stringContaining(
+          'Tool.OutcomeUnknown: it may have happened, or not: an earlier attempt was cut off',
+        ),
+      },
+    ],
   });
 });
 
