@@ -1,0 +1,132 @@
+// `npm run drill:effects`: every kind of effect under every fault, counted by a till that nothing kills; then kills at seeded moments of
+// calls that act. `-- --kills 10` for fewer of those, `-- --from 7` for other seeds.
+import { createHash } from 'node:crypto';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { temporalCliPath } from './checkout';
+import {
+  CRASHES,
+  FAULTS,
+  KINDS,
+  TOOLS,
+  crashOf,
+  effectsOf,
+  endProblems,
+  problemsOf,
+  type Crash,
+} from './effects-cells';
+import { effectsRun, startTill, type EffectKill, type Told } from './effects-run';
+import { printTable } from './print-table';
+
+interface Cell {
+  told: Told;
+  fault: string;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { kills: { type: 'string', default: '50' }, from: { type: 'string', default: '1' } },
+  });
+  const temporalCli = await temporalCliPath();
+  const problems: string[] = [];
+  const cells = [...(await faultCells(temporalCli, problems)), ...(await crashCells(temporalCli, problems))];
+  report(cells);
+  const kills = Number(values.kills);
+  if (kills > 0) await killAtMoments(temporalCli, kills, Number(values.from), problems);
+  console.log(`\nNode ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model}`);
+  console.log(`${problems.length} problems`);
+  for (const problem of problems) console.log(`problem  ${problem}`);
+  process.exitCode = problems.length === 0 ? 0 : 1;
+}
+
+/** One run, in which nobody is killed. */
+export async function faultCells(temporalCli: string, problems: string[]): Promise<Cell[]> {
+  const faults = Object.entries(FAULTS);
+  const asked = faults.flatMap(([item]) => TOOLS.map((tool) => ({ tool, item: `${item}-1` })));
+  const till = await startTill();
+  try {
+    const run = await effectsRun({ till, asked, kills: [], temporalCli });
+    problems.push(...endProblems(run));
+    return run.told.map((told, at) => {
+      const fault = faults[Math.floor(at / TOOLS.length)]?.[1] ?? '';
+      problems.push(...problemsOf(told, fault));
+      return { told, fault };
+    });
+  } finally {
+    await till.close();
+  }
+}
+
+/** A run for each cell. */
+export async function crashCells(
+  temporalCli: string,
+  problems: string[],
+  crashes = Object.keys(CRASHES).filter((name): name is Crash => Object.hasOwn(CRASHES, name)),
+  tools: readonly (typeof TOOLS)[number][] = TOOLS,
+): Promise<Cell[]> {
+  const cells: Cell[] = [];
+  for (const fault of crashes) {
+    for (const tool of tools) {
+      const till = await startTill();
+      const { asked, kill } = crashOf(fault, tool);
+      const run = await effectsRun({ till, asked: [asked], kills: [kill], temporalCli });
+      await till.close();
+      if (run.kills !== 1) problems.push(`${tool}, ${fault}: nobody was killed`);
+      problems.push(...endProblems(run));
+      for (const told of run.told) {
+        problems.push(...problemsOf(told, fault));
+        cells.push({ told, fault });
+      }
+    }
+  }
+  return cells;
+}
+
+function report(cells: readonly Cell[]): void {
+  const faults = [...new Set(cells.map(({ fault }) => fault))];
+  const rows = TOOLS.map((tool) => [
+    KINDS[tool],
+    ...faults.map((fault) => {
+      const told = cells.find((cell) => cell.fault === fault && cell.told.tool === tool)?.told;
+      if (!told) return '–';
+      return `${effectsOf(told)}${told.failure === 'Tool.OutcomeUnknown' ? ' unknown' : ''}`;
+    }),
+  ]);
+  console.log('What the till saw: effects, and whether the model was told that the outcome is unknown.');
+  printTable(['effect', ...faults], rows);
+}
+
+/** Calls that act, one after the other, each killed at a moment of its own: some before it acts, some after. */
+async function killAtMoments(temporalCli: string, count: number, from: number, problems: string[]): Promise<void> {
+  const tools = ['charge', 'transfer', 'post_letter'] as const;
+  const asked = Array.from({ length: count }, (_, at) => ({
+    tool: tools[at % tools.length] ?? 'charge',
+    item: `at-${at}`,
+  }));
+  const kills: EffectKill[] = asked.map((call, at) => ({ done: call, afterMs: seeded(`${from + at}`, 12) }));
+  const till = await startTill();
+  try {
+    const run = await effectsRun({ till, asked, kills, temporalCli });
+    problems.push(...endProblems(run));
+    const rows = tools.map((tool) => {
+      const mine = run.told.filter((told) => told.tool === tool);
+      const unknown = mine.filter(({ failure }) => failure === 'Tool.OutcomeUnknown').length;
+      for (const told of mine) problems.push(...problemsOf(told, 'kill at a moment'));
+      return [
+        KINDS[tool],
+        String(mine.length),
+        String(mine.filter((told) => effectsOf(told) > 1).length),
+        String(unknown),
+      ];
+    });
+    console.log(`\n${run.kills} kills within ${count} calls that act, up to 12 ms after the till had acted`);
+    printTable(['effect', 'calls', 'done twice', 'unknown'], rows);
+  } finally {
+    await till.close();
+  }
+}
+
+const seeded = (seed: string, below: number): number =>
+  createHash('sha256').update(seed).digest().readUInt32BE(0) % below;
+
+if (require.main === module) void main();
