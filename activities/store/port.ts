@@ -23,6 +23,10 @@ export type RefWrite =
   /** Writes whatever was there. For records that only one writer can reach, such as the head of one execution. */
   | { op: 'put'; name: string; value: unknown; expiresAt?: number };
 
+/**
+ * An object stays for as long as a ref names it, itself or through other objects. What `refs` come to name is among `objects`, or was
+ * put before, or was found by another ref: either of them not longer ago than an activity takes. It need not be put again.
+ */
 export interface CommitRequest {
   objects?: readonly Uint8Array[];
   refs?: readonly RefWrite[];

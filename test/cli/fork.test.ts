@@ -165,14 +165,18 @@ test('what the model is given may be another text: a result, the first question,
   expect(shown).toMatchObject({ question: 'walk back', forkedFrom: { run: 'origin', step: 1 } });
 });
 
-test('a call that failed for good, and has no record of its own, keeps what the model was told of it', async () => {
+test('a call that failed for good is a step of its own: behind it stays what the model was told of it', async () => {
   model.setScript(script().calls(asks('hang', 'look')).answer('so be it'));
   await ended('hung');
   expect(made).toMatchObject({ hung: 1, looks: ['b'] });
-  const again = await fork('hung', { at: 2 });
+  const again = await fork('hung', { at: 3 });
   expect(made).toMatchObject({ hung: 1, looks: ['b', 'b'] });
   expect(texts(again.transcript)[2]).toContain('Tool.OutcomeUnknown');
   expect(again.result).toMatchObject({ outcome: 'completed', output: 'so be it' });
+  // Made again by a fork that begins in the middle of a turn, it is a step there too.
+  const anew = await fork('hung', { at: 2 });
+  expect(made).toMatchObject({ hung: 2 });
+  expect((await run((context) => traceCommand(context, anew.id))).stdout).toMatch(/tool hang .*Tool\.OutcomeUnknown/);
 });
 
 test('a fork of a fork has all that came before it, and the same id is the same fork', async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { openKeyRing } from '../../activities/keys/key-ring';
 import { createMemoryStore, encodeNode, type ContentStore } from '../../activities/store';
 import { createMemoryBackend } from '../../activities/store/memory-store';
@@ -13,6 +14,7 @@ import { describeWithPostgres, startPostgres, type TestPostgres } from '../stack
 
 const put = async (store: ContentStore, bytes: Uint8Array): Promise<string> =>
   (await store.commit({ objects: [bytes] })).hashes[0] ?? '';
+const linkedSchema = z.object({ head: z.string() });
 const hour = 60 * 60 * 1_000;
 
 describe('on a clock of its own', () => {
@@ -70,7 +72,10 @@ test('what cannot be read may name anything: nothing is deleted', async () => {
   expect(await plain.has([dead])).toEqual([true]);
 });
 
-/** Writers put the same few objects again and again, name some for a while, and look at once whether they are there. */
+/**
+ * Writers put the same few objects again and again, name some for a while, and look at once whether they are there. Others put theirs
+ * once, and then only link and name what they find by a ref, as activities do.
+ */
 async function besideWriters(open: () => ContentStore): Promise<void> {
   const [writing, collecting, other] = [open(), open(), open()];
   let freed = 0;
@@ -88,12 +93,34 @@ async function besideWriters(open: () => ContentStore): Promise<void> {
       if (round % 3 === 0) await writing.deleteRef(name);
     }
   };
+  const link = async (linker: number): Promise<void> => {
+    const name = (at: number): string => `head/linker ${linker}/${(at * 7) % 10}`;
+    const said = Buffer.from(`"said once, by ${linker}"`);
+    const message = writing.nameOf(said);
+    const first = encodeNode({ parent: null, message });
+    const root = writing.nameOf(first);
+    let before: string[] = [];
+    await writing.commit({ objects: [said, first], refs: [{ op: 'put', name: name(0), value: { head: root } }] });
+    for (let round = 0; round < 150; round++) {
+      const { head } = linkedSchema.parse((await writing.readRef(name(round)))?.value);
+      // A head moves on by one node and now and then begins anew; then its ref is copied, and the copied one goes.
+      const isLong = before.length === 8;
+      const node = encodeNode({ parent: isLong ? root : head, message });
+      const value = { head: writing.nameOf(node) };
+      before = isLong ? [root] : [...before, head];
+      await writing.commit({ objects: [node], refs: [{ op: 'put', name: name(round), value }] });
+      await writing.commit({ refs: [{ op: 'put', name: name(round + 1), value }] });
+      await writing.deleteRef(name(round));
+      const named = [message, ...before, value.head];
+      expect(await writing.has(named)).toEqual(named.map(() => true));
+    }
+  };
   const collect = async (store: ContentStore): Promise<void> => {
     // As short as it can be and still longer than what the writers do between a put and its ref.
     while (!done) freed += (await collectGarbage(store, { graceMs: 20 })).freed.objects;
   };
   const collectors = [collect(collecting), collect(other)];
-  await Promise.all([write(1), write(2), write(3)]).finally(() => (done = true));
+  await Promise.all([write(1), write(2), write(3), link(1), link(2)]).finally(() => (done = true));
   await Promise.all(collectors);
   expect(freed).toBeGreaterThan(0);
   await Promise.all([writing.close(), collecting.close(), other.close()]);
