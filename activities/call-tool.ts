@@ -1,10 +1,10 @@
 // One tool call: found again if it was made before, otherwise checked, run and stored. The tool's arguments never enter a history:
 // the call names its assistant message, and they are read from there.
 import type { CallToolInput } from '../workflows/contract/activities';
-import { isRetryable } from '../workflows/contract/failures';
+import { isRetryable, mayFallBack } from '../workflows/contract/failures';
 import type { ToolCallPart } from '../workflows/contract/message';
 import { pollAttempts } from '../workflows/contract/limits';
-import type { ToolPlan } from '../workflows/contract/run';
+import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { findCallRecord } from './call-records';
@@ -13,6 +13,7 @@ import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
+import { retryDelayMs } from './retry-delay';
 import { isRecall, recallOutcome } from './recall-outcome';
 import { repeatedOutcome } from './repeated-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
@@ -37,7 +38,7 @@ export async function callTool(
   const startedAt = begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const plan = loaded.manifest.plan.tools[input.name];
+  const plan = planOf(loaded, input);
   const poll = plan?.poll;
   const effect = await findEffect(deps, input, attempt, { call, plan });
   const answered = isRecall(loaded, input)
@@ -46,12 +47,12 @@ export async function callTool(
       ? await repeatedOutcome(deps, effect.done)
       : await runTool(deps, input, attempt, loaded, { call, begun, effect, isLast: isLastOf(plan, input, attempt) });
   await deps.failpoint('tool.after');
-  const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, loaded, input, attempt));
+  const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, plan, input, attempt));
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
   if ('kind' in outcome) return outcome;
-  if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, loaded, input, attempt)) {
+  if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, plan, input, attempt)) {
     const { type, message, final = false } = outcome.failure;
-    throw failure(type, message, { final });
+    throw failure(type, message, { final, retryAfterMs: retryDelayMs(plan?.backoff, input, attempt.number) });
   }
   const made: ToolCallMade = {
     schemaVersion: 1,
@@ -70,19 +71,27 @@ export async function callTool(
 /** The question failed, and not what was begun: it is asked again as often as it takes, after its quick attempts as after an open answer. */
 function isUnanswered(
   answered: ToolOutcome | Unfinished,
-  { manifest }: LoadedAgent,
+  plan: OwnToolPlan | undefined,
   input: CallToolInput,
   attempt: Attempt,
 ): boolean {
   if (!('failure' in answered) || !answered.failure) return false;
   const { type, final } = answered.failure;
-  return !final && isRetryable(type) && isLastOf(manifest.plan.tools[input.name], input, attempt);
+  return !final && isRetryable(type) && isLastOf(plan, input, attempt);
 }
 
-const isLastOf = (plan: ToolPlan | undefined, { poll }: CallToolInput, attempt: Attempt): boolean =>
+function planOf({ manifest }: LoadedAgent, { name, insteadOf }: CallToolInput): OwnToolPlan | undefined {
+  if (insteadOf === undefined) return manifest.plan.tools[name];
+  const asked = manifest.plan.tools[insteadOf];
+  const plan = asked?.fallback?.find((tool) => tool.name === name)?.plan;
+  // What a failure for good leads to is the say of the tool that was asked for.
+  return plan && asked && { ...plan, onFailure: asked.onFailure };
+}
+
+const isLastOf = (plan: OwnToolPlan | undefined, { poll }: CallToolInput, attempt: Attempt): boolean =>
   attempt.number >= (poll ? pollAttempts(plan ?? { attempts: 1 }) : (plan?.attempts ?? 1));
 
-type PollPlan = ToolPlan['poll'];
+type PollPlan = OwnToolPlan['poll'];
 
 /** An hour, for a run whose release does not say: in development the code may have changed under it. */
 const UNDECLARED_POLL = { everyMs: 60_000, upToMs: 3_600_000 };
@@ -105,7 +114,7 @@ function askAgain(
 function pendingOutcome(
   deps: Pick<ActivityDeps, 'now'>,
   input: CallToolInput,
-  plan: ToolPlan | undefined,
+  plan: OwnToolPlan | undefined,
   startedAt: number,
 ): ToolOutcome | ToolWait {
   const { upToMs } = plan?.poll ?? UNDECLARED_POLL;
@@ -119,24 +128,27 @@ function pendingOutcome(
 /** Told as the activity's own result where that is where it ends up anyway: it saves a second activity. */
 function mayTell(
   { type, final }: NonNullable<ToolOutcome['failure']>,
-  { manifest }: LoadedAgent,
+  plan: OwnToolPlan | undefined,
   input: CallToolInput,
   attempt: Attempt,
 ): boolean {
-  const plan = manifest.plan.tools[input.name];
   if (!plan) return true;
   // Of before the ledger of effects: whether it has happened is not known. The run says so, and not that it failed.
   if (plan.effect === 'at-most-once' && plan.repeats === undefined && type === 'Tool.Timeout') return false;
   const spent = final || !isRetryable(type) || isLastOf(plan, input, attempt);
-  return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
+  if (!spent || (input.hasFallback && mayFallBack(type))) return false;
+  return plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments';
 }
 
 async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
   const parts = message.role === 'assistant' ? message.parts : [];
   const call = parts.find((part): part is ToolCallPart => part.type === 'tool-call' && part.call === input.call);
-  if (call?.name === input.name) return call;
-  throw failure('Store.ObjectCorrupt', `message ${input.message} holds no call ${input.call} of ${input.name}.`);
+  if (call?.name === (input.insteadOf ?? input.name)) return call;
+  throw failure(
+    'Store.ObjectCorrupt',
+    `message ${input.message} holds no call ${input.call} of ${input.insteadOf ?? input.name}.`,
+  );
 }
 
 interface ToRecord {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { CallToolInput } from '../workflows/contract/activities';
 import type { ToolCallPart } from '../workflows/contract/message';
-import type { ToolPlan } from '../workflows/contract/run';
+import type { OwnToolPlan } from '../workflows/contract/run';
 import { effectRecordSchema, type EffectRecord } from '../workflows/contract/schemas/effect-record';
 import type { ActivityDeps, Attempt } from './deps';
 import { failure } from './failure';
@@ -18,7 +18,7 @@ import type { RecordWrite } from './store/tool-store';
 export function effectKey(
   { key, name }: Pick<CallToolInput, 'key' | 'name'>,
   { arguments: given }: Pick<ToolCallPart, 'arguments'>,
-  repeats: ToolPlan['repeats'],
+  repeats: OwnToolPlan['repeats'],
 ): string {
   const place = `${key.run}/${key.fork}`;
   const hash = createHash('sha256');
@@ -51,7 +51,7 @@ export async function findEffect(
   deps: Pick<ActivityDeps, 'toolStore' | 'worker' | 'now'>,
   input: CallToolInput,
   attempt: Attempt,
-  { call, plan }: { call: ToolCallPart; plan: ToolPlan | undefined },
+  { call, plan }: { call: ToolCallPart; plan: OwnToolPlan | undefined },
 ): Promise<Effect | undefined> {
   if (plan?.repeats === undefined || call.malformed) return undefined;
   const key = effectKey(input, call, plan.repeats);

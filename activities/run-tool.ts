@@ -47,7 +47,7 @@ export async function runTool(
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
   { call, begun, effect, isLast }: ToRun,
 ): Promise<ToolOutcome | Unfinished> {
-  const tool = agent.tools.find(({ name }) => name === input.name);
+  const tool = toolOf(agent, input);
   if (!tool) {
     const names = agent.tools.map(({ name }) => name).join(', ') || 'none';
     return failed('Tool.Unknown', `there is no tool "${input.name.slice(0, 64)}". Tools: ${names}.`);
@@ -95,8 +95,24 @@ export async function runTool(
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
-    return failed('Tool.Failed', safeText(describeError(error), values));
+    const outcome = failed('Tool.Failed', safeText(describeError(error), values));
+    return isNonRetryable(error, tool) && outcome.failure
+      ? { ...outcome, failure: { ...outcome.failure, final: true } }
+      : outcome;
   }
+}
+
+/** One that stands in for another is known by that one alone: the model is not offered it. */
+function toolOf({ tools }: Pick<AnyAgent, 'tools'>, { name, insteadOf }: CallToolInput): AnyTool | undefined {
+  const asked = tools.find((tool) => tool.name === (insteadOf ?? name));
+  return insteadOf === undefined ? asked : asked?.fallback.find((tool) => tool.name === name);
+}
+
+/** By its name, or by the code that many libraries give their errors. */
+function isNonRetryable(error: unknown, { nonRetryable }: AnyTool): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error ? String(error.code) : undefined;
+  return nonRetryable.some((name) => name === error.name || name === code);
 }
 
 /** A tool reads and writes files through the store: that the store fails is no failure of the tool, and not the model's to mend. */

@@ -19,7 +19,7 @@ import type { RecordWrite } from './store/tool-store';
 const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
 type KeptRecord = z.output<typeof keptRecordSchema>;
 
-type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'message' | 'call'>;
+type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'insteadOf' | 'message' | 'call'>;
 
 export const toolRecords = (
   { toolStore }: ActivityDeps,
@@ -57,9 +57,11 @@ interface Told {
 /** What the model is told, as an object and as a history shows it. Nothing is written. */
 export async function toolResult(
   { toolStore }: ActivityDeps,
-  { call, name }: Pick<AskedCall, 'call' | 'name'>,
+  { call, name: tool, insteadOf }: Pick<AskedCall, 'call' | 'name' | 'insteadOf'>,
   { parts, failure }: Told,
 ): Promise<{ bytes: Uint8Array; result: CallToolResult }> {
+  // It answers the call that was made, whichever tool did it.
+  const name = insteadOf ?? tool;
   const message: ToolMessage = { role: 'tool', call, name, outcome: failure ? 'error' : 'ok', parts };
   const bytes = encodeMessage(message);
   const [hash = ''] = await toolStore.namesOf([bytes]);

@@ -1,10 +1,10 @@
 import type { z } from 'zod';
-import { DEFAULT_TOOL_ATTEMPTS, DEFAULT_TOOL_TIMEOUT_MS } from '../../workflows/contract/limits';
 import type { FileRef } from '../../workflows/contract/message';
 import type { Effect, ToolPlan } from '../../workflows/contract/run';
 import { definitionName } from './definition-name';
-import { durationMs, type Duration } from './duration';
-import { oneOf, onlyKnownKeys } from './known-keys';
+import type { Duration } from './duration';
+import { onlyKnownKeys } from './known-keys';
+import { toolPlan } from './tool-plan';
 import type { Toolbox } from './toolbox';
 
 /** Files by reference: their bytes never enter a history or an argument. */
@@ -74,8 +74,8 @@ export interface ToolDefinition<
   effect: Effect;
   /** One attempt. @default '30s' */
   timeout?: Duration;
-  /** Attempts of an `at-most-once` tool after the first ask what became of it, and run it only where nothing did. @default { attempts: 3 } */
-  retry?: { attempts: number };
+  /** @default { attempts: 3 } */
+  retry?: ToolRetry;
   /**
    * What it means when the model asks for the same arguments again in one run. `same-action` answers with what came of it the first time
    * and does nothing; `new-action` acts again, under a new key. For `keyed` and `at-most-once`. @default 'same-action'
@@ -89,8 +89,14 @@ export interface ToolDefinition<
     input: z.output<Input>,
     context: ToolContext<NeedsValue<Needs>, Secret>,
   ): Promise<Reconciled<z.input<Started>>> | Reconciled<z.input<Started>>;
-  /** After the last attempt. @default 'tell-model' */
+  /** Other tools for the same arguments, tried in this order once this one has failed for good: not after a rejection. Three at most. */
+  fallback?: readonly FallbackTool<Input>[];
+  /** After the last attempt of the last fallback. @default 'tell-model' */
   onFailure?: 'tell-model' | 'stop';
+  /** An effect that needs no order runs beside others of its turn; otherwise it has its turn alone, as the model asked. @default false */
+  independent?: boolean;
+  /** How many calls of the tool one run makes at once. @default no limit */
+  atOnce?: number;
   toolbox?: Toolbox<Secret>;
   /** What the tool reads of the run's input, which the model cannot choose. */
   needs?: Needs;
@@ -102,6 +108,25 @@ export interface ToolDefinition<
     context: ToolContext<NeedsValue<Needs>, Secret>,
   ): Promise<z.input<Started>> | z.input<Started>;
 }
+
+export interface ToolRetry {
+  /** In all. Those of an `at-most-once` tool after the first ask what became of it, and run it only where nothing did. @default 3 */
+  attempts?: number;
+  /** Between attempts: from `first`, `factor` times as long each time, `most` at most; each is up to a quarter shorter or longer. */
+  backoff?: {
+    /** @default '500ms' */
+    first?: Duration;
+    /** @default 2 */
+    factor?: number;
+    /** @default '20s' */
+    most?: Duration;
+  };
+  /** Names or codes of errors (`error.name`, `error.code`) that another attempt would not mend. */
+  nonRetryable?: readonly string[];
+}
+
+/** Whatever a model may ask of the tool, this one must take. */
+type FallbackTool<Input extends z.ZodObject> = Tool<string, z.ZodObject<Input['shape']>, z.core.$ZodType>;
 
 /** Each question is a call of its own, and between two of them the run holds no worker: it survives restarts and outlasts deploys. */
 export interface ToolPoll<
@@ -141,6 +166,9 @@ export interface Tool<
   readonly run: (input: never, context: never) => unknown;
   readonly poll: { started: z.core.$ZodType; check: (started: never, context: never) => unknown } | undefined;
   readonly reconcile: ((input: never, context: never) => unknown) | undefined;
+  /** In the order in which they are tried. */
+  readonly fallback: readonly AnyTool[];
+  readonly nonRetryable: readonly string[];
 }
 export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 
@@ -156,17 +184,17 @@ export function defineTool<
   Secret extends string = never,
   Started extends z.core.$ZodType = Output,
 >(definition: ToolDefinition<Name, Input, Output, Needs, Secret, Started>): Tool<Name, Input, Output, Needs> {
-  const { name, description, input, output, needs, toolbox, run, poll, reconcile } = definition;
+  const { name, description, input, output, needs, toolbox, run, poll, reconcile, fallback = [], retry } = definition;
   definitionName('tool', name);
   onlyKnownKeys(definition, TOOL_KEYS, `tool ${name}`);
-  onlyKnownKeys(definition.retry ?? {}, ['attempts'], `tool ${name}: retry`);
-  onlyKnownKeys(poll ?? {}, ['started', 'every', 'upTo', 'check'], `tool ${name}: poll`);
-  const plan = { ...toolPlan(definition), ...(poll ? { poll: pollPlan(name, poll) } : {}) };
+  const plan = toolPlan(definition);
   if (reconcile && plan.effect !== 'at-most-once') {
     const why = 'an attempt that was cut off is looked up only where the tool must not run again';
     throw new Error(`tool ${name}: reconcile is for at-most-once tools: ${why}.`);
   }
-  return { kind: 'tool', name, description, input, output, needs, toolbox, plan, run, poll, reconcile };
+  const nonRetryable = retry?.nonRetryable ?? [];
+  const given = { name, description, input, output, needs, toolbox, plan, run, poll, reconcile };
+  return { kind: 'tool', ...given, fallback, nonRetryable };
 }
 
 const TOOL_KEYS = [
@@ -183,51 +211,10 @@ const TOOL_KEYS = [
   'poll',
   'repeats',
   'reconcile',
+  'fallback',
+  'independent',
+  'atOnce',
   'run',
 ];
-const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
-const REPEATS: readonly NonNullable<ToolPlan['repeats']>[] = ['same-action', 'new-action'];
-const ON_FAILURE: readonly ToolPlan['onFailure'][] = ['tell-model', 'stop'];
-
-function toolPlan(definition: {
-  name: string;
-  effect: Effect;
-  timeout?: Duration;
-  retry?: { attempts: number };
-  repeats?: ToolPlan['repeats'];
-  onFailure?: ToolPlan['onFailure'];
-}): ToolPlan {
-  const attempts = definition.retry?.attempts ?? DEFAULT_TOOL_ATTEMPTS;
-  if (!Number.isInteger(attempts) || attempts < 1)
-    throw new Error(`tool ${definition.name}: retry.attempts must be a whole number from 1.`);
-  const acts = definition.effect === 'keyed' || definition.effect === 'at-most-once';
-  if (definition.repeats !== undefined && !acts)
-    throw new Error(`tool ${definition.name}: repeats is for keyed and at-most-once tools.`);
-  const repeats = oneOf(definition.repeats ?? 'same-action', REPEATS, `tool ${definition.name}: repeats`);
-  return {
-    ...(acts ? { repeats } : {}),
-    effect: oneOf(definition.effect, EFFECTS, `tool ${definition.name}: effect`),
-    timeoutMs:
-      definition.timeout === undefined
-        ? DEFAULT_TOOL_TIMEOUT_MS
-        : durationMs(definition.timeout, `tool ${definition.name}: timeout`),
-    attempts,
-    onFailure: oneOf(definition.onFailure ?? 'tell-model', ON_FAILURE, `tool ${definition.name}: onFailure`),
-  };
-}
-
-/** A question costs the history a timer and a call, some 1.5 KB. */
-const MIN_POLL_MS = 1_000;
-
-function pollPlan(name: string, { every, upTo }: { every: Duration; upTo: Duration }): NonNullable<ToolPlan['poll']> {
-  const [everyMs, upToMs] = [
-    durationMs(every, `tool ${name}: poll.every`),
-    durationMs(upTo, `tool ${name}: poll.upTo`),
-  ];
-  if (everyMs < MIN_POLL_MS) throw new Error(`tool ${name}: poll.every must be a second at least.`);
-  if (upToMs < everyMs) throw new Error(`tool ${name}: poll.upTo must not be shorter than poll.every.`);
-  return { everyMs, upToMs };
-}
-
 export const isTool = (value: unknown): value is AnyTool =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'tool' && 'run' in value;

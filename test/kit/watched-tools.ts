@@ -28,7 +28,7 @@ export interface WatchToolsOptions {
 
 /** @throws Error when an override names no tool of the agent, or is no function */
 export function watchTools({ name: agent, tools }: AnyAgent, options: WatchToolsOptions): AnyTool[] {
-  const names = tools.map(({ name }) => name);
+  const names = [...new Set(tools.flatMap(({ name, fallback }) => [name, ...fallback.map((tool) => tool.name)]))];
   for (const [name, override] of Object.entries(options.overrides)) {
     if (!names.includes(name)) {
       throw new Error(`tools.${name}: agent ${agent} has no such tool. Its tools: ${names.join(', ') || 'none'}.`);
@@ -38,7 +38,8 @@ export function watchTools({ name: agent, tools }: AnyAgent, options: WatchTools
   return tools.map((tool) => watch(tool, options));
 }
 
-function watch(tool: AnyTool, { overrides, calls, controls }: WatchToolsOptions): AnyTool {
+function watch(tool: AnyTool, options: WatchToolsOptions): AnyTool {
+  const { overrides, calls, controls } = options;
   const override = Object.hasOwn(overrides, tool.name) ? overrides[tool.name] : undefined;
   const code: unknown = override ?? tool.run;
   if (typeof code !== 'function') throw new Error(`tool ${tool.name} has no code.`);
@@ -48,6 +49,7 @@ function watch(tool: AnyTool, { overrides, calls, controls }: WatchToolsOptions)
     toolbox: override === undefined ? tool.toolbox : undefined,
     // It stands for the outcome too: nothing is begun that could be asked for.
     poll: override === undefined ? tool.poll : undefined,
+    fallback: tool.fallback.map((other) => watch(other, options)),
     run: async (args: unknown, context: { attempt: number }) => {
       const call: WatchedToolCall = { kind: 'tool', tool: tool.name, args, attempt: context.attempt };
       calls.push(call);

@@ -116,6 +116,10 @@ export interface CallToolInput extends CallContext {
   timeoutMs?: number;
   /** Set where the tool has begun work that it is asked for again. */
   poll?: true;
+  /** Name of the tool that the model asked for, where `name` stands in for it. */
+  insteadOf?: string;
+  /** Another tool is tried if this one fails for good: then the model is told nothing yet. */
+  hasFallback?: true;
 }
 
 /** Says to the model, in a stored message, that a call did not succeed after its retries were spent. */

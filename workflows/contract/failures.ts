@@ -70,6 +70,9 @@ export const isFailureType = (type: unknown): type is FailureType =>
   typeof type === 'string' && Object.hasOwn(FAILURES, type);
 export const isRetryable = (type: FailureType): boolean => FAILURES[type].retry;
 export const consequenceOf = (type: FailureType): Consequence => FAILURES[type].then;
+/** The tool did what it could, and it is known that it failed: another one may be tried. */
+export const mayFallBack = (type: FailureType): boolean =>
+  type === 'Tool.Failed' || type === 'Tool.Timeout' || type === 'Tool.InvalidOutput';
 export const isBudgetFailure = (type: FailureType): boolean => type.startsWith('Budget.');
 
 /** A failure as a run reports it. `message` is one line, safe to show, without secrets. */

@@ -24,6 +24,12 @@ export const DEFAULT_MODEL_TIMEOUT_MS = 600_000;
 export const DEFAULT_MODEL_ATTEMPTS = 6;
 export const DEFAULT_TOOL_TIMEOUT_MS = 30_000;
 export const DEFAULT_TOOL_ATTEMPTS = 3;
+/** Between the attempts of a tool, in milliseconds. */
+export const DEFAULT_TOOL_BACKOFF = { firstMs: 500, factor: 2, mostMs: 20_000 } as const;
+/** Tools that may stand in for one: each has record keys of its own behind those of the turn's calls. */
+export const FALLBACKS_MAX = 3;
+/** A turn has fewer calls: Temporal holds 2,000 activities of a run at once, and a model asks for a few dozen. */
+export const FALLBACK_INDEX_STEP = 1_000;
 /** A tool that is asked for the outcome of what it began changes nothing by it, however few attempts its beginning has. */
 export const pollAttempts = ({ attempts }: { attempts: number }): number => Math.max(attempts, DEFAULT_TOOL_ATTEMPTS);
 /** A provider's retry-after up to this is waited for inside Temporal's own retry; a longer one frees the slot. */

@@ -15,16 +15,27 @@ export type Effect =
   | 'at-most-once';
 
 /** What the workflow must know of a tool. Pinned at the start, so that a run never changes its mind. */
-export interface ToolPlan {
+export interface ToolPlan extends OwnToolPlan {
+  /** Tried in this order, with the same arguments, once this one has failed for good. */
+  fallback?: { name: string; plan: OwnToolPlan }[];
+}
+
+export interface OwnToolPlan {
   effect: Effect;
   timeoutMs: number;
   attempts: number;
+  /** Between attempts. @default DEFAULT_TOOL_BACKOFF */
+  backoff?: { firstMs: number; factor: number; mostMs: number };
   /**
    * What the same arguments mean when they are asked for again in one run. `same-action` calls are kept in the run's ledger of effects:
    * claimed before they run where they must never run twice, and told from their record when they are done. Absent where it does not
    * matter, and from releases of before the ledger.
    */
   repeats?: 'same-action' | 'new-action';
+  /** An effect that needs no order: it runs beside others. A `read` always does. */
+  isIndependent?: true;
+  /** How many calls of the tool one run makes at once. No limit when absent. */
+  atOnce?: number;
   /** What a call that failed for good leads to. */
   onFailure: 'tell-model' | 'stop';
   /** Of a tool that begins work elsewhere: how often it is asked for the outcome, and for how long in all. */

@@ -1,7 +1,7 @@
 // One call of a turn: made, asked again for as long as its work goes on elsewhere, and told to the model where it failed for good.
 import type { CallToolInput } from '../contract/activities';
-import type { FailureType, RunFailure } from '../contract/failures';
-import { DEFAULT_TOOL_TIMEOUT_MS, pollAttempts } from '../contract/limits';
+import { mayFallBack, type FailureType, type RunFailure } from '../contract/failures';
+import { DEFAULT_TOOL_TIMEOUT_MS, FALLBACK_INDEX_STEP, pollAttempts } from '../contract/limits';
 import { RECALL_TOOL } from '../contract/names';
 import type { ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
@@ -13,6 +13,8 @@ import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
 export interface Together {
   /** Those that a worker has now. */
   underWay: number;
+  /** Of them, by tool. */
+  ofTool: Map<string, number>;
   /** Set by the first that leaves; ends the others' sleep. */
   leaving: boolean;
 }
@@ -54,13 +56,43 @@ export async function callOne(
   call: number,
   together: Together,
 ): Promise<CallToolResult | 'waiting' | null> {
-  const { environment } = run;
   const head = turn.calls[call];
   if (!head) throw new Error(`no tool call ${call} in the answer`);
   const plan = planOf(run, head.name);
-  const progress = { begun: turn.results[call] === 'waiting' };
-  const asked = askedOf(run, turn, call, plan);
-  const label = `${head.name} ${head.preview}`.trimEnd();
+  const tools = [{ name: head.name, plan }, ...(plan.fallback ?? [])];
+  for (const [nth, tool] of tools.entries()) {
+    const isLast = nth === tools.length - 1;
+    const done = await callTool(run, turn, call, { ...tool, nth, isLast, together });
+    if (done === 'waiting' || done === null || !('type' in done)) return done;
+    if (!isLast && mayFallBack(done.type)) continue;
+    if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done });
+    return await tell(run, turn, call, done);
+  }
+  throw new Error('a call has at least its own tool');
+}
+
+interface Tried {
+  name: string;
+  plan: ToolPlan;
+  /** 0 is the tool that was asked for; those that stand in for it follow. */
+  nth: number;
+  isLast: boolean;
+  together: Together;
+}
+
+async function callTool(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  tool: Tried,
+): Promise<CallToolResult | RunFailure | 'waiting' | null> {
+  const { environment } = run;
+  const { name, plan, nth, together } = tool;
+  const head = turn.calls[call];
+  const progress = { begun: nth === 0 && turn.results[call] === 'waiting' };
+  const asked = askedOf(run, turn, call, tool);
+  const instead = nth > 0 ? ` instead of ${head?.name ?? ''}` : '';
+  const label = `${name}${instead} ${head?.preview ?? ''}`.trimEnd();
   const done = await step(
     run,
     { kind: 'tool', label },
@@ -74,17 +106,17 @@ export async function callOne(
     },
   );
   if ('left' in done) return progress.begun ? 'waiting' : null;
-  if ('result' in done) return done.result;
-  if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done.failure });
-  return await tell(run, turn, call, done.failure);
+  return 'result' in done ? done.result : done.failure;
 }
 
-function askedOf(run: Run, turn: ToolTurn, call: number, plan: ToolPlan): CallToolInput {
+function askedOf(run: Run, turn: ToolTurn, call: number, { name, plan, nth, isLast }: Tried): CallToolInput {
   const { input, state } = run;
-  const name = turn.calls[call]?.name ?? '';
+  const own = turn.calls[call]?.name ?? '';
   return {
-    ...callContext(run, call + 1),
+    ...callContext(run, call + 1 + nth * FALLBACK_INDEX_STEP),
     name,
+    ...(nth > 0 ? { insteadOf: own } : {}),
+    ...(isLast ? {} : { hasFallback: true as const }),
     message: turn.message,
     call,
     input: input.input.hash,
@@ -126,7 +158,11 @@ async function untilAnswered(
 ): Promise<CallToolResult | 'waiting'> {
   const poll = { ...plan, attempts: pollAttempts(plan) };
   for (;;) {
-    const result = await underWay(together, () =>
+    // Another that waits may be faster: looked at again, and taken in the same moment.
+    while (!mayCall(asked.name, plan, together)) {
+      await run.environment.until(() => mayCall(asked.name, plan, together), Infinity, asked.name);
+    }
+    const result = await underWay(together, asked.name, () =>
       progress.begun
         ? run.environment.callTool({ ...asked, poll: true }, poll, label)
         : run.environment.callTool(asked, plan, label),
@@ -141,15 +177,22 @@ async function untilAnswered(
 
 async function underWay(
   together: Together,
+  name: string,
   work: () => Promise<CallToolResult | ToolWait>,
 ): Promise<CallToolResult | ToolWait> {
+  const { ofTool } = together;
   together.underWay += 1;
+  ofTool.set(name, (ofTool.get(name) ?? 0) + 1);
   try {
     return await work();
   } finally {
     together.underWay -= 1;
+    ofTool.set(name, (ofTool.get(name) ?? 0) - 1);
   }
 }
+
+const mayCall = (name: string, { atOnce = Infinity }: ToolPlan, { ofTool }: Together): boolean =>
+  (ofTool.get(name) ?? 0) < atOnce;
 
 function leavesNow({ environment }: Run, together: Together): boolean {
   if (!environment.shouldContinueWhileWaiting()) return false;

@@ -1,5 +1,6 @@
-// The tools' half of a turn. Calls that only read run at once; a call with an effect runs alone, in the order the model gave.
+// The tools' half of a turn. Calls that only read, or need no order, run at once; any other runs alone, in the order the model gave.
 import type { FailureType } from '../contract/failures';
+import type { ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolCallHead, ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
 import { RunEnd, untilResumed } from './persist';
@@ -24,7 +25,7 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
   const results = [...turn.results];
   let goesOn = false;
   try {
-    for (const group of groupsInOrder(turn.calls, (name) => planOf(run, name).effect === 'read')) {
+    for (const group of groupsInOrder(turn.calls, (name) => mayRunBeside(planOf(run, name)))) {
       for (;;) {
         const open = group.filter((at) => !isDone(results[at]));
         if (open.length === 0) break;
@@ -53,7 +54,7 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
 
 /** Calls that may run together, into the results of their turn. @throws what one of them threw, once none is under way any more */
 async function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Promise<void> {
-  const together: Together = { underWay: 0, leaving: false };
+  const together: Together = { underWay: 0, ofTool: new Map(), leaving: false };
   const settled = await Promise.allSettled(open.map((call) => callOne(run, turn, call, together)));
   // Only after all have settled: an end of the run must not leave a call in flight.
   settled.forEach((outcome, nth) => {
@@ -63,6 +64,8 @@ async function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Pro
   // A bug before an end: an end that was reached beside it would hide it, and the run would be over.
   if (thrown.length > 0) throw thrown.find((error) => !(error instanceof RunEnd)) ?? thrown[0];
 }
+
+const mayRunBeside = ({ effect, isIndependent }: ToolPlan): boolean => effect === 'read' || isIndependent === true;
 
 const mayStillLeave = ({ environment }: Run): boolean => !environment.leavesAtRest() || !environment.isCancelled();
 

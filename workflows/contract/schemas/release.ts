@@ -5,13 +5,21 @@ import type { ReleaseManifest } from '../release';
 const jsonObject = z.record(z.string(), z.json());
 const count = z.number().int().nonnegative();
 
-const toolPlan = z.object({
+/** What is missing here is lost with a worker's restart: test/unit/release-schema.test.ts holds it against the type. */
+const ownToolPlan = z.object({
   effect: z.enum(['read', 'idempotent', 'keyed', 'at-most-once']),
   timeoutMs: z.number(),
   attempts: count,
+  backoff: z.object({ firstMs: z.number(), factor: z.number(), mostMs: z.number() }).exactOptional(),
+  repeats: z.enum(['same-action', 'new-action']).exactOptional(),
+  isIndependent: z.literal(true).exactOptional(),
+  atOnce: count.exactOptional(),
   onFailure: z.enum(['tell-model', 'stop']),
   poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),
   queue: z.string().exactOptional(),
+});
+const toolPlan = ownToolPlan.extend({
+  fallback: z.array(z.object({ name: z.string(), plan: ownToolPlan })).exactOptional(),
 });
 
 const runPlan = z.object({
