@@ -18,6 +18,10 @@ import {
 import { effectsRun, startTill, type EffectKill, type Told } from './effects-run';
 import { printTable } from './print-table';
 
+const ACTS = ['charge', 'transfer', 'post_letter'] as const;
+/** A call is stored some milliseconds after the till has answered. */
+const MOMENT_MS = 12;
+
 interface Cell {
   told: Told;
   fault: string;
@@ -32,7 +36,7 @@ async function main(): Promise<void> {
   const cells = [...(await faultCells(temporalCli, problems)), ...(await crashCells(temporalCli, problems))];
   report(cells);
   const kills = Number(values.kills);
-  if (kills > 0) await killAtMoments(temporalCli, kills, Number(values.from), problems);
+  if (kills > 0) reportMoments(await killAtMoments(temporalCli, kills, Number(values.from), problems));
   console.log(`\nNode ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model}`);
   console.log(`${problems.length} problems`);
   for (const problem of problems) console.log(`problem  ${problem}`);
@@ -96,34 +100,37 @@ function report(cells: readonly Cell[]): void {
   printTable(['effect', ...faults], rows);
 }
 
-/** Calls that act, one after the other, each killed at a moment of its own: some before it acts, some after. */
-async function killAtMoments(temporalCli: string, count: number, from: number, problems: string[]): Promise<void> {
-  const tools = ['charge', 'transfer', 'post_letter'] as const;
+/** Calls that act, one after the other, each killed at a moment of its own: some before its result is stored, some after. */
+export async function killAtMoments(
+  temporalCli: string,
+  count: number,
+  from: number,
+  problems: string[],
+): Promise<{ kills: number; told: Told[] }> {
   const asked = Array.from({ length: count }, (_, at) => ({
-    tool: tools[at % tools.length] ?? 'charge',
+    tool: ACTS[at % ACTS.length] ?? 'charge',
     item: `at-${at}`,
   }));
-  const kills: EffectKill[] = asked.map((call, at) => ({ done: call, afterMs: seeded(`${from + at}`, 12) }));
+  const kills: EffectKill[] = asked.map((call, at) => ({ done: call, afterMs: seeded(`${from + at}`, MOMENT_MS) }));
   const till = await startTill();
   try {
     const run = await effectsRun({ till, asked, kills, temporalCli });
-    problems.push(...endProblems(run));
-    const rows = tools.map((tool) => {
-      const mine = run.told.filter((told) => told.tool === tool);
-      const unknown = mine.filter(({ failure }) => failure === 'Tool.OutcomeUnknown').length;
-      for (const told of mine) problems.push(...problemsOf(told, 'kill at a moment'));
-      return [
-        KINDS[tool],
-        String(mine.length),
-        String(mine.filter((told) => effectsOf(told) > 1).length),
-        String(unknown),
-      ];
-    });
-    console.log(`\n${run.kills} kills within ${count} calls that act, up to 12 ms after the till had acted`);
-    printTable(['effect', 'calls', 'done twice', 'unknown'], rows);
+    problems.push(...endProblems(run), ...run.told.flatMap((told) => problemsOf(told, 'a kill at some moment')));
+    return run;
   } finally {
     await till.close();
   }
+}
+
+function reportMoments({ kills, told }: { kills: number; told: readonly Told[] }): void {
+  console.log(`\n${kills} kills in ${told.length} calls that act, up to ${MOMENT_MS} ms after the till had acted`);
+  const rows = ACTS.map((tool) => {
+    const mine = told.filter((call) => call.tool === tool);
+    const twice = mine.filter((call) => effectsOf(call) > 1).length;
+    const unknown = mine.filter(({ failure }) => failure === 'Tool.OutcomeUnknown').length;
+    return [KINDS[tool], String(mine.length), String(twice), String(unknown)];
+  });
+  printTable(['effect', 'calls', 'done twice', 'unknown'], rows);
 }
 
 const seeded = (seed: string, below: number): number =>
