@@ -1,5 +1,6 @@
 // `longhaul gc`: frees what no run needs any more. To be run now and then, daily say; beside workers, as often as one likes.
 import { collectGarbage } from '../../../activities/store/garbage/collect-garbage';
+import { deleteLeftovers } from '../erased-leftovers';
 import { forgetRuns } from '../forget-runs';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -17,6 +18,8 @@ export async function gcCommand(context: CliContext, { dryRun = false, keep }: G
   const { output } = context;
   const store = context.readStore();
   const forgotten = keep === undefined ? undefined : await forgetRuns(store, Date.now() - keep, dryRun);
+  // Before the mark, which would take for alive what they name.
+  if (!dryRun) await deleteLeftovers(store);
   let noted = Date.now();
   const { alive, freed, waiting, nextAt } = await collectGarbage(store, {
     dryRun,
