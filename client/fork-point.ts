@@ -99,8 +99,8 @@ function askingOf({ forkedFrom }: RunRecord, calls: readonly RunCall[], turn: Tu
 }
 
 /**
- * In the order of the answer's calls. What the model was told of a call that failed for good has no record of its own: the next call
- * of the run was given it, or its end linked it.
+ * In the order of the answer's calls. What the model was told of a call that failed for good has no record of its own in older runs:
+ * the next call of the run was given it, or its end linked it.
  */
 async function resultsOf(
   conversation: Conversation,

@@ -2,6 +2,7 @@
 // step is called again; where two runs differ first is told without a server.
 import path from 'node:path';
 import { z } from 'zod';
+import { callRecordName } from '../../activities/store/ref-names';
 import { callsOf } from '../../activities/store/run-calls';
 import { defineAgent, defineTool } from '../../activities/define';
 import { diffCommand } from '../../client/cli/commands/diff';
@@ -191,6 +192,16 @@ test('a call that failed for good is a step of its own: behind it stays what the
   const anew = await fork('hung', { at: 2 });
   expect(made).toMatchObject({ hung: 2 });
   expect((await run((context) => traceCommand(context, anew.id))).stdout).toMatch(/tool hang .*Tool\.OutcomeUnknown/);
+});
+
+test('a call that failed for good, of which an earlier version recorded nothing, keeps what the model was told of it', async () => {
+  model.setScript(script().calls(asks('hang', 'look')).answer('so be it'));
+  await ended('hung-before');
+  const { ended: end } = await stack.client.run('hung-before').record();
+  await stack.store.deleteRef(callRecordName({ run: end?.firstRunId ?? '', fork: 0, turn: 1, index: 1 }));
+  const again = await fork('hung-before', { at: 2 });
+  expect(made).toMatchObject({ hung: 1, looks: ['b', 'b'] });
+  expect(texts(again.transcript)[2]).toContain('Tool.OutcomeUnknown');
 });
 
 test('a fork of a fork has all that came before it, and the same id is the same fork', async () => {
