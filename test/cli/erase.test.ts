@@ -109,7 +109,7 @@ test('gc forgets runs that are older than they are to be kept; a dry run forgets
   await storeRun(stack.store, { id: 'run_old' });
   const gc = async (dryRun: boolean): Promise<unknown> =>
     JSON.parse((await run((context) => gcCommand(context, { dryRun, keep: week }), true)).stdout);
-  expect(await gc(true)).toMatchObject({ dryRun: true, forgotten: { runs: 1, refs: 0 } });
+  expect(await gc(true)).toMatchObject({ dryRun: true, forgotten: { runs: 1, refs: 4 } });
   expect(await stack.client.run('run_old').record()).toMatchObject({ id: 'run_old' });
   expect(await gc(false)).toMatchObject({ forgotten: { runs: 1, refs: 4 }, freed: { objects: 0 } });
   await expect(stack.client.run('run_old').record()).rejects.toMatchObject({ code: 'run-not-found' });
