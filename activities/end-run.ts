@@ -2,37 +2,32 @@
 import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import type { ActivityDeps, Attempt } from './deps';
+import type { RefWrite } from './store/port';
 import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
   const extended = deps.conversation.extend(input.base, input.append);
   const { result } = input;
-  const name = runRecordName(attempt.workflowId);
-  const started = runRecordSchema.safeParse((await deps.store.readRef(name))?.value);
-  const record: RunRecord = {
-    ...(started.success ? started.data : unrecorded(input, attempt, deps.now())),
-    ended: {
-      at: deps.now(),
-      outcome: result.outcome,
-      ...(result.failure ? { failure: result.failure } : {}),
-      ...(result.output ? { output: result.output } : {}),
-      head: extended.head,
-      length: result.length,
-      firstRunId: input.key.run,
-      totals: result.totals,
-    },
+  const ended: NonNullable<RunRecord['ended']> = {
+    at: deps.now(),
+    outcome: result.outcome,
+    ...(result.failure ? { failure: result.failure } : {}),
+    ...(result.output ? { output: result.output } : {}),
+    head: extended.head,
+    length: result.length,
+    firstRunId: input.key.run,
+    totals: result.totals,
   };
   // The call that stored a head has indexed it.
   const isIndexed = input.append.length === 0;
   const index = isIndexed
     ? { objects: [], refs: [] }
     : await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
-  await deps.store.commit({
+  const recorded = await recordEnd(deps, input, attempt, ended, {
     objects: [...extended.objects, ...index.objects],
     refs: [
       ...index.refs,
-      { op: 'put', name, value: record },
       {
         op: 'put',
         name: headName(attempt.workflowId, attempt.runId),
@@ -42,8 +37,38 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
   });
   // After the record, not with it: whoever reads the list looks at the record too.
   await deps.store.deleteRef(openRunName(attempt.workflowId));
-  deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
+  if (recorded)
+    deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
   return { head: extended.head };
+}
+
+/**
+ * Writes the end over the record that was read, and over no other: a run that was terminated may have been erased by now, and this
+ * attempt outlived it. A tombstone stays as it is, and nothing is written beside it.
+ * @returns false for a tombstone
+ */
+async function recordEnd(
+  deps: ActivityDeps,
+  input: EndRunInput,
+  attempt: Attempt,
+  ended: NonNullable<RunRecord['ended']>,
+  { objects, refs }: { objects: readonly Uint8Array[]; refs: readonly RefWrite[] },
+): Promise<boolean> {
+  const name = runRecordName(attempt.workflowId);
+  for (;;) {
+    const ref = await deps.store.readRef(name);
+    const started = runRecordSchema.safeParse(ref?.value);
+    if (started.data?.erased) return false;
+    const value: RunRecord = { ...(started.data ?? unrecorded(input, attempt, deps.now())), ended };
+    const { conflicts } = await deps.store.commit({
+      objects,
+      refs: [
+        ...refs,
+        ref ? { op: 'compare-and-set', name, version: ref.version, value } : { op: 'create', name, value },
+      ],
+    });
+    if (conflicts.length === 0) return true;
+  }
 }
 
 /** A run that was started without our client, by a plain Temporal start, has no record yet. */

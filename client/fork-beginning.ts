@@ -23,6 +23,8 @@ export interface Beginning {
   /** Original messages that `base` stands for. */
   length: number;
   append: MessageHead[];
+  /** What `base` names, in order. */
+  linked: LinkedMessage[];
   /** The newest messages, with their positions among the originals. */
   newest: (MessageHead & { position: number })[];
   /** The run's first message. */
@@ -43,9 +45,12 @@ export interface ForkMaterial {
   manifest: ReleaseManifest;
 }
 
-interface Entry {
+export interface LinkedMessage {
   hash: string;
   message: Message;
+}
+
+interface Entry extends LinkedMessage {
   /** Absent where it is not linked yet. */
   node?: string;
 }
@@ -105,6 +110,7 @@ function beginningOf(entries: readonly Entry[]): Omit<Beginning, 'objects'> {
     base: linked.at(-1)?.node ?? null,
     length: linked.reduce((sum, { message }) => sum + placesOf(message), 0),
     append: heads.slice(linked.length),
+    linked,
     newest: heads.map((head, at) => ({ ...head, position: places[at] ?? at })).slice(-MESSAGES_SHOWN),
     input,
   };

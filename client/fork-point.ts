@@ -3,19 +3,18 @@ import { previewOf, type Conversation } from '../activities/store';
 import { chainName } from '../activities/store/ref-names';
 import type { RunCall } from '../activities/store/run-calls';
 import type { Message, MessageHead } from '../workflows/contract/message';
-import type { ModelRecord } from '../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
-import type { ToolTurn } from '../workflows/contract/tool-call';
+import type { ToolCallHead } from '../workflows/contract/tool-call';
 import { ClientError } from './errors';
 
-export interface ForkPoint {
+type Origin = NonNullable<RunRecord['forkedFrom']>;
+
+export interface ForkPoint extends Pick<Origin, 'after' | 'calling'> {
   step: number;
   /** A stored head. */
   base: string | null;
   /** Hashes of stored messages behind it. */
   append: string[];
-  /** Tool calls that are next. Without them the model is. */
-  calling?: ToolTurn;
 }
 
 /**
@@ -32,52 +31,87 @@ export async function forkPoint(
     const range = calls.length === 0 ? 'step 1 alone: nothing was recorded yet' : `steps 1 to ${calls.length + 1}`;
     throw new ClientError('invalid-input', `run ${record.id} can be forked at ${range}.`);
   }
+  const last = calls[step - 2];
+  const after = last ? { after: { fork: last.fork, turn: last.turn, index: last.index } } : {};
+  return { step, ...after, ...(await standingAt(conversation, { record, calls, call })) };
+}
+
+type Standing = Omit<ForkPoint, 'step' | 'after'>;
+
+async function standingAt(
+  conversation: Conversation,
+  { record, calls, call }: { record: RunRecord; calls: readonly RunCall[]; call: RunCall | undefined },
+): Promise<Standing> {
   const before = call ?? calls.at(-1);
-  if (!before)
-    return { step, base: record.forkedFrom?.base ?? null, append: record.forkedFrom?.append ?? [record.input] };
-  if (call && (call.record.kind === 'model' || call.record.kind === 'compaction')) return { step, ...call.record.from };
-  if (before.record.kind === 'compaction') return { step, base: before.record.result.head, append: [] };
-  const model = modelOf(calls, before);
-  if (!model)
-    throw new ClientError('invalid-input', `the answer that step ${step} of run ${record.id} follows is not recorded.`);
-  const made = call ? before.index - 1 : model.answer.toolCalls.length;
-  const results = await resultsOf(conversation, { record, calls, turn: before, model });
-  const { answer } = model;
-  const known = answer.toolCalls.map((_, at) => (at < made ? (results[at] ?? null) : null));
-  if (known.every((head) => head !== null)) return { step, base: answer.head, append: known.map(({ hash }) => hash) };
-  const assistant = answer.messages[0]?.hash ?? '';
-  const calling = {
-    message: assistant,
-    calls: answer.toolCalls,
-    results: known.map((message) => (message ? { message } : null)),
-  };
-  return { step, base: answer.head, append: [], calling };
+  if (!before) return beginningOf(record);
+  if (call && (call.record.kind === 'model' || call.record.kind === 'compaction')) return call.record.from;
+  if (before.record.kind === 'compaction') return { base: before.record.result.head, append: [] };
+  const asking = askingOf(record, calls, before);
+  if (!asking)
+    throw new ClientError(
+      'invalid-input',
+      `the answer that call ${before.number} of run ${record.id} follows is not recorded.`,
+    );
+  const made = call ? before.index - 1 : asking.calls.length;
+  const results = await resultsOf(conversation, { record, calls, turn: before, asking });
+  // What the run itself began with is none of its steps: it stays.
+  const known = asking.calls.map((_, at) => asking.given[at] ?? (at < made ? (results[at] ?? null) : null));
+  if (known.every((head) => head !== null)) return { base: asking.head, append: known.map(({ hash }) => hash) };
+  const { head, message, calls: asked } = asking;
+  const done = known.map((result) => (result ? { message: result } : null));
+  return { base: head, append: [], calling: { message, calls: asked, results: done } };
+}
+
+function beginningOf({ input, forkedFrom }: RunRecord): Standing {
+  if (!forkedFrom) return { base: null, append: [input] };
+  const { base, append, calling } = forkedFrom;
+  return { base, append, ...(calling ? { calling } : {}) };
 }
 
 type Turn = Pick<RunCall, 'fork' | 'turn'>;
 
 const isOf = (turn: Turn, call: Turn): boolean => call.fork === turn.fork && call.turn === turn.turn;
 
-function modelOf(calls: readonly RunCall[], turn: Turn): ModelRecord | undefined {
+/** The answer that asks for a turn's tool calls. */
+interface Asking {
+  /** Stored, and ends with the answer. */
+  head: string;
+  /** Hash of the answer's message. */
+  message: string;
+  calls: ToolCallHead[];
+  /** Results that the run was begun with. */
+  given: readonly (MessageHead | undefined)[];
+}
+
+/** A run that was forked at a tool call goes on in a turn of which the answer is its origin's. */
+const TURN_BEGUN_BEFORE = 0;
+
+function askingOf({ forkedFrom }: RunRecord, calls: readonly RunCall[], turn: Turn): Asking | undefined {
   const made = calls.find((call) => isOf(turn, call) && call.record.kind === 'model')?.record;
-  return made?.kind === 'model' ? made : undefined;
+  if (made?.kind === 'model') {
+    const { head, messages, toolCalls } = made.answer;
+    return { head, message: messages[0]?.hash ?? '', calls: toolCalls, given: [] };
+  }
+  const { base = null, calling } = forkedFrom ?? {};
+  if (turn.turn !== TURN_BEGUN_BEFORE || base === null || !calling) return undefined;
+  const given = calling.results.map((result) => result?.message);
+  return { head: base, message: calling.message, calls: calling.calls, given };
 }
 
 /**
- * In the order of the answer's calls. What the model was told of a call that failed for good has no record of its own: the next call
- * of the run was given it, or its end linked it.
+ * In the order of the answer's calls. What the model was told of a call that failed for good has no record of its own in older runs:
+ * the next call of the run was given it, or its end linked it.
  */
 async function resultsOf(
   conversation: Conversation,
-  { record, calls, turn, model }: { record: RunRecord; calls: readonly RunCall[]; turn: RunCall; model: ModelRecord },
+  { record, calls, turn, asking }: { record: RunRecord; calls: readonly RunCall[]; turn: RunCall; asking: Asking },
 ): Promise<(MessageHead | undefined)[]> {
   const next = calls.find((call) => call.fork === turn.fork && call.turn > turn.turn)?.record;
-  const given =
-    next && 'base' in next.from ? next.from.append : await linkedAfter(conversation, record, model.answer.head);
+  const given = next && 'base' in next.from ? next.from.append : await linkedAfter(conversation, record, asking.head);
   const told = new Map<number, MessageHead>();
   for (const head of await headsOf(conversation, given))
     if (head.message.role === 'tool') told.set(head.message.call, head.head);
-  return model.answer.toolCalls.map((_, at) => {
+  return asking.calls.map((_, at) => {
     const own = calls.find((call) => isOf(turn, call) && call.index === at + 1)?.record;
     return own?.kind === 'tool' ? own.result.message : told.get(at);
   });

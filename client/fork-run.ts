@@ -1,15 +1,17 @@
 // A fork: a new run that begins with what another had said and done up to a step. Nothing of the other one is called again before that
 // step, and everything from it on is: unlike a replay, which makes no calls at all.
 import type { Client } from '@temporalio/client';
-import { allRefs, createConversation } from '../activities/store';
+import { createConversation } from '../activities/store';
 import type { ContentStore, RefWrite } from '../activities/store/port';
-import { chainsOf, runRecordName } from '../activities/store/ref-names';
+import { headName, runRecordName } from '../activities/store/ref-names';
 import { callsOf } from '../activities/store/run-calls';
+import type { ReleaseManifest } from '../workflows/contract/release';
 import type { CarriedState, RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { firstRunIdOf } from './first-run';
 import { forkBeginning, type Beginning, type ForkChanges } from './fork-beginning';
+import { forkChains } from './fork-chains';
 import { forkPoint, type ForkPoint } from './fork-point';
 import { refuseErased } from './recorded-result';
 import { currentRelease, readManifest, releaseOf, type KnownRelease } from './releases';
@@ -33,6 +35,40 @@ export interface Forker {
 
 /** @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `temporal-unreachable` */
 export async function forkRun(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
+  const { temporal } = forker;
+  const { store, manifest, point, beginning, record: planned, ...stored } = await planFork(forker, run, options);
+  const known = await recordStart(store, planned, stored);
+  const record = known ?? planned;
+  const { id } = record;
+  if (record.ended) return createRunHandle({ temporal, store: forker.store, id });
+  const execution = await startWorkflow(forker, {
+    record,
+    plan: (known ? await readManifest(store, known.release) : manifest).plan,
+    input: beginning.input,
+    carried: carriedBy(record, point, beginning),
+  });
+  await recordFirst(store, record, beginning, execution.firstExecutionRunId);
+  return createRunHandle({ temporal, store: forker.store, id, execution });
+}
+
+export interface PlannedFork {
+  /** As the run's tenant names things. */
+  store: ContentStore;
+  manifest: ReleaseManifest;
+  point: ForkPoint;
+  beginning: Beginning;
+  record: RunRecord;
+  /** To be stored with the record, which names them. */
+  objects: Uint8Array[];
+  refs: RefWrite[];
+}
+
+/** All that a fork is, before anything of it is stored or started. */
+export async function planFork(
+  forker: Pick<Forker, 'store' | 'user'>,
+  run: string,
+  options: ForkOptions,
+): Promise<PlannedFork> {
   const id = options.id ?? newRunId();
   const tags = checkedLabels(id, options);
   const origin = await originOf(forker.store, run);
@@ -45,6 +81,7 @@ export async function forkRun(forker: Forker, run: string, options: ForkOptions)
   const beginning = await forkBeginning({ store, conversation, origin, point, manifest }, options);
   const user = options.user ?? forker.user;
   const session = options.session ?? origin.session;
+  const { step, after, calling } = point;
   const record: RunRecord = {
     schemaVersion: 1,
     id,
@@ -59,22 +96,16 @@ export async function forkRun(forker: Forker, run: string, options: ForkOptions)
     startedAt: Date.now(),
     forkedFrom: {
       run: origin.id,
-      step: point.step,
+      step,
       base: beginning.base,
       append: beginning.append.map(({ hash }) => hash),
+      ...(after ? { after } : {}),
+      ...(calling ? { calling } : {}),
     },
   };
-  const { temporal } = forker;
-  const refs = await chainsFor(store, origin.id, id);
-  const known = await recordStart(store, record, { objects: beginning.objects, refs });
-  if (known?.ended) return createRunHandle({ temporal, store: forker.store, id });
-  const handle = await startWorkflow(forker, {
-    record: known ?? record,
-    plan: (known ? await readManifest(store, known.release) : manifest).plan,
-    input: beginning.input,
-    carried: carriedBy(record, point, beginning),
-  });
-  return createRunHandle({ temporal, store: forker.store, id, execution: handle });
+  const chains = await forkChains(conversation, { from: origin.id, to: id }, beginning.linked);
+  const objects = [...beginning.objects, ...chains.objects];
+  return { store, manifest, point, beginning, record, objects, refs: chains.refs };
 }
 
 async function originOf(store: ContentStore, run: string): Promise<RunRecord> {
@@ -91,11 +122,18 @@ async function releaseFor(store: ContentStore, { agent, release }: RunRecord, wa
   return await releaseOf(store, agent, wanted);
 }
 
-/** The indexes of its chains, under the new run's name: so that it loads in as few round trips as the other one. */
-async function chainsFor(store: ContentStore, from: string, to: string): Promise<RefWrite[]> {
-  const prefix = chainsOf(from);
-  const refs = await allRefs(store, prefix);
-  return refs.map(({ name, value }) => ({ op: 'put', name: `${chainsOf(to)}${name.slice(prefix.length)}`, value }));
+/**
+ * Its first execution is known by its heads, and a fork that begins among tool calls may wait for hours before its model's first answer
+ * stores one: so it is stored here. Whatever the run has stored by now is newer, and stays.
+ */
+async function recordFirst(
+  store: ContentStore,
+  { id, startedAt: at }: RunRecord,
+  { base: head, length }: Beginning,
+  runId: string | undefined,
+): Promise<void> {
+  if (runId === undefined) return;
+  await store.commit({ refs: [{ op: 'create', name: headName(id, runId), value: { head, length, at } }] });
 }
 
 const NO_TOTALS: RunTotals = {
@@ -104,7 +142,9 @@ const NO_TOTALS: RunTotals = {
 };
 
 /** As the run would have it, had it come so far by itself; but limits and totals are its own, and begin anew. */
-function carriedBy({ startedAt, forkedFrom }: RunRecord, { calling }: ForkPoint, beginning: Beginning): CarriedState {
+function carriedBy({ startedAt, forkedFrom }: RunRecord, point: ForkPoint, beginning: Beginning): CarriedState {
+  // Of an earlier start with this id it is what its record names, and keeps.
+  const calling = forkedFrom?.calling ?? point.calling;
   const label = `forked from ${forkedFrom?.run} at step ${forkedFrom?.step}`;
   return {
     schemaVersion: 1,

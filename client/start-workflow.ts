@@ -1,5 +1,10 @@
 // The two halves of every start: the run's record in the store, then the workflow in Temporal.
-import { WorkflowExecutionAlreadyStartedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  type Client,
+  type WorkflowHandle,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { ContentStore, RefWrite } from '../activities/store/port';
 import { openRunName, runRecordName } from '../activities/store/ref-names';
@@ -44,7 +49,11 @@ const isSameStart = (one: RunRecord, other: RunRecord): boolean =>
   one.agent === other.agent &&
   one.input === other.input &&
   one.tenant === other.tenant &&
-  JSON.stringify(one.forkedFrom) === JSON.stringify(other.forkedFrom);
+  originOf(one) === originOf(other);
+
+/** Without what follows from it: that may have been recorded by an earlier version, or while the other run went on. */
+const originOf = ({ forkedFrom }: RunRecord): string | undefined =>
+  forkedFrom && JSON.stringify([forkedFrom.run, forkedFrom.step, forkedFrom.base, forkedFrom.append]);
 
 export interface WorkflowStart {
   record: RunRecord;
@@ -56,11 +65,15 @@ export interface WorkflowStart {
   carried?: CarriedState;
 }
 
+/** The run id is absent where another start of this id was first, and may have been continued as new since. */
+export type StartedWorkflow = WorkflowHandle &
+  Partial<Pick<WorkflowHandleWithFirstExecutionRunId, 'firstExecutionRunId'>>;
+
 /** @throws ClientError `temporal-unreachable` */
 export async function startWorkflow(
   { temporal, taskQueue }: { temporal: Client; taskQueue: string },
   { record, plan, input: message, inspect, carried }: WorkflowStart,
-): Promise<WorkflowHandle> {
+): Promise<StartedWorkflow> {
   const { id, agent, release, tenant, user, session, tags } = record;
   const input: AgentRunInput = {
     schemaVersion: 1,

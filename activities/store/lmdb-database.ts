@@ -1,7 +1,8 @@
 // The tables of the embedded store, and the options that its promises rest on.
-import { accessSync, closeSync, constants, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { open, type Database, type RootDatabase } from 'lmdb';
+import { checkFile, openLmdbPages, type LmdbPages } from './lmdb-pages';
 
 export interface LmdbTables {
   root: RootDatabase<Buffer, Buffer>;
@@ -14,6 +15,12 @@ export interface LmdbTables {
   refs: Database<Buffer, string>;
   /** `sequence`: the last version given to any ref. One counter for all, so that versions grow even across a delete. */
   counters: Database<string, string>;
+  /** Of the file under all of them. */
+  pages: LmdbPages;
+  /** A fresh snapshot for what is read in `work`: lmdb-js keeps one for a turn of the event loop, in which another process may have
+   * committed. */
+  fresh<T>(work: () => T): T;
+  close(): Promise<void>;
 }
 
 /** @param mapSize address space for the database to start with, in bytes; lmdb-js grows it by itself */
@@ -35,8 +42,24 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
     keyEncoding: 'binary',
     ...(mapSize === undefined ? {} : { mapSize }),
   });
+  const pages = openLmdbPages(join(path, DATA));
   return {
     root,
+    pages,
+    fresh: (work) => {
+      root.resetReadTxn();
+      // Held: `pages` is for a snapshot that somebody reads.
+      const reading = root.useReadTransaction();
+      try {
+        return work();
+      } finally {
+        reading.done();
+      }
+    },
+    close: async () => {
+      await root.close();
+      pages.close();
+    },
     objects: root.openDB<Buffer, Buffer>({ name: 'objects', encoding: 'binary', keyEncoding: 'binary' }),
     lastPut: root.openDB<Buffer, Buffer>({ name: 'last-put', encoding: 'binary', keyEncoding: 'binary' }),
     refs: root.openDB<Buffer, string>({ name: 'refs', encoding: 'binary' }),
@@ -44,25 +67,18 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
   };
 }
 
-/** As LMDB writes it on a little-endian machine, then the version of the format, 2. */
-const LMDB_MAGIC = Buffer.from('dec0efbe02000000', 'hex');
-const META_BYTES = 64;
+const DATA = 'data.mdb';
 
-/** lmdb-js ends the process with a segmentation fault where LMDB refuses to open: so what LMDB would refuse is refused before. */
+/**
+ * lmdb-js ends the process with a segmentation fault where LMDB refuses to open, and a page that the file lacks ends it later: so what
+ * LMDB would refuse or miss is refused before. Damage on pages that LMDB itself reads in a write can still make its C code abort.
+ */
 function checkOpenable(path: string): void {
   accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
-  for (const name of ['data.mdb', 'lock.mdb']) {
+  for (const name of [DATA, 'lock.mdb']) {
     const file = join(path, name);
     if (statSync(file, { throwIfNoEntry: false })) accessSync(file, constants.R_OK | constants.W_OK);
   }
-  const data = join(path, 'data.mdb');
-  if (!statSync(data, { throwIfNoEntry: false })?.size) return;
-  const start = Buffer.alloc(META_BYTES);
-  const file = openSync(data, 'r');
-  try {
-    readSync(file, start, 0, META_BYTES, 0);
-  } finally {
-    closeSync(file);
-  }
-  if (!start.includes(LMDB_MAGIC)) throw new Error(`${data} is not a database of this version's format`);
+  const data = join(path, DATA);
+  if (statSync(data, { throwIfNoEntry: false })?.size) checkFile(data);
 }

@@ -76,10 +76,9 @@ export function lmdbObjects(tables: LmdbTables, files: LargeObjects, { transact 
       return await Promise.all(names.map(async (name, at) => (await sizeOf(name, stored[at])) !== undefined));
     },
     listObjects: async ({ after, limit }) => {
-      tables.root.resetReadTxn();
       const sized = async ({ file, ...object }: StoredObject & { file?: string }): Promise<StoredObject> =>
         file === undefined ? object : { ...object, bytes: (await files.size(file)) ?? 0 };
-      return await Promise.all(listEntries(tables, after, limit).map(sized));
+      return await Promise.all(tables.fresh(() => listEntries(tables, after, limit)).map(sized));
     },
     deleteObjects: async (names, putBefore) => {
       const gone: string[] = [];
@@ -96,15 +95,23 @@ export function lmdbObjects(tables: LmdbTables, files: LargeObjects, { transact 
   };
 }
 
-// A fresh snapshot each time: lmdb-js keeps one for a turn of the event loop, in which another process may have committed.
-function freshEntries(tables: LmdbTables, names: readonly string[]): (Buffer | undefined)[] {
-  tables.root.resetReadTxn();
-  return names.map((name) => tables.objects.getBinary(keyOf(name)));
-}
-function freshFile(tables: LmdbTables, name: string): string | undefined {
-  tables.root.resetReadTxn();
-  return fileNamed(tables, name);
-}
+const freshEntries = (tables: LmdbTables, names: readonly string[]): (Buffer | undefined)[] =>
+  tables.fresh(() =>
+    names.map((name) => {
+      const key = keyOf(name);
+      const entry = tables.objects.getBinary(key);
+      // That it is not there is believed of whole pages alone: whoever collects garbage follows what is there.
+      if (!entry) tables.pages.checkWayTo('objects', key);
+      return entry;
+    }),
+  );
+const freshFile = (tables: LmdbTables, name: string): string | undefined =>
+  tables.fresh(() => {
+    const file = fileNamed(tables, name);
+    // Here too: a file that no object names is removed.
+    if (file === undefined) tables.pages.checkWayTo('objects', keyOf(name));
+    return file;
+  });
 
 /** Writes the large ones to files, but those that are there already where they may be used again. */
 async function place(

@@ -3,10 +3,11 @@ import { join, resolve } from 'node:path';
 import { isNativeError } from 'node:util/types';
 import { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
-import type { StoreBackend } from './backend';
+import type { BackendRef, StoreBackend } from './backend';
 import { openLargeObjects } from './large-objects';
 import { openLmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
+import { LmdbDamage } from './lmdb-pages';
 import { applyDeleteRef, listLiveRefs, liveRef } from './lmdb-transactions';
 import { createTransactor } from './lmdb-transactor';
 
@@ -38,24 +39,27 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
     try {
       return await working;
     } catch (error) {
-      throw unavailable(error);
+      // With damage a run waits for a person, and not for a better hour.
+      throw isDamage(error) ? damaged(error, description) : unavailable(error);
     } finally {
       underWay.delete(working);
     }
   }
 
-  /** A fresh snapshot: lmdb-js keeps one for a turn of the event loop, in which another process may have committed. */
-  const fresh = <T>(work: () => T): Promise<T> =>
-    use(() => {
-      tables.root.resetReadTxn();
-      return work();
-    });
+  const fresh = <T>(work: () => T): Promise<T> => use(() => tables.fresh(work));
+
+  function readRef(name: string): BackendRef | undefined {
+    const ref = liveRef(tables, name, Date.now());
+    // That it is not there is believed of whole pages alone: a call whose record is not found is made again.
+    if (!ref) tables.pages.checkWayTo('refs', Buffer.from(name, 'latin1'));
+    return ref;
+  }
 
   /** What is under way may have files to write or to read before and after its transaction. */
   async function close(): Promise<void> {
     await Promise.allSettled(underWay);
     await transactor.idle();
-    await tables.root.close();
+    await tables.close();
   }
 
   return {
@@ -63,7 +67,7 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
     commit: (request) => use(() => objects.commit(request)),
     get: (names) => use(() => objects.get(names)),
     has: (names) => use(() => objects.has(names)),
-    readRef: (name) => fresh(() => liveRef(tables, name, Date.now())),
+    readRef: (name) => fresh(() => readRef(name)),
     listRefs: (prefix, { after = '', limit }) => fresh(() => listLiveRefs(tables, prefix, after, limit)),
     deleteRef: (name, version) => use(() => transactor.transact((now) => applyDeleteRef(tables, name, version, now))),
     listObjects: (options) => use(() => objects.listObjects(options)),
@@ -81,6 +85,17 @@ function asStoreFailure(error: unknown, description: string): Error {
     isNativeError(error) ? { cause: error } : {},
   );
 }
+
+/** Of LMDB's own: a page is not found, or of the wrong kind, or leads nowhere. */
+const DAMAGE_CODES: readonly unknown[] = [-30_797, -30_796, -30_779];
+const isDamage = (error: unknown): error is Error =>
+  error instanceof LmdbDamage || (isNativeError(error) && 'code' in error && DAMAGE_CODES.includes(error.code));
+
+const damaged = (error: Error, description: string): Error =>
+  failure(
+    'Store.ObjectCorrupt',
+    `the store ${description} is damaged: ${error.message}. Put a copy of its folder in its place.`,
+  );
 
 function attempt<T>(wrap: (error: unknown) => Error, work: () => T): T {
   try {

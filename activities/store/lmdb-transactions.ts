@@ -3,6 +3,7 @@
 import type { BackendRef, BackendRefWrite, StoredObject } from './backend';
 import type { LmdbTables } from './lmdb-database';
 import { decodeRef, encodeRef, fileEntry, inlineEntry, objectEntry } from './lmdb-entries';
+import type { LmdbEntry } from './lmdb-pages';
 import { conditionHolds, isLive } from './ref-record';
 
 export type LmdbPut =
@@ -65,7 +66,7 @@ export function applyDeleteObjects(
   const unnamedFiles: string[] = [];
   for (const name of new Set(names)) {
     const key = keyOf(name);
-    if (!tables.objects.getBinary(key) || lastPutOf(tables, key) >= putBefore) continue;
+    if (!tables.objects.getBinary(key) || timeIn(tables.lastPut.getBinary(key)) >= putBefore) continue;
     const file = fileNamed(tables, name);
     if (file !== undefined) unnamedFiles.push(file);
     void tables.objects.remove(key);
@@ -89,34 +90,36 @@ export function liveRef(tables: LmdbTables, name: string, now: number): BackendR
   return ref && isLive(ref, now) ? ref : undefined;
 }
 
-/** @throws ApplicationFailure `Store.ObjectCorrupt` */
+/** @throws ApplicationFailure `Store.ObjectCorrupt`; LmdbDamage */
 export function listLiveRefs(tables: LmdbTables, prefix: string, after: string, limit: number): BackendRef[] {
   const now = Date.now();
   const start = after > prefix ? after : prefix;
   const refs: BackendRef[] = [];
-  for (const { key, value } of tables.refs.getRange(start === '' ? {} : { start })) {
-    if (refs.length >= limit || !key.startsWith(prefix)) break;
-    if (key === after) continue;
-    const ref = decodeRef(key, value);
+  for (const { key, value } of tables.pages.entries('refs', Buffer.from(start, 'latin1'))) {
+    const name = key.toString('latin1');
+    if (refs.length >= limit || !name.startsWith(prefix)) break;
+    if (name === after) continue;
+    const ref = decodeRef(name, value);
     if (isLive(ref, now)) refs.push(ref);
   }
   return refs;
 }
 
-/** `file` where the bytes are in one, and are to be counted there. */
+/** `file` where the bytes are in one, and are to be counted there. @throws LmdbDamage */
 export function listEntries(
   tables: LmdbTables,
   after: string | undefined,
   limit: number,
 ): (StoredObject & { file?: string })[] {
   const listed: (StoredObject & { file?: string })[] = [];
-  const start = after === undefined ? {} : { start: keyOf(after) };
-  for (const { key, value } of tables.objects.getRange(start)) {
+  const start = keyOf(after ?? '');
+  const lastPutOf = inStep(tables.pages.entries('last-put', start));
+  for (const { key, value } of tables.pages.entries('objects', start)) {
     const name = key.toString('hex');
     if (listed.length >= limit) break;
     if (name === after) continue;
     const entry = objectEntry(name, value);
-    const lastPut = lastPutOf(tables, key);
+    const lastPut = timeIn(lastPutOf(key));
     listed.push(
       'file' in entry ? { name, bytes: 0, lastPut, file: entry.file } : { name, bytes: entry.bytes.length, lastPut },
     );
@@ -138,7 +141,14 @@ function timeEntry(now: number): Buffer {
 }
 
 /** An object without a time was never put by this code: as old as can be. */
-function lastPutOf(tables: LmdbTables, key: Buffer): number {
-  const time = tables.lastPut.getBinary(key);
-  return time?.length === 8 ? time.readDoubleBE(0) : 0;
+const timeIn = (entry: Buffer | undefined): number => (entry?.length === 8 ? entry.readDoubleBE(0) : 0);
+
+/** What another table has under the same keys, asked for in their order. */
+function inStep(entries: Iterable<LmdbEntry>): (key: Buffer) => Buffer | undefined {
+  const behind = entries[Symbol.iterator]();
+  let next = behind.next();
+  return (key) => {
+    while (!next.done && next.value.key.compare(key) < 0) next = behind.next();
+    return !next.done && next.value.key.equals(key) ? next.value.value : undefined;
+  };
 }

@@ -3,6 +3,7 @@ import { isNativeError } from 'node:util/types';
 import { ApplicationFailure } from '@temporalio/common';
 import { createGroupCommit } from './group-commit';
 import type { LmdbTables } from './lmdb-database';
+import { withoutItsLog } from './lmdb-log';
 
 /** Tens of microseconds each on the event loop: a full group holds it for some 10 ms. */
 const GROUP_MAX = 500;
@@ -27,7 +28,10 @@ export interface Transactor {
 type Operation = (now: number) => true | Error;
 
 export function createTransactor(tables: LmdbTables): Transactor {
-  const group = createGroupCommit<Operation, true | Error>((operations) => flush(tables, operations), GROUP_MAX);
+  const group = createGroupCommit<Operation, true | Error>(
+    (operations) => withoutItsLog(() => flush(tables, operations)),
+    GROUP_MAX,
+  );
   return {
     idle: group.idle,
     async transact<T>(work: (now: number) => T): Promise<T> {

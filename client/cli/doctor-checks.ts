@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { readThrough } from '../../activities/store/read-through';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type TemporalCli } from '../../infra/temporal/find-cli';
 import { readFolderLock } from '../../infra/temporal/folder-lock';
 import { loadAgents, type LoadedAgents } from '../../workers/load-agents';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
-import { errorLine } from './exit-codes';
+import { errorCode, errorLine } from './exit-codes';
 import { counted, formatBytes } from './format';
 
 export type Check = { name: string; found: string } & (
@@ -114,13 +115,21 @@ export async function checkStore({ storeUrl, readStore }: CliContext): Promise<C
       return ok(name, `${folder}, made by the first run`);
     }
     const store = readStore();
+    // First: what is damaged is not to be written to.
+    await readThrough(store);
     await store.commit({ refs: [{ op: 'put', name: PROBE, value: { pid: process.pid } }] });
     await store.deleteRef(PROBE);
-    return ok(name, `${store.description}, writable`);
+    return ok(name, `${store.description}, readable and writable`);
   } catch (error) {
-    return missing(name, errorLine(error), mend);
+    return missing(name, errorLine(error), MEND_STORE[errorCode(error)] ?? mend);
   }
 }
+
+/** By what is wrong with it, where that is not that it cannot be written. */
+const MEND_STORE: { readonly [code: string]: string } = {
+  'Store.KeyMissing': 'give LONGHAUL_KEYS the key that it names; other keys may stay beside it',
+  'Store.ObjectCorrupt': 'stop what uses the store, and put a backup of its folder or database in its place',
+};
 
 /** Below the first a run stops for want of room; below the second that day is near. */
 const DISK_LEAST = 100_000_000;

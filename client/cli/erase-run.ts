@@ -26,9 +26,13 @@ export async function eraseRun(
   id: string,
   erasure: Erasure,
 ): Promise<{ refs: number; executions: number }> {
-  const record = await buried(store, id, erasure);
-  const refs = await deleteRunRefs(store, record);
+  const refs = await eraseStored(store, id, erasure);
   return { refs, executions: await deleteExecutions(temporal, id) };
+}
+
+/** The store's half. The tombstone comes first: what an activity of the run stores after it is known to be left over. */
+export async function eraseStored(store: ContentStore, id: string, erasure: Erasure): Promise<number> {
+  return await deleteRunRefs(store, await buried(store, id, erasure));
 }
 
 async function buried(store: ContentStore, id: string, { by, reason, at }: Erasure): Promise<RunRecord> {
@@ -48,12 +52,15 @@ async function buried(store: ContentStore, id: string, { by, reason, at }: Erasu
   }
 }
 
-/** Without anything that a person said or that says who a person is. */
+/** Without anything that a person said or that says who a person is. Its origin stays: by it the forks of that one's forks are found. */
 function tombstoneOf(
-  { schemaVersion, id, agent, release, tenant, startedAt, ended }: RunRecord,
+  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom }: RunRecord,
   erased: NonNullable<RunRecord['erased']>,
 ): RunRecord {
-  const about = { schemaVersion, id, agent, release, tenant, tags: [], input: '', question: '', startedAt, erased };
+  const about = {
+    ...{ schemaVersion, id, agent, release, tenant, tags: [], input: '', question: '', startedAt, erased },
+    ...(forkedFrom ? { forkedFrom: { run: forkedFrom.run, step: forkedFrom.step, base: null, append: [] } } : {}),
+  };
   if (!ended) return about;
   const { at, outcome, failure, firstRunId, totals } = ended;
   return {

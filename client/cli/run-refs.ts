@@ -6,8 +6,8 @@ import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 /** Deleted side by side: as many as a store commits together. */
 const AT_ONCE = 50;
 
-/** Repeating it finishes what an earlier one did not. @returns how many refs were deleted */
-export async function deleteRunRefs(store: ContentStore, { id, ended }: RunRecord): Promise<number> {
+/** Heads last: an erasure that was cut off finds the calls by them. */
+export async function runRefNames(store: ContentStore, { id, ended }: RunRecord): Promise<string[]> {
   const heads = await allRefs(store, headName(id, ''));
   // Calls are recorded under the first execution's run id, which one of the heads' names is.
   const runIds = heads.map(({ name }) => decodeURIComponent(name.slice(headName(id, '').length)));
@@ -15,13 +15,17 @@ export async function deleteRunRefs(store: ContentStore, { id, ended }: RunRecor
   const made = Array.from(executions, (runId) => [callsOfFirst(runId), effectsOfFirst(runId)]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
   const chains = await allRefs(store, chainsOf(id));
-  // Heads last: an erasure that was cut off finds the calls by them.
-  const names = [...calls.flat(), ...chains, ...heads].map(({ name }) => name);
+  return [...calls.flat(), ...chains, ...heads].map(({ name }) => name);
+}
+
+/** Repeating it finishes what an earlier one did not. @returns how many refs were deleted */
+export async function deleteRunRefs(store: ContentStore, record: RunRecord): Promise<number> {
+  const names = await runRefNames(store, record);
   let deleted = 0;
   for (let at = 0; at < names.length; at += AT_ONCE) {
     const gone = await Promise.all(names.slice(at, at + AT_ONCE).map((name) => store.deleteRef(name)));
     deleted += gone.filter(Boolean).length;
   }
-  await store.deleteRef(openRunName(id));
+  await store.deleteRef(openRunName(record.id));
   return deleted;
 }

@@ -29,12 +29,74 @@ export interface StepDifference {
   b?: RunStep;
 }
 
-/** In order; what is not recorded, as a call under way is not, is left out. */
+/** In order; what is not recorded, as a call under way is not, is left out. Of a fork also what it had behind it when it began. */
 export async function allSteps(store: ContentStore, record: RunRecord): Promise<RunStep[]> {
-  const before = await inherited(store, record);
-  const conversation = createConversation(store.of(record.tenant));
+  const line = await lineOf(store, record);
+  let steps: PlacedStep[] = [];
+  for (const [at, run] of line.entries()) {
+    const next = line[at + 1]?.forkedFrom;
+    const calls = await callsOfRecord(store, run);
+    const own = await stepsOf(store, run, next ? callsBefore(calls, next) : calls);
+    steps = joined(steps, own, run);
+  }
+  return steps.map(({ step }) => step);
+}
+
+/**
+ * The run, behind those that it was forked from, oldest first; without those that are gone. A run that began after its fork is another
+ * one under the same id: so the line has an end, too.
+ */
+async function lineOf(store: ContentStore, record: RunRecord): Promise<RunRecord[]> {
+  const line = [record];
+  for (let fork = record; fork.forkedFrom;) {
+    const { success, data } = runRecordSchema.safeParse(
+      (await store.readRef(runRecordName(fork.forkedFrom.run)))?.value,
+    );
+    if (!success || data.erased || data.startedAt >= fork.startedAt) break;
+    line.unshift(data);
+    fork = data;
+  }
+  return line;
+}
+
+async function callsOfRecord(store: ContentStore, record: RunRecord): Promise<RunCall[]> {
   const firstRunId = await firstRunIdOf(store, record);
-  const { calls } = firstRunId === undefined ? { calls: [] } : await callsOf(store, firstRunId);
+  return firstRunId === undefined ? [] : (await callsOf(store, firstRunId)).calls;
+}
+
+type Origin = NonNullable<RunRecord['forkedFrom']>;
+
+/** By the newest of them and not by their number: a call beside it may have been recorded since, which the fork makes anew. */
+function callsBefore(calls: readonly RunCall[], { step, after, calling }: Origin): RunCall[] {
+  // As an earlier version recorded it.
+  if (!after) return calls.slice(0, step - 1);
+  const isOfTurn = ({ fork, turn }: RunCall): boolean => fork === after.fork && turn === after.turn;
+  const end = calls.findIndex((call) => isOfTurn(call) && call.index === after.index) + 1;
+  return calls
+    .slice(0, end)
+    .filter((call) => !calling || !isOfTurn(call) || call.index === 0 || Boolean(calling.results[call.index - 1]));
+}
+
+interface PlacedStep {
+  step: RunStep;
+  /** Of its call in the turn. */
+  index: number;
+}
+
+/** A fork that began among the tool calls of a turn makes the others: they take their places in it, as if one run had made all. */
+function joined(before: readonly PlacedStep[], own: readonly PlacedStep[], { forkedFrom }: RunRecord): PlacedStep[] {
+  if (!forkedFrom?.calling) return [...before, ...own];
+  const [from, to] = [before.findLastIndex(isAnswer) + 1, own.findIndex((step) => !isToolCall(step))];
+  const made = to === -1 ? own : own.slice(0, to);
+  const turn = [...before.slice(from), ...made].sort((a, b) => a.index - b.index);
+  return [...before.slice(0, from), ...turn, ...own.slice(made.length)];
+}
+
+const isAnswer = ({ step }: PlacedStep): boolean => step.kind === 'model';
+const isToolCall = ({ step }: PlacedStep): boolean => step.kind === 'tool';
+
+async function stepsOf(store: ContentStore, { tenant }: RunRecord, calls: readonly RunCall[]): Promise<PlacedStep[]> {
+  const conversation = createConversation(store.of(tenant));
   const asking = calls.flatMap(({ record: { kind, from } }) =>
     kind === 'tool' && 'message' in from ? [from.message] : [],
   );
@@ -42,16 +104,7 @@ export async function allSteps(store: ContentStore, record: RunRecord): Promise<
   const hashes = [...new Set([...asking, ...given])];
   const messages = await conversation.messages(hashes);
   const byHash = new Map(hashes.map((hash, at) => [hash, messages[at]]));
-  return [...before, ...calls.flatMap((call) => stepOf(conversation, byHash, call))];
-}
-
-/** What a fork had behind it when it began; nothing where its origin is gone. */
-async function inherited(store: ContentStore, { forkedFrom }: RunRecord): Promise<RunStep[]> {
-  if (!forkedFrom) return [];
-  const origin = runRecordSchema.safeParse((await store.readRef(runRecordName(forkedFrom.run)))?.value);
-  if (!origin.success || origin.data.erased) return [];
-  const earlier = (await inherited(store, origin.data)).length;
-  return (await allSteps(store, origin.data)).slice(0, earlier + forkedFrom.step - 1);
+  return calls.flatMap((call) => stepOf(conversation, byHash, call).map((step) => ({ step, index: call.index })));
 }
 
 function stepOf(

@@ -7,7 +7,7 @@ import { importRules } from './import-rules.mjs';
 /** A .spec.ts is a suite that several tests run: one per port, for all its adapters. */
 const TESTS = ['test/**/*.{test,spec}.ts', 'agents/**/*.test.ts'];
 /** These print for people; everything else logs. */
-const PRINTING = ['client/cli/**', 'infra/**', 'test/**'];
+const PRINTING = ['client/cli/**', 'infra/**', 'test/**', 'activities/store/lmdb-log.ts'];
 /** Configuration enters here, is checked here, and is handed on as values. */
 const CONFIGURATION = ['workers/config.ts', 'client/cli/**', 'client/connect.ts', 'infra/**', 'test/**'];
 

@@ -2,6 +2,8 @@
 // step is called again; where two runs differ first is told without a server.
 import path from 'node:path';
 import { z } from 'zod';
+import { callRecordName } from '../../activities/store/ref-names';
+import { callsOf } from '../../activities/store/run-calls';
 import { defineAgent, defineTool } from '../../activities/define';
 import { diffCommand } from '../../client/cli/commands/diff';
 import { eraseCommand } from '../../client/cli/commands/erase';
@@ -9,6 +11,8 @@ import { forkCommand, type ForkCommandOptions } from '../../client/cli/commands/
 import { showCommand } from '../../client/cli/commands/show';
 import { traceCommand } from '../../client/cli/commands/trace';
 import type { CliContext } from '../../client/cli/context';
+import { firstRunIdOf } from '../../client/first-run';
+import { until } from '../e2e/cli';
 import type { ForkOptions } from '../../client';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
@@ -50,7 +54,18 @@ const hang = defineTool({
     return new Promise<string>(() => undefined);
   },
 });
-const agent = defineAgent({ name: 'walker', instructions: 'Walk.', tools: [look, pay, hang] });
+/** Work elsewhere, that has an outcome once the test says so. */
+const farm = { done: true };
+const dig = defineTool({
+  name: 'dig',
+  description: 'Digs.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'keyed',
+  poll: { started: z.object({}), every: '1s', upTo: '1h', check: () => (farm.done ? 'dug' : undefined) },
+  run: () => ({}),
+});
+const agent = defineAgent({ name: 'walker', instructions: 'Walk.', tools: [look, pay, hang, dig] });
 const other = defineAgent({ name: 'other', instructions: 'Answer.' });
 const asks = (...names: string[]) =>
   names.map((name, nth) => ({ name, args: name === 'look' ? { at: 'abc'.charAt(nth) } : {} }));
@@ -179,6 +194,16 @@ test('a call that failed for good is a step of its own: behind it stays what the
   expect((await run((context) => traceCommand(context, anew.id))).stdout).toMatch(/tool hang .*Tool\.OutcomeUnknown/);
 });
 
+test('a call that failed for good, of which an earlier version recorded nothing, keeps what the model was told of it', async () => {
+  model.setScript(script().calls(asks('hang', 'look')).answer('so be it'));
+  await ended('hung-before');
+  const { ended: end } = await stack.client.run('hung-before').record();
+  await stack.store.deleteRef(callRecordName({ run: end?.firstRunId ?? '', fork: 0, turn: 1, index: 1 }));
+  const again = await fork('hung-before', { at: 2 });
+  expect(made).toMatchObject({ hung: 1, looks: ['b', 'b'] });
+  expect(texts(again.transcript)[2]).toContain('Tool.OutcomeUnknown');
+});
+
 test('a fork of a fork has all that came before it, and the same id is the same fork', async () => {
   const first = await fork('origin', { at: 4, id: 'fork-1' });
   const second = await fork(first.id, { at: 3, id: 'fork-2' });
@@ -188,6 +213,46 @@ test('a fork of a fork has all that came before it, and the same id is the same 
   expect(model.requests()).toHaveLength(before);
   await expect(stack.client.fork(first.id, { at: 2, id: 'fork-2' })).rejects.toMatchObject({ code: 'id-in-use' });
 });
+
+test('a fork that has not begun is forked as it will begin: among the tool calls that it was forked at', async () => {
+  await stack.stopWorker();
+  await stack.client.fork('origin', { at: 3, id: 'unbegun' });
+  await expect(stack.client.fork('unbegun', { say: 'and then?' })).rejects.toMatchObject({ code: 'invalid-input' });
+  const second = await stack.client.fork('unbegun');
+  expect((await second.record()).forkedFrom).toMatchObject({ step: 1, calling: { results: [{}, null] } });
+  await stack.restartWorker();
+  expect(await second.result()).toMatchObject({ outcome: 'completed' });
+  await stack.client.run('unbegun').result();
+  expect(texts(await second.transcript()).slice(0, 4)).toEqual(WALKED);
+  expect(made.looks).toEqual(['b', 'b']);
+}, 60_000);
+
+test('a fork can be forked at the tool calls that it began with, too', async () => {
+  const first = await fork('origin', { at: 2 });
+  expect(made.looks.sort()).toEqual(['a', 'b']);
+  const second = await fork(first.id, { at: 2 });
+  expect(made.looks).toEqual(['a', 'b', 'b']);
+  expect(texts(second.transcript).slice(0, 4)).toEqual(WALKED);
+  expect(await diff('origin', second.id)).toMatchObject({ same: true, runs: [{ steps: 6 }, { steps: 6 }] });
+});
+
+test('a fork that waits for work elsewhere, before any answer of its own model, is traced, compared and forked', async () => {
+  model.setScript(script().calls(asks('dig', 'look')).answer('dug it'));
+  await ended('digger');
+  farm.done = false;
+  const open = await stack.client.fork('digger', { at: 2, id: 'digging' });
+  await until('the wait', async () => (await open.progress()).status === 'waiting', 20_000);
+  await stack.stopWorker();
+  // As without a server: what the store alone tells.
+  const { calls } = await callsOf(stack.store, (await firstRunIdOf(stack.store, await open.record())) ?? '');
+  expect(calls).toMatchObject([{ turn: 0, index: 1, record: { kind: 'started-tool', name: 'dig' } }]);
+  expect(await diff('digger', 'digging')).toMatchObject({ differsAt: 2, in: ['one run has ended'] });
+  const again = await stack.client.fork('digging', { at: 1 });
+  farm.done = true;
+  await stack.restartWorker();
+  for (const handle of [open, again]) expect(await handle.result()).toMatchObject({ output: 'dug it' });
+  expect(await diff('digger', 'digging')).toMatchObject({ same: true });
+}, 60_000);
 
 test('another release of the same agent, by its hash, and no other', async () => {
   const release = await releaseOf('origin');

@@ -6,6 +6,8 @@ export interface BackendUnderTest {
   backend: StoreBackend;
   /** The same place once more, as another process would open it; absent where there is no such thing. */
   again?(): StoreBackend;
+  /** Copies of the place as it is on disk, each damaged in another spot; absent where what lies on disk is another program's. */
+  damaged?(): (() => StoreBackend)[];
   remove(): Promise<void>;
 }
 
@@ -223,6 +225,32 @@ export function storeBackendSuite(name: string, open: () => Promise<BackendUnder
         expect(await write({ op: 'create', name: 'p/old', value: text('new') })).toEqual({ conflicts: [] });
         expect(await backend.readRef('p/old')).not.toHaveProperty('expiresAt');
       });
+    });
+
+    test('a place that is damaged lists everything or throws, and never a part of it', async () => {
+      const objects = Array.from({ length: 400 }, (_, at) => named(`object ${at}`, randomBytes(at)));
+      const refs = Array.from({ length: 400 }, (_, at) => ({ name: `ref/${1_000 + at}`, value: randomBytes(at) }));
+      await backend.commit({ objects, refs: refs.map((ref): BackendRefWrite => ({ op: 'put', ...ref })) });
+      const damage = { type: expect.stringMatching(/^Store\.(ObjectCorrupt|Unavailable)$/) as string };
+      let refused = 0;
+      const list = async (open: () => StoreBackend, all: (of: StoreBackend) => Promise<unknown[]>): Promise<void> => {
+        let copy: StoreBackend | undefined;
+        try {
+          copy = open();
+          expect(await all(copy)).toHaveLength(400);
+        } catch (error) {
+          expect(error).toMatchObject(damage);
+          refused += 1;
+        } finally {
+          await copy?.close();
+        }
+      };
+      const copies = under.damaged?.() ?? [];
+      for (const open of copies) {
+        await list(open, (copy) => copy.listRefs('ref/', { limit: 1_000 }));
+        await list(open, (copy) => copy.listObjects({ limit: 1_000 }));
+      }
+      expect(refused > 0).toBe(copies.length > 0);
     });
 
     test('once closed it says so', async () => {

@@ -1,4 +1,5 @@
 // Needs: a scratch folder; Postgres where there is one. Every adapter of the store keeps to the same contract.
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,16 +7,26 @@ import { openLmdbBackend } from '../../activities/store/lmdb-store';
 import { createMemoryBackend } from '../../activities/store/memory-store';
 import { openPostgresBackend } from '../../activities/store/postgres-store';
 import { describeWithPostgres, startPostgres, type TestPostgres } from '../stack/postgres';
+import { copyStore, damagePages, KINDS } from '../stack/damaged-pages';
 import { storeBackendSuite } from './store-backend.spec';
 
 storeBackendSuite('memory', () => Promise.resolve({ backend: createMemoryBackend(), remove: () => Promise.resolve() }));
 
 storeBackendSuite('lmdb', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'longhaul-test-'));
+  const scratch = await mkdtemp(join(tmpdir(), 'longhaul-test-'));
+  const folder = join(scratch, 'store');
   return {
     backend: openLmdbBackend({ path: folder }),
     again: () => openLmdbBackend({ path: folder }),
-    remove: () => rm(folder, { recursive: true }),
+    damaged: () =>
+      KINDS.flatMap((to, kind) =>
+        Array.from({ length: 5 }, (_, spot) => () => {
+          const copy = copyStore(folder, join(scratch, `damaged-${kind}-${spot}-${randomUUID()}`));
+          damagePages(copy, { of: (_page, at) => at % 5 === spot, to });
+          return openLmdbBackend({ path: copy });
+        }),
+      ),
+    remove: () => rm(scratch, { recursive: true }),
   };
 });
 

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { canonicalJson } from '../canonical-json';
 import type { ContentStore, StoredObject } from '../port';
+import { readThrough } from '../read-through';
 import { markAlive } from './mark-alive';
 import { NameSet } from './name-set';
 
@@ -24,38 +25,45 @@ export interface CollectOptions {
   graceMs?: number;
   /** Deletes and writes no state, beside the object that tells the store's time. @default false */
   dryRun?: boolean;
+  /** Names of refs that count as deleted: for a dry run of what deletes them first. */
+  without?: ReadonlySet<string>;
   onMarked?(objects: number): void;
 }
 
 export interface Collected {
-  /** Found by the mark. */
+  /** Objects that are named. */
   alive: number;
   /** Deleted now, or with `dryRun` those that would be. */
   freed: { objects: number; bytes: number };
   /** No ref names them, and they wait for another mark. */
   waiting: { objects: number; bytes: number };
-  /** From when on a collection can free what waits: milliseconds since the epoch, by the store's clock. */
-  nextAt: number;
+  /**
+   * From when on a collection can free all that waits, if one notes before what none has noted yet: milliseconds since the epoch, by
+   * the store's clock. Absent after a dry run where that is for one that is still to come: a dry run notes nothing.
+   */
+  nextAt?: number;
 }
 
-/** @throws ApplicationFailure `Store.KeyMissing`, `Store.ObjectCorrupt`, and nothing is deleted */
+/** @throws ApplicationFailure `Store.KeyMissing`, `Store.ObjectCorrupt`, and nothing is deleted or written */
 export async function collectGarbage(store: ContentStore, options: CollectOptions = {}): Promise<Collected> {
-  const { graceMs = GRACE_MS, dryRun = false, onMarked } = options;
+  const { graceMs = GRACE_MS, dryRun = false } = options;
+  // Before anything is written: a store that is damaged is refused as it is, also where LMDB's own code would abort in the write.
+  await readThrough(store);
   const clock = (await store.commit({ objects: [CLOCK] })).hashes[0] ?? '';
   const began = await lastPutOf(store, clock);
   const ref = await store.readRef(CANDIDATES_REF);
   const state = candidatesSchema.safeParse(ref?.value).data;
   const isDue = state !== undefined && began - state.at >= graceMs;
-  const before = isDue ? await readNames(store, state.chunks) : new NameSet();
-  const alive = await markAlive(store, onMarked);
-  alive.add(clock);
+  const noted = await readNames(store, state?.chunks ?? []);
+  const { names: alive, objects } = await markAlive(store, options);
+  const isClockNamed = !alive.add(clock);
 
   const collected: Collected = {
-    alive: alive.size,
+    alive: isClockNamed ? objects : objects + 1,
     freed: { objects: 0, bytes: 0 },
     waiting: { objects: 0, bytes: 0 },
-    nextAt: (isDue || !state ? began : state.at) + graceMs,
   };
+  let isAllNoted = true;
   const chunks: Uint8Array[] = [];
   let names: string[] = [];
   const keepChunk = (): void => {
@@ -64,7 +72,10 @@ export async function collectGarbage(store: ContentStore, options: CollectOption
   };
   for await (const page of pagesOf(store)) {
     const dead = page.filter(({ name }) => !alive.has(name));
-    const due = dead.filter(({ name, lastPut }) => state && lastPut < state.at && before.has(name));
+    const isNoted = ({ name, lastPut }: StoredObject): boolean =>
+      state !== undefined && lastPut < state.at && noted.has(name);
+    const due = isDue ? dead.filter(isNoted) : [];
+    isAllNoted &&= dead.every(isNoted);
     const gone = new Set(
       dryRun || !state || due.length === 0
         ? due.map(({ name }) => name)
@@ -83,7 +94,8 @@ export async function collectGarbage(store: ContentStore, options: CollectOption
   }
   keepChunk();
   // Too early is no reason to begin anew: who collects every hour would never free anything.
-  if (dryRun || (state && !isDue)) return collected;
+  if (state && !isDue) return { ...collected, nextAt: state.at + (isAllNoted ? graceMs : 2 * graceMs) };
+  if (dryRun) return collected;
   const value = { schemaVersion: 1, at: began, chunks: chunks.map((chunk) => store.nameOf(chunk)) };
   // A conflict is another collector's state, as good as this one.
   await store.commit({
@@ -94,7 +106,7 @@ export async function collectGarbage(store: ContentStore, options: CollectOption
         : { op: 'create', name: CANDIDATES_REF, value },
     ],
   });
-  return collected;
+  return { ...collected, nextAt: began + graceMs };
 }
 
 async function lastPutOf(store: ContentStore, name: string): Promise<number> {

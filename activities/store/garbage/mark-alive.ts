@@ -9,15 +9,29 @@ const REFS_PER_PAGE = 500;
 /** Objects in memory at once: most are a few KB, a file may have 12 MB. */
 const OBJECTS_PER_GET = 32;
 
+export interface MarkOptions {
+  /** Names of refs that count as deleted. */
+  without?: ReadonlySet<string>;
+  onMarked?(objects: number): void;
+}
+
+export interface Marked {
+  /** Names of objects, and whatever looks like one. */
+  names: NameSet;
+  /** Those that are there. */
+  objects: number;
+}
+
 /**
  * @throws ApplicationFailure `Store.KeyMissing`, `Store.ObjectCorrupt`: what cannot be read may name anything, so nothing may be
  * called garbage
  */
-export async function markAlive(store: ContentStore, onMarked?: (objects: number) => void): Promise<NameSet> {
-  const alive = new NameSet();
+export async function markAlive(store: ContentStore, { without, onMarked }: MarkOptions = {}): Promise<Marked> {
+  const alive: Marked = { names: new NameSet(), objects: 0 };
   for (let after: string | undefined; ;) {
     const page = await store.listRefs('', { limit: REFS_PER_PAGE, ...(after === undefined ? {} : { after }) });
-    await follow(store, alive, namesIn(JSON.stringify(page.map(({ value }) => value))), onMarked);
+    const values = page.flatMap(({ name, value }) => (without?.has(name) ? [] : [value]));
+    await follow(store, alive, namesIn(JSON.stringify(values)), onMarked);
     after = page.at(-1)?.name;
     if (page.length < REFS_PER_PAGE) return alive;
   }
@@ -28,18 +42,20 @@ const namesIn = (text: string): string[] => text.match(NAME) ?? [];
 /** Depth first, so that what waits is about one chain and not all of them. */
 async function follow(
   store: ContentStore,
-  alive: NameSet,
+  alive: Marked,
   roots: readonly string[],
   onMarked?: (objects: number) => void,
 ): Promise<void> {
-  const waiting = roots.filter((name) => alive.add(name));
+  const waiting = roots.filter((name) => alive.names.add(name));
   while (waiting.length > 0) {
-    for (const bytes of await existing(store, waiting.splice(-OBJECTS_PER_GET))) {
+    const found = await existing(store, waiting.splice(-OBJECTS_PER_GET));
+    alive.objects += found.length;
+    for (const bytes of found) {
       for (const name of namesIn(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'))) {
-        if (alive.add(name)) waiting.push(name);
+        if (alive.names.add(name)) waiting.push(name);
       }
     }
-    onMarked?.(alive.size);
+    onMarked?.(alive.objects);
   }
 }
 

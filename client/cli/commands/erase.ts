@@ -6,8 +6,8 @@ import { eraseRun } from '../erase-run';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { counted } from '../format';
-import { settledRecord } from '../settled-record';
+import { counted, formatDuration } from '../format';
+import { START_MS, settledOrLost } from '../lost-run';
 
 export interface EraseOptions {
   tenant?: string;
@@ -40,8 +40,9 @@ export async function eraseCommand(
     );
   }
   // First, so that nothing is half done where no server answers.
-  const { temporal } = await context.connect();
-  const records = await Promise.all(found.map((record) => settledRecord(store, temporal, record)));
+  const { temporal, address, namespace } = await context.connect();
+  const settled = await Promise.all(found.map((record) => settledOrLost(store, temporal, record, Date.now())));
+  const records = settled.map(({ record }) => record);
   refuseOpen(records);
   const erasure = {
     by: settings.identity.user ?? 'unknown',
@@ -49,6 +50,7 @@ export async function eraseCommand(
     ...(reason === undefined ? {} : { reason }),
   };
   const forks = await forksOf(store, records);
+  const lost = settled.flatMap(({ record, isLost }) => (isLost ? [record.id] : []));
   const totals = { refs: 0, executions: 0 };
   for (const [at, { id }] of records.entries()) {
     const { refs, executions } = await eraseRun({ store, temporal }, id, erasure);
@@ -56,10 +58,14 @@ export async function eraseCommand(
     totals.executions += executions;
     if ((at + 1) % NOTE_EVERY === 0) output.note(`${at + 1} of ${counted(records.length, 'run')} erased`);
   }
-  output.json({ erased: records.map(({ id }) => id), ...totals, forks });
+  output.json({ erased: records.map(({ id }) => id), ...totals, lost, forks });
   output.line(
     `${output.safeLine(what)}  erased: ${counted(totals.refs, 'record')}, ${counted(totals.executions, 'execution')} of Temporal`,
   );
+  if (lost.length > 0)
+    output.note(
+      `never started, or no longer known to Temporal at ${address}, namespace ${namespace}: ${output.safeLine(namesOf(lost))}`,
+    );
   if (forks.length > 0) output.note(`forks of it keep what they began with: ${output.safeLine(namesOf(forks))}`);
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
@@ -77,20 +83,47 @@ async function exactly(store: ContentStore, id: string): Promise<RunRecord> {
   return runRecordSchema.parse(ref.value);
 }
 
+/** @throws ClientError `refused` when a record that may be the tenant's cannot be read: what is left out would seem to be erased */
 async function runsOf(store: ContentStore, tenant: string): Promise<RunRecord[]> {
-  return (await allRefs(store, RUN_PREFIX)).flatMap(({ value }) => {
+  const refs = await allRefs(store, RUN_PREFIX);
+  const unreadable = refs.filter(({ value }) => !runRecordSchema.safeParse(value).success && mayBeOf(tenant, value));
+  if (unreadable.length > 0) {
+    const ids = unreadable.map(({ name }) => decodeURIComponent(name.slice(RUN_PREFIX.length)));
+    throw new ClientError(
+      'refused',
+      `${counted(ids.length, 'record')} not readable by this version, of this tenant or of whom is not known: ${namesOf(ids)}. Nothing was erased; use the version that wrote them, or erase the others one by one.`,
+    );
+  }
+  return refs.flatMap(({ value }) => {
     const record = runRecordSchema.safeParse(value);
     return record.success && record.data.tenant === tenant ? [record.data] : [];
   });
 }
 
-/** Not erased with them, although they hold the conversation up to their step. */
+const tenantSchema = runRecordSchema.pick({ tenant: true });
+function mayBeOf(tenant: string, value: unknown): boolean {
+  const { success, data } = tenantSchema.safeParse(value);
+  return !success || data.tenant === tenant;
+}
+
+/** Forks of forks too, whatever was erased in between: each holds the conversation up to its step, and is not erased with it. */
 async function forksOf(store: ContentStore, erased: readonly RunRecord[]): Promise<string[]> {
+  const forks = new Map<string, RunRecord[]>();
+  for (const { value } of await allRefs(store, RUN_PREFIX)) {
+    const { data } = runRecordSchema.safeParse(value);
+    if (data?.forkedFrom) forks.set(data.forkedFrom.run, [...(forks.get(data.forkedFrom.run) ?? []), data]);
+  }
   const ids = new Set(erased.map(({ id }) => id));
-  return (await allRefs(store, RUN_PREFIX)).flatMap(({ value }) => {
-    const { success, data } = runRecordSchema.safeParse(value);
-    return success && !data.erased && !ids.has(data.id) && ids.has(data.forkedFrom?.run ?? '') ? [data.id] : [];
-  });
+  const found = new Map<string, RunRecord>();
+  const open = [...ids];
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    for (const fork of forks.get(id) ?? []) {
+      if (ids.has(fork.id) || found.has(fork.id)) continue;
+      found.set(fork.id, fork);
+      open.push(fork.id);
+    }
+  }
+  return [...found.values()].flatMap(({ id, erased: isErased }) => (isErased ? [] : [id]));
 }
 
 const namesOf = (ids: readonly string[]): string =>
@@ -101,6 +134,6 @@ function refuseOpen(records: readonly RunRecord[]): void {
   if (open.length === 0) return;
   throw new ClientError(
     'refused',
-    `${counted(open.length, 'run')} not ended: ${namesOf(open)}. Nothing was erased; cancel first: longhaul cancel RUN`,
+    `${counted(open.length, 'run')} not ended: ${namesOf(open)}. Nothing was erased; cancel first: longhaul cancel RUN. One that Temporal does not know can be erased ${formatDuration(START_MS)} after its start`,
   );
 }

@@ -117,7 +117,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
       .join(', '),
   );
   row('tags', facts.tags.join(', '));
-  row('origin', record.forkedFrom && originText(record.forkedFrom));
+  row('origin', record.forkedFrom && originText(record, record.forkedFrom));
   row('started', new Date(record.startedAt).toISOString());
   if (record.ended)
     row(

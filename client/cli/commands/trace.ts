@@ -78,7 +78,7 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
   output.line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(turns, toolCalls, usage)}`);
   if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
-  if (record.forkedFrom) output.line(output.safeLine(originText(record.forkedFrom)));
+  if (record.forkedFrom) output.line(output.safeLine(originText(record, record.forkedFrom)));
   if (record.erased) output.line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
   showTree(output, traced, live, pending);
   const failure = record.ended?.failure;
@@ -87,8 +87,10 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   return EXIT.completed;
 }
 
-export const originText = ({ run, step }: NonNullable<RunRecord['forkedFrom']>): string =>
-  `forked from ${run} at step ${step}: what came before is there`;
+export const originText = (
+  { erased }: Pick<RunRecord, 'erased'>,
+  { run, step }: NonNullable<RunRecord['forkedFrom']>,
+): string => `forked from ${run} at step ${step}${erased ? '' : ': what came before is there'}`;
 
 const totalsLine = (turns: number, toolCalls: number, usage: Usage): string =>
   `${counted(turns, 'turn')}, ${counted(toolCalls, 'tool call')}, ${usageText(usage)}`;

@@ -4,7 +4,11 @@ import { isFailureType, type FailureType } from '../failures';
 import { usageSchema } from './message';
 
 const failureType = z.custom<FailureType>(isFailureType);
-const messageHead = z.object({ hash: z.string(), role: z.enum(['user', 'assistant', 'tool']), preview: z.string() });
+export const messageHead = z.object({
+  hash: z.string(),
+  role: z.enum(['user', 'assistant', 'tool']),
+  preview: z.string(),
+});
 const storedValue = z.object({ hash: z.string(), bytes: z.number(), preview: z.string() });
 
 const made = {

@@ -1,6 +1,7 @@
 // The record of a run, as a ref's value: written when it is started, completed when it ends, kept after Temporal has forgotten it.
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
+import { messageHead } from './call-record';
 import { usageSchema } from './message';
 
 export const runRecordSchema = z.object({
@@ -42,9 +43,19 @@ export const runRecordSchema = z.object({
       step: z.number(),
       base: z.string().nullable(),
       append: z.array(z.string()),
+      /** The newest call of the other run that came before: its steps are counted anew when a call beside it is recorded later. */
+      after: z.object({ fork: z.number(), turn: z.number(), index: z.number() }).exactOptional(),
+      /** Set where it began among the tool calls of a turn: those of them that were done, and their results, are named by this alone. */
+      calling: z
+        .object({
+          message: z.string(),
+          calls: z.array(z.object({ name: z.string(), preview: z.string() })),
+          results: z.array(z.object({ message: messageHead }).nullable()),
+        })
+        .exactOptional(),
     })
     .exactOptional(),
-  /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays. */
+  /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays, and which run it was forked from. */
   erased: z.object({ at: z.number(), by: z.string(), reason: z.string().exactOptional() }).exactOptional(),
 });
 export type RunRecord = z.output<typeof runRecordSchema>;

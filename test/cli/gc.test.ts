@@ -1,0 +1,68 @@
+// Needs a scratch folder. No server. What `longhaul gc` prints, and what of it a dry run prints before.
+import { runRecordName } from '../../activities/store/ref-names';
+import { gcCommand, type GcOptions } from '../../client/cli/commands/gc';
+import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import { testProject, told, withStore, type TestProject } from './given';
+import { STARTED_AT, storeRun } from './store-run';
+
+let project: TestProject;
+beforeEach(() => (project = testProject()));
+afterEach(() => project.remove());
+
+const DAY = 24 * 60 * 60 * 1_000;
+const gc = async (options: GcOptions): Promise<{ [name: string]: unknown }> => {
+  const { stdout } = await told(project.dir, (context) => gcCommand(context, options), { json: true });
+  const printed: { [name: string]: unknown } = JSON.parse(stdout);
+  return printed;
+};
+const words = async (options: GcOptions): Promise<string> =>
+  (await told(project.dir, (context) => gcCommand(context, options))).stdout;
+const beside = { question: 'Why?', toolAnswer: 'in b.txt', answer: 'Because.' };
+
+test('with --keep a dry run counts what the runs that would be forgotten name as what gc then does', async () => {
+  await withStore(project.dir, async (store) => {
+    await storeRun(store, { id: 'run_old', ...beside });
+    await storeRun(store, { id: 'run_new', startedAt: Date.now() - STARTED_AT - 10_000 });
+  });
+  const dry = await gc({ keep: DAY, dryRun: true });
+  const done = await gc({ keep: DAY });
+  expect(dry).toMatchObject({ forgotten: { runs: 1, refs: 4 }, freed: { objects: 0 } });
+  expect(dry).toMatchObject({ waiting: { objects: 8 } });
+  for (const name of ['forgotten', 'alive', 'freed', 'waiting']) expect(dry[name]).toEqual(done[name]);
+  await withStore(project.dir, async (store) => {
+    expect(await store.readRef(runRecordName('run_old'))).toBeUndefined();
+    expect(await store.readRef(runRecordName('run_new'))).toBeDefined();
+  });
+});
+
+test('when what waits is freed is said where something says so: a dry run notes nothing', async () => {
+  await withStore(project.dir, async (store) => {
+    await store.commit({ objects: [Buffer.from('"nobody names this"')] });
+  });
+  const unknown = /^waiting {2}1 object, .*: nothing names them; a gc notes them, and one 24 hours later frees them$/m;
+  expect(await words({ dryRun: true })).toMatch(unknown);
+  expect(await gc({ dryRun: true })).toMatchObject({ nextAt: null });
+  const timeIn = (text: string): number => Date.parse(/freed by a gc from (\S+) on$/m.exec(text)?.[1] ?? '');
+  const first = timeIn(await words({}));
+  expect(Math.abs(first - Date.now() - DAY)).toBeLessThan(60_000);
+  expect(timeIn(await words({ dryRun: true }))).toBe(first);
+  // What nobody has noted yet waits for that collection, and a day more.
+  await withStore(project.dir, async (store) => {
+    await store.commit({ objects: [Buffer.from('"nor this"')] });
+  });
+  expect(timeIn(await words({}))).toBe(first + DAY);
+});
+
+test('tombstones of erased runs stay, however old', async () => {
+  await withStore(project.dir, async (store) => {
+    await storeRun(store, { id: 'run_erased' });
+    const name = runRecordName('run_erased');
+    const record = runRecordSchema.parse((await store.readRef(name))?.value);
+    const erased = { at: STARTED_AT + DAY, by: 'u1', reason: 'they asked' };
+    await store.commit({ refs: [{ op: 'put', name, value: { ...record, erased } }] });
+  });
+  expect(await gc({ keep: DAY })).toMatchObject({ forgotten: { runs: 0 } });
+  await withStore(project.dir, async (store) => {
+    expect((await store.readRef(runRecordName('run_erased')))?.value).toMatchObject({ erased: { by: 'u1' } });
+  });
+});
