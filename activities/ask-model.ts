@@ -4,7 +4,7 @@ import type { CallModelInput, ContextFull, ModelWait } from '../workflows/contra
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue } from '../workflows/contract/message';
 import type { Measured } from './context/measure';
-import { describeOversized, oversized, planCompact } from './context/plan-compact';
+import { describeOversized, excess, oversized, planCompact } from './context/plan-compact';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
@@ -32,8 +32,8 @@ export async function askModel(
   const stored = await loadConversation(deps, input, attempt);
   const { context } = loaded.manifest;
   const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
-  const full = context && asked.measured && isFull(asked.measured, context, loaded);
-  if (full && !input.compacted) return { instead: { kind: 'compact', reason: full } };
+  const full = context && asked.measured && isFull(asked.measured, context, loaded, input.compacted ?? false);
+  if (full) return { instead: { kind: 'compact', reason: full } };
   const before = linked(deps, asked);
   const { entries, earlier } = asked;
   const rawItems = provider.rawItemsForm
@@ -90,16 +90,34 @@ const isTooLong = (error: unknown): boolean =>
   error instanceof ApplicationFailure && error.type === 'Model.ContextTooLong';
 
 /**
- * @returns why the conversation must be compacted first, in words; undefined where it need not be
- * @throws ApplicationFailure `Model.ContextTooLong` for a message that no edit makes fit: before any call
+ * @returns why the conversation must be compacted first, in words; undefined where it need not be, or was in this turn
+ * @throws ApplicationFailure `Model.ContextTooLong` for a request that no edit makes fit: before any call
  */
-function isFull(measured: Measured, context: ContextPlan, loaded: LoadedAgent): string | undefined {
-  const tooLarge = oversized(measured, context.window, counterOf(loaded).isExact);
+function isFull(
+  measured: Measured,
+  context: ContextPlan,
+  loaded: LoadedAgent,
+  isCompacted: boolean,
+): string | undefined {
+  const { isExact } = counterOf(loaded);
+  const tooLarge = oversized(measured, context.window, isExact);
   if (tooLarge) throw failure('Model.ContextTooLong', describeOversized(tooLarge));
-  const range = planCompact(measured, context);
+  const over = excess(measured, context.window, isExact);
+  const range = isCompacted ? undefined : planCompact(measured, context, { force: over !== undefined });
+  if (over && !range) throw failure('Model.ContextTooLong', describeExcess(over, context, isCompacted));
   if (!range) return undefined;
   const tokens = measured.entries.reduce((sum, entry) => sum + entry.tokens, measured.overhead);
   return `${tokens} tokens${context.window === undefined ? '' : ` of ${context.window}`}, ${measured.entries.length} messages`;
+}
+
+function describeExcess(
+  { tokens, window }: NonNullable<ReturnType<typeof excess>>,
+  { compact }: ContextPlan,
+  isCompacted: boolean,
+): string {
+  const [count, limit] = [tokens, window].map((number) => number.toLocaleString('en-US'));
+  const why = isCompacted ? ' after a summary' : compact ? ', and nothing of it can be summed up' : '';
+  return `the request has ${count} tokens${why}; the model reads ${limit}.`;
 }
 
 /** A run begins with a message, so there is always a head to call the model with. */

@@ -11,7 +11,7 @@ import type { JsonValue, MessageHead, UserMessage } from '../workflows/contract/
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
 import { conversationRecords, findCallRecord } from './call-records';
 import { measureAll } from './context/measure';
-import { planCompact, type CompactRange } from './context/plan-compact';
+import { excess, planCompact, type CompactRange } from './context/plan-compact';
 import { renderRange, summaryMessage, summaryRequest } from './context/summary-prompt';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, frameOf, loadConversation, prune, type EditedConversation } from './edited-conversation';
@@ -96,8 +96,10 @@ function rangeOf(
     loaded,
     entries.map(({ message }) => message),
   );
-  const measured = measureAll(entries, { frame, counter: counterOf(loaded) });
-  const range = planCompact(measured, context, { force: isRefused });
+  const counter = counterOf(loaded);
+  const measured = measureAll(entries, { frame, counter });
+  const isOver = excess(measured, context.window, counter.isExact) !== undefined;
+  const range = planCompact(measured, context, { force: isRefused || isOver });
   if (range) return range;
   const kept = `${entries.length} messages, of which the first, pinned and latest stay`;
   throw failure('Model.ContextTooLong', `the request is too long, and nothing of it can be summed up: ${kept}.`);

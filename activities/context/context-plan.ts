@@ -16,11 +16,13 @@ const COMPACT_KEEP_LAST = 10;
 
 /**
  * @param route `provider/model`
- * @returns undefined where the agent wants its conversations left as they are
+ * @returns undefined where the agent wants its conversations left as they are, and the model's window is not known
  */
 export function contextPlan(context: false | ContextOptions, route: string): ContextPlan | undefined {
-  if (context === false) return undefined;
-  const window = context.window ?? windowOf(route);
+  const known = windowOf(route);
+  // What does not fit is refused before it is sent, edited or not.
+  if (context === false) return known === undefined ? undefined : { window: known };
+  const window = context.window ?? known;
   const { prune = {}, compact = {} } = context;
   return {
     ...(window === undefined ? {} : { window }),

@@ -20,13 +20,17 @@ export interface CompactRange {
 
 /** Fewer messages, or a smaller part of the conversation's tokens, is not worth a call and a new prefix: it would come every turn. */
 const MESSAGES_LEAST = 4;
+/** Where the request does not fit otherwise: a call and its result. */
+const FORCED_LEAST = 2;
+/** Of the window: what is to be left of such a request, so that the summary has room beside it. */
+const FORCED_SHARE = 0.8;
 const SHARE_LEAST = 0.1;
 
 /**
  * One stretch at a time. The first message, pinned ones and the last `keepLast` bound it; where a pinned message leaves several, it is
  * the one with the most tokens that no summary stands for yet. An earlier summary in it is summed up along with the rest.
- * @param options.force the provider has refused the request as too long: triggers are not asked, and fewer messages are kept, half as
- * many at each try, when otherwise nothing could go
+ * @param options.force the request does not fit the window, or the provider has refused it as too long: triggers are not asked, and fewer
+ * messages are kept, half as many at each try, when otherwise nothing could go
  * @returns undefined when no trigger fires or no stretch is worth it
  */
 export function planCompact(
@@ -39,11 +43,14 @@ export function planCompact(
   const { entries, overhead } = measured;
   const tokens = entries.reduce((sum, entry) => sum + entry.tokens, overhead);
   if (!force && !fires(compact.when, { tokens, messages: entries.length }, plan.window)) return undefined;
+  const enough = force && plan.window !== undefined ? tokens - plan.window * FORCED_SHARE : 0;
+  let most: CompactRange | undefined;
   for (const keepLast of keptCounts(compact, force)) {
-    const range = bestStretch(entries, keepLast);
-    if (range) return range;
+    const range = bestStretch(entries, keepLast, force ? FORCED_LEAST : MESSAGES_LEAST);
+    if (range && range.tokens >= enough) return range;
+    if (range && range.tokens > (most?.tokens ?? 0)) most = range;
   }
-  return undefined;
+  return most;
 }
 
 function keptCounts({ keepLast }: CompactPlan, force: boolean): number[] {
@@ -56,7 +63,11 @@ function keptCounts({ keepLast }: CompactPlan, force: boolean): number[] {
   return counts;
 }
 
-function bestStretch(entries: readonly ContextEntry[], keepLast: number): CompactRange | undefined {
+function bestStretch(
+  entries: readonly ContextEntry[],
+  keepLast: number,
+  messagesLeast: number,
+): CompactRange | undefined {
   const messages = entries.map(({ message }) => message);
   const safe = safeCuts(messages);
   const least = SHARE_LEAST * sumOf(entries);
@@ -67,7 +78,7 @@ function bestStretch(entries: readonly ContextEntry[], keepLast: number): Compac
     while (to > from && !safe[to]) to -= 1;
     const fresh = entries.slice(from, to).filter(({ message }) => coveredBy(message) === undefined);
     const tokens = sumOf(fresh);
-    if (fresh.length < MESSAGES_LEAST || tokens < least || tokens <= (best?.fresh ?? 0)) continue;
+    if (fresh.length < messagesLeast || tokens < least || tokens <= (best?.fresh ?? 0)) continue;
     best = { range: rangeOf(entries, from, to), fresh: tokens };
   }
   return best?.range;
@@ -111,6 +122,21 @@ export interface Oversized {
 
 /** Where the vocabulary is not known a count is an estimate, and a request that may fit is left for the provider to judge. */
 const ESTIMATE_SLACK = 1.25;
+
+/**
+ * How much longer a request is than the model can read; undefined where it fits, or may fit: one with images or files is left for the
+ * provider to judge, for their tokens are estimates. To be asked after pruning.
+ * @param isExact whether the counts are, see TokenCounter
+ */
+export function excess(
+  { entries, overhead }: Measured,
+  window: number | undefined,
+  isExact: boolean,
+): { tokens: number; window: number } | undefined {
+  if (window === undefined || entries.some(({ message }) => hasMedia(message))) return undefined;
+  const tokens = entries.reduce((sum, entry) => sum + entry.tokens, overhead);
+  return tokens > (isExact ? window : window * ESTIMATE_SLACK) ? { tokens, window } : undefined;
+}
 
 /**
  * The largest message that alone, with instructions and tools, exceeds the window: no edit makes such a request fit, because an edit

@@ -133,7 +133,11 @@ export function defineAgent(
     output: definition.output ?? z.string(),
     tools,
     plan: runPlan(definition.name, definition, tools),
-    context: checkedContext(definition.name, definition.context ?? {}),
+    context: checkedContext(
+      definition.name,
+      definition.context === undefined ? {} : definition.context,
+      tools.map(({ name }) => name),
+    ),
   };
 }
 

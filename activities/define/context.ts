@@ -36,23 +36,38 @@ export interface ContextOptions {
 
 const TRIGGER_KEYS = ['window', 'tokens', 'messages'];
 
-/** @throws Error in one line, naming what is wrong */
-export function checkedContext(agent: string, options: false | ContextOptions): false | ContextOptions {
+/** Tokens. No model in use reads less, and instructions, tools, a first message and an answer want room. */
+const WINDOW_LEAST = 1_000;
+
+/**
+ * @param tools names of the agent's own
+ * @throws Error in one line, naming what is wrong
+ */
+export function checkedContext(
+  agent: string,
+  options: false | ContextOptions,
+  tools: readonly string[],
+): false | ContextOptions {
   if (options === false) return false;
   const where = `agent ${agent}: context`;
+  object(options, where);
   onlyKnownKeys(options, ['window', 'prune', 'compact'], where);
-  if (options.window !== undefined) whole(options.window, `${where}.window`);
+  if (options.window !== undefined) whole(options.window, `${where}.window`, WINDOW_LEAST);
   const { prune, compact } = options;
-  if (prune) {
+  if (prune !== undefined && prune !== false) {
+    object(prune, `${where}.prune`);
     onlyKnownKeys(prune, ['when', 'keepLast', 'except', 'freeAtLeast'], `${where}.prune`);
+    checkExcept(prune.except ?? [], tools, `${where}.prune.except`);
     checkTriggers(prune.when, `${where}.prune.when`);
     if (prune.keepLast !== undefined) whole(prune.keepLast, `${where}.prune.keepLast`, 0);
     if (prune.freeAtLeast !== undefined) whole(prune.freeAtLeast, `${where}.prune.freeAtLeast`, 0);
   }
-  if (compact) {
+  if (compact !== undefined && compact !== false) {
+    object(compact, `${where}.compact`);
     onlyKnownKeys(compact, ['when', 'keepLast', 'prompt'], `${where}.compact`);
     checkTriggers(compact.when, `${where}.compact.when`);
     if (compact.keepLast !== undefined) whole(compact.keepLast, `${where}.compact.keepLast`);
+    checkKept(compact, `${where}.compact`);
     const { prompt } = compact;
     if (prompt && (prompt.version.trim() === '' || prompt.text.trim() === ''))
       throw new Error(`${where}.compact.prompt has a version and a text, and neither is empty.`);
@@ -60,9 +75,32 @@ export function checkedContext(agent: string, options: false | ContextOptions): 
   return options;
 }
 
+function object(value: unknown, where: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${where} must be an object with settings, or false.`);
+}
+
+/** A name that no tool has would leave out what was meant to stay, without a word. */
+function checkExcept(except: readonly string[], tools: readonly string[], where: string): void {
+  if (typeof except === 'string') throw new Error(`${where} must be a list of names of tools.`);
+  const unknown = except.find((name) => !tools.includes(name));
+  if (unknown !== undefined)
+    throw new Error(`${where}: the agent has no tool "${unknown}". Its tools: ${tools.join(', ') || 'none'}.`);
+}
+
+/** What fires before there is more than is kept sums nothing up. */
+function checkKept({ when, keepLast = 0 }: CompactOptions, where: string): void {
+  const idle = [when ?? []].flat().find(({ messages }) => messages !== undefined && messages <= keepLast);
+  if (idle)
+    throw new Error(`${where}: a trigger fires at ${idle.messages} messages, and the last ${keepLast} of them stay.`);
+}
+
 /** One that names nothing would never fire, and one of a part above the whole neither. */
 function checkTriggers(when: Trigger | Trigger[] | undefined, where: string): void {
+  if (Array.isArray(when) && when.length === 0)
+    throw new Error(`${where} names no trigger: leave it out for the default, or write false for the whole.`);
   for (const trigger of when === undefined ? [] : [when].flat()) {
+    object(trigger, where);
     onlyKnownKeys(trigger, TRIGGER_KEYS, where);
     const { window, tokens, messages } = trigger;
     if (window === undefined && tokens === undefined && messages === undefined)
