@@ -8,17 +8,18 @@ import type { ToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { findCallRecord } from './call-records';
-import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import type { ActivityDeps, Attempt, LoadedAgent, ToolCallDeps } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
+import { requireGrant } from './require-grant';
 import { isRecall, recallOutcome } from './recall-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
 import { decodeMessage } from './store';
 import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
 
 export async function callTool(
-  deps: ActivityDeps,
+  deps: ToolCallDeps,
   input: CallToolInput,
   attempt: Attempt,
 ): Promise<CallToolResult | ToolWait> {
@@ -32,12 +33,15 @@ export async function callTool(
   if (input.poll && !begun)
     throw failure('Store.ObjectMissing', `the record of what ${input.name} has begun, ${records.name}, is gone.`);
   const loaded = await requireAgent(deps, input);
+  requireGrant(loaded.manifest, input, deps.toolbox);
   const startedAt = begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const answered = isRecall(loaded, input)
-    ? await recallOutcome(deps, input, attempt, call)
-    : await runTool(deps, input, attempt, loaded, { call, begun });
+  const { conversation } = deps;
+  const answered =
+    conversation && isRecall(loaded, input)
+      ? await recallOutcome({ conversation }, input, attempt, call)
+      : await runTool(deps, input, attempt, loaded, { call, begun });
   await deps.failpoint('tool.after');
   const plan = loaded.manifest.plan.tools[input.name];
   const poll = plan?.poll;
@@ -124,7 +128,7 @@ function mayTell(
   return spent && (plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments');
 }
 
-async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
+async function readCall(deps: ToolCallDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
   const parts = message.role === 'assistant' ? message.parts : [];
   const call = parts.find((part): part is ToolCallPart => part.type === 'tool-call' && part.call === input.call);
@@ -139,7 +143,7 @@ interface ToRecord {
 }
 
 async function record(
-  deps: ActivityDeps,
+  deps: ToolCallDeps,
   input: CallToolInput,
   { outcome, made, version }: ToRecord,
 ): Promise<CallToolResult> {

@@ -11,7 +11,7 @@ const toolPlan = z.object({
   attempts: count,
   onFailure: z.enum(['tell-model', 'stop']),
   poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),
-  queue: z.string().exactOptional(),
+  toolbox: z.string().exactOptional(),
 });
 
 const runPlan = z.object({
