@@ -8,12 +8,14 @@ import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { findCallRecord } from './call-records';
-import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
+import type { ActivityDeps, Attempt, LoadedAgent, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { requireAgent } from './require-agent';
+import { requireGrant } from './require-grant';
 import { retryDelayMs } from './retry-delay';
+import { planOfCall } from './plan-of-call';
 import { isRecall, recallOutcome } from './recall-outcome';
 import { repeatedOutcome } from './repeated-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
@@ -21,7 +23,7 @@ import { decodeMessage } from './store';
 import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
 
 export async function callTool(
-  deps: ActivityDeps,
+  deps: ToolCallDeps,
   input: CallToolInput,
   attempt: Attempt,
 ): Promise<CallToolResult | ToolWait> {
@@ -35,17 +37,20 @@ export async function callTool(
   if (input.poll && !begun)
     throw failure('Store.ObjectMissing', `the record of what ${input.name} has begun, ${records.name}, is gone.`);
   const loaded = await requireAgent(deps, input);
+  requireGrant(loaded.manifest, input, deps.toolbox);
   const startedAt = begun?.startedAt ?? deps.now();
   const call = await readCall(deps, input);
   await deps.failpoint('tool.before');
-  const plan = planOf(loaded, input);
+  const plan = planOfCall(loaded.manifest.plan, input);
   const poll = plan?.poll;
   const effect = await findEffect(deps, input, attempt, { call, plan });
-  const answered = isRecall(loaded, input)
-    ? await recallOutcome(deps, input, attempt, call)
-    : effect?.done && !begun
-      ? await repeatedOutcome(deps, effect.done)
-      : await runTool(deps, input, attempt, loaded, { call, begun, effect, isLast: isLastOf(plan, input, attempt) });
+  const { conversation } = deps;
+  const answered =
+    conversation && isRecall(loaded, input)
+      ? await recallOutcome({ conversation }, input, attempt, call)
+      : effect?.done && !begun
+        ? await repeatedOutcome(deps, effect.done)
+        : await runTool(deps, input, attempt, loaded, { call, begun, effect, isLast: isLastOf(plan, input, attempt) });
   await deps.failpoint('tool.after');
   const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, plan, input, attempt));
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
@@ -78,14 +83,6 @@ function isUnanswered(
   if (!('failure' in answered) || !answered.failure) return false;
   const { type, final } = answered.failure;
   return !final && isRetryable(type) && isLastOf(plan, input, attempt);
-}
-
-function planOf({ manifest }: LoadedAgent, { name, insteadOf }: CallToolInput): OwnToolPlan | undefined {
-  if (insteadOf === undefined) return manifest.plan.tools[name];
-  const asked = manifest.plan.tools[insteadOf];
-  const plan = asked?.fallback?.find((tool) => tool.name === name)?.plan;
-  // What a failure for good leads to is the say of the tool that was asked for.
-  return plan && asked && { ...plan, onFailure: asked.onFailure };
 }
 
 const isLastOf = (plan: OwnToolPlan | undefined, { poll }: CallToolInput, attempt: Attempt): boolean =>
@@ -140,7 +137,7 @@ function mayTell(
   return plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments';
 }
 
-async function readCall(deps: ActivityDeps, input: CallToolInput): Promise<ToolCallPart> {
+async function readCall(deps: ToolCallDeps, input: CallToolInput): Promise<ToolCallPart> {
   const message = decodeMessage(await deps.toolStore.getObject(input.message));
   const parts = message.role === 'assistant' ? message.parts : [];
   const call = parts.find((part): part is ToolCallPart => part.type === 'tool-call' && part.call === input.call);
@@ -159,7 +156,7 @@ interface ToRecord {
 }
 
 async function record(
-  deps: ActivityDeps,
+  deps: ToolCallDeps,
   input: CallToolInput,
   { outcome, made, version, effect }: ToRecord,
 ): Promise<CallToolResult> {

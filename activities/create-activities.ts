@@ -1,6 +1,6 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
-import type { AgentActivities } from '../workflows/contract/activities';
+import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
@@ -10,6 +10,8 @@ import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
 import { tellToolFailure } from './tell-tool-failure';
+
+export type ToolboxCall = (input: CallToolInput, attempt: Attempt) => ReturnType<AgentActivities['callTool']>;
 
 /** Each beat is a database write. The workflow's heartbeat timeout leaves room for one to be lost. */
 const HEARTBEAT_INTERVAL_MS = 5_000;
@@ -23,6 +25,11 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }
+
+/** What is registered on the task queue of a toolbox: its calls, made by whoever has the toolbox's process. */
+export const createToolboxActivities = (call: ToolboxCall): Pick<AgentActivities, 'callTool'> => ({
+  callTool: (input) => attended((attempt) => call(input, attempt)),
+});
 
 /** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
 async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {

@@ -69,6 +69,16 @@ export interface ActivityDeps {
   failpoint(name: Failpoint): Promise<void>;
 }
 
+/**
+ * What a tool call is made from. The process of a toolbox has no more than this: no store, no providers, and no conversation, which the
+ * built-in `recall` reads.
+ */
+export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'providers'> & {
+  conversation?: Conversation;
+  /** Name of the toolbox whose process this is. */
+  toolbox?: string;
+};
+
 /** What Temporal knows of one attempt, apart from its arguments: so that activities run in a test without a worker. */
 export interface Attempt {
   /** From 1. */

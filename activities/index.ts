@@ -1,3 +1,3 @@
 // What workers build activities with.
-export { createActivities } from './create-activities';
+export { createActivities, createToolboxActivities, type ToolboxCall } from './create-activities';
 export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, ProviderRegistry } from './deps';

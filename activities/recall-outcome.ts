@@ -15,7 +15,7 @@ export const isRecall = ({ manifest }: LoadedAgent, { name, head }: CallToolInpu
 
 /** @throws ApplicationFailure `Store.*` */
 export async function recallOutcome(
-  { conversation }: ActivityDeps,
+  { conversation }: Pick<ActivityDeps, 'conversation'>,
   { head = '' }: CallToolInput,
   { workflowId }: Attempt,
   call: ToolCallPart,

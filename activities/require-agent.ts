@@ -5,6 +5,7 @@ import type { ReleaseManifest } from '../workflows/contract/release';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
 import type { ActivityDeps, LoadedAgent } from './deps';
 import { failure } from './failure';
+import { objectHash } from './store';
 
 export interface PinnedAgent extends LoadedAgent {
   /** The release whose code is loaded: another than the run's only in development. */
@@ -19,7 +20,7 @@ const MANIFESTS = new LRUCache<string, ReleaseManifest>({ max: 200 });
  * @throws ApplicationFailure `Release.NotLoaded`; `Store.*` when the release cannot be read
  */
 export async function requireAgent(
-  deps: Pick<ActivityDeps, 'agents' | 'store'>,
+  deps: Pick<ActivityDeps, 'agents' | 'toolStore'>,
   { agent, release }: { agent: string; release: string },
 ): Promise<PinnedAgent> {
   const loaded = deps.agents.resolve(agent, release);
@@ -36,14 +37,15 @@ export async function requireAgent(
 }
 
 async function readManifest(
-  { store }: Pick<ActivityDeps, 'store'>,
+  { toolStore }: Pick<ActivityDeps, 'toolStore'>,
   agent: string,
   release: string,
 ): Promise<ReleaseManifest> {
   const known = MANIFESTS.get(release);
   if (known?.agent === agent) return known;
-  const [bytes = new Uint8Array()] = await store.get([release]);
-  const manifest = parsed(bytes);
+  const bytes = await toolStore.getObject(release);
+  // Whoever hands it over: what it grants is as good as its name.
+  const manifest = objectHash(bytes) === release ? parsed(bytes) : undefined;
   if (manifest?.agent !== agent) {
     throw failure('Store.ObjectCorrupt', `object ${release} is not a release of agent "${agent}".`);
   }

@@ -19,10 +19,11 @@ import type { RecordWrite } from './store/tool-store';
 const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
 type KeptRecord = z.output<typeof keptRecordSchema>;
 
+type ToolDeps = Pick<ActivityDeps, 'toolStore'>;
 type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'insteadOf' | 'message' | 'call'>;
 
 export const toolRecords = (
-  { toolStore }: ActivityDeps,
+  { toolStore }: ToolDeps,
   { key, message, call }: AskedCall,
 ): CallRecords<KeptRecord, ToolRecord> => ({
   name: callRecordName(key),
@@ -56,7 +57,7 @@ interface Told {
 
 /** What the model is told, as an object and as a history shows it. Nothing is written. */
 export async function toolResult(
-  { toolStore }: ActivityDeps,
+  { toolStore }: ToolDeps,
   { call, name: tool, insteadOf }: Pick<AskedCall, 'call' | 'name' | 'insteadOf'>,
   { parts, failure }: Told,
 ): Promise<{ bytes: Uint8Array; result: CallToolResult }> {
@@ -71,7 +72,7 @@ export async function toolResult(
 
 /** @returns what is kept: of another attempt, where that one was faster */
 export async function keepResult(
-  deps: ActivityDeps,
+  deps: ToolDeps,
   input: AskedCall,
   { made, version, objects, effect, repeats, ...told }: ToKeep & Told,
 ): Promise<CallToolResult> {
@@ -83,7 +84,7 @@ export async function keepResult(
 
 /** @returns the result of another attempt, where there is one by now */
 export async function keepBegun(
-  deps: ActivityDeps,
+  deps: ToolDeps,
   input: AskedCall,
   { started, made, version, objects }: ToKeep & Pick<StartedToolRecord, 'started'>,
 ): Promise<StartedToolRecord | ToolRecord> {
@@ -97,7 +98,7 @@ const askedOf = ({ message, call, name }: AskedCall): Pick<ToolRecord, 'from' | 
 });
 
 const keep = <T extends ToolRecord | StartedToolRecord>(
-  deps: ActivityDeps,
+  deps: ToolDeps,
   input: AskedCall,
   value: T,
   { version, objects, effect }: Pick<ToKeep, 'version' | 'objects'> & { effect?: RecordWrite | undefined },

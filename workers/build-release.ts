@@ -1,21 +1,22 @@
 // Everything a run's behaviour depends on, as data with one hash.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { AnyAgent } from '../activities/define';
+import type { AnyAgent, Toolbox } from '../activities/define';
 import { contextPlan } from '../activities/context/context-plan';
 import type { LoadedAgent } from '../activities/deps';
-import { describeAgent, jsonObject } from '../activities/describe-agent';
+import { describeAgent, jsonObject, type AgentDescription } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode } from './agent-code';
-import { modelRoute, type ModelSettings } from './model-settings';
+import { modelRoute, type RouteSettings } from './model-settings';
 import { packageVersion } from './package-version';
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */
   file: string;
-  settings: Pick<ModelSettings, 'models' | 'providers'>;
+  settings: RouteSettings;
   /** Hash of the code, where the caller has it already. */
   code?: string;
 }
@@ -29,7 +30,7 @@ export async function buildRelease(agent: AnyAgent, options: BuildReleaseOptions
   const route = modelRoute(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
-    ...describeAgent(agent),
+    ...inToolboxes(describeAgent(agent), agent),
     instructions: await instructionsOf(agent, options.file),
     model: { route, parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
@@ -38,6 +39,23 @@ export async function buildRelease(agent: AnyAgent, options: BuildReleaseOptions
   };
   return { agent, manifest, release: objectHash(canonicalJson(manifest)) };
 }
+
+/** Where its worker runs releases, each toolbox has a process: the plan sends the calls there. */
+function inToolboxes(description: AgentDescription, { tools }: AnyAgent): AgentDescription {
+  const { plan } = description;
+  const placed = tools.map((tool): [string, ToolPlan] => {
+    const { fallback, ...own } = plan.tools[tool.name] ?? tool.plan;
+    const others = fallback?.map(({ name, plan: other }) => ({
+      name,
+      plan: placedIn(other, tool.fallback.find((candidate) => candidate.name === name)?.toolbox),
+    }));
+    return [tool.name, { ...placedIn(own, tool.toolbox), ...(others ? { fallback: others } : {}) }];
+  });
+  return { ...description, plan: { ...plan, tools: { ...plan.tools, ...Object.fromEntries(placed) } } };
+}
+
+const placedIn = (plan: OwnToolPlan, toolbox: Toolbox | undefined): OwnToolPlan =>
+  toolbox ? { ...plan, toolbox: toolbox.name } : plan;
 
 /** @returns where the instructions are kept, absolute; undefined when they stand in the definition itself */
 export const instructionsFile = ({ instructions }: AnyAgent, file: string): string | undefined =>

@@ -10,9 +10,11 @@ import {
   type NativeConnection,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { createActivities, type ActivityDeps } from '../activities';
+import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
+import { toolboxQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
+import { packageVersion } from './package-version';
 
 export interface AgentWorkerOptions {
   connection: NativeConnection;
@@ -54,6 +56,14 @@ async function buildIdOf(bundle: WorkflowBundleOption): Promise<string> {
   return createHash('sha256').update(code).digest('hex').slice(0, BUILD_ID_CHARS);
 }
 
+/** Of every worker. */
+const TUNING = {
+  // The server is told of a heartbeat at most this often; the activities beat as seldom.
+  maxHeartbeatThrottleInterval: '5s',
+  defaultHeartbeatThrottleInterval: '5s',
+  shutdownGraceTime: '10s',
+} as const;
+
 export async function createAgentWorker(options: AgentWorkerOptions): Promise<Worker> {
   const bundle = await workflowBundle();
   return await Worker.create({
@@ -70,12 +80,37 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     dataConverter: dataConverterFor(options.keys),
     activities: { ...createActivities(options.deps) },
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,
-    // The server is told of a heartbeat at most this often; the activities beat as seldom.
-    maxHeartbeatThrottleInterval: '5s',
-    defaultHeartbeatThrottleInterval: '5s',
     // A worker that died leaves its runs' next tasks on its own queue for this long; replaying elsewhere costs milliseconds.
     stickyQueueScheduleToStartTimeout: '5s',
-    shutdownGraceTime: '10s',
+    ...TUNING,
     ...(options.debug ? { debugMode: true } : {}),
+  });
+}
+
+export interface ToolboxWorkerOptions extends Pick<
+  AgentWorkerOptions,
+  'connection' | 'namespace' | 'identity' | 'keys'
+> {
+  /** Of the runs; the toolbox has one beside it. */
+  taskQueue: string;
+  toolbox: string;
+  call: ToolboxCall;
+}
+
+/** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
+export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
+  const { connection, namespace, identity, taskQueue, toolbox, call, keys } = options;
+  return await Worker.create({
+    connection,
+    namespace,
+    taskQueue: toolboxQueue(taskQueue, toolbox),
+    identity,
+    workerDeploymentOptions: {
+      useWorkerVersioning: false,
+      version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
+    },
+    dataConverter: dataConverterFor(keys),
+    activities: createToolboxActivities(call),
+    ...TUNING,
   });
 }

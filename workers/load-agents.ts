@@ -7,11 +7,20 @@ import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode, AgentCodeError, type AgentCode } from './agent-code';
 import { buildRelease, instructionsFile } from './build-release';
 import type { Settings } from './config';
+import type { RouteSettings } from './model-settings';
+import { toolboxConflicts } from './toolbox/toolbox-specs';
 import { compileCache, loadSource, SOURCE_EXTENSIONS, sourceProblem, type SourceProblem } from './source-loader';
+
+export type LoadSettings = RouteSettings & Pick<Settings, 'stateDir'>;
+
+export interface FoundAgent extends LoadedAgent {
+  /** That defines it, absolute. */
+  file: string;
+}
 
 export interface LoadedAgents {
   /** In order of their names. */
-  agents: LoadedAgent[];
+  agents: FoundAgent[];
   /** Each one line of `problemLine`. */
   problems: SourceProblem[];
   /** All that the agents were made from, absolute, missing files included: what a watcher must follow. */
@@ -34,7 +43,7 @@ interface FileResult {
 export async function loadAgents(options: {
   /** Absolute. */
   dir: string;
-  settings: Pick<Settings, 'models' | 'providers' | 'stateDir'>;
+  settings: LoadSettings;
 }): Promise<LoadedAgents> {
   const { dir, settings } = options;
   let found: AgentFile[];
@@ -44,6 +53,17 @@ export async function loadAgents(options: {
     const message = codeOf(error) === 'ENOENT' ? 'there is no such folder of agents.' : messageOf(error);
     return { agents: [], problems: [{ file: dir, message }], files: [] };
   }
+  return await loadFiles(found, settings);
+}
+
+/** Those agents alone that these files define, absolute: what a process loads that must not run the code of others. */
+export const loadAgentFiles = (files: readonly string[], settings: LoadSettings): Promise<LoadedAgents> =>
+  loadFiles(
+    files.map((file) => ({ file, mustDefine: false })),
+    settings,
+  );
+
+async function loadFiles(found: readonly AgentFile[], settings: LoadSettings): Promise<LoadedAgents> {
   const codes = await Promise.all(found.map(({ file }) => codeOrProblem(file)));
   const results: FileResult[] = [];
   // One after another: evaluating is synchronous work, and agents that print at load do so in a fixed order.
@@ -65,7 +85,7 @@ async function codeOrProblem(file: string): Promise<AgentCode | SourceProblem> {
 async function loadFile(
   { file, mustDefine }: AgentFile,
   code: AgentCode | SourceProblem,
-  settings: Pick<Settings, 'models' | 'providers' | 'stateDir'>,
+  settings: LoadSettings,
 ): Promise<FileResult> {
   if (!('hash' in code)) return { file, agents: [], problems: [code], inputs: [file, code.file] };
   const result: FileResult = { file, agents: [], problems: [], inputs: [file, ...code.inputs] };
@@ -93,7 +113,7 @@ async function loadFile(
 
 function joined(results: readonly FileResult[]): LoadedAgents {
   const problems = results.flatMap((result) => result.problems);
-  const agents: LoadedAgent[] = [];
+  const agents: FoundAgent[] = [];
   const names = new Set(results.flatMap((result) => result.agents.map(({ agent }) => agent.name)));
   for (const name of [...names].sort()) {
     const homes = results.filter((result) => result.agents.some(({ agent }) => agent.name === name));
@@ -101,10 +121,15 @@ function joined(results: readonly FileResult[]): LoadedAgents {
     const home = homes.find(({ file }) => homes.every((other) => other.inputs.includes(file)));
     const mine = home?.agents.filter(({ agent }) => agent.name === name) ?? [];
     const [only] = mine;
-    if (only && mine.length === 1) agents.push(only);
+    if (only && home && mine.length === 1) agents.push({ ...only, file: home.file });
     else problems.push(sameName(name, homes));
   }
-  return { agents, problems, files: [...new Set(results.flatMap((result) => result.inputs))].sort() };
+  const conflicts = toolboxConflicts(agents);
+  return {
+    agents: agents.filter((agent) => !conflicts.some(({ file }) => file === agent.file)),
+    problems: [...problems, ...conflicts],
+    files: [...new Set(results.flatMap((result) => result.inputs))].sort(),
+  };
 }
 
 /** None of them is served: which one a run got would depend on the order of the files. */

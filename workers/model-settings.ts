@@ -105,14 +105,16 @@ function isModelName(name: string): boolean {
   return slash > 0 && slash < name.length - 1;
 }
 
+/** What a release needs to know of models: no address and no key. */
+export interface RouteSettings extends Pick<ModelSettings, 'models'> {
+  providers: readonly Pick<ProviderSettings, 'name'>[];
+}
+
 /**
  * What an agent's `model` stands for.
  * @throws Error listing the aliases, or the providers, when it stands for nothing
  */
-export function modelRoute(
-  { models, providers }: Pick<ModelSettings, 'models' | 'providers'>,
-  model: string,
-): string[] {
+export function modelRoute({ models, providers }: RouteSettings, model: string): string[] {
   const route = Object.hasOwn(models, model) ? models[model] : isModelName(model) ? [model] : undefined;
   if (!route) {
     throw new Error(

@@ -39,7 +39,7 @@ const FAILPOINTS: Readonly<Record<Failpoint, true>> = {
   'store.before-put': true,
   'store.after-put': true,
 };
-const isFailpoint = (name: string): name is Failpoint => Object.hasOwn(FAILPOINTS, name);
+export const isFailpoint = (name: string): name is Failpoint => Object.hasOwn(FAILPOINTS, name);
 
 /** A tenth of a day: whatever is longer was meant to be something else. */
 const DELAY_MS_MOST = 8_640_000;

@@ -6,8 +6,7 @@ import { createDemoProvider } from '../activities/model/demo';
 import { createOpenAiProvider } from '../activities/model/openai-provider';
 import type { ModelProvider } from '../activities/model/provider';
 import { createProviderRegistry } from '../activities/model/provider-registry';
-import { failure } from '../activities/failure';
-import type { ActivityDeps } from '../activities';
+import type { AgentRegistry } from '../activities';
 import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
@@ -15,7 +14,12 @@ import type { Settings } from './config';
 import { loadAgents, type LoadedAgents } from './load-agents';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { startWorker, type RunningWorker } from './start-worker';
+import { secretsFrom } from './toolbox/secrets-of';
+import { leftToolboxes } from './toolbox/left-toolboxes';
+import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
+import { toolboxSpecs } from './toolbox/toolbox-specs';
+import { workerIdentity } from './worker-identity';
 
 export interface ServeOptions {
   settings: Settings;
@@ -25,6 +29,14 @@ export interface ServeOptions {
   /** Where runs may be pinned to code that this process does not have, they wait for a worker that has it. */
   strict: boolean;
   debug?: boolean;
+  /** Toolboxes whose processes are started here, by name. @default all that a loaded agent uses */
+  toolboxes?: readonly string[];
+  /** Other workers may have the secrets that this one has not. @default false */
+  beside?: boolean;
+  /** Serves these toolboxes, and no runs: releases are published by those that do. @default false */
+  toolboxesOnly?: boolean;
+  /** A line for people, about what keeps a toolbox from being served. */
+  note?(line: string): void;
 }
 
 export interface ServedAgents {
@@ -32,6 +44,7 @@ export interface ServedAgents {
   readonly published: PublishedRelease[];
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Of the runs and the toolboxes: whichever of them fails. */
   readonly worker: RunningWorker;
   /** Loads the agents again: new runs take what is there now, without a new workflow bundle. */
   reload(): Promise<{ loaded: LoadedAgents; published: PublishedRelease[]; removed: string[] }>;
@@ -55,18 +68,46 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   const { settings, store } = options;
   const { metrics, logger } = telemetryOf(options);
   const registry = createAgentRegistry({ strict: options.strict });
+  const toolboxes = serveToolboxes({
+    settings,
+    store,
+    metrics,
+    logger,
+    connection: options.connection,
+    namespace: options.namespace,
+    strict: options.strict,
+    ...(options.toolboxes ? { only: options.toolboxes } : {}),
+    ...(options.beside ? { beside: true } : {}),
+    note: options.note ?? ((line) => logger.warn(line)),
+  });
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
   const reload: ServedAgents['reload'] = async () => {
     const loaded = await loadAgents({ dir: settings.agentsDir, settings });
     registry.replaceAll(loaded.agents);
+    // Before new runs take the release: their first call must meet its code.
+    await toolboxes.update(toolboxSpecs(loaded.agents));
+    if (options.toolboxesOnly) return { loaded, published: [], removed: [] };
     const published = await publishReleases(store, loaded.agents);
     for (const release of published) served.set(release.agent, release);
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexEndedRuns(store);
-  const { loaded, published } = await reload();
-  const worker = await startWorker({
+  try {
+    const { loaded, published } = await reload();
+    if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
+    const runs = options.toolboxesOnly ? undefined : await startRunsWorker(options, registry, metrics);
+    const worker = together(runs, toolboxes);
+    return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+  } catch (error) {
+    await toolboxes.stop();
+    throw error;
+  }
+}
+
+const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics: Metrics): Promise<RunningWorker> => {
+  const { settings, store } = options;
+  return startWorker({
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: settings.taskQueue,
@@ -74,13 +115,27 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     stateDir: settings.stateDir,
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
-    secretsOf: secretsFrom(settings),
+    secretsOf: secretsFrom(settings.secret),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
   });
-  return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+};
+
+/** Both stop at once: a run hands its next tool call to whichever process goes on with it. */
+function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): RunningWorker {
+  const stopped = Promise.all([runs?.finished, toolboxes.finished]).then(() => undefined);
+  stopped.catch(() => undefined);
+  return {
+    identity: runs?.identity ?? workerIdentity(),
+    finished: stopped,
+    stop: async () => {
+      // Of one that failed `stopped` tells.
+      await Promise.allSettled([runs?.stop(), toolboxes.stop()]);
+      await stopped;
+    },
+  };
 }
 
 /** Agents whose files are gone. While any file does not load, it may be theirs, and nothing is taken back. */
@@ -116,17 +171,6 @@ function providersOf({ settings }: ServeOptions): ModelProvider[] {
     }),
   ];
 }
-
-const secretsFrom =
-  (settings: Settings): ActivityDeps['secretsOf'] =>
-  ({ name, secrets }) =>
-    Object.fromEntries(
-      secrets.map((secret) => {
-        const value = settings.secret(secret);
-        if (value !== undefined) return [secret, value];
-        throw failure('Tool.Rejected', `toolbox ${name} needs ${secret}, which is not set where its worker runs.`);
-      }),
-    );
 
 /** Served at /metrics by whoever has a port for it. */
 export const metricsText = (served: ServedAgents): Promise<string> => served.metrics.registry.metrics();

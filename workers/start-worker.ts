@@ -1,15 +1,14 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
-import { hostname } from 'node:os';
 import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
-import { ownIdentity } from '../infra/temporal/process-identity';
 import { createAgentWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
 import type { Metrics } from './telemetry';
+import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
   connection: NativeConnectionOptions;
@@ -36,9 +35,6 @@ export interface RunningWorker {
   /** Lets work under way finish for ten seconds, then cancels it; Temporal gives it to the next worker. */
   stop(): Promise<void>;
 }
-
-/** `pid@host start-time`: a later process with the same pid is another worker. */
-export const workerIdentity = (): string => `${process.pid}@${hostname()} ${ownIdentity().startTime}`;
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const identity = options.identity ?? workerIdentity();

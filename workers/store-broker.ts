@@ -43,7 +43,7 @@ export async function serveStoreBroker({
   const server = createServer((socket) => {
     connections.add(socket);
     socket.on('close', () => connections.delete(socket));
-    serve(view, socket);
+    answerToolStore(view, socket);
   });
   await removeAbandoned(address);
   await listen(server, address);
@@ -57,7 +57,8 @@ export async function serveStoreBroker({
   };
 }
 
-function serve(view: ToolStore, socket: Socket): void {
+/** Answers one connection until it ends, with what this view of the store lets it reach. */
+export function answerToolStore(view: ToolStore, socket: Socket): void {
   const read = createFrameReader();
   let inFlight = 0;
   socket.on('error', () => socket.destroy());

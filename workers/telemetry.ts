@@ -22,6 +22,7 @@ const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 export interface Metrics extends ActivityMetrics {
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
+  toolboxEnded(toolbox: string): void;
 }
 
 /** Labels are bounded: names of agents, tools, models and types. Never ids, users or tenants. */
@@ -66,6 +67,12 @@ export function createMetrics(): Metrics {
     labelNames: ['workflow_type'],
     registers,
   });
+  const toolboxEnds = new Counter({
+    name: 'agent_toolbox_process_ends_total',
+    help: 'Processes of toolboxes that ended by themselves. Alert where it keeps rising.',
+    labelNames: ['toolbox'],
+    registers,
+  });
   return {
     registry,
     modelCall: ({ agent, model, outcome, seconds, input, output }) => {
@@ -76,6 +83,7 @@ export function createMetrics(): Metrics {
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
+    toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
   };
 }

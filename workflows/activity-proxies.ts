@@ -2,9 +2,10 @@
 //
 // No activity has a scheduleToCloseTimeout: it would run on while everything is switched off, and a laptop that slept over the
 // weekend would find its runs dead. Attempts and the run's own wall time bound the work instead.
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/common';
 import type { AgentActivities } from './contract/activities';
+import { toolboxQueue } from './contract/names';
 import type { RunPlan, ToolPlan } from './contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
@@ -46,7 +47,7 @@ export function toolOptions(plan: ToolPlan, inspect: boolean | undefined): Activ
     ...timeouts(plan.timeoutMs + TOOL_GRACE_MS, inspect),
     retry: { ...TOOL_BACKOFF, maximumAttempts: plan.attempts },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    ...(plan.queue === undefined ? {} : { taskQueue: plan.queue }),
+    ...(plan.toolbox === undefined ? {} : { taskQueue: toolboxQueue(workflowInfo().taskQueue, plan.toolbox) }),
   };
 }
 

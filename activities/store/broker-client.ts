@@ -1,4 +1,5 @@
 // The store as a toolbox process sees it: over a Unix socket, through the broker, and no further than the broker lets it.
+import { createConnection, type Socket } from 'node:net';
 import type { z } from 'zod';
 import { failure } from '../failure';
 import { createBrokerLink } from './broker-link';
@@ -50,7 +51,14 @@ export function connectStoreBroker(
   socketPath: string,
   { timeoutMs = TIMEOUT_MS }: BrokerClientOptions = {},
 ): BrokerToolStore {
-  const { ask, close } = createRequests(socketAddress(socketPath), timeoutMs);
+  const address = socketAddress(socketPath);
+  const { ask, close } = createRequests(address, () => createConnection(address), timeoutMs);
+  return { ...viewOf(ask), close };
+}
+
+/** Over a connection that there is already, and that nobody else has an end of: a process's own, from the one that started it. */
+export function brokerToolStore(socket: Socket): BrokerToolStore {
+  const { ask, close } = createRequests('the other end of this process', () => socket, TIMEOUT_MS);
   return { ...viewOf(ask), close };
 }
 
@@ -87,13 +95,13 @@ const sizesOf = (objects: readonly Uint8Array[]): number[] => objects.map(({ len
 
 type Ask = (request: BrokerAsk, objects?: readonly Uint8Array[]) => Promise<Answer>;
 
-function createRequests(address: string, timeoutMs: number): { ask: Ask; close(): Promise<void> } {
+function createRequests(address: string, open: () => Socket, timeoutMs: number): { ask: Ask; close(): Promise<void> } {
   const pending = new Map<number, Pending>();
   let lastId = 0;
   let closed = false;
 
   const link = createBrokerLink(
-    address,
+    open,
     () => [...pending.values()].map(({ frame }) => frame),
     (frame) => {
       const entry = take(frameId(frame.header) ?? -1);

@@ -1,5 +1,5 @@
 // One end of the broker's socket that comes back: it connects when there is something to say, and again for as long as there is.
-import { createConnection, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createFrameReader, type Frame } from './broker-protocol';
 
 export interface BrokerLink {
@@ -14,9 +14,12 @@ export interface BrokerLink {
 const RECONNECT_FIRST_MS = 20;
 const RECONNECT_MAX_MS = 500;
 
-/** @param unanswered frames to send, once more, after each connection */
+/**
+ * @param open makes the connection; one that is made already is taken as it is
+ * @param unanswered frames to send, once more, after each connection
+ */
 export function createBrokerLink(
-  address: string,
+  open: () => Socket,
   unanswered: () => Iterable<readonly Uint8Array[]>,
   onFrame: (frame: Frame) => void,
 ): BrokerLink {
@@ -37,15 +40,17 @@ export function createBrokerLink(
 
   function connect(): void {
     if (socket || timer || closed) return;
-    const mine = createConnection(address);
+    const mine = open();
     const read = createFrameReader();
     socket = mine;
-    mine.on('connect', () => {
+    const opened = (): void => {
       connected = true;
       delayMs = RECONNECT_FIRST_MS;
       for (const frame of unanswered()) write(mine, frame);
       settle();
-    });
+    };
+    if (mine.connecting) mine.on('connect', opened);
+    else opened();
     mine.on('data', (chunk) => {
       try {
         read(chunk).forEach(onFrame);

@@ -1,7 +1,7 @@
 // The content store: what activities, clients and the test kit use of this folder. Not open-store: it loads a native database, and
 // most of those who read this index need none.
 export { allRefs } from './all-refs';
-export { connectStoreBroker } from './broker-client';
+export { brokerToolStore, connectStoreBroker } from './broker-client';
 export type { BrokerToolStore } from './broker-client';
 export { canonicalJson, objectHash } from './canonical-json';
 export { createConversation } from './conversation';

@@ -23,10 +23,13 @@ import { settingsFor } from './in-use';
 export interface HostOptions {
   settings: Settings;
   env: { readonly [name: string]: string | undefined };
-  /** One line about something that takes longer than a second. */
+  /** One line about something that takes longer than a second, or that is not as it should be. */
   note(text: string): void;
   /** Lifts time-outs, for a debugger. */
   debug?: boolean;
+  /** As of `serveAgents`. */
+  toolboxes?: readonly string[];
+  toolboxesOnly?: boolean;
   /** Shows clear text to the Web UI and command line of a Temporal that is started here, where keys are set. @default false */
   codecServer?: boolean;
 }
@@ -82,7 +85,8 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
     await ensureSearchAttributes(connection, namespace, SEARCH_ATTRIBUTES);
     const temporal = temporalClient(connection, namespace, settings.keys);
     const unfinished = await recoverRuns({ temporal, namespace, store, alone: false });
-    const served = await serve({ ...options, settings }, { connection: connectionOptions, namespace, store }, closing);
+    const system = { connection: connectionOptions, namespace, store, beside: true };
+    const served = await serve({ ...options, settings }, system, closing);
     const address = connectionOptions.address;
     return assemble(settings, {
       ...{ closing, temporal, namespace, address, store, served, unfinished, isOnlyWorker: false },
@@ -93,11 +97,19 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
 }
 
 async function serve(
-  { settings, debug }: HostOptions,
-  server: Pick<ServeOptions, 'connection' | 'namespace' | 'store'>,
+  { settings, debug, note, toolboxes, toolboxesOnly }: HostOptions,
+  server: Pick<ServeOptions, 'connection' | 'namespace' | 'store' | 'beside'>,
   closing: Closing,
 ): Promise<ServedAgents> {
-  const served = await serveAgents({ settings, ...server, strict: false, ...(debug ? { debug } : {}) });
+  const served = await serveAgents({
+    settings,
+    ...server,
+    strict: false,
+    note,
+    ...(debug ? { debug } : {}),
+    ...(toolboxes ? { toolboxes } : {}),
+    ...(toolboxesOnly ? { toolboxesOnly } : {}),
+  });
   // Workers first, so that they can hand their work back. Of one that failed `broken` tells.
   closing.add(() => served.stop().catch(() => undefined));
   return served;

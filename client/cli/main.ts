@@ -14,7 +14,7 @@ import { runCommand } from './run';
 import type { RunCommandOptions } from './start-run';
 import { submitCommand } from './submit';
 import { usableSettings } from './usable-settings';
-import { workerCommand } from './worker';
+import { workerCommand, type WorkerOptions } from './worker';
 import { packageVersion } from '../../workers/package-version';
 
 interface GlobalOptions {
@@ -99,7 +99,9 @@ function createProgram(): Command {
   program
     .command('worker')
     .description('one more worker for a Temporal server or a running dev')
-    .action(wrap((context) => workerCommand(context)));
+    .option('--toolbox <name>', 'serve this toolbox and no runs; may be repeated', collect)
+    .option('--no-toolboxes', 'serve runs and no toolboxes: they are served elsewhere')
+    .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
   program
     .command('codec-server')
     .description('show clear text to the Web UI and the temporal command line, where keys are set')

@@ -9,7 +9,15 @@ const TESTS = ['test/**/*.{test,spec}.ts', 'agents/**/*.test.ts'];
 /** These print for people; everything else logs. */
 const PRINTING = ['client/cli/**', 'infra/**', 'test/**', 'activities/store/lmdb-log.ts'];
 /** Configuration enters here, is checked here, and is handed on as values. */
-const CONFIGURATION = ['workers/config.ts', 'client/cli/**', 'client/connect.ts', 'infra/**', 'test/**'];
+const CONFIGURATION = [
+  'workers/config.ts',
+  // A program of its own, whose environment is what it is for.
+  'workers/toolbox/toolbox-process.ts',
+  'client/cli/**',
+  'client/connect.ts',
+  'infra/**',
+  'test/**',
+];
 
 const SYNTAX = [
   {

@@ -30,6 +30,10 @@ test('every new name is frozen too: add it to the snapshot, test/contract/frozen
   expect(Object.fromEntries(Object.entries(now).filter(([place]) => !(place in frozen)))).toEqual({});
 });
 
+test('the task queue of a toolbox is the same for ever: calls wait in it', () => {
+  expect(names.toolboxQueue('agents', 'payments')).toBe('agents/payments');
+});
+
 test('no name carries the name of the product', () => {
   expect(Object.values(now).filter((name) => /longhaul/i.test(name))).toEqual([]);
 });

@@ -135,6 +135,7 @@ describe('the code of the READMEs', () => {
       ['agents/orders/agent.test.ts'],
       ['agents/films/render.ts'],
       ['app.ts'],
+      ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['agents/clerk/agent.ts'],
     ],
@@ -148,6 +149,7 @@ declare const farm: {
   outcome(job: string): Promise<{ frames: number } | undefined>;
 };
 declare function fetchOrder(id: string, signal: AbortSignal): Promise<{ state: 'open' | 'sent'; days: number }>;
+declare function postRefund(key: string, orderId: string, effectKey: string): Promise<{ refundId: string }>;
 declare function render(event: import('longhaul/client').RunEvent): void;
 `;
 

@@ -21,6 +21,7 @@ test('there is a history of every path through the run workflow', () => {
     'pruned-compacted-and-recalled',
     'continued-while-waiting-1',
     'continued-while-waiting-2',
+    'tool-of-a-toolbox',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

@@ -86,7 +86,8 @@ test('the manifest holds everything that a run depends on, as a model and a call
       properties: { decision: { type: 'string', enum: ['refunded', 'declined'] } },
       required: ['decision'],
     },
-    plan: agent.plan,
+    // Where to call it is the release's: the definition alone runs in a test without processes.
+    plan: { ...agent.plan, tools: { refund: { ...refund.plan, toolbox: 'payments' } } },
     context: contextPlan({}, 'openai/gpt-5-mini'),
     code: 'c0de',
     orchestration: packageVersion(),

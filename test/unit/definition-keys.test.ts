@@ -1,5 +1,5 @@
 // Needs: nothing. A definition that no compiler has looked at: what is misspelt in it is refused, by name.
-import { defineAgent, defineTool } from '../../activities/define';
+import { defineAgent, defineTool, defineToolbox } from '../../activities/define';
 import { z } from 'zod';
 
 /** As a file with a cast, or a JavaScript file, would have it. */
@@ -39,6 +39,24 @@ test.each<[string, object, string]>([
   ['the mode', { mode: 'sync' }, 'agent orders: mode: "sync" is none of async.'],
 ])('of an agent: %s', (_, wrong, message) => {
   expect(() => defineAgent(given({ ...agent, ...wrong }))).toThrow(message);
+});
+
+test.each<[string, object, string]>([
+  ['a name', { name: 'pay ments' }, 'toolbox name "pay ments": use 1 to 64 letters, digits,'],
+  ['a name that is two queues', { name: 'a/b' }, 'toolbox name "a/b": use 1 to 64 letters, digits,'],
+  ['a key', { name: 'payments', secret: ['KEY'] }, 'toolbox payments: "secret" is not known. Known: name, secrets.'],
+  [
+    'a secret',
+    { name: 'payments', secrets: ['sk-1'] },
+    'toolbox payments: "sk-1" is no name of an environment variable',
+  ],
+  [
+    'a key of ours',
+    { name: 'payments', secrets: ['LONGHAUL_KEYS'] },
+    'LONGHAUL_KEYS is for workers, and never for tools.',
+  ],
+])('of a toolbox: %s', (_, wrong, message) => {
+  expect(() => defineToolbox(given(wrong))).toThrow(message);
 });
 
 test('what is spelt right is taken', () => {

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { loadAgents, type LoadedAgents } from '../../workers/load-agents';
+import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { problemLine } from '../../workers/source-loader';
 import { agentText, settingsFor, tempProject, type TempProject } from './temp-project';
 
@@ -190,4 +191,44 @@ test('a second load sees what was saved: the agent, an imported file, the instru
   rmSync(path.join(made.folder, 'agents/clock'), { recursive: true });
   mkdirSync(path.join(made.folder, 'agents/clock'));
   expect(await load(made)).toMatchObject({ agents: [], problems: [] });
+});
+
+describe('toolboxes', () => {
+  const withTool = (agent: string, secrets: string): string => `
+    import { defineAgent, defineTool, defineToolbox } from 'longhaul';
+    import { z } from 'zod';
+    const payments = defineToolbox({ name: 'payments', secrets: ${secrets} });
+    const pay = defineTool({
+      name: 'pay', toolbox: payments, description: 'x', input: z.object({}), output: z.string(), effect: 'read', run: () => '',
+    });
+    export const agent = defineAgent({ name: '${agent}', instructions: 'x', tools: [pay] });`;
+
+  test('of one name with other secrets are told in a line each, and neither agent is served', async () => {
+    const made = project({
+      'agents/a.ts': withTool('a', "['ONE']"),
+      'agents/b.ts': withTool('b', '[]'),
+      'agents/c.ts': agentText('c'),
+    });
+    const loaded = await load(made);
+    expect(names(loaded)).toEqual(['c']);
+    const why =
+      'toolbox "payments" has other secrets in agent b (none) than in agent a (ONE): define it once and import it, or rename one; neither is served.';
+    expect(problems(made, loaded)).toEqual([`agents/a.ts: ${why}`, `agents/b.ts: ${why}`]);
+  });
+
+  test('of one name with the same secrets are one, whatever their order', async () => {
+    const made = project({
+      'agents/a.ts': withTool('a', "['ONE', 'TWO']"),
+      'agents/b.ts': withTool('b', "['TWO', 'ONE']"),
+    });
+    const { agents } = await load(made);
+    expect(toolboxSpecs(agents)).toEqual([
+      {
+        name: 'payments',
+        secrets: ['ONE', 'TWO'],
+        files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
+      },
+    ]);
+    expect(agents[0]?.manifest.plan.tools['pay']).toMatchObject({ toolbox: 'payments' });
+  });
 });

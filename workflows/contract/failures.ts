@@ -42,6 +42,8 @@ export const FAILURES = {
   'Tool.Rejected': rule(false, 'tell-model'),
   'Tool.Timeout': rule(true, 'tell-model'),
   'Tool.Unknown': rule(false, 'tell-model'),
+  /** The run's release does not give it this tool in this toolbox. */
+  'Tool.NotGranted': rule(false, 'tell-model'),
   'Tool.InvalidArguments': rule(false, 'tell-model'),
   'Tool.InvalidOutput': rule(false, 'tell-model'),
   /** Whether the effect happened is not known: said so, never rerun silently. */

@@ -4,6 +4,11 @@
 /** Task queue of the workflows and their model calls, unless the configuration names another. */
 export const DEFAULT_TASK_QUEUE = 'agents';
 
+/**
+ * Task queue of a toolbox's process, beside that of the runs that use it. A toolbox has no `/` in its name, so the last one parts the two.
+ */
+export const toolboxQueue = (taskQueue: string, toolbox: string): string => `${taskQueue}/${toolbox}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
 } as const;

@@ -40,8 +40,11 @@ export interface OwnToolPlan {
   onFailure: 'tell-model' | 'stop';
   /** Of a tool that begins work elsewhere: how often it is asked for the outcome, and for how long in all. */
   poll?: { everyMs: number; upToMs: number };
-  /** Task queue of the tool's toolbox; the run's own when absent. */
-  queue?: string;
+  /**
+   * The tool's toolbox, to whose process its calls go: by the task queue of that name beside the run's own. Absent where the tool has none,
+   * and from releases of before toolboxes had processes: the run's own worker runs those, as long as a run may be pinned to one.
+   */
+  toolbox?: string;
 }
 
 export interface RunLimits {

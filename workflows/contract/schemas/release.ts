@@ -16,7 +16,7 @@ const ownToolPlan = z.object({
   atOnce: count.exactOptional(),
   onFailure: z.enum(['tell-model', 'stop']),
   poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),
-  queue: z.string().exactOptional(),
+  toolbox: z.string().exactOptional(),
 });
 const toolPlan = ownToolPlan.extend({
   fallback: z.array(z.object({ name: z.string(), plan: ownToolPlan })).exactOptional(),

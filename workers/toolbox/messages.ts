@@ -1,0 +1,69 @@
+// What the process that has the store and a toolbox's own process say to each other, over the channel that Node opens between parent and
+// child. The child runs the code of tools, so what it says is checked like anything from outside.
+import { z } from 'zod';
+import type { Failpoint } from '../../activities/deps';
+import { isFailureType, type FailureType } from '../../workflows/contract/failures';
+import { callToolAnswerSchema, callToolInputSchema } from '../../workflows/contract/schemas/tool-call';
+import { isFailpoint } from '../process-settings';
+
+const id = z.number().int().nonnegative();
+const failureType = z.custom<FailureType>(isFailureType);
+/** Of names and identities. Longer ones are nobody's. */
+const name = z.string().max(300);
+
+const isFailpointName = (value: unknown): boolean => typeof value === 'string' && isFailpoint(value);
+
+const begin = z.object({
+  kind: z.literal('begin'),
+  toolbox: z.object({ name, secrets: z.array(z.string()) }),
+  /** Absolute. */
+  stateDir: z.string(),
+  /** What a release is made with, so that both processes come to the same. */
+  settings: z.object({
+    models: z.record(z.string(), z.array(z.string())),
+    providers: z.array(z.object({ name: z.string() })),
+  }),
+  strict: z.boolean(),
+  failpoint: z
+    .object({ name: z.custom<Failpoint>(isFailpointName), nth: z.number(), file: z.string().exactOptional() })
+    .exactOptional(),
+});
+export type BeginToolbox = z.output<typeof begin>;
+
+export const toChildSchema = z.discriminatedUnion('kind', [
+  begin,
+  z.object({ kind: z.literal('load'), id, files: z.array(z.string()) }),
+  z.object({
+    kind: z.literal('call'),
+    id,
+    input: callToolInputSchema,
+    attempt: z.object({
+      number: z.number(),
+      workflowId: z.string(),
+      runId: z.string(),
+      timeoutMs: z.number().exactOptional(),
+    }),
+  }),
+  z.object({ kind: z.literal('cancel'), id }),
+]);
+export type ToChild = z.output<typeof toChildSchema>;
+
+export const fromChildSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('loaded'),
+    id,
+    problems: z.array(z.object({ file: z.string(), line: z.number().exactOptional(), message: z.string() })),
+  }),
+  z.object({ kind: z.literal('answered'), id, answer: callToolAnswerSchema }),
+  z.object({
+    kind: z.literal('failed'),
+    id,
+    type: failureType,
+    message: z.string(),
+    final: z.literal(true).exactOptional(),
+    retryAfterMs: z.number().nonnegative().exactOptional(),
+  }),
+  z.object({ kind: z.literal('called'), agent: name, tool: name, outcome: name, seconds: z.number() }),
+  z.object({ kind: z.literal('reused') }),
+]);
+export type FromChild = z.output<typeof fromChildSchema>;

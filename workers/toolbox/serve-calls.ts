@@ -1,0 +1,90 @@
+// The tools of one toolbox, as its own process serves them: code of the agents that use it, the store through a broker, no Temporal.
+import { ApplicationFailure } from '@temporalio/common';
+import { callTool } from '../../activities/call-tool';
+import type { ActivityMetrics, Attempt, ToolCallDeps } from '../../activities/deps';
+import { safeText } from '../../activities/redact';
+import type { ToolStore } from '../../activities/store';
+import { isFailureType, isRetryable } from '../../workflows/contract/failures';
+import { createAgentRegistry } from '../agent-registry';
+import { createFailpoints } from '../failpoints';
+import { loadAgentFiles } from '../load-agents';
+import { workerIdentity } from '../worker-identity';
+import type { BeginToolbox, FromChild, ToChild } from './messages';
+import { secretsFrom } from './secrets-of';
+
+export interface ServeCallsOptions {
+  begin: BeginToolbox;
+  toolStore: ToolStore;
+  /** An environment variable, or undefined when unset or empty. */
+  read(name: string): string | undefined;
+  say(message: FromChild): void;
+}
+
+type Failed = Extract<FromChild, { kind: 'failed' }>;
+
+export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): (message: ToChild) => Promise<void> {
+  const { toolbox, stateDir, settings, strict, failpoint } = begin;
+  const agents = createAgentRegistry({ strict });
+  const underWay = new Map<number, AbortController>();
+  const deps: ToolCallDeps = {
+    toolbox: toolbox.name,
+    toolStore,
+    agents,
+    secretsOf: secretsFrom((name) => (toolbox.secrets.includes(name) ? read(name) : undefined)),
+    stateDir,
+    worker: workerIdentity(),
+    now: Date.now,
+    metrics: metricsThrough(say),
+    failpoint: createFailpoints(failpoint),
+  };
+  return async (message) => {
+    switch (message.kind) {
+      case 'begin':
+        return;
+      case 'load': {
+        const { agents: loaded, problems } = await loadAgentFiles(message.files, { ...settings, stateDir });
+        agents.replaceAll(loaded);
+        return say({ kind: 'loaded', id: message.id, problems });
+      }
+      case 'cancel':
+        return underWay.get(message.id)?.abort();
+      case 'call': {
+        const { id, input } = message;
+        const cancelled = new AbortController();
+        underWay.set(id, cancelled);
+        const attempt: Attempt = { ...message.attempt, signal: cancelled.signal };
+        try {
+          const answer = await callTool({ ...deps, toolStore: toolStore.of(input.tenant) }, input, attempt);
+          say({ kind: 'answered', id, answer });
+        } catch (error) {
+          say({ kind: 'failed', id, ...failedWith(error) });
+        } finally {
+          underWay.delete(id);
+        }
+      }
+    }
+  };
+}
+
+/** A failure's class does not travel. What nobody foresaw is told by its text, as in a worker. */
+function failedWith(error: unknown): Omit<Failed, 'kind' | 'id'> {
+  if (error instanceof ApplicationFailure && isFailureType(error.type)) {
+    const { type, message, nonRetryable, nextRetryDelay } = error;
+    return {
+      type,
+      message,
+      ...(nonRetryable && isRetryable(type) ? { final: true as const } : {}),
+      ...(typeof nextRetryDelay === 'number' ? { retryAfterMs: nextRetryDelay } : {}),
+    };
+  }
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { type: 'Runtime.Unexpected', message: safeText(text) };
+}
+
+/** Calls of models and ends of runs are not made here. */
+const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => ({
+  toolCall: (call) => say({ kind: 'called', ...call }),
+  reused: () => say({ kind: 'reused' }),
+  modelCall: () => undefined,
+  runEnded: () => undefined,
+});

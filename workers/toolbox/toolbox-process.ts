@@ -1,0 +1,30 @@
+// The program of a toolbox's own process: `toolbox-process.js <pid of its parent> <toolbox>`. Its environment is what environment.ts
+// passes; what else it needs comes over the channel to its parent, and the store over a socket that only these two have an end of.
+import { Socket } from 'node:net';
+import { brokerToolStore } from '../../activities/store';
+import { closeInheritedFiles } from './inherited-files';
+import { toChildSchema, type FromChild } from './messages';
+import { endGroup, endWithParent } from './parent-watch';
+import { serveCalls } from './serve-calls';
+
+/** As tool-process.ts opens it. */
+const STORE_FD = 3;
+
+function main(): void {
+  closeInheritedFiles();
+  endWithParent(Number(process.argv[2]));
+  process.on('disconnect', endGroup);
+  const socket = new Socket({ fd: STORE_FD, readable: true, writable: true });
+  const toolStore = brokerToolStore(socket);
+  const say = (message: FromChild): void => void process.send?.(message);
+  const read = (name: string): string | undefined => process.env[name] || undefined;
+  let serve: ReturnType<typeof serveCalls> | undefined;
+  process.on('message', (raw) => {
+    const message = toChildSchema.parse(raw);
+    if (message.kind === 'begin') serve = serveCalls({ begin: message, toolStore, read, say });
+    // What is thrown here is a bug, and ends the process: its parent says so, and starts another.
+    else void serve?.(message);
+  });
+}
+
+main();
