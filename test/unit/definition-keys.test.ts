@@ -23,7 +23,7 @@ test.each<[string, object, string]>([
   [
     'a key of retry',
     { effect: 'read', retry: { atempts: 2 } },
-    'tool weigh: retry: "atempts" is not known. Known: attempts.',
+    'tool weigh: retry: "atempts" is not known. Known: attempts, backoff, nonRetryable.',
   ],
 ])('of a tool: %s', (_, wrong, message) => {
   expect(() => defineTool(given({ ...tool, ...wrong }))).toThrow(message);
