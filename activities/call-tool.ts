@@ -8,7 +8,7 @@ import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { findCallRecord } from './call-records';
-import type { ActivityDeps, Attempt, LoadedAgent, ToolCallDeps } from './deps';
+import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
