@@ -45,8 +45,8 @@ export async function callTool(
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
   if ('kind' in outcome) return outcome;
   if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, loaded, input, attempt)) {
-    const { type, message, final = false } = outcome.failure;
-    throw failure(type, message, { final });
+    const { type, message, final = false, retryAfterMs } = outcome.failure;
+    throw failure(type, message, { final, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
   }
   const made: ToolCallMade = {
     schemaVersion: 1,
