@@ -4,6 +4,8 @@ export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from '
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export { defineTool, isTool, ToolRejection } from './tool';
 export type { AnyTool, Tool, ToolContext, ToolDefinition } from './tool';
+export { httpTool } from './http-tool';
+export type { HttpContext, HttpToolDefinition } from './http-tool';
 export { defineToolbox } from './toolbox';
 export type { Toolbox } from './toolbox';
 export { defineConfig } from './config';

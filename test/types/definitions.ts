@@ -7,6 +7,7 @@ import {
   defineToolbox,
   fileRef,
   fromFile,
+  httpTool,
   type AgentInput,
   type AgentOutput,
   type AnyAgent,
@@ -94,6 +95,50 @@ defineTool({
 });
 // @ts-expect-error a tool says what a repeat of it would do to the world
 defineTool({ name: 'no_effect', description: '', input: z.object({}), output: z.string(), run: () => '' });
+
+export const ship = httpTool({
+  name: 'ship',
+  toolbox: payments,
+  description: 'Ship an order',
+  input: z.object({ orderId: z.string(), days: z.number().default(2) }),
+  output: z.object({ tracking: z.string() }),
+  effect: 'keyed',
+  needs: z.object({ customer: z.string() }),
+  method: 'POST',
+  hosts: ['api.example.com'],
+  url: ({ orderId }, context) => {
+    holds<Equal<typeof context.input, { customer: string }>>();
+    // @ts-expect-error a URL is shown by logs and errors, so it gets no secret
+    void context.secrets;
+    return `https://api.example.com/orders/${orderId}`;
+  },
+  headers: (_, { secrets }) => {
+    holds<Equal<keyof typeof secrets, 'PAYMENT_KEY' | 'PAYMENT_URL'>>();
+    return { authorization: `Bearer ${secrets.PAYMENT_KEY}` };
+  },
+  body: (args) => {
+    holds<Equal<typeof args, { orderId: string; days: number }>>();
+    return { days: args.days };
+  },
+});
+holds<Equal<(typeof ship)['name'], 'ship'>>();
+httpTool({
+  name: 'wrong_method',
+  description: '',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read',
+  url: 'https://api.example.com/',
+  // @ts-expect-error a method that does not exist
+  method: 'SEND',
+});
+defineAgent({
+  name: 'short_of_http_input',
+  instructions: '',
+  input: z.object({ orderId: z.string() }),
+  // @ts-expect-error ship needs `customer`, which this agent is not told
+  tools: [ship],
+});
 
 export const refunds = defineAgent({
   name: 'refunds',
