@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { DEFAULT_TOOL_ATTEMPTS, DEFAULT_TOOL_TIMEOUT_MS } from '../../workflows/contract/limits';
-import type { FileRef } from '../../workflows/contract/message';
+import type { FileRef, JsonValue } from '../../workflows/contract/message';
+import type { McpPin, ToolManifest } from '../../workflows/contract/release';
 import type { Effect, ToolPlan } from '../../workflows/contract/run';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
@@ -115,6 +116,14 @@ export interface Tool<
   /** Takes what the schemas have parsed. */
   readonly run: (input: never, context: never) => unknown;
   readonly poll: { started: z.core.$ZodType; check: (started: never, context: never) => unknown } | undefined;
+  /** Of a tool that a server of MCP has described. */
+  readonly mcp?: {
+    /** JSON Schema of its arguments, as the model is told it. */
+    input: { [key: string]: JsonValue };
+    pin: McpPin;
+    /** The same tool, held to what another release says of it. */
+    asIn(manifest: ToolManifest): AnyTool;
+  };
 }
 export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 

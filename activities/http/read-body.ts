@@ -35,7 +35,7 @@ export async function readBody({ response, host }: HttpAnswer, max: number, sign
 }
 
 /** Nothing packed is asked for; some servers have nothing else. */
-function unpacked(response: IncomingMessage): Readable {
+export function unpacked(response: IncomingMessage): Readable {
   const encoding = response.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   const unpack =
     encoding === 'br'
