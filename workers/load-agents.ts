@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAgent, type AnyAgent } from '../activities/define';
 import type { LoadedAgent } from '../activities/deps';
+import type { McpServers } from '../activities/mcp/mcp-servers';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode, AgentCodeError, type AgentCode } from './agent-code';
 import { buildRelease, instructionsFile } from './build-release';
@@ -35,8 +36,10 @@ export async function loadAgents(options: {
   /** Absolute. */
   dir: string;
   settings: Pick<Settings, 'models' | 'providers' | 'stateDir'>;
+  /** @see BuildReleaseOptions */
+  mcp?: McpServers;
 }): Promise<LoadedAgents> {
-  const { dir, settings } = options;
+  const { dir, settings, mcp } = options;
   let found: AgentFile[];
   try {
     found = await agentFiles(dir);
@@ -49,7 +52,7 @@ export async function loadAgents(options: {
   // One after another: evaluating is synchronous work, and agents that print at load do so in a fixed order.
   for (const [at, entry] of found.entries()) {
     const code = codes[at];
-    if (code) results.push(await loadFile(entry, code, settings));
+    if (code) results.push(await loadFile(entry, code, { settings, ...(mcp ? { mcp } : {}) }));
   }
   return joined(results);
 }
@@ -65,7 +68,7 @@ async function codeOrProblem(file: string): Promise<AgentCode | SourceProblem> {
 async function loadFile(
   { file, mustDefine }: AgentFile,
   code: AgentCode | SourceProblem,
-  settings: Pick<Settings, 'models' | 'providers' | 'stateDir'>,
+  { settings, mcp }: { settings: Pick<Settings, 'models' | 'providers' | 'stateDir'>; mcp?: McpServers },
 ): Promise<FileResult> {
   if (!('hash' in code)) return { file, agents: [], problems: [code], inputs: [file, code.file] };
   const result: FileResult = { file, agents: [], problems: [], inputs: [file, ...code.inputs] };
@@ -83,7 +86,7 @@ async function loadFile(
     const instructions = instructionsFile(agent, file);
     if (instructions !== undefined) result.inputs.push(instructions);
     try {
-      result.agents.push(await buildRelease(agent, { file, settings, code: code.hash }));
+      result.agents.push(await buildRelease(agent, { file, settings, code: code.hash, ...(mcp ? { mcp } : {}) }));
     } catch (error) {
       result.problems.push({ file, message: `agent ${agent.name}: ${messageOf(error)}` });
     }

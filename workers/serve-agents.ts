@@ -6,14 +6,14 @@ import { createDemoProvider } from '../activities/model/demo';
 import { createOpenAiProvider } from '../activities/model/openai-provider';
 import type { ModelProvider } from '../activities/model/provider';
 import { createProviderRegistry } from '../activities/model/provider-registry';
-import { failure } from '../activities/failure';
-import type { ActivityDeps } from '../activities';
 import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import { loadAgents, type LoadedAgents } from './load-agents';
+import { mcpServersFor } from './mcp-servers';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
+import { secretsFrom } from './secrets-from';
 import { startWorker, type RunningWorker } from './start-worker';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 
@@ -57,30 +57,43 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   const registry = createAgentRegistry({ strict: options.strict });
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
+  const secretsOf = secretsFrom(settings.secret);
+  const mcp = mcpServersFor(secretsOf);
   const reload: ServedAgents['reload'] = async () => {
-    const loaded = await loadAgents({ dir: settings.agentsDir, settings });
+    const loaded = await loadAgents({ dir: settings.agentsDir, settings, mcp });
     registry.replaceAll(loaded.agents);
     const published = await publishReleases(store, loaded.agents);
     for (const release of published) served.set(release.agent, release);
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexEndedRuns(store);
-  const { loaded, published } = await reload();
-  const worker = await startWorker({
-    connection: options.connection,
-    namespace: options.namespace,
-    taskQueue: settings.taskQueue,
-    store,
-    stateDir: settings.stateDir,
-    agents: registry,
-    providers: createProviderRegistry(providersOf(options)),
-    secretsOf: secretsFrom(settings),
-    metrics,
-    ...(settings.keys ? { keys: settings.keys } : {}),
-    ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
-    ...(options.debug ? { debug: true } : {}),
-  });
-  return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+  const start = async (): Promise<ServedAgents> => {
+    const { loaded, published } = await reload();
+    const worker = await startWorker({
+      connection: options.connection,
+      namespace: options.namespace,
+      taskQueue: settings.taskQueue,
+      store,
+      stateDir: settings.stateDir,
+      agents: registry,
+      providers: createProviderRegistry(providersOf(options)),
+      secretsOf,
+      metrics,
+      ...(settings.keys ? { keys: settings.keys } : {}),
+      ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
+      ...(options.debug ? { debug: true } : {}),
+    });
+    const stop = (): Promise<void> => worker.stop().finally(() => mcp.close());
+    // A worker that failed is not stopped by anyone.
+    worker.finished.catch(() => mcp.close());
+    return { loaded, published, metrics, logger, worker, reload, stop };
+  };
+  try {
+    return await start();
+  } catch (error) {
+    await mcp.close();
+    throw error;
+  }
 }
 
 /** Agents whose files are gone. While any file does not load, it may be theirs, and nothing is taken back. */
@@ -116,17 +129,6 @@ function providersOf({ settings }: ServeOptions): ModelProvider[] {
     }),
   ];
 }
-
-const secretsFrom =
-  (settings: Settings): ActivityDeps['secretsOf'] =>
-  ({ name, secrets }) =>
-    Object.fromEntries(
-      secrets.map((secret) => {
-        const value = settings.secret(secret);
-        if (value !== undefined) return [secret, value];
-        throw failure('Tool.Rejected', `toolbox ${name} needs ${secret}, which is not set where its worker runs.`);
-      }),
-    );
 
 /** Served at /metrics by whoever has a port for it. */
 export const metricsText = (served: ServedAgents): Promise<string> => served.metrics.registry.metrics();
