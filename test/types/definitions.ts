@@ -8,6 +8,7 @@ import {
   fileRef,
   fromFile,
   httpTool,
+  mcpToolbox,
   type AgentInput,
   type AgentOutput,
   type AnyAgent,
@@ -166,6 +167,23 @@ holds<Equal<AgentInput<typeof refunds>, RefundsInput>>();
 holds<Equal<AgentOutput<typeof refunds>, { decision: 'refunded' | 'declined'; refundId?: string | undefined }>>();
 holds<Equal<(typeof refunds)['name'], 'refunds'>>();
 holds<Equal<(typeof refunds)['tools'][number]['name'], 'refund' | 'look_up'>>();
+
+export const files = mcpToolbox({
+  name: 'files',
+  server: { command: 'npx', args: ['some-server'] },
+  tools: { read_file: { effect: 'read' }, 'fs.write': { as: 'write_file', effect: 'keyed' } },
+});
+holds<Equal<NonNullable<(typeof files)['offered']>[number], 'read_file' | 'write_file'>>();
+mcpToolbox({
+  name: 'wrong',
+  server: { url: 'https://mcp.example.com' },
+  // @ts-expect-error an effect class that does not exist
+  tools: { read_file: { effect: 'sometimes' } },
+});
+export const clerk = defineAgent({ name: 'clerk', instructions: 'Answer.', tools: [lookUp], toolboxes: [files] });
+holds<Equal<(typeof clerk)['tools'][number]['name'], 'look_up'>>();
+// @ts-expect-error a toolbox of tools that are written here is named by each of them
+defineAgent({ name: 'wrong_toolbox', instructions: '', toolboxes: [payments] });
 
 export const plain = defineAgent({ name: 'plain', instructions: 'Answer.' });
 holds<Equal<AgentInput<typeof plain>, string>>();
