@@ -4,6 +4,7 @@ import type { JsonValue } from '../../workflows/contract/message';
 import type { McpToolbox } from '../define/mcp-toolbox';
 import { ToolFailure } from '../define/tool-failure';
 import type * as connection from './connection';
+import type { McpConnection } from './connection';
 import { differenceOf, pinOf, type ListedTool } from './listed-tool';
 
 type Secrets = { readonly [name: string]: string };
@@ -29,8 +30,8 @@ export interface McpCall {
 const IDLE_MS = 300_000;
 
 interface Entry {
-  connecting: Promise<connection.McpConnection>;
-  connected: connection.McpConnection | undefined;
+  connecting: Promise<McpConnection>;
+  connected: McpConnection | undefined;
   stop: AbortController;
   idle: NodeJS.Timeout | undefined;
   callers: number;
@@ -67,7 +68,7 @@ export function createMcpServers(options: { secretsOf(box: McpToolbox): Secrets 
   const using = async <T>(
     box: McpToolbox,
     secrets: Secrets,
-    use: (one: connection.McpConnection, isNew: boolean) => Promise<T>,
+    use: (one: McpConnection, isNew: boolean) => Promise<T>,
   ): Promise<T> => {
     const key = JSON.stringify([box.name, box.server, secrets]);
     const entry = open(key, box, secrets);
