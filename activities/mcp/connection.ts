@@ -87,8 +87,8 @@ export async function connectMcp(box: McpToolbox, secrets: Secrets, signal: Abor
         return await client.callTool({ name, arguments: args }, { signal, timeout: NO_TIMEOUT_MS });
       } catch (error) {
         if (signal.aborted) {
-          // It may be busy with this call alone, or hang as a whole: then the next call starts another.
-          client.ping({ timeout: PING_TIMEOUT_MS }).catch(() => close());
+          // A process may be busy with this call alone, or hang as a whole: then the next call starts another. Elsewhere that is not ours to end.
+          if (!isRemote) client.ping({ timeout: PING_TIMEOUT_MS }).catch(() => close());
           throw error;
         }
         throw fail('did not answer', error, true);
