@@ -1,6 +1,7 @@
 // An action that must never be done twice: claimed before it is begun, looked up where an earlier attempt was cut off, and said to be
 // unknown where nobody can tell. What is done by a key is simply done again: whoever gets the key does it once.
 import type { Effect } from './effect-ledger';
+import { isToolFailure } from './define/tool-failure';
 import { ToolRejection, type Reconciled } from './define/tool';
 
 /** Whether it happened is not known, and cannot be looked up. */
@@ -50,15 +51,15 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
     return await action.act();
   } catch (error) {
     if (action.isStopped() || action.isOfTheRuntime(error)) throw error;
-    if (error instanceof Error && error.name === ToolRejection.name) {
-      effect.release();
+    if (isKnownNotToHaveActed(error)) {
+      await effect.release();
       throw error;
     }
     if (!action.reconcile) throw unknown(textOf(error));
     if (!action.isLast) throw error;
     const found = await lookUp(action, textOf(error));
     if (found.outcome === 'done') return found.output;
-    effect.release();
+    await effect.release();
     throw error;
   }
 }
@@ -79,6 +80,10 @@ async function lookUp(
   if (found.outcome === 'unknown') throw unknown(why);
   return found;
 }
+
+const isKnownNotToHaveActed = (error: unknown): boolean =>
+  (error instanceof Error && error.name === ToolRejection.name) ||
+  (isToolFailure(error) && !error.options.mayHaveActed);
 
 const unknown = (why: string): OutcomeUnknown => new OutcomeUnknown(`it may have happened, or not: ${why}`);
 const textOf = (error: unknown): string => (error instanceof Error ? error.message || error.name : String(error));

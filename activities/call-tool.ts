@@ -56,8 +56,9 @@ export async function callTool(
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
   if ('kind' in outcome) return outcome;
   if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, plan, input, attempt)) {
-    const { type, message, final = false } = outcome.failure;
-    throw failure(type, message, { final, retryAfterMs: retryDelayMs(plan?.backoff, input, attempt.number) });
+    const { type, message, final = false, retryAfterMs } = outcome.failure;
+    const delayMs = retryAfterMs ?? retryDelayMs(plan?.backoff, input, attempt.number);
+    throw failure(type, message, { final, retryAfterMs: delayMs });
   }
   const made: ToolCallMade = {
     schemaVersion: 1,

@@ -22,8 +22,9 @@ export function describeAgent(agent: AnyAgent): AgentDescription {
     tools: agent.tools.map((tool) => ({
       name: tool.name,
       description: tool.description,
-      input: jsonSchema(tool.input, `tool ${tool.name}: input`),
+      input: tool.mcp?.input ?? jsonSchema(tool.input, `tool ${tool.name}: input`),
       ...(tool.toolbox ? { toolbox: tool.toolbox.name } : {}),
+      ...(tool.mcp ? { mcp: tool.mcp.pin } : {}),
     })),
     ...(input ? { input } : {}),
     ...(output ? { output } : {}),

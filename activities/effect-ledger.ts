@@ -40,8 +40,8 @@ export interface Effect {
    * @throws ApplicationFailure `Store.Unavailable` where another attempt was faster: the next one sees what became of it
    */
   take(): Promise<void>;
-  /** Nothing happened: whoever asks for it again may act. Written with the call's record. */
-  release(): void;
+  /** Says, durably, that nothing happened: whoever asks for it again, another attempt too, may act. */
+  release(): Promise<void>;
   /** What to write with the record of the call that names `message`; undefined where nothing is known that was not. */
   write(message: string, outcome: 'done' | 'unknown'): RecordWrite | undefined;
 }
@@ -64,7 +64,6 @@ export async function findEffect(
     value,
     ...(version === undefined ? {} : { version }),
   });
-  let isReleased = false;
   return {
     key,
     isOnce: plan.effect === 'at-most-once',
@@ -84,13 +83,12 @@ export async function findEffect(
       if (mine?.at !== at || mine.worker !== deps.worker || mine.attempt !== attempt.number)
         throw failure('Store.Unavailable', `another attempt of ${input.name} acts already.`);
     },
-    release: () => {
-      isReleased = true;
+    release: async () => {
+      await deps.toolStore.commitCall({ objects: [], effect: write(about) });
+      ({ record, version } = await read(deps, name));
     },
     write: (message, outcome) => {
-      if (record?.done) return undefined;
-      if (isReleased) return record ? write(about) : undefined;
-      if (outcome === 'unknown') return undefined;
+      if (record?.done || outcome === 'unknown') return undefined;
       return write({
         ...about,
         ...(record?.claim ? { claim: record.claim } : {}),

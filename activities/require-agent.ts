@@ -32,7 +32,10 @@ export async function requireAgent(
   }
   if (loaded.release === release) return { ...loaded, codeRelease: release };
   const manifest = await readManifest(deps, agent, release);
-  const tools = loaded.agent.tools.filter((tool) => manifest.tools.some(({ name }) => name === tool.name));
+  const tools = loaded.agent.tools.flatMap((tool) => {
+    const pinned = manifest.tools.find(({ name }) => name === tool.name);
+    return pinned ? [tool.mcp?.asIn(pinned) ?? tool] : [];
+  });
   return { agent: { ...loaded.agent, tools }, manifest, release, codeRelease: loaded.release };
 }
 

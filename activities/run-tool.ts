@@ -5,6 +5,7 @@ import type { CallToolInput } from '../workflows/contract/activities';
 import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
 import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { AnyAgent } from './define/agent';
+import { isToolFailure, type ToolFailure } from './define/tool-failure';
 import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt } from './deps';
 import { OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
@@ -22,7 +23,7 @@ export type Unfinished = { started: JsonValue; objects: Uint8Array[] } | { pendi
 export interface ToolOutcome {
   /** What the model reads. */
   parts: InputPart[];
-  failure?: { type: FailureType; message: string; final?: true };
+  failure?: { type: FailureType; message: string; final?: true; retryAfterMs?: number };
   /** Bytes of files that the tool wrote, stored with the call's record. */
   objects: Uint8Array[];
   /** The call whose action this one asked for again. */
@@ -95,6 +96,7 @@ export async function runTool(
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
+    if (isToolFailure(error)) return known(error, tool, values);
     const outcome = failed('Tool.Failed', safeText(describeError(error), values));
     return isNonRetryable(error, tool) && outcome.failure
       ? { ...outcome, failure: { ...outcome.failure, final: true } }
@@ -126,6 +128,22 @@ const failed = (type: FailureType, message: string): ToolOutcome => ({
   failure: { type, message },
   objects: [],
 });
+
+/** What is thrown once the outside may have acted is no failure that anyone could rely on, where the tool must not act again. */
+function known({ type, message, options }: ToolFailure, { plan }: AnyTool, secrets: readonly string[]): ToolOutcome {
+  const { mayHaveActed, final, retryAfterMs } = options;
+  if (plan.effect === 'at-most-once' && type === 'Tool.Failed' && mayHaveActed)
+    return failed('Tool.OutcomeUnknown', safeText(`it may have happened, or not: ${message}`, secrets));
+  const { failure, ...outcome } = failed(type, safeText(message, secrets));
+  return {
+    ...outcome,
+    ...(failure
+      ? {
+          failure: { ...failure, ...(final ? { final } : {}), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+        }
+      : {}),
+  };
+}
 
 /** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */
 function invoke(tool: AnyTool, code: unknown, given: [args: unknown, context: ToolContext<object, string>]): unknown {

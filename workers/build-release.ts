@@ -4,6 +4,8 @@ import path from 'node:path';
 import type { AnyAgent, Toolbox } from '../activities/define';
 import { contextPlan } from '../activities/context/context-plan';
 import type { LoadedAgent } from '../activities/deps';
+import type { McpServers } from '../activities/mcp/mcp-servers';
+import type * as mcpTools from '../activities/mcp/mcp-tools';
 import { describeAgent, jsonObject, type AgentDescription } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
@@ -19,13 +21,16 @@ export interface BuildReleaseOptions {
   settings: RouteSettings;
   /** Hash of the code, where the caller has it already. */
   code?: string;
+  /** Ask the servers of the agent's toolboxes; an agent that has some cannot be released without. */
+  mcp?: McpServers;
 }
 
 /**
  * The same definition, files and settings give the same release, in any folder and on any machine.
  * @throws Error in one line, naming what of the agent is unusable; AgentCodeError when its code cannot be bundled
  */
-export async function buildRelease(agent: AnyAgent, options: BuildReleaseOptions): Promise<LoadedAgent> {
+export async function buildRelease(declared: AnyAgent, options: BuildReleaseOptions): Promise<LoadedAgent> {
+  const agent = await withServersTools(declared, options.mcp);
   const code = options.code ?? (await agentCode(options.file)).hash;
   const route = modelRoute(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
@@ -56,6 +61,13 @@ function inToolboxes(description: AgentDescription, { tools }: AnyAgent): AgentD
 
 const placedIn = (plan: OwnToolPlan, toolbox: Toolbox | undefined): OwnToolPlan =>
   toolbox ? { ...plan, toolbox: toolbox.name } : plan;
+
+async function withServersTools(agent: AnyAgent, servers: McpServers | undefined): Promise<AnyAgent> {
+  if (agent.toolboxes.length === 0) return agent;
+  if (!servers) throw new Error('toolboxes: their servers cannot be asked here.');
+  const { withMcpTools } = require('../activities/mcp/mcp-tools') as typeof mcpTools;
+  return await withMcpTools(agent, servers);
+}
 
 /** @returns where the instructions are kept, absolute; undefined when they stand in the definition itself */
 export const instructionsFile = ({ instructions }: AnyAgent, file: string): string | undefined =>

@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAgent, type AnyAgent } from '../activities/define';
 import type { LoadedAgent } from '../activities/deps';
+import type { McpServers } from '../activities/mcp/mcp-servers';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode, AgentCodeError, type AgentCode } from './agent-code';
 import { buildRelease, instructionsFile } from './build-release';
@@ -44,8 +45,10 @@ export async function loadAgents(options: {
   /** Absolute. */
   dir: string;
   settings: LoadSettings;
+  /** @see BuildReleaseOptions */
+  mcp?: McpServers;
 }): Promise<LoadedAgents> {
-  const { dir, settings } = options;
+  const { dir, settings, mcp } = options;
   let found: AgentFile[];
   try {
     found = await agentFiles(dir);
@@ -53,23 +56,33 @@ export async function loadAgents(options: {
     const message = codeOf(error) === 'ENOENT' ? 'there is no such folder of agents.' : messageOf(error);
     return { agents: [], problems: [{ file: dir, message }], files: [] };
   }
-  return await loadFiles(found, settings);
+  return await loadFiles(found, { settings, ...(mcp ? { mcp } : {}) });
 }
 
 /** Those agents alone that these files define, absolute: what a process loads that must not run the code of others. */
-export const loadAgentFiles = (files: readonly string[], settings: LoadSettings): Promise<LoadedAgents> =>
+export const loadAgentFiles = (
+  files: readonly string[],
+  settings: LoadSettings,
+  mcp: McpServers,
+): Promise<LoadedAgents> =>
   loadFiles(
     files.map((file) => ({ file, mustDefine: false })),
-    settings,
+    { settings, mcp },
   );
 
-async function loadFiles(found: readonly AgentFile[], settings: LoadSettings): Promise<LoadedAgents> {
+interface LoadWith {
+  settings: LoadSettings;
+  /** @see BuildReleaseOptions */
+  mcp?: McpServers;
+}
+
+async function loadFiles(found: readonly AgentFile[], given: LoadWith): Promise<LoadedAgents> {
   const codes = await Promise.all(found.map(({ file }) => codeOrProblem(file)));
   const results: FileResult[] = [];
   // One after another: evaluating is synchronous work, and agents that print at load do so in a fixed order.
   for (const [at, entry] of found.entries()) {
     const code = codes[at];
-    if (code) results.push(await loadFile(entry, code, settings));
+    if (code) results.push(await loadFile(entry, code, given));
   }
   return joined(results);
 }
@@ -85,7 +98,7 @@ async function codeOrProblem(file: string): Promise<AgentCode | SourceProblem> {
 async function loadFile(
   { file, mustDefine }: AgentFile,
   code: AgentCode | SourceProblem,
-  settings: LoadSettings,
+  { settings, mcp }: LoadWith,
 ): Promise<FileResult> {
   if (!('hash' in code)) return { file, agents: [], problems: [code], inputs: [file, code.file] };
   const result: FileResult = { file, agents: [], problems: [], inputs: [file, ...code.inputs] };
@@ -103,7 +116,7 @@ async function loadFile(
     const instructions = instructionsFile(agent, file);
     if (instructions !== undefined) result.inputs.push(instructions);
     try {
-      result.agents.push(await buildRelease(agent, { file, settings, code: code.hash }));
+      result.agents.push(await buildRelease(agent, { file, settings, code: code.hash, ...(mcp ? { mcp } : {}) }));
     } catch (error) {
       result.problems.push({ file, message: `agent ${agent.name}: ${messageOf(error)}` });
     }

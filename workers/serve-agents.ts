@@ -12,9 +12,10 @@ import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import { loadAgents, type LoadedAgents } from './load-agents';
+import { mcpServersFor } from './mcp-servers';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
+import { secretsFrom } from './secrets-from';
 import { startWorker, type RunningWorker } from './start-worker';
-import { secretsFrom } from './toolbox/secrets-of';
 import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
@@ -82,8 +83,10 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   });
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
+  const secretsOf = secretsFrom(settings.secret);
+  const mcp = mcpServersFor(secretsOf);
   const reload: ServedAgents['reload'] = async () => {
-    const loaded = await loadAgents({ dir: settings.agentsDir, settings });
+    const loaded = await loadAgents({ dir: settings.agentsDir, settings, mcp });
     registry.replaceAll(loaded.agents);
     // Before new runs take the release: their first call must meet its code.
     await toolboxes.update(toolboxSpecs(loaded.agents));
@@ -98,9 +101,12 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
     const runs = options.toolboxesOnly ? undefined : await startRunsWorker(options, registry, metrics);
     const worker = together(runs, toolboxes);
-    return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+    // A worker that failed is not stopped by anyone.
+    worker.finished.catch(() => mcp.close());
+    const stop = (): Promise<void> => worker.stop().finally(() => mcp.close());
+    return { loaded, published, metrics, logger, worker, reload, stop };
   } catch (error) {
-    await toolboxes.stop();
+    await Promise.all([toolboxes.stop(), mcp.close()]);
     throw error;
   }
 }

@@ -13,6 +13,7 @@ import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
 import { oneOf, onlyKnownKeys } from './known-keys';
+import type { McpToolbox } from './mcp-toolbox';
 import type { AnyTool, Tool } from './tool';
 
 type AnyInput = z.ZodObject | z.ZodString;
@@ -54,6 +55,7 @@ export interface AgentDefinition<
   Input extends AnyInput,
   Output extends z.core.$ZodType,
   Tools extends readonly AnyTool[],
+  Toolboxes extends readonly McpToolbox[],
 > {
   name: Name;
   description?: string;
@@ -69,6 +71,8 @@ export interface AgentDefinition<
   /** @default z.string(): the model's text as it is */
   output?: Output;
   tools?: Tools & FittingTools<Input, Tools>;
+  /** Servers of MCP: their tools join the others when a release is made. */
+  toolboxes?: Toolboxes;
   limits?: AgentLimits;
   /** Unusable answers in a row that are sent back to the model before the run fails. @default 2 */
   repairs?: number;
@@ -83,6 +87,7 @@ export interface Agent<
   Input extends AnyInput = AnyInput,
   Output extends z.core.$ZodType = z.core.$ZodType,
   Tools extends readonly AnyTool[] = readonly AnyTool[],
+  Toolboxes extends readonly McpToolbox[] = readonly McpToolbox[],
 > {
   readonly kind: 'agent';
   readonly name: Name;
@@ -93,6 +98,7 @@ export interface Agent<
   readonly input: Input;
   readonly output: Output;
   readonly tools: Tools;
+  readonly toolboxes: Toolboxes;
   readonly plan: RunPlan;
   readonly context: false | ContextOptions;
 }
@@ -111,17 +117,17 @@ export function defineAgent<
   Input extends AnyInput = z.ZodString,
   Output extends z.core.$ZodType = z.ZodString,
   const Tools extends readonly AnyTool[] = readonly [],
->(definition: AgentDefinition<Name, Input, Output, Tools>): Agent<Name, Input, Output, Tools>;
+  const Toolboxes extends readonly McpToolbox[] = readonly [],
+>(definition: AgentDefinition<Name, Input, Output, Tools, Toolboxes>): Agent<Name, Input, Output, Tools, Toolboxes>;
 export function defineAgent(
-  definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[]>,
+  definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>,
 ): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
   onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
   oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
-  const twice = tools.find((tool, at) => tools.findIndex((other) => other.name === tool.name) !== at);
-  if (twice) throw new Error(`agent ${definition.name}: two tools are named "${twice.name}"; rename one.`);
+  requireOneEach(definition.name, tools);
   return {
     kind: 'agent',
     name: definition.name,
@@ -132,6 +138,7 @@ export function defineAgent(
     input: definition.input ?? z.string(),
     output: definition.output ?? z.string(),
     tools,
+    toolboxes: definition.toolboxes ?? [],
     plan: runPlan(definition.name, definition, tools),
     context: checkedContext(
       definition.name,
@@ -140,6 +147,21 @@ export function defineAgent(
     ),
   };
 }
+
+function requireOneEach(agent: string, tools: readonly AnyTool[]): void {
+  const twice = tools.find((tool, at) => tools.findIndex((other) => other.name === tool.name) !== at);
+  if (twice) throw new Error(`agent ${agent}: two tools are named "${twice.name}"; rename one.`);
+}
+
+/** @throws Error when a name is taken */
+export function withTools(agent: AnyAgent, more: readonly AnyTool[]): AnyAgent {
+  const tools = [...agent.tools, ...more];
+  requireOneEach(agent.name, tools);
+  return { ...agent, tools, plan: { ...agent.plan, tools: toolPlans(tools) } };
+}
+
+const toolPlans = (tools: readonly AnyTool[]): RunPlan['tools'] =>
+  Object.fromEntries(tools.map((tool) => [tool.name, tool.plan]));
 
 const AGENT_KEYS = [
   'name',
@@ -151,6 +173,7 @@ const AGENT_KEYS = [
   'input',
   'output',
   'tools',
+  'toolboxes',
   'limits',
   'repairs',
   'timeout',
@@ -185,7 +208,7 @@ function runPlan(
       timeoutMs: timeout === undefined ? DEFAULT_MODEL_TIMEOUT_MS : durationMs(timeout, `agent ${name}: timeout`),
       attempts: DEFAULT_MODEL_ATTEMPTS,
     },
-    tools: Object.fromEntries(tools.map((tool) => [tool.name, tool.plan])),
+    tools: toolPlans(tools),
     repairs: count(repairs, 'repairs', 0),
   };
 }

@@ -4,6 +4,10 @@ export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from '
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export { defineTool, isTool, ToolRejection } from './tool';
 export type { AnyTool, Reconciled, Tool, ToolContext, ToolDefinition } from './tool';
+export { httpTool } from './http-tool';
+export type { HttpContext, HttpToolDefinition } from './http-tool';
+export { mcpToolbox } from './mcp-toolbox';
+export type { McpServer, McpToolbox, McpToolOptions } from './mcp-toolbox';
 export { defineToolbox } from './toolbox';
 export type { Toolbox } from './toolbox';
 export { defineConfig } from './config';

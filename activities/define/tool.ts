@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { FileRef } from '../../workflows/contract/message';
+import type { FileRef, JsonValue } from '../../workflows/contract/message';
+import type { McpPin, ToolManifest } from '../../workflows/contract/release';
 import type { Effect, ToolPlan } from '../../workflows/contract/run';
 import { definitionName } from './definition-name';
 import type { Duration } from './duration';
@@ -169,6 +170,21 @@ export interface Tool<
   /** In the order in which they are tried. */
   readonly fallback: readonly AnyTool[];
   readonly nonRetryable: readonly string[];
+  /** Of a tool that a server of MCP has described. */
+  readonly mcp?: {
+    /** JSON Schema of its arguments, as the model is told it. */
+    input: { [key: string]: JsonValue };
+    pin: McpPin;
+    /** As the server describes it. */
+    listed: {
+      name: string;
+      description: string;
+      input: { [key: string]: JsonValue };
+      output?: { [key: string]: JsonValue };
+    };
+    /** The same tool, held to what another release says of it. */
+    asIn(manifest: ToolManifest): AnyTool;
+  };
 }
 export type AnyTool = Tool<string, z.ZodObject, z.core.$ZodType, z.ZodObject>;
 

@@ -6,7 +6,8 @@ import { openOne, readThrough } from '../../activities/store/read-through';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type TemporalCli } from '../../infra/temporal/find-cli';
 import { readFolderLock } from '../../infra/temporal/folder-lock';
-import { loadAgents, type LoadedAgents } from '../../workers/load-agents';
+import type { LoadedAgents } from '../../workers/load-agents';
+import { loadAgentsOnce } from '../../workers/mcp-servers';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
 import { errorCode, errorLine } from './exit-codes';
@@ -151,7 +152,7 @@ function existingAbove(folder: string): string {
 }
 
 export async function checkAgents({ settings }: CliContext): Promise<Check[]> {
-  const loaded = await loadAgents({ dir: settings.agentsDir, settings });
+  const loaded = await loadAgentsOnce(settings);
   const { agents, problems } = loaded;
   const names = agents.map(({ manifest }) => manifest.agent).join(', ');
   const found = `${counted(agents.length, 'agent')} in ${settings.agentsDir}${names === '' ? '' : `: ${names}`}`;

@@ -1,7 +1,7 @@
 // What was typed for `run` and `submit`, as a run.
 import type { AnyAgent } from '../../activities/define/agent';
 import type { Settings } from '../../workers/config';
-import { loadAgents } from '../../workers/load-agents';
+import { loadAgentsOnce } from '../../workers/mcp-servers';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentClient } from '../agent-client';
@@ -51,7 +51,7 @@ export async function publishedManifest(
   const agents = await client.agents();
   const manifest = agents.find((one) => one.agent === agent);
   if (manifest) return manifest;
-  const { problems } = await loadAgents({ dir: settings.agentsDir, settings });
+  const { problems } = await loadAgentsOnce(settings);
   const known = agents.map((one) => one.agent);
   throw unknownAgent(settings, { agent, known, problems });
 }

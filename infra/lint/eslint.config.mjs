@@ -63,7 +63,10 @@ export default defineConfig(
       '@typescript-eslint/explicit-module-boundary-types': 'error',
       '@typescript-eslint/no-explicit-any': 'error',
       // What one scheme of a URL needs is loaded for that scheme alone, and `import()` would make its caller asynchronous.
-      '@typescript-eslint/no-require-imports': ['error', { allow: ['/postgres-store$', '^gpt-tokenizer/cjs/'] }],
+      '@typescript-eslint/no-require-imports': [
+        'error',
+        { allow: ['/postgres-store$', '^gpt-tokenizer/cjs/', '/connection$', '/validators/ajv$', '/mcp-tools$'] },
+      ],
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },

@@ -55,9 +55,16 @@ export const rooms = [
   {
     name: 'activities/define',
     files: /^activities\/define\//,
-    own: [/^activities\/define\//, CONTRACT_AND_SCHEMAS],
+    own: [/^activities\/(define|http)\//, CONTRACT_AND_SCHEMAS],
     packages: [/^(zod|ms)$/, NODE],
     why: 'definitions are data: they load in a caller, a test and a worker alike',
+  },
+  {
+    name: 'activities/http',
+    files: /^activities\/http\//,
+    own: [/^activities\/(http\/|define\/tool|redact|model\/retry-after)/, CONTRACT],
+    packages: [/^zod$/, NODE],
+    why: 'it is the code of tools that are only described, and loads wherever a definition does',
   },
   {
     name: 'activities',

@@ -134,6 +134,8 @@ describe('the code of the READMEs', () => {
       ['agents/orders/agent.ts'],
       ['agents/orders/agent.test.ts'],
       ['agents/films/render.ts'],
+      ['agents/shop/refund.ts'],
+      ['agents/notes/agent.ts'],
       ['app.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
+import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
 import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
 import { contextPlan } from '../../activities/context/context-plan';
@@ -19,10 +20,11 @@ import { encodeMessage } from '../../activities/store/message-codec';
 import type { ContentStore } from '../../activities/store/port';
 import { previewOf } from '../../activities/store/preview';
 import { directToolStore } from '../../activities/store/tool-store';
-import type { FileRef, MessageHead, UserMessage } from '../../workflows/contract/message';
+import type { FileRef, JsonValue, MessageHead, UserMessage } from '../../workflows/contract/message';
 import type { AgentRunInput, AgentRunResult } from '../../workflows/contract/run';
 import type { Script } from './script';
 import { createScriptedProvider, SCRIPTED_PROVIDER, type ModelFunction } from './scripted-provider';
+import { requireNoServer, withStandIns } from './mcp-stand-ins';
 import { startTestRun, type RunControls, type TestRun } from './test-run';
 import { createVirtualClock } from './virtual-clock';
 import { secretsFrom, watchTools, type WatchedToolCall } from './watched-tools';
@@ -40,9 +42,24 @@ export type ToolOverride<T extends AnyTool> = (
   context: TestToolContext<NeedsValue<NonNullable<T['needs']>>>,
 ) => z.input<T['output']> | Promise<z.input<T['output']>>;
 
-export type ToolOverrides<A extends AnyAgent> = [ToolsOf<A>] extends [never]
+/** Stands in for a tool of MCP, whose server no test starts: its arguments are those of the script, unchecked. */
+export type McpToolOverride = (
+  args: { [name: string]: JsonValue },
+  context: TestToolContext<Record<never, never>>,
+) => unknown;
+
+type OfferedTo<A extends AnyAgent> = [A['toolboxes'][number]] extends [never]
+  ? never
+  : A['toolboxes'][number] extends McpToolbox<infer Offered>
+    ? Offered
+    : never;
+
+export type ToolOverrides<A extends AnyAgent> = [ToolsOf<A> | OfferedTo<A>] extends [never]
   ? { [tool: string]: never }
-  : { [T in ToolsOf<A> as T['name']]?: ToolOverride<T> };
+  : { [T in ToolsOf<A> as T['name']]?: ToolOverride<T> } & {
+      // Where the server says which tools there are, any name may be one of them.
+      [Name in OfferedTo<A>]?: string extends Name ? unknown : McpToolOverride;
+    };
 
 export interface ModelCall extends Pick<ModelRequest, 'instructions' | 'messages' | 'tools' | 'output' | 'parameters'> {
   kind: 'model';
@@ -51,7 +68,8 @@ export interface ModelCall extends Pick<ModelRequest, 'instructions' | 'messages
 export type ToolCall<T extends AnyTool> = T extends AnyTool
   ? WatchedToolCall & { tool: T['name']; args: z.output<T['input']>; result?: z.input<T['output']> }
   : never;
-export type TestCall<A extends AnyAgent> = ModelCall | ToolCall<ToolsOf<A>>;
+export type TestCall<A extends AnyAgent> =
+  ModelCall | ToolCall<ToolsOf<A>> | ([OfferedTo<A>] extends [never] ? never : WatchedToolCall);
 
 interface CommonOptions {
   /** What the model says; a function decides at each attempt, and may fail or ask for patience. */
@@ -101,12 +119,13 @@ const START = Date.UTC(2026, 0, 1);
  */
 export function testAgent<A extends AnyAgent>(agent: A, options: TestAgentOptions<A>): TestAgent<A>;
 export function testAgent(
-  agent: AnyAgent,
+  declared: AnyAgent,
   options: CommonOptions & { tools?: { readonly [tool: string]: unknown } },
 ): {
   start(input: unknown, options?: TestStartOptions): Promise<TestRun<unknown, ModelCall | WatchedToolCall>>;
   file: TestAgent<AnyAgent>['file'];
 } {
+  const agent = withStandIns(declared, options.tools ?? {});
   const store = options.store ?? createMemoryStore();
   const route = `${SCRIPTED_PROVIDER}/${agent.model}`;
   const context = contextPlan(agent.context, route);
@@ -120,11 +139,14 @@ export function testAgent(
   };
   const loaded: LoadedAgent = { agent, manifest, release: objectHash(canonicalJson(manifest)) };
   watchTools(agent, { overrides: options.tools ?? {}, calls: [], controls: noControls });
-  const shared = {
+  const shared: RunOnce['shared'] = {
     store,
     conversation: createConversation(store),
     toolStore: directToolStore(store),
-    secretsOf: secretsFrom(options.secrets ?? {}),
+    secretsOf: (toolbox) => {
+      requireNoServer(agent, toolbox);
+      return secretsFrom(options.secrets ?? {})(toolbox);
+    },
     stateDir: options.stateDir ?? path.join(tmpdir(), `longhaul-test-${randomUUID()}`),
     worker: 'test',
     metrics: NO_METRICS,

@@ -1,8 +1,9 @@
 // Checked by the compiler alone: what callers and tests of an agent are typed by. The agent is imported as a type where a caller would.
 import { script, testAgent, type TestResult } from 'longhaul/testing';
 import type { AgentClient } from 'longhaul/client';
-import { plain, refund, refunds } from './definitions';
+import { clerk, plain, refund, refunds } from './definitions';
 import type { refunds as remote } from './definitions';
+import type { JsonValue } from '../../workflows/contract/message';
 import { holds, type Equal } from './equal';
 
 interface RefundsOutput {
@@ -84,6 +85,23 @@ export async function tests(): Promise<void> {
     tools: {
       // @ts-expect-error this agent has no tools
       refund: () => ({ refundId: 'r1', at: '' }),
+    },
+  });
+  testAgent(clerk, {
+    model: script(),
+    tools: {
+      look_up: ({ orderId }) => ({ total: orderId.length }),
+      write_file: (args, context) => {
+        holds<Equal<(typeof args)[string], JsonValue>>();
+        return context.effectKey;
+      },
+    },
+  });
+  testAgent(clerk, {
+    model: script(),
+    tools: {
+      // @ts-expect-error the model calls it by another name
+      'fs.write': () => '',
     },
   });
   testAgent(plain, { model: script().answer('done') });

@@ -7,6 +7,8 @@ import {
   defineToolbox,
   fileRef,
   fromFile,
+  httpTool,
+  mcpToolbox,
   type AgentInput,
   type AgentOutput,
   type AnyAgent,
@@ -95,6 +97,50 @@ defineTool({
 // @ts-expect-error a tool says what a repeat of it would do to the world
 defineTool({ name: 'no_effect', description: '', input: z.object({}), output: z.string(), run: () => '' });
 
+export const ship = httpTool({
+  name: 'ship',
+  toolbox: payments,
+  description: 'Ship an order',
+  input: z.object({ orderId: z.string(), days: z.number().default(2) }),
+  output: z.object({ tracking: z.string() }),
+  effect: 'keyed',
+  needs: z.object({ customer: z.string() }),
+  method: 'POST',
+  hosts: ['api.example.com'],
+  url: ({ orderId }, context) => {
+    holds<Equal<typeof context.input, { customer: string }>>();
+    // @ts-expect-error a URL is shown by logs and errors, so it gets no secret
+    void context.secrets;
+    return `https://api.example.com/orders/${orderId}`;
+  },
+  headers: (_, { secrets }) => {
+    holds<Equal<keyof typeof secrets, 'PAYMENT_KEY' | 'PAYMENT_URL'>>();
+    return { authorization: `Bearer ${secrets.PAYMENT_KEY}` };
+  },
+  body: (args) => {
+    holds<Equal<typeof args, { orderId: string; days: number }>>();
+    return { days: args.days };
+  },
+});
+holds<Equal<(typeof ship)['name'], 'ship'>>();
+httpTool({
+  name: 'wrong_method',
+  description: '',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read',
+  url: 'https://api.example.com/',
+  // @ts-expect-error a method that does not exist
+  method: 'SEND',
+});
+defineAgent({
+  name: 'short_of_http_input',
+  instructions: '',
+  input: z.object({ orderId: z.string() }),
+  // @ts-expect-error ship needs `customer`, which this agent is not told
+  tools: [ship],
+});
+
 export const refunds = defineAgent({
   name: 'refunds',
   mode: 'async',
@@ -121,6 +167,23 @@ holds<Equal<AgentInput<typeof refunds>, RefundsInput>>();
 holds<Equal<AgentOutput<typeof refunds>, { decision: 'refunded' | 'declined'; refundId?: string | undefined }>>();
 holds<Equal<(typeof refunds)['name'], 'refunds'>>();
 holds<Equal<(typeof refunds)['tools'][number]['name'], 'refund' | 'look_up'>>();
+
+export const files = mcpToolbox({
+  name: 'files',
+  server: { command: 'npx', args: ['some-server'] },
+  tools: { read_file: { effect: 'read' }, 'fs.write': { as: 'write_file', effect: 'keyed' } },
+});
+holds<Equal<NonNullable<(typeof files)['offered']>[number], 'read_file' | 'write_file'>>();
+mcpToolbox({
+  name: 'wrong',
+  server: { url: 'https://mcp.example.com' },
+  // @ts-expect-error an effect class that does not exist
+  tools: { read_file: { effect: 'sometimes' } },
+});
+export const clerk = defineAgent({ name: 'clerk', instructions: 'Answer.', tools: [lookUp], toolboxes: [files] });
+holds<Equal<(typeof clerk)['tools'][number]['name'], 'look_up'>>();
+// @ts-expect-error a toolbox of tools that are written here is named by each of them
+defineAgent({ name: 'wrong_toolbox', instructions: '', toolboxes: [payments] });
 
 export const plain = defineAgent({ name: 'plain', instructions: 'Answer.' });
 holds<Equal<AgentInput<typeof plain>, string>>();

@@ -8,7 +8,7 @@ interface FakeProcess extends ToolProcess {
   loads: (readonly string[])[];
 }
 
-const spec = { name: 'payments', secrets: ['A'], files: ['/a.ts'] };
+const spec = { name: 'payments', secrets: ['A'], files: ['/a.ts'], servers: {} };
 let processes: FakeProcess[];
 let polling: number;
 let ends: { how: string; times: number; delayMs: number }[];
@@ -21,7 +21,7 @@ function fakeProcess(fails: boolean): FakeProcess {
   if (fails) die('exit code 1');
   return {
     ...{ pid: 1, ended, die, loads },
-    load: (files) => {
+    load: ({ files }) => {
       loads.push(files);
       return Promise.resolve(fails ? undefined : []);
     },

@@ -91,7 +91,7 @@ async function start(options: Partial<ToolProcessOptions> = {}, load = files): P
     ...options,
   });
   started.push(tool);
-  expect(await tool.load(load)).toEqual([]);
+  expect(await tool.load({ files: load, servers: {} })).toEqual([]);
   return tool;
 }
 
@@ -203,7 +203,9 @@ test('a file that does not load is told, and the agents of others are not run at
   mkdirSync(path.dirname(broken), { recursive: true });
   writeFileSync(broken, 'export const = 1');
   const tool = await start();
-  expect(await tool.load([broken])).toEqual([expect.objectContaining({ file: broken, line: 1 })]);
+  expect(await tool.load({ files: [broken], servers: {} })).toEqual([
+    expect.objectContaining({ file: broken, line: 1 }),
+  ]);
   await expect(
     tool.call(await asking('pay', { agent: 'other', release: otherRelease }), attempt()),
   ).rejects.toMatchObject({

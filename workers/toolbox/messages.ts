@@ -2,6 +2,7 @@
 // child. The child runs the code of tools, so what it says is checked like anything from outside.
 import { z } from 'zod';
 import type { Failpoint } from '../../activities/deps';
+import type { ListedTool } from '../../activities/mcp/listed-tool';
 import { isFailureType, type FailureType } from '../../workflows/contract/failures';
 import { callToolAnswerSchema, callToolInputSchema } from '../../workflows/contract/schemas/tool-call';
 import { isFailpoint } from '../process-settings';
@@ -30,9 +31,17 @@ const begin = z.object({
 });
 export type BeginToolbox = z.output<typeof begin>;
 
+const jsonObject = z.record(z.string(), z.json());
+const listed: z.ZodType<ListedTool> = z.object({
+  name: z.string(),
+  description: z.string(),
+  input: jsonObject,
+  output: jsonObject.exactOptional(),
+});
+
 export const toChildSchema = z.discriminatedUnion('kind', [
   begin,
-  z.object({ kind: z.literal('load'), id, files: z.array(z.string()) }),
+  z.object({ kind: z.literal('load'), id, files: z.array(z.string()), servers: z.record(z.string(), z.array(listed)) }),
   z.object({
     kind: z.literal('call'),
     id,

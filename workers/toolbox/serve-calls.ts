@@ -2,15 +2,16 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { callTool } from '../../activities/call-tool';
 import type { ActivityMetrics, Attempt, ToolCallDeps } from '../../activities/deps';
+import { createMcpServers, type McpServers } from '../../activities/mcp/mcp-servers';
 import { safeText } from '../../activities/redact';
 import type { ToolStore } from '../../activities/store';
 import { isFailureType, isRetryable } from '../../workflows/contract/failures';
 import { createAgentRegistry } from '../agent-registry';
 import { createFailpoints } from '../failpoints';
 import { loadAgentFiles } from '../load-agents';
+import { secretsFrom } from '../secrets-from';
 import { workerIdentity } from '../worker-identity';
 import type { BeginToolbox, FromChild, ToChild } from './messages';
-import { secretsFrom } from './secrets-of';
 
 export interface ServeCallsOptions {
   begin: BeginToolbox;
@@ -26,11 +27,19 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
   const { toolbox, stateDir, settings, strict, failpoint } = begin;
   const agents = createAgentRegistry({ strict });
   const underWay = new Map<number, AbortController>();
+  const secretsOf = secretsFrom((name) => (toolbox.secrets.includes(name) ? read(name) : undefined));
+  const servers = createMcpServers({ secretsOf });
+  let listed: Extract<ToChild, { kind: 'load' }>['servers'] = {};
+  const mcp: McpServers = {
+    ...servers,
+    // As the parent has them, so that both come to one release: this process lacks the secrets of other toolboxes.
+    list: ({ name }) => Promise.resolve(listed[name] ?? []),
+  };
   const deps: ToolCallDeps = {
     toolbox: toolbox.name,
     toolStore,
     agents,
-    secretsOf: secretsFrom((name) => (toolbox.secrets.includes(name) ? read(name) : undefined)),
+    secretsOf,
     stateDir,
     worker: workerIdentity(),
     now: Date.now,
@@ -42,7 +51,8 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
       case 'begin':
         return;
       case 'load': {
-        const { agents: loaded, problems } = await loadAgentFiles(message.files, { ...settings, stateDir });
+        listed = message.servers;
+        const { agents: loaded, problems } = await loadAgentFiles(message.files, { ...settings, stateDir }, mcp);
         agents.replaceAll(loaded);
         return say({ kind: 'loaded', id: message.id, problems });
       }

@@ -49,7 +49,7 @@ export function serveToolbox(options: ServeToolboxOptions): ServedToolbox {
   const serve = async (): Promise<void> => {
     for (let times = 0; !stopped.signal.aborted;) {
       const startedAt = performance.now();
-      const how = await live((life = beginLife(options.start(spec), stopped.signal)), spec.files, options);
+      const how = await live((life = beginLife(options.start(spec), stopped.signal)), spec, options);
       if (how === undefined) continue;
       times = performance.now() - startedAt > WELL_MS ? 1 : times + 1;
       const delayMs = backoffMs(times);
@@ -66,7 +66,7 @@ export function serveToolbox(options: ServeToolboxOptions): ServedToolbox {
       spec = next;
       if (!life) return;
       if (!isSame) return life.leave();
-      const problems = await Promise.race([life.process.load(next.files), after(LOAD_MS, undefined, { ref: false })]);
+      const problems = await Promise.race([life.process.load(next), after(LOAD_MS, undefined, { ref: false })]);
       if (problems && problems.length > 0) onProblems(problems);
     },
     stop: async () => {
@@ -95,12 +95,12 @@ function beginLife(process: ToolProcess, stopped: AbortSignal): Life {
 /** @returns how the process ended by itself; undefined where it was left */
 async function live(
   { process, left }: Life,
-  files: readonly string[],
+  spec: ToolboxSpec,
   options: ServeToolboxOptions,
 ): Promise<string | undefined> {
   try {
     // A file may take for ever to load.
-    const problems = await Promise.race([process.load(files), left]);
+    const problems = await Promise.race([process.load(spec), left]);
     if (problems && problems.length > 0) options.onProblems(problems);
     if (problems) await pollFor(process, left, options);
     return await Promise.race([left, process.ended]);

@@ -12,6 +12,7 @@ import type { CallToolResult, ToolWait } from '../../workflows/contract/tool-cal
 import type { SourceProblem } from '../source-loader';
 import { answerToolStore } from '../store-broker';
 import { fromChildSchema, type BeginToolbox, type FromChild, type ToChild } from './messages';
+import type { ToolboxSpec } from './toolbox-specs';
 
 export interface ToolProcessOptions {
   begin: BeginToolbox;
@@ -34,7 +35,7 @@ export interface ToolProcess {
   /** Resolves with how it ended, in words, by whosever doing. All calls under way are rejected by then. */
   readonly ended: Promise<string>;
   /** Loads these agents in place of those before. @returns what of them could not be loaded; undefined when the process ended */
-  load(files: readonly string[]): Promise<SourceProblem[] | undefined>;
+  load(agents: Pick<ToolboxSpec, 'files' | 'servers'>): Promise<SourceProblem[] | undefined>;
   /** @throws ApplicationFailure of the call; `Worker.Lost` when the process ends with it under way */
   call(input: CallToolInput, attempt: Attempt): Promise<CallToolResult | ToolWait>;
   stop(): Promise<void>;
@@ -84,11 +85,11 @@ export function startToolProcess(options: ToolProcessOptions): ToolProcess {
   return {
     pid: child.pid ?? 0,
     ended,
-    load: (files) =>
+    load: ({ files, servers }) =>
       new Promise((resolve) => {
         if (hasEnded) return resolve(undefined);
         const settle: Waiting['settle'] = (told) => resolve(told.kind === 'loaded' ? told.problems : undefined);
-        ask({ kind: 'load', id: ++lastId, files: [...files] }, { settle });
+        ask({ kind: 'load', id: ++lastId, files: [...files], servers }, { settle });
       }),
     call: async (input, { signal, ...attempt }) => {
       if (hasEnded) throw lost(begin, 'had ended');

@@ -1,5 +1,6 @@
 // Which toolboxes the loaded agents use, and what each needs.
 import type { AnyTool } from '../../activities/define';
+import type { ListedTool } from '../../activities/mcp/listed-tool';
 import type { FoundAgent } from '../load-agents';
 import type { SourceProblem } from '../source-loader';
 
@@ -9,6 +10,8 @@ export interface ToolboxSpec {
   secrets: string[];
   /** Of the agents that use it, absolute. */
   files: string[];
+  /** What the servers of MCP of these agents offer, by toolbox: their releases are made from it in the toolbox's process too. */
+  servers: { [toolbox: string]: ListedTool[] };
 }
 
 /** In order of their names. */
@@ -17,9 +20,11 @@ export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   for (const { agent, file } of agents)
     for (const { toolbox } of toolsOf(agent)) {
       if (!toolbox) continue;
-      const spec = specs.get(toolbox.name) ?? { name: toolbox.name, secrets: inOrder(toolbox.secrets), files: [] };
+      const spec = specs.get(toolbox.name) ?? newSpec(toolbox.name, inOrder(toolbox.secrets));
       specs.set(toolbox.name, spec);
-      if (!spec.files.includes(file)) spec.files.push(file);
+      if (spec.files.includes(file)) continue;
+      spec.files.push(file);
+      Object.assign(spec.servers, serversOf(agent));
     }
   return [...specs.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -43,6 +48,14 @@ export function toolboxConflicts(agents: readonly FoundAgent[]): SourceProblem[]
       for (const at of [first.file, file]) problems.set(at, { file: at, message });
     }
   return [...problems.values()];
+}
+
+export const newSpec = (name: string, secrets: string[]): ToolboxSpec => ({ name, secrets, files: [], servers: {} });
+
+export function serversOf({ tools }: FoundAgent['agent']): ToolboxSpec['servers'] {
+  const servers: ToolboxSpec['servers'] = {};
+  for (const { toolbox, mcp } of tools) if (toolbox && mcp) (servers[toolbox.name] ??= []).push(mcp.listed);
+  return servers;
 }
 
 /** With those that stand in for others. */

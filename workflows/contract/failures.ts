@@ -46,6 +46,8 @@ export const FAILURES = {
   'Tool.NotGranted': rule(false, 'tell-model'),
   'Tool.InvalidArguments': rule(false, 'tell-model'),
   'Tool.InvalidOutput': rule(false, 'tell-model'),
+  /** It describes itself otherwise than when the release was made: what the model was told of it does not hold any more. */
+  'Tool.Changed': rule(false, 'tell-model'),
   /** Whether the effect happened is not known: said so, never rerun silently. */
   'Tool.OutcomeUnknown': rule(false, 'tell-model'),
   'Budget.TurnsExhausted': rule(false, 'fail'),

@@ -10,6 +10,20 @@ export interface ToolManifest {
   /** JSON Schema (draft 2020-12) of the arguments. */
   input: { [key: string]: JsonValue };
   toolbox?: string;
+  /** Of a tool that a server of MCP offers. */
+  mcp?: McpPin;
+}
+
+/** With description and arguments, all that the server said of the tool when the release was made: what says otherwise is another tool. */
+export interface McpPin {
+  /** Its name on the server. */
+  tool: string;
+  /** SHA-256 of what it said. */
+  schemas: string;
+  /** `$schema` of the arguments, which the model is not told. */
+  dialect?: string;
+  /** JSON Schema of its structured content. */
+  output?: { [key: string]: JsonValue };
 }
 
 export interface ModelManifest {

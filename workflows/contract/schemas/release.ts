@@ -54,6 +54,13 @@ const contextPlan = z.object({
     .exactOptional(),
 });
 
+const mcpPin = z.object({
+  tool: z.string(),
+  schemas: z.string(),
+  dialect: z.string().exactOptional(),
+  output: jsonObject.exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
@@ -61,7 +68,13 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   instructions: z.string(),
   model: z.object({ route: z.array(z.string()), parameters: jsonObject }),
   tools: z.array(
-    z.object({ name: z.string(), description: z.string(), input: jsonObject, toolbox: z.string().exactOptional() }),
+    z.object({
+      name: z.string(),
+      description: z.string(),
+      input: jsonObject,
+      toolbox: z.string().exactOptional(),
+      mcp: mcpPin.exactOptional(),
+    }),
   ),
   input: jsonObject.exactOptional(),
   output: jsonObject.exactOptional(),

@@ -1,6 +1,5 @@
-// The secrets of a toolbox by name, from whatever environment the process has.
-import type { ActivityDeps } from '../../activities/deps';
-import { failure } from '../../activities/failure';
+import type { ActivityDeps } from '../activities/deps';
+import { failure } from '../activities/failure';
 
 /** @param read an environment variable, or undefined when unset or empty */
 export const secretsFrom =
