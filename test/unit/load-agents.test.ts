@@ -226,6 +226,7 @@ describe('toolboxes', () => {
       {
         name: 'payments',
         secrets: ['ONE', 'TWO'],
+        servers: {},
         files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
       },
     ]);
