@@ -116,6 +116,8 @@ export function defineAgent(
   definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[]>,
 ): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
+  // Not `??`: null is no way to leave it out.
+  const { context = {} } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
   onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
@@ -133,7 +135,11 @@ export function defineAgent(
     output: definition.output ?? z.string(),
     tools,
     plan: runPlan(definition.name, definition, tools),
-    context: checkedContext(definition.name, definition.context ?? {}),
+    context: checkedContext(
+      definition.name,
+      context,
+      tools.map((tool) => tool.name),
+    ),
   };
 }
 
