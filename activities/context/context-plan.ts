@@ -16,10 +16,13 @@ const COMPACT_KEEP_LAST = 10;
 
 /**
  * @param route `provider/model`
- * @returns undefined where the agent wants its conversations left as they are
+ * @returns undefined where the agent wants its conversations left as they are, and nothing is known that could be held
  */
 export function contextPlan(context: false | ContextOptions, route: string): ContextPlan | undefined {
-  if (context === false) return undefined;
+  if (context === false) {
+    const known = windowOf(route);
+    return known === undefined ? undefined : { window: known };
+  }
   const window = context.window ?? windowOf(route);
   const { prune = {}, compact = {} } = context;
   return {
