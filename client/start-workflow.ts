@@ -37,6 +37,8 @@ export async function recordStart(
   });
   if (conflicts.length === 0) return undefined;
   const known = runRecordSchema.parse((await store.readRef(name))?.value);
+  if (known.erased)
+    throw new ClientError('id-in-use', `run ${record.id} was erased, and its id stays taken. Choose another id.`);
   if (isSameStart(known, record)) return known;
   throw new ClientError(
     'id-in-use',

@@ -96,13 +96,8 @@ export function describeOver(
 ): string | undefined {
   const tokens = sureTokensOf(measured);
   if (window === undefined || tokens <= limitOf(window, isExact)) return undefined;
-  return `the request has ${grouped(tokens)} tokens; the model reads ${grouped(window)}, and ${whyNot()}.`;
-
-  function whyNot(): string {
-    if (!compact) return 'the agent has nothing summed up';
-    if (isCompacted) return 'a summary was not enough';
-    return `no summary makes it fit: ${measured.entries.length} messages, of which the first, pinned and latest stay`;
-  }
+  const why = isCompacted ? ' after a summary' : compact ? ', and no summary of what may go makes it fit' : '';
+  return `the request has ${grouped(tokens)} tokens${why}; the model reads ${grouped(window)}.`;
 }
 
 const grouped = (tokens: number): string => tokens.toLocaleString('en-US');

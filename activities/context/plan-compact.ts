@@ -23,6 +23,10 @@ export interface CompactRange {
 
 /** Fewer messages, or a smaller part of the conversation's tokens, is not worth a call and a new prefix: it would come every turn. */
 const MESSAGES_LEAST = 4;
+/** Where the provider has refused the request: a call and its result. */
+const REFUSED_MESSAGES_LEAST = 2;
+/** Of a known window: what is to be left of such a request, because the provider counts more than is counted here. */
+const REFUSED_SHARE = 0.8;
 const SHARE_LEAST = 0.1;
 
 /**
@@ -45,7 +49,7 @@ interface CompactOptions {
  * the one with the most tokens that no summary stands for yet. An earlier summary in it is summed up along with the rest.
  *
  * A request above the window asks no trigger, and keeps as many messages less as it takes for the rest to fit. One that the provider has
- * refused asks none either, and keeps less when otherwise nothing could go.
+ * refused asks none either, and keeps less when otherwise too little could go.
  * @returns undefined when no trigger fires, no stretch is worth it, or none would make a request fit that the window cannot take
  */
 export function planCompact(
@@ -66,11 +70,17 @@ export function planCompact(
     if (sureTokensOf(measured) > limit) return undefined;
   }
   if (!force && !fires(compact.when, { tokens, messages: entries.length }, window)) return undefined;
+  const worth = worthOf(entries, force ? REFUSED_MESSAGES_LEAST : MESSAGES_LEAST);
+  const enough = force && window !== undefined ? tokens - window * REFUSED_SHARE : 0;
+  let most: CompactRange | undefined;
   for (const keepLast of force ? halvings(compact.keepLast, 1) : [Math.max(1, compact.keepLast)]) {
-    const stretch = bestStretch(entries, keepLast, worthOf(entries));
-    if (stretch) return found(stretch);
+    const stretch = bestStretch(entries, keepLast, worth);
+    if (!stretch) continue;
+    const range = found(stretch);
+    if (range.tokens >= enough) return range;
+    if (range.tokens > (most?.tokens ?? 0)) most = range;
   }
-  return undefined;
+  return most;
 }
 
 /** Entries [from, to). */
@@ -78,12 +88,12 @@ type Stretch = [from: number, to: number];
 /** The larger the better; undefined for what should stay. */
 type Worth = (entries: readonly ContextEntry[]) => number | undefined;
 
-function worthOf(entries: readonly ContextEntry[]): Worth {
+function worthOf(entries: readonly ContextEntry[], messagesLeast: number): Worth {
   const least = SHARE_LEAST * sumOf(entries);
   return (stretch) => {
     const fresh = stretch.filter(({ message }) => coveredBy(message) === undefined);
     const tokens = sumOf(fresh);
-    return fresh.length < MESSAGES_LEAST || tokens < least ? undefined : tokens;
+    return fresh.length < messagesLeast || tokens < least ? undefined : tokens;
   };
 }
 

@@ -27,7 +27,7 @@ export interface CompactOptions {
 }
 
 export interface ContextOptions {
-  /** Tokens the model can read, 2,000 at least. @default what is known of the model by its name */
+  /** Tokens the model can read, 1,000 at least. @default what is known of the model by its name */
   window?: number;
   /** Stale tool results give way to placeholders. */
   prune?: false | PruneOptions;
@@ -37,10 +37,10 @@ export interface ContextOptions {
 
 const TRIGGER_KEYS = ['window', 'tokens', 'messages'];
 /**
- * The smallest window that holds what a summary takes to make: a prompt of some 400 tokens, seven tenths of the window for what is summed
- * up, and the summary. The smallest models in use read 2,048.
+ * No model in use reads less, and a summary could not be made in less: its prompt takes some 400 tokens, the summary 300, and what is
+ * summed up is to be more than that.
  */
-export const WINDOW_TOKENS_LEAST = 2_000;
+const WINDOW_TOKENS_LEAST = 1_000;
 
 /**
  * @param tools names of the agent's tools
@@ -82,11 +82,21 @@ function checkCompact(compact: CompactOptions, where: string): void {
   object(compact, where, ['when', 'keepLast', 'prompt'], 'false');
   checkTriggers(compact.when, where);
   if (compact.keepLast !== undefined) whole(compact.keepLast, `${where}.keepLast`);
+  checkKept(compact, where);
   const { prompt } = compact;
   if (prompt === undefined) return;
   object(prompt, `${where}.prompt`, ['version', 'text']);
   if (![prompt.version, prompt.text].every((given) => typeof given === 'string' && given.trim() !== ''))
     throw new Error(`${where}.prompt has a version and a text, and neither is empty.`);
+}
+
+/** What fires before there is more than is kept sums nothing up. One that asks for tokens too may fire later. */
+function checkKept({ when, keepLast = 0 }: CompactOptions, where: string): void {
+  const idle = [when ?? []].flat().find(({ window, tokens, messages }) => {
+    return window === undefined && tokens === undefined && messages !== undefined && messages <= keepLast;
+  });
+  if (idle)
+    throw new Error(`${where}: a trigger fires at ${idle.messages} messages, and the last ${keepLast} of them stay.`);
 }
 
 /** One that names nothing would never fire, and one of a part above the whole neither; nor would a list of none. */

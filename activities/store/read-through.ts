@@ -4,24 +4,28 @@ import type { ContentStore } from './port';
 const PAGE = 1_000;
 
 /**
- * Reads every ref and lists every object, and opens one of them.
+ * Reads every ref and lists every object.
  * @throws ApplicationFailure `Store.ObjectCorrupt`, `Store.KeyMissing`, `Store.Unavailable`
  */
 export async function readThrough(store: ContentStore): Promise<void> {
   await toTheEnd((page) => store.listRefs('', page));
   await toTheEnd((page) => store.listObjects(page));
-  await openOne(store);
 }
 
-async function openOne(store: ContentStore): Promise<void> {
-  const [object] = await store.listObjects({ limit: 1 });
-  if (!object) return;
-  try {
-    await store.get([object.name]);
-  } catch (error) {
-    const [isThere] = await store.has([object.name]);
-    // Freed meanwhile by another collection.
-    if (isThere) throw error;
+/** Opens one object, if there is any: whether the keys are those that it was sealed with. @throws as `readThrough` */
+export async function openOne(store: ContentStore): Promise<void> {
+  for (;;) {
+    const [object] = await store.listObjects({ limit: 1 });
+    // One whose file is gone is not there either: a run that needs it says so.
+    const [isThere] = object ? await store.has([object.name]) : [];
+    if (!object || !isThere) return;
+    try {
+      await store.get([object.name]);
+      return;
+    } catch (error) {
+      // Deleted meanwhile, the next one will do.
+      if ((await store.has([object.name]))[0]) throw error;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { access, constants, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { readThrough } from '../../activities/store/read-through';
+import { openOne, readThrough } from '../../activities/store/read-through';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type TemporalCli } from '../../infra/temporal/find-cli';
 import { readFolderLock } from '../../infra/temporal/folder-lock';
@@ -117,6 +117,7 @@ export async function checkStore({ storeUrl, readStore }: CliContext): Promise<C
     const store = readStore();
     // First: what is damaged is not to be written to.
     await readThrough(store);
+    await openOne(store);
     await store.commit({ refs: [{ op: 'put', name: PROBE, value: { pid: process.pid } }] });
     await store.deleteRef(PROBE);
     return ok(name, `${store.description}, readable and writable`);

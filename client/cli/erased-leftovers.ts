@@ -1,8 +1,8 @@
 // What came back of erased runs: an activity that outlived its run, which was terminated say, stores what it has made all the same.
 import type { ContentStore } from '../../activities/store';
 import { RUN_PREFIX } from '../../activities/store/ref-names';
-import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
-import { deleteRunRefs } from './run-refs';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { deleteRunRefs, runRefNames } from './run-refs';
 
 const PAGE = 500;
 /** Each takes a few small reads, and mostly finds nothing. */
@@ -11,17 +11,31 @@ const AT_ONCE = 20;
 /** Deletes it again, for as long as there are tombstones to know them by. @returns how many refs were deleted */
 export async function deleteLeftovers(store: ContentStore): Promise<number> {
   let deleted = 0;
+  for await (const records of erasedRecords(store)) {
+    const counts = await Promise.all(records.map((record) => deleteRunRefs(store, record)));
+    deleted += counts.reduce((sum, count) => sum + count, 0);
+  }
+  return deleted;
+}
+
+/** Names of the refs that it would delete. */
+export async function leftoverNames(store: ContentStore): Promise<string[]> {
+  const names: string[] = [];
+  for await (const records of erasedRecords(store)) {
+    names.push(...(await Promise.all(records.map((record) => runRefNames(store, record)))).flat());
+  }
+  return names;
+}
+
+async function* erasedRecords(store: ContentStore): AsyncGenerator<RunRecord[]> {
   for (let after: string | undefined; ;) {
     const page = await store.listRefs(RUN_PREFIX, { limit: PAGE, ...(after === undefined ? {} : { after }) });
     const erased = page.flatMap(({ value }) => {
       const { data } = runRecordSchema.safeParse(value);
       return data?.erased ? [data] : [];
     });
-    for (let at = 0; at < erased.length; at += AT_ONCE) {
-      const counts = await Promise.all(erased.slice(at, at + AT_ONCE).map((record) => deleteRunRefs(store, record)));
-      deleted += counts.reduce((sum, count) => sum + count, 0);
-    }
+    for (let at = 0; at < erased.length; at += AT_ONCE) yield erased.slice(at, at + AT_ONCE);
     after = page.at(-1)?.name;
-    if (page.length < PAGE) return deleted;
+    if (page.length < PAGE) return;
   }
 }

@@ -163,12 +163,17 @@ function reportParsing(program: Command, error: unknown): number {
   return EXIT.usage;
 }
 
+let isReaderGone = false;
+
 /**
  * Whoever read our output (`head`, a pager) has seen enough. A command that can be stopped is stopped as by a signal; any other
  * has nothing left to do.
  */
 function readerIsGone(error: Error): void {
   if (!hasCode(error, 'EPIPE')) throw error;
+  // Of the other stream too: the command is on its way to its end, and says with which code.
+  if (isReaderGone) return;
+  isReaderGone = true;
   if (process.listenerCount('SIGTERM') > 0) process.emit('SIGTERM');
   else process.exit();
 }

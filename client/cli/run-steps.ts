@@ -29,9 +29,16 @@ export interface StepDifference {
   b?: RunStep;
 }
 
+export interface RunSteps {
+  steps: RunStep[];
+  /** Where the oldest of them begins, when what it was forked from is gone: the steps before are not known any more. */
+  behind?: { run: string; step: number };
+}
+
 /** In order; what is not recorded, as a call under way is not, is left out. Of a fork also what it had behind it when it began. */
-export async function allSteps(store: ContentStore, record: RunRecord): Promise<RunStep[]> {
+export async function allSteps(store: ContentStore, record: RunRecord): Promise<RunSteps> {
   const line = await lineOf(store, record);
+  const gone = line[0]?.forkedFrom;
   let steps: PlacedStep[] = [];
   for (const [at, run] of line.entries()) {
     const next = line[at + 1]?.forkedFrom;
@@ -39,7 +46,7 @@ export async function allSteps(store: ContentStore, record: RunRecord): Promise<
     const own = await stepsOf(store, run, next ? callsBefore(calls, next) : calls);
     steps = joined(steps, own, run);
   }
-  return steps.map(({ step }) => step);
+  return { steps: steps.map(({ step }) => step), ...(gone ? { behind: { run: gone.run, step: gone.step } } : {}) };
 }
 
 /**

@@ -17,7 +17,7 @@ function roleOf(message: Message): string {
     case 'assistant':
       return message.refused ? 'assistant (refused)' : 'assistant';
     case 'tool':
-      return `tool ${message.name} (call ${message.call + 1}, ${message.outcome})`;
+      return `tool ${message.name} (call ${message.call + 1} of its turn, ${message.outcome})`;
   }
 }
 

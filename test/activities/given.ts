@@ -36,7 +36,7 @@ interface Given {
 export async function given(
   agent: AnyAgent,
   model: () => Answer | Promise<Answer> = () => ({ text: 'yes' }),
-  { now = Date.now, keys }: { now?: () => number; keys?: KeyRing } = {},
+  { now = Date.now, keys, route = 'scripted/model' }: { now?: () => number; keys?: KeyRing; route?: string } = {},
 ): Promise<Given> {
   const store = createMemoryStore(now, keys);
   const requests: ModelRequest[] = [];
@@ -46,7 +46,7 @@ export async function given(
     now: () => 1_000,
     onRequest: (request) => requests.push(request),
   });
-  const loaded = manifestFor(agent, 'scripted/model');
+  const loaded = manifestFor(agent, route);
   const agents = createAgentRegistry({ strict: false });
   agents.replaceAll([loaded]);
   const deps: ActivityDeps = {

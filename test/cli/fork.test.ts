@@ -297,4 +297,10 @@ test('an origin that is erased leaves its forks, and says so', async () => {
   expect(stderr).toContain(`forks of it keep what they began with: ${kept.id}`);
   await expect(stack.client.fork('short-lived')).rejects.toMatchObject({ code: 'erased' });
   expect(texts(await stack.client.run(kept.id).transcript()).slice(0, 4)).toEqual(WALKED);
+  // Its steps begin where nobody knows any more what came before.
+  await ended('apart');
+  await expect(run((context) => diffCommand(context, 'apart', kept.id))).rejects.toMatchObject({
+    code: 'invalid-input',
+    message: expect.stringMatching(/goes on from step 4 of short-lived, which is gone/),
+  });
 });

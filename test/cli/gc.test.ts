@@ -59,9 +59,15 @@ test('tombstones of erased runs stay, however old', async () => {
     const name = runRecordName('run_erased');
     const record = runRecordSchema.parse((await store.readRef(name))?.value);
     const erased = { at: STARTED_AT + DAY, by: 'u1', reason: 'they asked' };
-    await store.commit({ refs: [{ op: 'put', name, value: { ...record, erased } }] });
+    const { output, ...ended } = { ...record.ended, head: null };
+    expect(output).toBeDefined();
+    await store.commit({ refs: [{ op: 'put', name, value: { ...record, input: '', ended, erased } }] });
   });
-  expect(await gc({ keep: DAY })).toMatchObject({ forgotten: { runs: 0 } });
+  // What is left of what it said goes, and a dry run counts it as gone.
+  const dry = await gc({ keep: DAY, dryRun: true });
+  const done = await gc({ keep: DAY });
+  expect(done).toMatchObject({ forgotten: { runs: 0 }, waiting: { objects: 9 } });
+  for (const name of ['forgotten', 'alive', 'freed', 'waiting']) expect(dry[name]).toEqual(done[name]);
   await withStore(project.dir, async (store) => {
     expect((await store.readRef(runRecordName('run_erased')))?.value).toMatchObject({ erased: { by: 'u1' } });
   });

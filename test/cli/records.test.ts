@@ -162,7 +162,7 @@ describe('show', () => {
       'Where?',
       '── 2 assistant',
       '→ look({"pattern":"a"})',
-      '── 3 tool look (call 1, ok)',
+      '── 3 tool look (call 1 of its turn, ok)',
       'in a.txt',
       '── 4 assistant',
       'It stands in a.txt:1',

@@ -44,7 +44,7 @@ async function forked(run: string, options: ForkOptions): Promise<RunRecord> {
   return plan.record;
 }
 const steps = async (record: RunRecord): Promise<string[]> =>
-  (await allSteps(store, record)).map(({ kind, answered }) => `${kind} ${answered}`);
+  (await allSteps(store, record)).steps.map(({ kind, answered }) => `${kind} ${answered}`);
 /** The origin as it stood when these of its tool calls, and nothing after them, were recorded. @returns the names of the others */
 async function onlyCalls(...indexes: number[]): Promise<string[]> {
   const { ended: _, ...open } = await recordOf('origin');
@@ -115,7 +115,7 @@ test('a line of many forks is read once, however long it is', async () => {
       return store.readRef(name);
     },
   };
-  expect(await allSteps(counting, last)).toHaveLength(4);
+  expect((await allSteps(counting, last)).steps).toHaveLength(4);
   expect(reads).toBe(12);
 });
 
@@ -132,4 +132,10 @@ test('an id that was used again is another run: a circle of forks has an end', a
   await put(runRecordName('origin'), again);
   expect(await steps(fork)).toEqual([]);
   expect(await steps(again)).toEqual([]);
+});
+
+test('of a fork whose origin is gone, it is said where they begin', async () => {
+  const fork = await forked('origin', { at: 3 });
+  await store.deleteRef(runRecordName('origin'));
+  expect(await allSteps(store, fork)).toEqual({ steps: [], behind: { run: 'origin', step: 3 } });
 });

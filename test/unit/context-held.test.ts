@@ -87,7 +87,7 @@ describe('a run', () => {
       context: {
         window: 8_000,
         prune: false,
-        compact: { keepLast: 500, when: [{ messages: 10 }, { window: 0.8 }] },
+        compact: { keepLast: 500, when: { window: 0.8 } },
       },
     });
     expect(ended.outcome).toBe('completed');
@@ -122,9 +122,7 @@ describe('a run', () => {
     expect(ended).toMatchObject({ outcome: 'failed', failure: { type: 'Model.ContextTooLong' } });
     expect(ended).toMatchObject({
       failure: {
-        message: expect.stringMatching(
-          /^the request has 8,\d\d\d tokens; the model reads 8,192, and the agent has nothing/,
-        ),
+        message: expect.stringMatching(/^the request has 8,\d\d\d tokens; the model reads 8,192\.$/),
       },
     });
     expect(most).toBeLessThanOrEqual(8_192);
@@ -157,7 +155,7 @@ describe('a run', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(size, { minLength: 1, maxLength: 25 }),
-        fc.integer({ min: 2_000, max: 5_000 }),
+        fc.integer({ min: 1_000, max: 5_000 }),
         fc.constantFrom<ContextOptions>(
           {},
           { prune: false, compact: { keepLast: 300 } },
@@ -313,7 +311,7 @@ describe('plans', () => {
     const size = measured([user('x'.repeat(1_000))], 20);
     const plan = held();
     expect(describeOver(size, plan, { isExact: true, isCompacted: false })).toMatch(
-      /^the request has 1,024 tokens; .* no summary/,
+      /^the request has 1,024 tokens, and no summary/,
     );
     expect(describeOver(size, plan, { isExact: false, isCompacted: false })).toBeUndefined();
   });

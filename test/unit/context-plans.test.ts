@@ -182,7 +182,9 @@ describe('planCompact', () => {
     const messages = [user('go'), ...talk(10)];
     expect(range(messages, compact({ when: [], keepLast: 10 }))).toBeUndefined();
     expect(range(messages, compact({ when: [], keepLast: 10 }), { force: true })).toEqual([1, 6]);
-    expect(range(messages.slice(0, 4), compact({ keepLast: 10 }), { force: true })).toBeUndefined();
+    // A call and its result at the least.
+    expect(range(messages.slice(0, 4), compact({ keepLast: 10 }), { force: true })).toEqual([1, 3]);
+    expect(range(messages.slice(0, 3), compact({ keepLast: 10 }), { force: true })).toBeUndefined();
   });
 });
 

@@ -22,10 +22,10 @@ test.each<[unknown, string]>([
   [[], 'context is an object with any of window, prune, compact, or false; not [].'],
   ['off', 'context is an object with any of window, prune, compact, or false; not "off".'],
   [{ windows: 9_000 }, 'context: "windows" is not known. Known: window, prune, compact.'],
-  [{ window: 10 }, 'context.window must be a whole number from 2000 tokens, not 10.'],
-  [{ window: 1_999 }, 'context.window must be a whole number from 2000 tokens, not 1999.'],
-  [{ window: '8000' }, 'context.window must be a whole number from 2000 tokens, not "8000".'],
-  [{ window: Infinity }, 'context.window must be a whole number from 2000 tokens, not Infinity.'],
+  [{ window: 10 }, 'context.window must be a whole number from 1000 tokens, not 10.'],
+  [{ window: 999 }, 'context.window must be a whole number from 1000 tokens, not 999.'],
+  [{ window: '8000' }, 'context.window must be a whole number from 1000 tokens, not "8000".'],
+  [{ window: Infinity }, 'context.window must be a whole number from 1000 tokens, not Infinity.'],
   [{ prune: true }, 'context.prune is an object with any of when, keepLast, except, freeAtLeast, or false; not true.'],
   [{ prune: null }, 'context.prune is an object with any of when, keepLast, except, freeAtLeast, or false; not null.'],
   [{ prune: { when: [] } }, `context.prune.when ${NO_TRIGGER} prune: false for never.`],
@@ -48,6 +48,10 @@ test.each<[unknown, string]>([
   [{ compact: { when: [] } }, `context.compact.when ${NO_TRIGGER} compact: false for never.`],
   [{ compact: { keepLast: 0 } }, 'context.compact.keepLast must be a whole number from 1, not 0.'],
   [{ compact: { keepLast: 2.5 } }, 'context.compact.keepLast must be a whole number from 1, not 2.5.'],
+  [
+    { compact: { keepLast: 500, when: [{ window: 0.8 }, { messages: 10 }] } },
+    'context.compact: a trigger fires at 10 messages, and the last 500 of them stay.',
+  ],
   [{ compact: { prompt: 'Sum up.' } }, 'context.compact.prompt is an object with any of version, text; not "Sum up.".'],
   [{ compact: { prompt: { text: 'Sum up.' } } }, 'context.compact.prompt has a version and a text'],
 ])('%j is refused', (context, message) => {
@@ -60,10 +64,10 @@ test.each<[unknown]>([
   [undefined],
   [false],
   [{}],
-  [{ window: 2_000, prune: false, compact: false }],
+  [{ window: 1_000, prune: false, compact: false }],
   [{ window: undefined, prune: undefined, compact: undefined }],
   [{ prune: { when: { window: 0.4 }, keepLast: 0, except: ['weigh', 'recall'], freeAtLeast: 0 } }],
-  [{ compact: { when: [{ window: 1 }, { messages: 400, tokens: 9 }], keepLast: 1 } }],
+  [{ compact: { when: [{ window: 1 }, { messages: 400, tokens: 9 }], keepLast: 500 } }],
 ])('%j is taken', (context) => {
   expect(agentWith(context).context).toEqual(context ?? {});
 });

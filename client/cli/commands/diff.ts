@@ -1,5 +1,5 @@
 // `longhaul diff RUN RUN`: the first step at which two runs differ, and in what. Needs no server.
-import { allSteps, compareSteps, type RunStep, type StepDifference } from '../run-steps';
+import { allSteps, compareSteps, type RunStep, type RunSteps, type StepDifference } from '../run-steps';
 import { ClientError } from '../../errors';
 import { refuseErased } from '../../recorded-result';
 import type { CliContext } from '../context';
@@ -19,8 +19,9 @@ export async function diffCommand(context: CliContext, one: string, other: strin
       'invalid-input',
       'these runs are of two tenants, whose contents are named apart and not compared.',
     );
-  const [a, b] = await Promise.all(records.map((record) => allSteps(store, record)));
-  const steps: [RunStep[], RunStep[]] = [a ?? [], b ?? []];
+  const [a, b] = await Promise.all([allSteps(store, first), allSteps(store, second)]);
+  refuseUnmatched([first.id, a], [second.id, b]);
+  const steps: [RunStep[], RunStep[]] = [a.steps, b.steps];
   const difference = compareSteps(...steps);
   output.json({
     runs: records.map((record, at) => ({ ...aboutOf(record), steps: steps[at]?.length ?? 0 })),
@@ -34,6 +35,17 @@ export async function diffCommand(context: CliContext, one: string, other: strin
   if (difference) showDifference(context, [first.id, second.id], difference, steps);
   else output.line(`the same: all ${counted(steps[0].length, 'step')}`);
   return EXIT.completed;
+}
+
+/** The steps of two runs are matched by their places, which nobody knows where what came before is gone. */
+function refuseUnmatched(...runs: [[string, RunSteps], [string, RunSteps]]): void {
+  const [[, a], [, b]] = runs;
+  if (a.behind?.run === b.behind?.run && a.behind?.step === b.behind?.step) return;
+  const [id, { behind }] = runs.find(([, steps]) => steps.behind) ?? runs[0];
+  throw new ClientError(
+    'invalid-input',
+    `run ${id} goes on from step ${behind?.step} of ${behind?.run}, which is gone: how its steps match the other's is not known.`,
+  );
 }
 
 const aboutOf = ({ id, agent, release, ended, forkedFrom }: RunRecord) => ({

@@ -1,4 +1,5 @@
 // `longhaul fork RUN`: a new run from any step of another. Hands it to the workers that are up, prints its id, and leaves.
+import { ClientError } from '../../errors';
 import { refuseErased } from '../../recorded-result';
 import type { CliContext } from '../context';
 import { editText } from '../edit-text';
@@ -18,6 +19,7 @@ export interface ForkCommandOptions {
 
 export async function forkCommand(context: CliContext, given: string, options: ForkCommandOptions): Promise<number> {
   const { output, env } = context;
+  if (options.edit === '') throw new ClientError('invalid-input', '--edit needs a text, or nothing for an editor.');
   const record = await findRun(context.readStore(), given);
   refuseErased(record);
   const { client, temporal } = await context.connect();
@@ -28,7 +30,9 @@ export async function forkCommand(context: CliContext, given: string, options: F
     ...(say === undefined ? {} : { say }),
     ...(id === undefined ? {} : { id }),
     ...(tag === undefined ? {} : { tags: tag }),
-    ...(edit === undefined ? {} : { edit: (text) => (edit === true ? editText(text, env) : edit) }),
+    ...(edit === undefined
+      ? {}
+      : { edit: (text) => (edit === true ? editText(text, { env, hasTerminal: process.stdin.isTTY }) : edit) }),
   });
   const isOpen = !record.ended && (await liveRun(temporal, record.id));
   output.json({ runId: run.id, forkedFrom: record.id });

@@ -1,7 +1,7 @@
 // `longhaul gc`: frees what no run needs any more. To be run now and then, daily say; beside workers, as often as one likes.
 import { collectGarbage, GRACE_MS } from '../../../activities/store/garbage/collect-garbage';
 import { readThrough } from '../../../activities/store/read-through';
-import { deleteLeftovers } from '../erased-leftovers';
+import { deleteLeftovers, leftoverNames } from '../erased-leftovers';
 import { forgetRuns } from '../forget-runs';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -23,11 +23,12 @@ export async function gcCommand(context: CliContext, { dryRun = false, keep }: G
   if (keep !== undefined) await readThrough(store);
   const forgotten = keep === undefined ? undefined : await forgetRuns(store, Date.now() - keep, dryRun);
   // Before the mark, which would take for alive what they name.
+  const without = new Set([...(forgotten?.without ?? []), ...(dryRun ? await leftoverNames(store) : [])]);
   if (!dryRun) await deleteLeftovers(store);
   let noted = Date.now();
   const { alive, freed, waiting, nextAt } = await collectGarbage(store, {
     dryRun,
-    ...(forgotten ? { without: forgotten.without } : {}),
+    without,
     onMarked: (objects) => {
       if (Date.now() - noted < NOTE_EVERY_MS) return;
       noted = Date.now();
