@@ -340,10 +340,11 @@ describe('a run that is edited whenever a trigger fires', () => {
           else expect(planCompact(next, resolved)).toBeUndefined();
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
-    expect(seen.prune).toBeGreaterThan(10);
-    expect(seen.compact).toBeGreaterThan(10);
+    // Some fifty of each, by chance: that there were any is what must hold.
+    expect(seen.prune).toBeGreaterThan(0);
+    expect(seen.compact).toBeGreaterThan(0);
   });
 });
 
