@@ -1,5 +1,5 @@
 // A text in the user's own editor, as git does it: VISUAL, else EDITOR, on a file that is gone afterwards.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,17 +25,19 @@ export async function editText(text: string, { env, hasTerminal }: EditTextOptio
   const folder = mkdtempSync(path.join(tmpdir(), 'longhaul-edit-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   const file = path.join(folder, 'message.txt');
-  writeFileSync(file, text, { mode: 0o600 });
-  // A command line of its own, such as `code --wait`; the file comes as an argument that the shell does not read.
-  const child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
+  let child: ChildProcess | undefined;
   // The text may be secret: it does not stay behind a command that is stopped, and neither does the editor.
   const stop = (signal: NodeJS.Signals): void => {
-    child.kill(signal);
+    child?.kill(signal);
     remove();
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
+  // Before there is anything to leave behind.
   for (const signal of SIGNALS) process.once(signal, stop);
   try {
+    writeFileSync(file, text, { mode: 0o600 });
+    // A command line of its own, such as `code --wait`; the file comes as an argument that the shell does not read.
+    child = spawn('sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
     const [status] = (await once(child, 'close')) as [number | null];
     if (status !== 0) throw new ClientError('invalid-input', `${editor} failed: nothing was forked.`);
     const edited = readFileSync(file, 'utf8');
