@@ -40,13 +40,13 @@ const TRIGGER_KEYS = ['window', 'tokens', 'messages'];
 const WINDOW_LEAST = 1_000;
 
 /**
- * @param tools names of the agent's own
+ * @param tools names of the agent's own and of its servers'; undefined where a server says which there are
  * @throws Error in one line, naming what is wrong
  */
 export function checkedContext(
   agent: string,
   options: false | ContextOptions,
-  tools: readonly string[],
+  tools: readonly string[] | undefined,
 ): false | ContextOptions {
   if (options === false) return false;
   const where = `agent ${agent}: context`;
@@ -81,10 +81,10 @@ function object(value: unknown, where: string): void {
 }
 
 /** A name that no tool has would leave out what was meant to stay, without a word. */
-function checkExcept(except: readonly string[], tools: readonly string[], where: string): void {
+function checkExcept(except: readonly string[], tools: readonly string[] | undefined, where: string): void {
   if (typeof except === 'string') throw new Error(`${where} must be a list of names of tools.`);
-  const unknown = except.find((name) => !tools.includes(name));
-  if (unknown !== undefined)
+  const unknown = except.find((name) => tools && !tools.includes(name));
+  if (tools && unknown !== undefined)
     throw new Error(`${where}: the agent has no tool "${unknown}". Its tools: ${tools.join(', ') || 'none'}.`);
 }
 
