@@ -3,8 +3,9 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { CallModelInput, ContextFull, ModelWait } from '../workflows/contract/activities';
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue } from '../workflows/contract/message';
+import { describeOver, describeOversized, oversized, tokensOf } from './context/hold-window';
 import type { Measured } from './context/measure';
-import { describeOversized, excess, oversized, planCompact } from './context/plan-compact';
+import { planCompact } from './context/plan-compact';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
@@ -32,7 +33,8 @@ export async function askModel(
   const stored = await loadConversation(deps, input, attempt);
   const { context } = loaded.manifest;
   const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
-  const full = context && asked.measured && isFull(asked.measured, context, loaded, input.compacted ?? false);
+  const isCompacted = input.compacted ?? false;
+  const full = context && asked.measured && isFull(asked.measured, context, loaded, isCompacted);
   if (full) return { instead: { kind: 'compact', reason: full } };
   const before = linked(deps, asked);
   const { entries, earlier } = asked;
@@ -90,8 +92,10 @@ const isTooLong = (error: unknown): boolean =>
   error instanceof ApplicationFailure && error.type === 'Model.ContextTooLong';
 
 /**
- * @returns why the conversation must be compacted first, in words; undefined where it need not be, or was in this turn
- * @throws ApplicationFailure `Model.ContextTooLong` for a request that no edit makes fit: before any call
+ * @param isCompacted it was, in this turn: there is no second time
+ * @returns why the conversation must be compacted first, in words; undefined where it need not be
+ * @throws ApplicationFailure `Model.ContextTooLong` where no edit makes the request fit a window that is known: before any call, because
+ * not every provider refuses what it cannot read
  */
 function isFull(
   measured: Measured,
@@ -99,25 +103,17 @@ function isFull(
   loaded: LoadedAgent,
   isCompacted: boolean,
 ): string | undefined {
+  const { window } = context;
   const { isExact } = counterOf(loaded);
-  const tooLarge = oversized(measured, context.window, isExact);
+  const tooLarge = oversized(measured, window, isExact);
   if (tooLarge) throw failure('Model.ContextTooLong', describeOversized(tooLarge));
-  const over = excess(measured, context.window, isExact);
-  const range = isCompacted ? undefined : planCompact(measured, context, { force: over !== undefined });
-  if (over && !range) throw failure('Model.ContextTooLong', describeExcess(over, context, isCompacted));
-  if (!range) return undefined;
-  const tokens = measured.entries.reduce((sum, entry) => sum + entry.tokens, measured.overhead);
-  return `${tokens} tokens${context.window === undefined ? '' : ` of ${context.window}`}, ${measured.entries.length} messages`;
-}
-
-function describeExcess(
-  { tokens, window }: NonNullable<ReturnType<typeof excess>>,
-  { compact }: ContextPlan,
-  isCompacted: boolean,
-): string {
-  const [count, limit] = [tokens, window].map((number) => number.toLocaleString('en-US'));
-  const why = isCompacted ? ' after a summary' : compact ? ', and nothing of it can be summed up' : '';
-  return `the request has ${count} tokens${why}; the model reads ${limit}.`;
+  if (!isCompacted && planCompact(measured, context, { isExact })) {
+    const size = `${tokensOf(measured)} tokens${window === undefined ? '' : ` of ${window}`}`;
+    return `${size}, ${measured.entries.length} messages`;
+  }
+  const over = describeOver(measured, context, { isExact, isCompacted });
+  if (over) throw failure('Model.ContextTooLong', over);
+  return undefined;
 }
 
 /** A run begins with a message, so there is always a head to call the model with. */

@@ -7,12 +7,12 @@ import type {
   ModelWait,
 } from '../workflows/contract/activities';
 import type { ContextPlan } from '../workflows/contract/context';
-import type { JsonValue, MessageHead, UserMessage } from '../workflows/contract/message';
+import type { JsonValue, Message, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
 import { conversationRecords, findCallRecord } from './call-records';
 import { measureAll } from './context/measure';
-import { excess, planCompact, type CompactRange } from './context/plan-compact';
-import { renderRange, summaryMessage, summaryRequest } from './context/summary-prompt';
+import { planCompact, SUMMARY_TOKENS_LEAST, type CompactRange } from './context/plan-compact';
+import { summaryRequest, summaryWithin, transcriptWithin } from './context/summary-prompt';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, frameOf, loadConversation, prune, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
@@ -68,6 +68,7 @@ async function ask(
     return build(deps, input, attempt, {
       ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
+      count: (message) => counterOf(loaded).count(message),
       route: `${provider.name}/${model}`,
       made: {
         schemaVersion: 1,
@@ -98,8 +99,7 @@ function rangeOf(
   );
   const counter = counterOf(loaded);
   const measured = measureAll(entries, { frame, counter });
-  const isOver = excess(measured, context.window, counter.isExact) !== undefined;
-  const range = planCompact(measured, context, { force: isRefused || isOver });
+  const range = planCompact(measured, context, { force: isRefused, isExact: counter.isExact });
   if (range) return range;
   const kept = `${entries.length} messages, of which the first, pinned and latest stay`;
   throw failure('Model.ContextTooLong', `the request is too long, and nothing of it can be summed up: ${kept}.`);
@@ -125,16 +125,18 @@ function summarise(
   { asked, range, context, loaded, provider, model }: Summarise,
 ): Promise<ModelResponse> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
-  const most = context.window === undefined ? range.tokens * REFUSED_SHARE : context.window * TRANSCRIPT_SHARE;
-  const whole = renderRange(messages, range.first);
-  const isTight = context.window === undefined ? !isTriggered(context) : range.tokens > most;
-  const transcript = isTight
-    ? renderRange(messages, range.first, Math.floor((whole.length * most) / range.tokens))
-    : whole;
+  const { countText } = counterOf(loaded);
+  const prompt = context.compact?.prompt.text ?? '';
+  const most = transcriptTokens(context, range, countText(prompt));
+  if (most <= 0) {
+    const why = `the prompt for summaries has ${countText(prompt)} tokens`;
+    throw failure('Model.ContextTooLong', `${why}; the model reads ${context.window}.`);
+  }
+  const transcript = transcriptWithin(messages, range.first, { most, countText });
   return provider.generate(
     {
       model,
-      instructions: context.compact?.prompt.text ?? '',
+      instructions: prompt,
       messages: [summaryRequest(transcript)],
       tools: [],
       parameters: loaded.manifest.model.parameters,
@@ -143,6 +145,12 @@ function summarise(
     },
     { signal: attempt.signal },
   );
+}
+
+function transcriptTokens(context: ContextPlan, range: CompactRange, prompt: number): number {
+  const { window } = context;
+  if (window !== undefined) return Math.min(window * TRANSCRIPT_SHARE, window - prompt - SUMMARY_TOKENS_LEAST);
+  return isTriggered(context) ? Infinity : range.tokens * REFUSED_SHARE;
 }
 
 /** A plan that counts by itself fires long before a provider refuses. */
@@ -167,6 +175,7 @@ interface ToBuild {
   nodes: readonly string[];
   range: CompactRange;
   text: string;
+  count(message: Message): number;
   response: ModelResponse;
   version: string;
   route: string;
@@ -177,13 +186,14 @@ function build(
   { store, conversation }: ActivityDeps,
   input: CompactContextInput,
   { workflowId }: Attempt,
-  { asked, nodes, range, text, response, version, route, made }: ToBuild,
+  { asked, nodes, range, text, count, response, version, route, made }: ToBuild,
 ): Received<CompactionRecord> {
   const added = addedTo(asked);
   const before = conversation.extend(asked.base, added);
   if (before.head === null) throw failure('Runtime.Unexpected', 'there is no conversation to sum up.');
   const { from, to, messages } = range;
-  const summary: UserMessage = summaryMessage(text, { head: before.head, from, to, messages }, range.first);
+  const covers = { head: before.head, from, to, messages };
+  const summary: UserMessage = summaryWithin(text, covers, { first: range.first, room: range.room ?? Infinity, count });
   const bytes = encodeMessage(summary);
   const message: MessageHead = { hash: store.nameOf(bytes), role: 'user', preview: previewOf(summary) };
 

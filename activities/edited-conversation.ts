@@ -2,7 +2,7 @@
 import type { ContextPlan } from '../workflows/contract/context';
 import type { Message } from '../workflows/contract/message';
 import { tokenCounter, type TokenCounter } from './context/count-tokens';
-import { measure, type Measured, type RequestFrame } from './context/measure';
+import { entryOf, measure, type Measured, type RequestFrame } from './context/measure';
 import { isEdited } from './store/original-messages';
 import { planPrune } from './context/plan-prune';
 import { recallManifest } from './context/recall';
@@ -50,15 +50,19 @@ export async function loadConversation(
 export const counterOf = ({ manifest }: LoadedAgent): TokenCounter => tokenCounter(manifest.model.route[0] ?? '');
 
 /** What the model is offered: `recall` joins once there is something to read again, and an agent's own tool of that name stays. */
-export function toolsFor({ manifest }: LoadedAgent, messages: readonly Message[]): LoadedAgent['manifest']['tools'] {
-  const own = manifest.tools.some(({ name }) => name === recallManifest.name);
-  return manifest.context && !own && isEdited(messages) ? [...manifest.tools, recallManifest] : manifest.tools;
+export function toolsFor(loaded: LoadedAgent, messages: readonly Message[]): LoadedAgent['manifest']['tools'] {
+  const { tools } = loaded.manifest;
+  return isEdited(messages) && mayRecall(loaded) ? [...tools, recallManifest] : tools;
 }
+
+const mayRecall = ({ manifest }: LoadedAgent): boolean =>
+  manifest.context !== undefined && !manifest.tools.some(({ name }) => name === recallManifest.name);
 
 export const frameOf = (loaded: LoadedAgent, messages: readonly Message[]): RequestFrame => ({
   instructions: loaded.manifest.instructions,
   tools: toolsFor(loaded, messages),
   ...(loaded.manifest.output ? { output: loaded.manifest.output } : {}),
+  ...(mayRecall(loaded) && !isEdited(messages) ? { joins: recallManifest } : {}),
 });
 
 /** Stale tool results give way to placeholders, where the plan says so. Pure but for the reading of a vocabulary. */
@@ -79,7 +83,7 @@ export function prune(
   const entries = [...measured.entries];
   const objects = edit.results.map(({ at, placeholder }) => {
     const bytes = encodeMessage(placeholder);
-    entries[at] = { hash: nameOf(bytes), message: placeholder, tokens: counter.count(placeholder) };
+    entries[at] = entryOf(placeholder, nameOf(bytes), counter);
     return bytes;
   });
   const first = edit.results[0]?.at ?? 0;
@@ -91,7 +95,7 @@ export function prune(
     base: kept === loaded.kept ? loaded.base : (nodes[kept - 1] ?? null),
     objects,
     pruned: { results: edit.results.length, tokens: edit.freed },
-    measured: { entries, overhead: measured.overhead },
+    measured: { entries, overhead: measured.overhead + (measured.joins ?? 0) },
   };
 }
 

@@ -16,13 +16,14 @@ const COMPACT_KEEP_LAST = 10;
 
 /**
  * @param route `provider/model`
- * @returns undefined where the agent wants its conversations left as they are, and the model's window is not known
+ * @returns undefined where the agent wants its conversations left as they are, and nothing is known that could be held
  */
 export function contextPlan(context: false | ContextOptions, route: string): ContextPlan | undefined {
-  const known = windowOf(route);
-  // What does not fit is refused before it is sent, edited or not.
-  if (context === false) return known === undefined ? undefined : { window: known };
-  const window = context.window ?? known;
+  if (context === false) {
+    const known = windowOf(route);
+    return known === undefined ? undefined : { window: known };
+  }
+  const window = context.window ?? windowOf(route);
   const { prune = {}, compact = {} } = context;
   return {
     ...(window === undefined ? {} : { window }),

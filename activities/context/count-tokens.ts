@@ -8,6 +8,8 @@ import { isListedModel, namesOfModel } from './model-window';
 export interface TokenCounter {
   /** Counted once per message object: messages are frozen, and shared by who reads the same conversation. */
   count(message: Message): number;
+  /** Of these, what no vocabulary tells: images, files, and reasoning, which many adapters do not send back. */
+  countEstimated(message: Message): number;
   countText(text: string): number;
   /** False for models whose vocabulary is not known: then o200k's count is an estimate, some tens of percent off at worst. */
   isExact: boolean;
@@ -16,6 +18,10 @@ export interface TokenCounter {
 type EncodingName = 'o200k_base' | 'cl100k_base' | 'p50k_base' | 'r50k_base';
 type Encoding = Pick<typeof encodingModule, 'countTokens'>;
 type Part = Message['parts'][number];
+interface Counted {
+  tokens: number;
+  estimated: number;
+}
 
 /**
  * Around each message: three tokens of framing and one of the role, as OpenAI's cookbook counts chat messages ("How to count tokens with
@@ -46,27 +52,37 @@ const PIECE_CHARS_LEAST = 750;
 const BOUNDARY = /(?<=[\p{L}\p{N}])(?=[",.:;(){}[\]]| \p{L})|(?<=\n)(?=\p{L})/u;
 
 const encodings = new Map<EncodingName, Encoding>();
-const counted = new Map<EncodingName, WeakMap<Message, number>>();
+const counted = new Map<EncodingName, WeakMap<Message, Counted>>();
 const bounds = new WeakMap<Message, number>();
 
 /** @param model `provider/model`, or the model's name alone. Nothing is loaded before the first count. */
 export function tokenCounter(model: string): TokenCounter {
   const { name, isExact } = encodingOf(model);
-  const known = counted.get(name) ?? new WeakMap<Message, number>();
+  const known = counted.get(name) ?? new WeakMap<Message, Counted>();
   counted.set(name, known);
   const countText = (text: string): number => countPieces(encoding(name), text);
+  const countOf = (message: Message): Counted => {
+    const before = known.get(message);
+    if (before) return before;
+    const made = {
+      tokens: tokensOf(message, countText),
+      estimated: sumOf(
+        message.parts.filter(({ type }) => ESTIMATED.has(type)),
+        countText,
+      ),
+    };
+    known.set(message, made);
+    return made;
+  };
   return {
     isExact,
     countText,
-    count: (message) => {
-      const before = known.get(message);
-      if (before !== undefined) return before;
-      const tokens = tokensOf(message, countText);
-      known.set(message, tokens);
-      return tokens;
-    },
+    count: (message) => countOf(message).tokens,
+    countEstimated: (message) => countOf(message).estimated,
   };
 }
+
+const ESTIMATED: ReadonlySet<Part['type']> = new Set(['image', 'file', 'reasoning']);
 
 /** At most so many tokens in any vocabulary, which all work on bytes: cheap, and enough to know that no limit is near. */
 export function tokenBound(message: Message): number {
@@ -81,8 +97,11 @@ export const textBound = (text: string): number => Buffer.byteLength(text);
 
 function tokensOf(message: Message, ofText: (text: string) => number): number {
   const name = message.role === 'tool' ? ofText(message.name) + 1 : 0;
-  return message.parts.reduce((sum, part) => sum + tokensOfPart(part, ofText), MESSAGE_TOKENS + name);
+  return MESSAGE_TOKENS + name + sumOf(message.parts, ofText);
 }
+
+const sumOf = (parts: readonly Part[], ofText: (text: string) => number): number =>
+  parts.reduce((sum, part) => sum + tokensOfPart(part, ofText), 0);
 
 function tokensOfPart(part: Part, ofText: (text: string) => number): number {
   switch (part.type) {

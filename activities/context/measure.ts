@@ -11,12 +11,16 @@ export interface ContextEntry {
   /** Of the message. */
   hash: string;
   tokens: number;
+  /** Of these, those that are no count whatever the vocabulary: of images, files and reasoning. */
+  estimated?: number;
 }
 
 export interface Measured {
   entries: ContextEntry[];
   /** Tokens of everything beside the messages. */
   overhead: number;
+  /** Tokens that come with the first edit. */
+  joins?: number;
 }
 
 /** What stands in a request beside its messages. */
@@ -25,6 +29,8 @@ export interface RequestFrame {
   tools: readonly ToolManifest[];
   /** JSON Schema of the output. */
   output?: unknown;
+  /** The tool that joins with the first edit. */
+  joins?: ToolManifest;
 }
 
 interface Measure {
@@ -50,10 +56,17 @@ export function measureAll(
   entries: readonly { message: Message; hash: string }[],
   { frame, counter }: Omit<Measure, 'plan'>,
 ): Measured {
+  const ofText = (text: string): number => counter.countText(text);
   return {
-    entries: entries.map(({ message, hash }) => ({ message, hash, tokens: counter.count(message) })),
-    overhead: overheadOf(frame, (text) => counter.countText(text)),
+    entries: entries.map(({ message, hash }) => entryOf(message, hash, counter)),
+    overhead: overheadOf(frame, ofText),
+    ...(frame.joins ? { joins: toolTokens(frame.joins, ofText) } : {}),
   };
+}
+
+export function entryOf(message: Message, hash: string, counter: TokenCounter): ContextEntry {
+  const estimated = counter.countEstimated(message);
+  return { message, hash, tokens: counter.count(message), ...(estimated === 0 ? {} : { estimated }) };
 }
 
 /** Framing of the instructions and of the answer to come, three tokens each and the role: as OpenAI's cookbook counts them. */
@@ -62,11 +75,11 @@ const FRAME_TOKENS = 7;
 const TOOL_TOKENS = 8;
 
 function overheadOf({ instructions, tools, output }: RequestFrame, ofText: (text: string) => number): number {
-  const definitions = tools.reduce(
-    (sum, { name, description, input }) => sum + ofText(name) + ofText(description) + ofText(json(input)) + TOOL_TOKENS,
-    0,
-  );
+  const definitions = tools.reduce((sum, tool) => sum + toolTokens(tool, ofText), 0);
   return FRAME_TOKENS + ofText(instructions) + definitions + (output === undefined ? 0 : ofText(json(output)));
 }
+
+const toolTokens = ({ name, description, input }: ToolManifest, ofText: (text: string) => number): number =>
+  ofText(name) + ofText(description) + ofText(json(input)) + TOOL_TOKENS;
 
 const json = (value: unknown): string => JSON.stringify(value);

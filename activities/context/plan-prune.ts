@@ -1,7 +1,8 @@
 // Which tool results give way to placeholders. All stale ones at once, so that between edits each request extends the one before it and
 // the provider's prompt cache holds.
-import type { ContextPlan } from '../../workflows/contract/context';
+import type { ContextPlan, PrunePlan } from '../../workflows/contract/context';
 import type { Message, ToolMessage } from '../../workflows/contract/message';
+import { halvings, tokensOf } from './hold-window';
 import type { ContextEntry, Measured } from './measure';
 import { originalOf, originalPositions } from '../store/original-messages';
 import { firstUnread } from './tool-pairs';
@@ -32,18 +33,37 @@ const WORTH_TOKENS = 150;
 const FIRST_WORDS_CHARS = 80;
 
 /**
+ * A request above a known window asks neither triggers nor what it frees. Where nothing else would shorten it, as many results less are
+ * kept as it takes.
  * @param count tokens of a placeholder, as the entries were counted
  * @returns undefined when no trigger fires or too little would be freed
  */
 export function planPrune(
-  { entries, overhead }: Measured,
+  measured: Measured,
   plan: ContextPlan,
   count: (message: Message) => number,
 ): PruneEdit | undefined {
-  const { prune } = plan;
+  const { prune, compact, window } = plan;
   if (!prune) return undefined;
-  const tokens = entries.reduce((sum, entry) => sum + entry.tokens, overhead);
-  if (!fires(prune.when, { tokens, messages: entries.length }, plan.window)) return undefined;
+  const { entries, joins = 0 } = measured;
+  const tokens = tokensOf(measured);
+  const excess = window === undefined ? 0 : tokens - window;
+  if (excess <= 0) {
+    if (!fires(prune.when, { tokens, messages: entries.length }, window)) return undefined;
+    const edit = editOf(entries, prune, count);
+    return edit && edit.freed >= prune.freeAtLeast ? edit : undefined;
+  }
+  const edits = (compact ? [prune.keepLast] : halvings(prune.keepLast, 0))
+    .map((keepLast) => editOf(entries, { ...prune, keepLast }, count))
+    .filter((edit) => edit !== undefined && edit.freed > joins);
+  return edits.find((edit) => edit && edit.freed - joins >= excess) ?? edits.at(-1);
+}
+
+function editOf(
+  entries: readonly ContextEntry[],
+  prune: Pick<PrunePlan, 'keepLast' | 'except'>,
+  count: (message: Message) => number,
+): PruneEdit | undefined {
   const positions = originalPositions(entries.map(({ message }) => message));
   let freed = 0;
   const results = staleResults(entries, prune).flatMap(({ at, entry, message }) => {
@@ -60,7 +80,7 @@ export function planPrune(
     freed += gain;
     return [result];
   });
-  return results.length === 0 || freed < prune.freeAtLeast ? undefined : { results, freed };
+  return results.length === 0 ? undefined : { results, freed };
 }
 
 interface StaleResult {
@@ -71,7 +91,7 @@ interface StaleResult {
 
 function staleResults(
   entries: readonly ContextEntry[],
-  { keepLast, except }: NonNullable<ContextPlan['prune']>,
+  { keepLast, except }: Pick<PrunePlan, 'keepLast' | 'except'>,
 ): StaleResult[] {
   const results = entries.flatMap((entry, at) =>
     entry.message.role === 'tool' ? [{ at, entry, message: entry.message }] : [],

@@ -50,6 +50,37 @@ export function renderRange(messages: readonly Message[], first: number, budgetC
     .join('\n\n');
 }
 
+/**
+ * The range as text of at most so many tokens: of long messages the middles give way, and where even the headlines are too many, what
+ * stands in the middle of all.
+ */
+export function transcriptWithin(
+  messages: readonly Message[],
+  first: number,
+  { most, countText }: { most: number; countText: (text: string) => number },
+): string {
+  const whole = renderRange(messages, first);
+  const tokens = countText(whole);
+  if (tokens <= most) return whole;
+  const headlines = whole.length - messages.reduce((sum, message) => sum + renderParts(message).length, 0);
+  const budget = Math.floor((whole.length * most) / tokens) - headlines;
+  return cutTo(budget > 0 ? renderRange(messages, first, budget) : whole, most, countText);
+}
+
+/** Of how many characters a number of tokens is made nobody knows before they are counted. */
+const CUT_LEAST = 0.95;
+
+/** @param tokensOf what the text comes to, with what stands around it */
+function cutTo(text: string, most: number, tokensOf: (text: string) => number): string {
+  let shown = text;
+  let chars = text.length;
+  for (let tokens = tokensOf(shown); tokens > most && chars > 0; tokens = tokensOf(shown)) {
+    chars = Math.floor(chars * Math.min(most / tokens, CUT_LEAST));
+    shown = withoutMiddle(text, chars);
+  }
+  return shown;
+}
+
 /** The length that every text may have so that all of them have at most `budget`. */
 function longestWithin(texts: readonly string[], budget: number): number {
   const lengths = texts.map(({ length }) => length).sort((one, other) => one - other);
@@ -75,6 +106,22 @@ export const summaryRequest = (transcript: string): UserMessage => ({
   role: 'user',
   parts: [{ type: 'text', text: `The part of the conversation to condense:\n\n${transcript}` }],
 });
+
+/**
+ * The message that takes the range's place, of at most so many tokens. A model that says more than there is room for is cut in its
+ * middle: what it said there is read again by `recall`, as everything is that a summary leaves out.
+ */
+export function summaryWithin(
+  summary: string,
+  covers: CoveredRange,
+  { first, room, count }: { first: number; room: number; count: (message: Message) => number },
+): UserMessage {
+  return summaryMessage(
+    cutTo(summary, room, (text) => count(summaryMessage(text, covers, first))),
+    covers,
+    first,
+  );
+}
 
 /**
  * The message that takes the range's place.

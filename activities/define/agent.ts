@@ -123,6 +123,8 @@ export function defineAgent(
   definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>,
 ): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
+  // Not `??`: null is no way to leave it out.
+  const { context = {} } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
   onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
@@ -140,11 +142,7 @@ export function defineAgent(
     tools,
     toolboxes: definition.toolboxes ?? [],
     plan: runPlan(definition.name, definition, tools),
-    context: checkedContext(
-      definition.name,
-      definition.context === undefined ? {} : definition.context,
-      offeredTools(tools, definition.toolboxes ?? []),
-    ),
+    context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
   };
 }
 

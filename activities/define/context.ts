@@ -1,5 +1,6 @@
 // What a definition says about the length of its conversations, checked. The plan follows from it and the model, when a release is made.
 import type { ContextTrigger } from '../../workflows/contract/context';
+import { RECALL_TOOL } from '../../workflows/contract/names';
 import { onlyKnownKeys } from './known-keys';
 
 /** All that are given must hold; of a list of triggers one is enough. */
@@ -10,7 +11,7 @@ export interface PruneOptions {
   when?: Trigger | Trigger[];
   /** The last so many tool results stay. @default 5 */
   keepLast?: number;
-  /** Tools whose results are never left out. */
+  /** Tools of the agent whose results are never left out. */
   except?: string[];
   /** Tokens; an edit that frees less is not made. @default a tenth of the window, 1,000 where it is not known */
   freeAtLeast?: number;
@@ -19,14 +20,14 @@ export interface PruneOptions {
 export interface CompactOptions {
   /** @default { window: 0.8 } */
   when?: Trigger | Trigger[];
-  /** The last so many messages stay. @default 10 */
+  /** The last so many messages stay, as far as the window allows. @default 10 */
   keepLast?: number;
   /** Asks for the summary. A change of the text wants another version: it stands in the record of each summary. @default a built-in one */
   prompt?: { version: string; text: string };
 }
 
 export interface ContextOptions {
-  /** Tokens the model can read. @default what is known of the model by its name */
+  /** Tokens the model can read, 1,000 at least. @default what is known of the model by its name */
   window?: number;
   /** Stale tool results give way to placeholders. */
   prune?: false | PruneOptions;
@@ -35,12 +36,14 @@ export interface ContextOptions {
 }
 
 const TRIGGER_KEYS = ['window', 'tokens', 'messages'];
-
-/** Tokens. No model in use reads less, and instructions, tools, a first message and an answer want room. */
-const WINDOW_LEAST = 1_000;
+/**
+ * No model in use reads less, and a summary could not be made in less: its prompt takes some 400 tokens, the summary 300, and what is
+ * summed up is to be more than that.
+ */
+const WINDOW_TOKENS_LEAST = 1_000;
 
 /**
- * @param tools names of the agent's own and of its servers'; undefined where a server says which there are
+ * @param tools names of the agent's tools, its servers' included; undefined where a server says which there are
  * @throws Error in one line, naming what is wrong
  */
 export function checkedContext(
@@ -50,68 +53,87 @@ export function checkedContext(
 ): false | ContextOptions {
   if (options === false) return false;
   const where = `agent ${agent}: context`;
-  object(options, where);
-  onlyKnownKeys(options, ['window', 'prune', 'compact'], where);
-  if (options.window !== undefined) whole(options.window, `${where}.window`, WINDOW_LEAST);
+  object(options, where, ['window', 'prune', 'compact'], 'false');
+  if (options.window !== undefined) whole(options.window, `${where}.window`, WINDOW_TOKENS_LEAST, ' tokens');
   const { prune, compact } = options;
-  if (prune !== undefined && prune !== false) {
-    object(prune, `${where}.prune`);
-    onlyKnownKeys(prune, ['when', 'keepLast', 'except', 'freeAtLeast'], `${where}.prune`);
-    checkExcept(prune.except ?? [], tools, `${where}.prune.except`);
-    checkTriggers(prune.when, `${where}.prune.when`);
-    if (prune.keepLast !== undefined) whole(prune.keepLast, `${where}.prune.keepLast`, 0);
-    if (prune.freeAtLeast !== undefined) whole(prune.freeAtLeast, `${where}.prune.freeAtLeast`, 0);
-  }
-  if (compact !== undefined && compact !== false) {
-    object(compact, `${where}.compact`);
-    onlyKnownKeys(compact, ['when', 'keepLast', 'prompt'], `${where}.compact`);
-    checkTriggers(compact.when, `${where}.compact.when`);
-    if (compact.keepLast !== undefined) whole(compact.keepLast, `${where}.compact.keepLast`);
-    checkKept(compact, `${where}.compact`);
-    const { prompt } = compact;
-    if (prompt && (prompt.version.trim() === '' || prompt.text.trim() === ''))
-      throw new Error(`${where}.compact.prompt has a version and a text, and neither is empty.`);
-  }
+  if (prune !== undefined && prune !== false) checkPrune(prune, `${where}.prune`, tools);
+  if (compact !== undefined && compact !== false) checkCompact(compact, `${where}.compact`);
   return options;
 }
 
-function object(value: unknown, where: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${where} must be an object with settings, or false.`);
+function checkPrune(prune: PruneOptions, where: string, tools: readonly string[] | undefined): void {
+  object(prune, where, ['when', 'keepLast', 'except', 'freeAtLeast'], 'false');
+  checkTriggers(prune.when, where);
+  if (prune.keepLast !== undefined) whole(prune.keepLast, `${where}.keepLast`, 0);
+  if (prune.freeAtLeast !== undefined) whole(prune.freeAtLeast, `${where}.freeAtLeast`, 0);
+  if (prune.except === undefined) return;
+  if (!Array.isArray(prune.except))
+    throw new Error(`${where}.except is a list of names of tools, not ${shown(prune.except)}.`);
+  if (!tools) return;
+  // What `recall` gave back is a result like others.
+  const unknown = prune.except.find((name) => name !== RECALL_TOOL && !tools.includes(name));
+  if (unknown === undefined) return;
+  const known = tools.filter((name) => name !== RECALL_TOOL).join(', ');
+  throw new Error(
+    `${where}.except: the agent has no tool ${shown(unknown)}. Its tools: ${known === '' ? 'none' : known}, and ${RECALL_TOOL}, which is built in.`,
+  );
 }
 
-/** A name that no tool has would leave out what was meant to stay, without a word. */
-function checkExcept(except: readonly string[], tools: readonly string[] | undefined, where: string): void {
-  if (typeof except === 'string') throw new Error(`${where} must be a list of names of tools.`);
-  const unknown = except.find((name) => tools && !tools.includes(name));
-  if (tools && unknown !== undefined)
-    throw new Error(`${where}: the agent has no tool "${unknown}". Its tools: ${tools.join(', ') || 'none'}.`);
+function checkCompact(compact: CompactOptions, where: string): void {
+  object(compact, where, ['when', 'keepLast', 'prompt'], 'false');
+  checkTriggers(compact.when, where);
+  if (compact.keepLast !== undefined) whole(compact.keepLast, `${where}.keepLast`);
+  checkKept(compact, where);
+  const { prompt } = compact;
+  if (prompt === undefined) return;
+  object(prompt, `${where}.prompt`, ['version', 'text']);
+  if (![prompt.version, prompt.text].every((given) => typeof given === 'string' && given.trim() !== ''))
+    throw new Error(`${where}.prompt has a version and a text, and neither is empty.`);
 }
 
-/** What fires before there is more than is kept sums nothing up. */
+/** What fires before there is more than is kept sums nothing up. One that asks for tokens too may fire later. */
 function checkKept({ when, keepLast = 0 }: CompactOptions, where: string): void {
-  const idle = [when ?? []].flat().find(({ messages }) => messages !== undefined && messages <= keepLast);
+  const idle = [when ?? []].flat().find(({ window, tokens, messages }) => {
+    return window === undefined && tokens === undefined && messages !== undefined && messages <= keepLast;
+  });
   if (idle)
     throw new Error(`${where}: a trigger fires at ${idle.messages} messages, and the last ${keepLast} of them stay.`);
 }
 
-/** One that names nothing would never fire, and one of a part above the whole neither. */
-function checkTriggers(when: Trigger | Trigger[] | undefined, where: string): void {
-  if (Array.isArray(when) && when.length === 0)
-    throw new Error(`${where} names no trigger: leave it out for the default, or write false for the whole.`);
-  for (const trigger of when === undefined ? [] : [when].flat()) {
-    object(trigger, where);
-    onlyKnownKeys(trigger, TRIGGER_KEYS, where);
+/** One that names nothing would never fire, and one of a part above the whole neither; nor would a list of none. */
+function checkTriggers(when: Trigger | Trigger[] | undefined, part: string): void {
+  if (when === undefined) return;
+  const where = `${part}.when`;
+  const triggers = [when].flat();
+  const off = part.slice(part.lastIndexOf('.') + 1);
+  if (triggers.length === 0)
+    throw new Error(`${where} names no trigger: leave it out for the default, or say ${off}: false for never.`);
+  for (const trigger of triggers) {
+    object(trigger, where, TRIGGER_KEYS);
     const { window, tokens, messages } = trigger;
     if (window === undefined && tokens === undefined && messages === undefined)
       throw new Error(`${where}: a trigger names at least one of ${TRIGGER_KEYS.join(', ')}.`);
-    if (window !== undefined && !(window > 0 && window <= 1))
+    if (window !== undefined && !(typeof window === 'number' && window > 0 && window <= 1))
       throw new Error(`${where}.window is a part of the model's window, above 0 and at most 1.`);
     if (tokens !== undefined) whole(tokens, `${where}.tokens`);
     if (messages !== undefined) whole(messages, `${where}.messages`);
   }
 }
 
-function whole(value: number, what: string, least = 1): void {
-  if (!Number.isInteger(value) || value < least) throw new Error(`${what} must be a whole number from ${least}.`);
+/** @param or what else may stand here */
+function object(value: unknown, what: string, keys: readonly string[], or?: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(
+      `${what} is an object with any of ${keys.join(', ')}${or === undefined ? '' : `, or ${or}`}; not ${shown(value)}.`,
+    );
+  onlyKnownKeys(value, keys, what);
 }
+
+function whole(value: number, what: string, least = 1, unit = ''): void {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new Error(`${what} must be a whole number from ${least}${unit}, not ${shown(value)}.`);
+}
+
+/** JSON writes NaN and Infinity as null. */
+const shown = (value: unknown): string =>
+  typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'that');

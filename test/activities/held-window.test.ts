@@ -72,27 +72,10 @@ test('what is still too long after a summary is refused, and not summed up witho
 });
 
 test('a count that is an estimate refuses nothing that may fit', async () => {
-  const fits = await ask({ window: 2_900, prune: false, compact: false }, 31, 'near/qwen3-32b');
+  const fits = await ask({ window: 3_100, prune: false, compact: false }, 31, 'near/qwen3-32b');
   expect(await fits.asked()).toMatchObject({ kind: 'answer' });
-  const exact = await ask({ window: 2_900, prune: false, compact: false }, 31);
+  const exact = await ask({ window: 3_100, prune: false, compact: false }, 31);
   await expect(exact.asked()).rejects.toMatchObject({ type: 'Model.ContextTooLong' });
-});
-
-const when = { messages: 10 };
-test.each([
-  [true, 'must be an object with settings, or false'],
-  [null, 'must be an object with settings, or false'],
-  [[], 'must be an object with settings, or false'],
-  [{ window: 10 }, 'window must be a whole number from 1000'],
-  [{ prune: true }, 'prune must be an object'],
-  [{ prune: { when: [] } }, 'prune.when names no trigger'],
-  [{ compact: { when: [] } }, 'compact.when names no trigger'],
-  [{ compact: { when: [null] } }, 'compact.when must be an object'],
-  [{ compact: { keepLast: 500, when } }, 'a trigger fires at 10 messages, and the last 500 of them stay'],
-  [{ prune: { except: ['nosuch'] } }, 'prune.except: the agent has no tool "nosuch". Its tools: none.'],
-  [{ prune: { except: 'x' } }, 'prune.except must be a list of names of tools'],
-])('context: %j is refused when it is declared: %s', (context, message) => {
-  expect(() => defineAgent({ name: 'talker', instructions: 'Talk.', context: context as never })).toThrow(message);
 });
 
 test.each([1_000, 1_500, 3_000])(

@@ -387,7 +387,9 @@ test('a tool of a server may be excepted from pruning, by the name that the mode
       toolboxes: [mcpToolbox({ name: 'x', server: { command: 'x' }, tools })],
     });
   expect(() => excepting({ say: { as: 'tell' } }, 'tell')).not.toThrow();
-  expect(() => excepting({ say: { as: 'tell' } }, 'say')).toThrow('the agent has no tool "say". Its tools: tell.');
+  expect(() => excepting({ say: { as: 'tell' } }, 'say')).toThrow(
+    'the agent has no tool "say". Its tools: tell, and recall',
+  );
   expect(() => excepting('all', 'whatever')).not.toThrow();
 });
 

@@ -137,6 +137,7 @@ describe('the code of the READMEs', () => {
       ['agents/shop/refund.ts'],
       ['agents/notes/agent.ts'],
       ['app.ts'],
+      ['agents/payments/pay.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['agents/clerk/agent.ts'],
@@ -149,6 +150,11 @@ describe('the code of the READMEs', () => {
 declare const farm: {
   begin(scene: string, key: string): Promise<string>;
   outcome(job: string): Promise<{ frames: number } | undefined>;
+};
+declare const bank: {
+  cheque(account: string, amount: number, key: string): Promise<{ receipt: string }>;
+  transfer(account: string, amount: number, key: string): Promise<{ receipt: string }>;
+  find(key: string): Promise<{ receipt: string } | undefined>;
 };
 declare function fetchOrder(id: string, signal: AbortSignal): Promise<{ state: 'open' | 'sent'; days: number }>;
 declare function postRefund(key: string, orderId: string, effectKey: string): Promise<{ refundId: string }>;

@@ -52,6 +52,22 @@ export const desk = defineAgent({
   tools: [show, steal, hold],
 });
 `;
+/** A server of MCP, which writes down who starts it. */
+const SERVER_LOG = 'server.log';
+const CLERK = `
+import { defineAgent, mcpToolbox } from 'longhaul';
+import { z } from 'zod';
+export const clerk = defineAgent({
+  name: 'clerk', instructions: 'x', input: z.object({ text: z.string() }),
+  toolboxes: [mcpToolbox({
+    name: 'voice', tools: { say: { effect: 'read' } },
+    server: {
+      command: ${JSON.stringify(process.execPath)},
+      args: [${JSON.stringify(path.join(TOP, 'test/activities/mcp-bad-server.mjs'))}, 'good', ${JSON.stringify(SERVER_LOG)}],
+    },
+  })],
+});
+`;
 /** Of the runs: a toolbox's process has no key, and its calls work. */
 const KEYS = `mine:${randomBytes(32).toString('base64')}`;
 const LEAKS = { OPENAI_ORG: 'org-of-the-provider', LONGHAUL_LOG_LEVEL: 'info', SOME_TOKEN: 'token-of-another' };
@@ -77,6 +93,8 @@ beforeAll(() => {
   mkdirSync(path.join(project, 'node_modules'));
   symlinkSync(path.join(TOP, 'node_modules/zod'), path.join(project, 'node_modules/zod'));
   writeFileSync(FILE, AGENT);
+  mkdirSync(path.join(project, 'agents', 'clerk'));
+  writeFileSync(path.join(project, 'agents', 'clerk', 'agent.ts'), CLERK);
 });
 
 const up = async (
@@ -118,6 +136,8 @@ async function toolProcess(parent: number, toolbox: string, not?: number): Promi
   });
   return found ?? 0;
 }
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 const pidsIn = (file: string): number[] =>
   existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
 
@@ -150,6 +170,18 @@ describe('while dev is up', () => {
     expect(mail.names.filter((name) => !ALLOWED.includes(name))).toEqual(['MAIL_KEY']);
     expect(mail.values).not.toContain(SECRETS.PAY_KEY);
     expect(mail.pid).not.toBe(payments.pid);
+  });
+
+  test('a tool of an MCP server is called by the process of its toolbox, which the server is a child of', async () => {
+    const { code, stdout } = await cli(['run', 'clerk', '--input', '{"text":"hello there"}'], {
+      cwd: project,
+      env: { LONGHAUL_KEYS: KEYS },
+    });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('hello there')]);
+    const voice = await toolProcess(dev.pid, 'voice');
+    const started = readFileSync(path.join(project, SERVER_LOG), 'utf8').matchAll(/^start (\d+) (.*)$/gm);
+    const parents = [...started].filter(([, pid]) => isRunning(Number(pid))).map(([, pid]) => parentOf(Number(pid)));
+    expect(parents).toContain(voice);
   });
 
   test('it has no store open, and neither the database nor Temporal in its memory', async () => {
@@ -319,7 +351,7 @@ describe('beside a Temporal of somebody else', () => {
 
       const unknown = await cli(['worker', '--toolbox', 'nobody'], { cwd: project, env });
       expect(unknown).toMatchObject({ code: 2, stdout: '' });
-      expect(unknown.stderr).toContain('no agent here uses a toolbox "nobody" (there are: mail, payments).');
+      expect(unknown.stderr).toContain('no agent here uses a toolbox "nobody" (there are: mail, payments, voice).');
     } finally {
       for (const each of workers) each.kill('SIGTERM');
       await Promise.all(workers.map(({ ended }) => ended));

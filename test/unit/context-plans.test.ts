@@ -9,7 +9,8 @@ import {
   originalPositions,
   visiblePositions,
 } from '../../activities/store/original-messages';
-import { describeOversized, oversized, planCompact } from '../../activities/context/plan-compact';
+import { describeOversized, oversized } from '../../activities/context/hold-window';
+import { planCompact } from '../../activities/context/plan-compact';
 import { planPrune } from '../../activities/context/plan-prune';
 import { safeCuts } from '../../activities/context/tool-pairs';
 import { fires, needsCounting } from '../../activities/context/triggers';
@@ -196,14 +197,11 @@ describe('oversized', () => {
     if (found) {
       expect(describeOversized(found)).toMatch(/^the result of tool read at position 2 has 909 tokens, beside 200 of/);
     }
-    expect(oversized(measured(messages, 200), 1_000, false)).toBeUndefined();
+    // An estimate, by a tenth.
+    expect(oversized(measured(messages, 190), 1_000, false)).toBeUndefined();
+    expect(oversized(measured(messages, 192), 1_000, false)).toMatchObject({ position: 2 });
     expect(oversized(measured(messages, 200), undefined, true)).toBeUndefined();
     expect(oversized(measured(messages, 1_001), 1_000, true)).toMatchObject({ role: 'instructions' });
-  });
-
-  it('leaves images and files to the provider', () => {
-    const file = { sha256: 'a'.repeat(64), mediaType: 'application/pdf', bytes: 90_000_000 };
-    expect(oversized(measured([{ role: 'user', parts: [{ type: 'file', file }] }]), 1_000, true)).toBeUndefined();
   });
 });
 
@@ -342,10 +340,11 @@ describe('a run that is edited whenever a trigger fires', () => {
           else expect(planCompact(next, resolved)).toBeUndefined();
         }
       }),
-      { numRuns: 150 },
+      { numRuns: 400 },
     );
-    expect(seen.prune).toBeGreaterThan(10);
-    expect(seen.compact).toBeGreaterThan(10);
+    // Some fifty of each, by chance: that there were any is what must hold.
+    expect(seen.prune).toBeGreaterThan(0);
+    expect(seen.compact).toBeGreaterThan(0);
   });
 });
 

@@ -14,7 +14,7 @@ export interface ContextTrigger {
 
 export interface PrunePlan {
   when: ContextTrigger[];
-  /** The last so many tool results stay as they are. */
+  /** The last so many tool results stay as they are, fewer where the window is exceeded and nothing is summed up. */
   keepLast: number;
   /** Names of tools whose results are never pruned. */
   except: string[];
@@ -24,7 +24,7 @@ export interface PrunePlan {
 
 export interface CompactPlan {
   when: ContextTrigger[];
-  /** The last so many messages stay as they are. */
+  /** The last so many messages stay as they are, fewer where the window is exceeded. */
   keepLast: number;
   prompt: { version: string; text: string };
 }
@@ -34,7 +34,7 @@ export const COMPACTION_INDEX = 9_000;
 
 /** Absent in a manifest: the conversation is never edited. */
 export interface ContextPlan {
-  /** Tokens the model can read. Absent where it is not known: triggers by `window` never fire then. */
+  /** Tokens the model can read, held whatever the triggers say. Absent where it is not known: triggers by `window` never fire then. */
   window?: number;
   prune?: PrunePlan;
   compact?: CompactPlan;

@@ -5,7 +5,7 @@ import type { ReleaseManifest } from '../release';
 const jsonObject = z.record(z.string(), z.json());
 const count = z.number().int().nonnegative();
 
-/** What is missing here is lost with a worker's restart: test/unit/release-schema.test.ts holds it against the type. */
+/** What is missing here is lost with a worker's restart: test/unit/core-tool-failures.test.ts sends a whole one through. */
 const ownToolPlan = z.object({
   effect: z.enum(['read', 'idempotent', 'keyed', 'at-most-once']),
   timeoutMs: z.number(),
