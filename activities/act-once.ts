@@ -28,6 +28,8 @@ export interface Action {
   isStopped(): boolean;
   /** An error of what stands around the tool, which Temporal tries again. */
   isOfTheRuntime(error: unknown): boolean;
+  /** An error after which Temporal makes no further attempt, whichever this one is. */
+  isFinal(error: unknown): boolean;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
       throw error;
     }
     if (!action.reconcile) throw unknown(textOf(error));
-    if (!action.isLast) throw error;
+    if (!action.isLast && !action.isFinal(error)) throw error;
     const found = await lookUp(action, textOf(error));
     if (found.outcome === 'done') return found.output;
     await effect.release();

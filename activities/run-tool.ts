@@ -2,7 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
-import { consequenceOf, isFailureType, type FailureType } from '../workflows/contract/failures';
+import { consequenceOf, isFailureType, isRetryable, type FailureType } from '../workflows/contract/failures';
 import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { AnyAgent } from './define/agent';
 import { isToolFailure, type ToolFailure } from './define/tool-failure';
@@ -79,6 +79,7 @@ export async function runTool(
       isLast,
       isStopped: () => attempt.signal.aborted,
       isOfTheRuntime,
+      isFinal: (error) => isFinal(error, tool),
     });
     if (tool.poll && !begun) return await startedBy(tool.poll, output, written);
     if (tool.poll && output === undefined) return { pending: true };
@@ -96,7 +97,8 @@ export async function runTool(
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
     if (error instanceof Error && error.name === 'ToolRejection')
       return failed('Tool.Rejected', safeText(error.message, values));
-    if (isToolFailure(error)) return known(error, tool, values);
+    // Where it was claimed, whether it happened has been looked up, or will be.
+    if (isToolFailure(error)) return known(error, { isOpen: !effect?.isOnce || begun !== undefined, tool, values });
     const outcome = failed('Tool.Failed', safeText(describeError(error), values));
     return isNonRetryable(error, tool) && outcome.failure
       ? { ...outcome, failure: { ...outcome.failure, final: true } }
@@ -117,6 +119,9 @@ function isNonRetryable(error: unknown, { nonRetryable }: AnyTool): boolean {
   return nonRetryable.some((name) => name === error.name || name === code);
 }
 
+const isFinal = (error: unknown, tool: AnyTool): boolean =>
+  isToolFailure(error) ? error.options.final === true || !isRetryable(error.type) : isNonRetryable(error, tool);
+
 /** A tool reads and writes files through the store: that the store fails is no failure of the tool, and not the model's to mend. */
 const isOfTheRuntime = (error: unknown): boolean =>
   error instanceof ApplicationFailure &&
@@ -130,11 +135,14 @@ const failed = (type: FailureType, message: string): ToolOutcome => ({
 });
 
 /** What is thrown once the outside may have acted is no failure that anyone could rely on, where the tool must not act again. */
-function known({ type, message, options }: ToolFailure, { plan }: AnyTool, secrets: readonly string[]): ToolOutcome {
+function known(
+  { type, message, options }: ToolFailure,
+  { isOpen, tool, values }: { isOpen: boolean; tool: AnyTool; values: readonly string[] },
+): ToolOutcome {
   const { mayHaveActed, final, retryAfterMs } = options;
-  if (plan.effect === 'at-most-once' && type === 'Tool.Failed' && mayHaveActed)
-    return failed('Tool.OutcomeUnknown', safeText(`it may have happened, or not: ${message}`, secrets));
-  const { failure, ...outcome } = failed(type, safeText(message, secrets));
+  if (isOpen && tool.plan.effect === 'at-most-once' && type === 'Tool.Failed' && mayHaveActed)
+    return failed('Tool.OutcomeUnknown', safeText(`it may have happened, or not: ${message}`, values));
+  const { failure, ...outcome } = failed(type, safeText(message, values));
   return {
     ...outcome,
     ...(failure

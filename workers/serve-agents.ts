@@ -11,8 +11,8 @@ import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
-import { loadAgents, type LoadedAgents } from './load-agents';
-import { mcpServersFor } from './mcp-servers';
+import type { LoadedAgents } from './load-agents';
+import { loadAgentsOnce } from './mcp-servers';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { secretsFrom } from './secrets-from';
 import { startWorker, type RunningWorker } from './start-worker';
@@ -83,10 +83,8 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   });
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
-  const secretsOf = secretsFrom(settings.secret);
-  const mcp = mcpServersFor(secretsOf);
   const reload: ServedAgents['reload'] = async () => {
-    const loaded = await loadAgents({ dir: settings.agentsDir, settings, mcp });
+    const loaded = await loadAgentsOnce(settings);
     registry.replaceAll(loaded.agents);
     // Before new runs take the release: their first call must meet its code.
     await toolboxes.update(toolboxSpecs(loaded.agents));
@@ -101,12 +99,9 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
     const runs = options.toolboxesOnly ? undefined : await startRunsWorker(options, registry, metrics);
     const worker = together(runs, toolboxes);
-    // A worker that failed is not stopped by anyone.
-    worker.finished.catch(() => mcp.close());
-    const stop = (): Promise<void> => worker.stop().finally(() => mcp.close());
-    return { loaded, published, metrics, logger, worker, reload, stop };
+    return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
   } catch (error) {
-    await Promise.all([toolboxes.stop(), mcp.close()]);
+    await toolboxes.stop();
     throw error;
   }
 }

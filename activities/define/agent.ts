@@ -142,11 +142,7 @@ export function defineAgent(
     tools,
     toolboxes: definition.toolboxes ?? [],
     plan: runPlan(definition.name, definition, tools),
-    context: checkedContext(
-      definition.name,
-      context,
-      tools.map((tool) => tool.name),
-    ),
+    context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
   };
 }
 
@@ -160,6 +156,13 @@ export function withTools(agent: AnyAgent, more: readonly AnyTool[]): AnyAgent {
   const tools = [...agent.tools, ...more];
   requireOneEach(agent.name, tools);
   return { ...agent, tools, plan: { ...agent.plan, tools: toolPlans(tools) } };
+}
+
+/** Undefined where a server says which there are. */
+function offeredTools(tools: readonly AnyTool[], toolboxes: readonly McpToolbox[]): string[] | undefined {
+  const offered = toolboxes.map((box) => box.offered);
+  const all = offered.flatMap((names) => names ?? []);
+  return offered.includes(undefined) ? undefined : [...tools.map(({ name }) => name), ...all];
 }
 
 const toolPlans = (tools: readonly AnyTool[]): RunPlan['tools'] =>

@@ -43,13 +43,13 @@ const TRIGGER_KEYS = ['window', 'tokens', 'messages'];
 const WINDOW_TOKENS_LEAST = 1_000;
 
 /**
- * @param tools names of the agent's tools
+ * @param tools names of the agent's tools, its servers' included; undefined where a server says which there are
  * @throws Error in one line, naming what is wrong
  */
 export function checkedContext(
   agent: string,
   options: false | ContextOptions,
-  tools: readonly string[],
+  tools: readonly string[] | undefined,
 ): false | ContextOptions {
   if (options === false) return false;
   const where = `agent ${agent}: context`;
@@ -61,7 +61,7 @@ export function checkedContext(
   return options;
 }
 
-function checkPrune(prune: PruneOptions, where: string, tools: readonly string[]): void {
+function checkPrune(prune: PruneOptions, where: string, tools: readonly string[] | undefined): void {
   object(prune, where, ['when', 'keepLast', 'except', 'freeAtLeast'], 'false');
   checkTriggers(prune.when, where);
   if (prune.keepLast !== undefined) whole(prune.keepLast, `${where}.keepLast`, 0);
@@ -69,6 +69,7 @@ function checkPrune(prune: PruneOptions, where: string, tools: readonly string[]
   if (prune.except === undefined) return;
   if (!Array.isArray(prune.except))
     throw new Error(`${where}.except is a list of names of tools, not ${shown(prune.except)}.`);
+  if (!tools) return;
   // What `recall` gave back is a result like others.
   const unknown = prune.except.find((name) => name !== RECALL_TOOL && !tools.includes(name));
   if (unknown === undefined) return;

@@ -2,6 +2,7 @@
 // world has seen by then is counted from outside.
 import { z } from 'zod';
 import { defineAgent, defineTool, type Effect, type Reconciled } from '../../activities/define';
+import { ToolFailure, type ToolFailureOptions } from '../../activities/define/tool-failure';
 import { callTool } from '../../activities/call-tool';
 import type { ActivityDeps, Failpoint } from '../../activities/deps';
 import { attempt, given } from './given';
@@ -169,4 +170,70 @@ test('a claim whose acknowledgement was lost is this attempt’s own', async () 
   };
   await expect(callTool(twice, input, attempt(1))).resolves.toMatchObject({ message: { preview: 'receipt 1' } });
   expect(done).toHaveLength(1);
+});
+
+describe('a tool that is made here, and says whether anything may have happened,', () => {
+  /** The first time it acts or does not, and fails. Its answer on the way here was lost. */
+  async function failing(
+    options: ToolFailureOptions,
+    { acts, reconciles, type = 'Tool.Failed' }: { acts: boolean; reconciles: boolean; type?: ToolFailure['type'] },
+  ) {
+    const { done, act, find } = world();
+    let times = 0;
+    const pay = defineTool({
+      name: 'pay',
+      description: 'Pays.',
+      input: z.object({}),
+      output: z.string(),
+      effect: 'at-most-once',
+      timeout: '1s',
+      run: (_, { effectKey }) => {
+        times += 1;
+        if (times > 1) return act(effectKey);
+        if (acts) act(effectKey);
+        throw new ToolFailure(type, 'the line went dead.', options);
+      },
+      ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
+    });
+    const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
+    const message = await put({
+      role: 'assistant',
+      parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }],
+    });
+    const key = { run: 'first', fork: 0, turn: 1, index: 1 };
+    const input: CallToolInput = { ...about, key, name: 'pay', message, call: 0, input: message };
+    return {
+      done,
+      attempt: (number: number) => callTool({ ...deps, now: () => number * 3_000 }, input, attempt(number)),
+    };
+  }
+
+  test('is tried again, when it asks to be, where nothing did', async () => {
+    const pay = await failing({ mayHaveActed: false, retryAfterMs: 700 }, { acts: false, reconciles: false });
+    await expect(pay.attempt(1)).rejects.toMatchObject({ type: 'Tool.Failed', nextRetryDelay: 700 });
+    expect(await pay.attempt(2)).toMatchObject({ message: { preview: 'receipt 1' } });
+    expect(pay.done).toHaveLength(1);
+  });
+
+  test('is unknown where it cannot be looked up', async () => {
+    const pay = await failing({ mayHaveActed: true }, { acts: true, reconciles: false });
+    expect(await pay.attempt(1)).toMatchObject({ failure: 'Tool.OutcomeUnknown' });
+  });
+
+  test.each([true, false])('is looked up by the next attempt; had it acted: %s', async (acts) => {
+    const pay = await failing({ mayHaveActed: true }, { acts, reconciles: true });
+    await expect(pay.attempt(1)).rejects.toMatchObject({ type: 'Tool.Failed', nonRetryable: false });
+    expect(await pay.attempt(2)).toMatchObject({ message: { preview: 'receipt 1' } });
+    expect(pay.done).toHaveLength(1);
+  });
+
+  test.each<[string, Partial<ToolFailureOptions>, ToolFailure['type']]>([
+    ['says that it is final', { final: true }, 'Tool.Failed'],
+    ['cannot read the answer', {}, 'Tool.InvalidOutput'],
+  ])('is looked up at once where no attempt follows: one that %s', async (_, more, type) => {
+    const pay = await failing({ mayHaveActed: true, ...more }, { acts: true, reconciles: true, type });
+    expect(await pay.attempt(1)).toMatchObject({ message: { preview: 'receipt 1' } });
+    const idle = await failing({ mayHaveActed: true, ...more }, { acts: false, reconciles: true, type });
+    expect(await idle.attempt(1)).toMatchObject({ failure: type });
+  });
 });

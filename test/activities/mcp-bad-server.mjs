@@ -32,7 +32,9 @@ function tools() {
   if (how === 'no-list') return [{ title: 'nameless' }];
   if (how === 'loses-tool' && lists > 1) return [];
   const output = object({ said: { type: 'string' } }, ['said']);
+  const sing = { name: 'sing', description: 'Sings it.', inputSchema: input };
   return [
+    ...(how === 'two' ? [sing] : []),
     {
       name: 'say',
       description: 'Says it.',
@@ -78,4 +80,6 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   else if (method === 'tools/call') call(id, params.arguments);
   else if (method === 'ping' && how !== 'hangs') send({ id, result: {} });
 });
+// What it was asked to end by is the end of its input.
+process.stdin.on('end', () => note(`finished ${process.pid}`));
 if (how === 'ignores-its-end') setInterval(() => undefined, 1_000);

@@ -380,6 +380,19 @@ describe('in a test of an agent', () => {
   });
 });
 
+test('a tool of a server may be excepted from pruning, by the name that the model calls it by', () => {
+  const excepting = (tools: 'all' | { say: { as: string } }, except: string) =>
+    defineAgent({
+      ...{ name: 'a', instructions: 'x', context: { prune: { except: [except] } } },
+      toolboxes: [mcpToolbox({ name: 'x', server: { command: 'x' }, tools })],
+    });
+  expect(() => excepting({ say: { as: 'tell' } }, 'tell')).not.toThrow();
+  expect(() => excepting({ say: { as: 'tell' } }, 'say')).toThrow(
+    'the agent has no tool "say". Its tools: tell, and recall',
+  );
+  expect(() => excepting('all', 'whatever')).not.toThrow();
+});
+
 test.each([
   [
     { server: { command: 'x', env: { A: '{secrets.B}' } }, tools: 'all' as const },

@@ -226,8 +226,8 @@ describe('toolboxes', () => {
       {
         name: 'payments',
         secrets: ['ONE', 'TWO'],
-        servers: {},
         files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
+        servers: {},
       },
     ]);
     expect(agents[0]?.manifest.plan.tools['pay']).toMatchObject({ toolbox: 'payments' });

@@ -5,21 +5,20 @@ import { OPEN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import type { FoundAgent } from '../load-agents';
-import { newSpec, serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
+import { serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
 
 /** Each with the agent's newest code, as elsewhere in development, and without secrets: which it had is not known any more. */
 export async function leftToolboxes(store: ContentStore, agents: readonly FoundAgent[]): Promise<ToolboxSpec[]> {
   const used = new Set(toolboxSpecs(agents).map(({ name }) => name));
   const left = new Map<string, ToolboxSpec>();
+  const servers = serversOf(agents);
   for (const [release, agent] of await openReleases(store)) {
     const found = agents.find(({ manifest }) => manifest.agent === agent);
     for (const name of await toolboxesOf(store, release)) {
       if (used.has(name)) continue;
-      const spec = left.get(name) ?? newSpec(name, []);
+      const spec = left.get(name) ?? { name, secrets: [], files: [], servers };
       left.set(name, spec);
-      if (!found || spec.files.includes(found.file)) continue;
-      spec.files.push(found.file);
-      Object.assign(spec.servers, serversOf(found.agent));
+      if (found && !spec.files.includes(found.file)) spec.files.push(found.file);
     }
   }
   return [...left.values()];

@@ -12,6 +12,7 @@ import { loadAgentFiles } from '../load-agents';
 import { secretsFrom } from '../secrets-from';
 import { workerIdentity } from '../worker-identity';
 import type { BeginToolbox, FromChild, ToChild } from './messages';
+import { serverOf } from './toolbox-specs';
 
 export interface ServeCallsOptions {
   begin: BeginToolbox;
@@ -23,7 +24,13 @@ export interface ServeCallsOptions {
 
 type Failed = Extract<FromChild, { kind: 'failed' }>;
 
-export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): (message: ToChild) => Promise<void> {
+export interface ServedCalls {
+  receive(message: ToChild): Promise<void>;
+  /** Ends the servers of MCP that were started here. */
+  close(): Promise<void>;
+}
+
+export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): ServedCalls {
   const { toolbox, stateDir, settings, strict, failpoint } = begin;
   const agents = createAgentRegistry({ strict });
   const underWay = new Map<number, AbortController>();
@@ -33,7 +40,11 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
   const mcp: McpServers = {
     ...servers,
     // As the parent has them, so that both come to one release: this process lacks the secrets of other toolboxes.
-    list: ({ name }) => Promise.resolve(listed[name] ?? []),
+    list: async (box) => {
+      const tools = listed[serverOf(box)];
+      if (tools) return await Promise.resolve(tools);
+      throw new Error(`toolbox ${box.name}: its server did not tell its tools to the process that loads agents.`);
+    },
   };
   const deps: ToolCallDeps = {
     toolbox: toolbox.name,
@@ -46,7 +57,7 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
     metrics: metricsThrough(say),
     failpoint: createFailpoints(failpoint),
   };
-  return async (message) => {
+  const receive: ServedCalls['receive'] = async (message) => {
     switch (message.kind) {
       case 'begin':
         return;
@@ -74,6 +85,7 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
       }
     }
   };
+  return { receive, close: servers.close };
 }
 
 /** A failure's class does not travel. What nobody foresaw is told by its text, as in a worker. */

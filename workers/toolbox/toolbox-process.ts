@@ -5,7 +5,7 @@ import { brokerToolStore } from '../../activities/store';
 import { closeInheritedFiles } from './inherited-files';
 import { toChildSchema, type FromChild } from './messages';
 import { endGroup, endWithParent } from './parent-watch';
-import { serveCalls } from './serve-calls';
+import { serveCalls, type ServedCalls } from './serve-calls';
 
 /** As tool-process.ts opens it. */
 const STORE_FD = 3;
@@ -13,17 +13,18 @@ const STORE_FD = 3;
 function main(): void {
   closeInheritedFiles();
   endWithParent(Number(process.argv[2]));
-  process.on('disconnect', endGroup);
   const socket = new Socket({ fd: STORE_FD, readable: true, writable: true });
   const toolStore = brokerToolStore(socket);
   const say = (message: FromChild): void => void process.send?.(message);
   const read = (name: string): string | undefined => process.env[name] || undefined;
-  let serve: ReturnType<typeof serveCalls> | undefined;
+  let served: ServedCalls | undefined;
+  // Servers of MCP may have something to write before they end. The parent waits for it, and one that is dead is noticed by its watch.
+  process.on('disconnect', () => void Promise.resolve(served?.close()).finally(endGroup));
   process.on('message', (raw) => {
     const message = toChildSchema.parse(raw);
-    if (message.kind === 'begin') serve = serveCalls({ begin: message, toolStore, read, say });
+    if (message.kind === 'begin') served = serveCalls({ begin: message, toolStore, read, say });
     // What is thrown here is a bug, and ends the process: its parent says so, and starts another.
-    else void serve?.(message);
+    else void served?.receive(message);
   });
 }
 

@@ -1,5 +1,5 @@
 // Which toolboxes the loaded agents use, and what each needs.
-import type { AnyTool } from '../../activities/define';
+import type { AnyTool, McpToolbox } from '../../activities/define';
 import type { ListedTool } from '../../activities/mcp/listed-tool';
 import type { FoundAgent } from '../load-agents';
 import type { SourceProblem } from '../source-loader';
@@ -10,21 +10,24 @@ export interface ToolboxSpec {
   secrets: string[];
   /** Of the agents that use it, absolute. */
   files: string[];
-  /** What the servers of MCP of these agents offer, by toolbox: their releases are made from it in the toolbox's process too. */
-  servers: { [toolbox: string]: ListedTool[] };
+  /**
+   * What the servers of MCP of all agents offer, by `serverOf`: releases are made from it in the toolbox's process too. Of all, because a
+   * file is loaded as a whole there, with agents that do not use this toolbox.
+   */
+  servers: { [server: string]: ListedTool[] };
 }
 
 /** In order of their names. */
 export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   const specs = new Map<string, ToolboxSpec>();
+  const servers = serversOf(agents);
   for (const { agent, file } of agents)
     for (const { toolbox } of toolsOf(agent)) {
       if (!toolbox) continue;
-      const spec = specs.get(toolbox.name) ?? newSpec(toolbox.name, inOrder(toolbox.secrets));
-      specs.set(toolbox.name, spec);
-      if (spec.files.includes(file)) continue;
-      spec.files.push(file);
-      Object.assign(spec.servers, serversOf(agent));
+      const { name, secrets } = toolbox;
+      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), files: [], servers };
+      specs.set(name, spec);
+      if (!spec.files.includes(file)) spec.files.push(file);
     }
   return [...specs.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -50,12 +53,21 @@ export function toolboxConflicts(agents: readonly FoundAgent[]): SourceProblem[]
   return [...problems.values()];
 }
 
-export const newSpec = (name: string, secrets: string[]): ToolboxSpec => ({ name, secrets, files: [], servers: {} });
+/** Two agents may name one server's toolbox and take other tools of it, or give one name to two servers. */
+export const serverOf = ({ name, server }: Pick<McpToolbox, 'name' | 'server'>): string =>
+  JSON.stringify([name, server]);
 
-export function serversOf({ tools }: FoundAgent['agent']): ToolboxSpec['servers'] {
-  const servers: ToolboxSpec['servers'] = {};
-  for (const { toolbox, mcp } of tools) if (toolbox && mcp) (servers[toolbox.name] ??= []).push(mcp.listed);
-  return servers;
+/** Of a server, what any of the agents takes. */
+export function serversOf(agents: readonly FoundAgent[]): ToolboxSpec['servers'] {
+  const servers = new Map<string, Map<string, ListedTool>>();
+  for (const { agent } of agents)
+    for (const box of agent.toolboxes) {
+      const listed = servers.get(serverOf(box)) ?? new Map<string, ListedTool>();
+      servers.set(serverOf(box), listed);
+      for (const { toolbox, mcp } of agent.tools)
+        if (toolbox?.name === box.name && mcp) listed.set(mcp.listed.name, mcp.listed);
+    }
+  return Object.fromEntries([...servers].map(([server, listed]) => [server, [...listed.values()]]));
 }
 
 /** With those that stand in for others. */
