@@ -9,6 +9,7 @@ import { planCompact } from './context/plan-compact';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
+import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelRequest, ModelResponse } from './model/provider';
 import { rawItemsOf } from './raw-items';
@@ -22,7 +23,7 @@ export interface Asked {
 
 /**
  * @returns what to tell the workflow instead, where the model cannot be asked now
- * @throws ApplicationFailure `Model.*`, `Store.*`
+ * @throws ApplicationFailure `Loop.*`, `Model.*`, `Store.*`
  */
 export async function askModel(
   deps: ActivityDeps,
@@ -30,7 +31,8 @@ export async function askModel(
   attempt: Attempt,
   { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
 ): Promise<Asked | { instead: ModelWait | ContextFull }> {
-  const stored = await loadConversation(deps, input, attempt);
+  const found = await loadConversation(deps, input, attempt);
+  const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice });
   const { context } = loaded.manifest;
   const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
   const isCompacted = input.compacted ?? false;

@@ -109,6 +109,7 @@ function build(
   const answer: ModelAnswer = {
     kind: 'answer',
     head: after.head,
+    ...(asked.notices ? { notices: asked.notices } : {}),
     messages: heads,
     toolCalls: verdict.toolCalls,
     ...(verdict.problem ? { problem: verdict.problem } : {}),
@@ -124,7 +125,7 @@ function build(
     ...made,
     from: { base: input.base, append: input.append },
     answer,
-    ...(asked.pruned ? { edited: before.head } : {}),
+    ...(asked.pruned || asked.notices ? { edited: before.head } : {}),
     position: asked.entries.reduce((sum, { message }) => sum + placesOf(message), 0),
     raw: deps.store.nameOf(raw),
     ...(rawForm === undefined ? {} : { rawForm }),

@@ -14,8 +14,17 @@ import { measureAll } from './context/measure';
 import { planCompact, SUMMARY_TOKENS_LEAST, type CompactRange } from './context/plan-compact';
 import { summaryRequest, summaryWithin, transcriptWithin } from './context/summary-prompt';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
-import { addedTo, counterOf, frameOf, loadConversation, prune, type EditedConversation } from './edited-conversation';
+import {
+  addedTo,
+  counterOf,
+  frameOf,
+  loadConversation,
+  prune,
+  withoutOwn,
+  type EditedConversation,
+} from './edited-conversation';
 import { failure } from './failure';
+import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
@@ -59,8 +68,11 @@ async function ask(
   if (!context?.compact)
     throw failure('Model.ContextTooLong', `agent ${input.agent} sums nothing up: it has no such plan.`);
   const stored = await loadConversation(deps, input, attempt);
-  const asked = prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes));
-  const range = rangeOf(asked, context, loaded, input.refused ?? false);
+  // As the model is going to be asked, so that the summary makes room for what it is told; that comes after it, and is not linked here.
+  const told = await withNotices(deps, stored, { loaded, attempt, notice: input.notice });
+  const toAsk = prune(told, context, loaded, (bytes) => deps.store.nameOf(bytes));
+  const range = rangeOf(toAsk, context, loaded, input.refused ?? false);
+  const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   try {

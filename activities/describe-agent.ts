@@ -8,7 +8,7 @@ type JsonObject = { [key: string]: JsonValue };
 
 export type AgentDescription = Pick<
   ReleaseManifest,
-  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan'
+  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops'
 >;
 
 /** @throws Error in one line, naming the part of the definition that JSON Schema cannot say */
@@ -29,6 +29,7 @@ export function describeAgent(agent: AnyAgent): AgentDescription {
     ...(input ? { input } : {}),
     ...(output ? { output } : {}),
     plan: agent.plan,
+    ...(agent.loops ? { loops: agent.loops } : {}),
   };
 }
 

@@ -1,13 +1,13 @@
 // The conversation that a call is about: what is stored, what is to be appended, and what of it gives way before the model reads it.
 import type { ContextPlan } from '../workflows/contract/context';
-import type { Message } from '../workflows/contract/message';
+import type { Message, MessageHead } from '../workflows/contract/message';
 import { tokenCounter, type TokenCounter } from './context/count-tokens';
 import { entryOf, measure, type Measured, type RequestFrame } from './context/measure';
 import { isEdited } from './store/original-messages';
 import { planPrune } from './context/plan-prune';
 import { recallManifest } from './context/recall';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
-import { encodeMessage } from './store';
+import { encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
 
 /** A chain as the model reads it, and what of it is not stored yet. */
@@ -17,11 +17,13 @@ export interface EditedConversation {
   kept: number;
   /** That head. */
   base: string | null;
-  /** Placeholders, as objects. */
+  /** Placeholders and what the runtime says, as objects. */
   objects: Uint8Array[];
   /** Of the entries, those before what is to be appended. */
   earlier: number;
   pruned?: { results: number; tokens: number };
+  /** What the runtime says to the model before it answers: the last of the entries, and of the objects before any edit. */
+  notices?: MessageHead[];
   /** With the edit applied. Absent where the bytes alone show that nothing is to be decided. */
   measured?: Measured;
 }
@@ -93,7 +95,7 @@ export function prune(
     entries,
     kept,
     base: kept === loaded.kept ? loaded.base : (nodes[kept - 1] ?? null),
-    objects,
+    objects: [...loaded.objects, ...objects],
     pruned: { results: edit.results.length, tokens: edit.freed },
     measured: { entries, overhead: measured.overhead + (measured.joins ?? 0) },
   };
@@ -101,3 +103,29 @@ export function prune(
 
 /** Hashes to link after `base`. */
 export const addedTo = ({ entries, kept }: EditedConversation): string[] => entries.slice(kept).map(({ hash }) => hash);
+
+/** As the newest message, to be stored with the answer. */
+export function addOwn<C extends EditedConversation>(
+  { store }: Pick<ActivityDeps, 'store'>,
+  conversation: C,
+  message: Message,
+): C {
+  const bytes = encodeMessage(message);
+  const head: MessageHead = { hash: store.nameOf(bytes), role: message.role, preview: previewOf(message) };
+  return {
+    ...conversation,
+    entries: [...conversation.entries, { hash: head.hash, message }],
+    objects: [...conversation.objects, bytes],
+    notices: [...(conversation.notices ?? []), head],
+  };
+}
+
+/** Without what the runtime says, which is linked with the answer and not before. */
+export function withoutOwn(conversation: EditedConversation): EditedConversation {
+  const { notices = [], entries, objects, ...rest } = conversation;
+  return {
+    ...rest,
+    entries: entries.slice(0, entries.length - notices.length),
+    objects: objects.slice(notices.length),
+  };
+}

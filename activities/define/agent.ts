@@ -6,6 +6,7 @@ import {
   DEFAULT_TOOL_CALLS,
   DEFAULT_TURNS,
 } from '../../workflows/contract/limits';
+import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { RunPlan } from '../../workflows/contract/run';
 import { checkedContext, type ContextOptions } from './context';
@@ -13,6 +14,7 @@ import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
 import { oneOf, onlyKnownKeys } from './known-keys';
+import { loopPlan, type LoopOptions } from './loops';
 import type { McpToolbox } from './mcp-toolbox';
 import type { AnyTool, Tool } from './tool';
 
@@ -78,6 +80,8 @@ export interface AgentDefinition<
   repairs?: number;
   /** What keeps long conversations inside the model's window; false leaves them as they are. @default see its parts */
   context?: false | ContextOptions;
+  /** When the model is told that it goes round in circles, and when the run is stopped; false for never. @default see its parts */
+  loops?: false | LoopOptions;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -101,6 +105,7 @@ export interface Agent<
   readonly toolboxes: Toolboxes;
   readonly plan: RunPlan;
   readonly context: false | ContextOptions;
+  readonly loops: LoopPlan | undefined;
 }
 export type AnyAgent = Agent;
 /** What a caller passes to `start`. */
@@ -124,7 +129,7 @@ export function defineAgent(
 ): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   // Not `??`: null is no way to leave it out.
-  const { context = {} } = definition;
+  const { context = {}, loops = {} } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
   onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
@@ -143,6 +148,7 @@ export function defineAgent(
     toolboxes: definition.toolboxes ?? [],
     plan: runPlan(definition.name, definition, tools),
     context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
+    loops: loopPlan(definition.name, loops),
   };
 }
 
@@ -183,6 +189,7 @@ const AGENT_KEYS = [
   'repairs',
   'timeout',
   'context',
+  'loops',
 ];
 const LIMIT_KEYS = ['turns', 'toolCalls', 'tokens', 'wall'];
 

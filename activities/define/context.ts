@@ -1,7 +1,7 @@
 // What a definition says about the length of its conversations, checked. The plan follows from it and the model, when a release is made.
 import type { ContextTrigger } from '../../workflows/contract/context';
 import { RECALL_TOOL } from '../../workflows/contract/names';
-import { onlyKnownKeys } from './known-keys';
+import { objectWith, shown, whole } from './checked-parts';
 
 /** All that are given must hold; of a list of triggers one is enough. */
 export type Trigger = ContextTrigger;
@@ -53,7 +53,7 @@ export function checkedContext(
 ): false | ContextOptions {
   if (options === false) return false;
   const where = `agent ${agent}: context`;
-  object(options, where, ['window', 'prune', 'compact'], 'false');
+  objectWith(options, where, ['window', 'prune', 'compact'], 'false');
   if (options.window !== undefined) whole(options.window, `${where}.window`, WINDOW_TOKENS_LEAST, ' tokens');
   const { prune, compact } = options;
   if (prune !== undefined && prune !== false) checkPrune(prune, `${where}.prune`, tools);
@@ -62,7 +62,7 @@ export function checkedContext(
 }
 
 function checkPrune(prune: PruneOptions, where: string, tools: readonly string[] | undefined): void {
-  object(prune, where, ['when', 'keepLast', 'except', 'freeAtLeast'], 'false');
+  objectWith(prune, where, ['when', 'keepLast', 'except', 'freeAtLeast'], 'false');
   checkTriggers(prune.when, where);
   if (prune.keepLast !== undefined) whole(prune.keepLast, `${where}.keepLast`, 0);
   if (prune.freeAtLeast !== undefined) whole(prune.freeAtLeast, `${where}.freeAtLeast`, 0);
@@ -80,13 +80,13 @@ function checkPrune(prune: PruneOptions, where: string, tools: readonly string[]
 }
 
 function checkCompact(compact: CompactOptions, where: string): void {
-  object(compact, where, ['when', 'keepLast', 'prompt'], 'false');
+  objectWith(compact, where, ['when', 'keepLast', 'prompt'], 'false');
   checkTriggers(compact.when, where);
   if (compact.keepLast !== undefined) whole(compact.keepLast, `${where}.keepLast`);
   checkKept(compact, where);
   const { prompt } = compact;
   if (prompt === undefined) return;
-  object(prompt, `${where}.prompt`, ['version', 'text']);
+  objectWith(prompt, `${where}.prompt`, ['version', 'text']);
   if (![prompt.version, prompt.text].every((given) => typeof given === 'string' && given.trim() !== ''))
     throw new Error(`${where}.prompt has a version and a text, and neither is empty.`);
 }
@@ -109,7 +109,7 @@ function checkTriggers(when: Trigger | Trigger[] | undefined, part: string): voi
   if (triggers.length === 0)
     throw new Error(`${where} names no trigger: leave it out for the default, or say ${off}: false for never.`);
   for (const trigger of triggers) {
-    object(trigger, where, TRIGGER_KEYS);
+    objectWith(trigger, where, TRIGGER_KEYS);
     const { window, tokens, messages } = trigger;
     if (window === undefined && tokens === undefined && messages === undefined)
       throw new Error(`${where}: a trigger names at least one of ${TRIGGER_KEYS.join(', ')}.`);
@@ -119,21 +119,3 @@ function checkTriggers(when: Trigger | Trigger[] | undefined, part: string): voi
     if (messages !== undefined) whole(messages, `${where}.messages`);
   }
 }
-
-/** @param or what else may stand here */
-function object(value: unknown, what: string, keys: readonly string[], or?: string): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(
-      `${what} is an object with any of ${keys.join(', ')}${or === undefined ? '' : `, or ${or}`}; not ${shown(value)}.`,
-    );
-  onlyKnownKeys(value, keys, what);
-}
-
-function whole(value: number, what: string, least = 1, unit = ''): void {
-  if (!Number.isSafeInteger(value) || value < least)
-    throw new Error(`${what} must be a whole number from ${least}${unit}, not ${shown(value)}.`);
-}
-
-/** JSON writes NaN and Infinity as null. */
-const shown = (value: unknown): string =>
-  typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'that');

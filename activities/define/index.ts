@@ -2,6 +2,7 @@
 export { defineAgent, isAgent } from './agent';
 export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from './agent';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
+export type { LoopOptions } from './loops';
 export { defineTool, isTool, ToolRejection } from './tool';
 export type { AnyTool, Reconciled, Tool, ToolContext, ToolDefinition } from './tool';
 export { httpTool } from './http-tool';

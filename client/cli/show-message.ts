@@ -13,7 +13,7 @@ export function showMessage(output: Output, title: string, message: Message): vo
 function roleOf(message: Message): string {
   switch (message.role) {
     case 'user':
-      return message.from === 'runtime' ? 'runtime (answers an unusable answer)' : 'user';
+      return message.from === 'runtime' ? 'runtime' : 'user';
     case 'assistant':
       return message.refused ? 'assistant (refused)' : 'assistant';
     case 'tool':

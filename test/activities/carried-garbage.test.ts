@@ -30,6 +30,8 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   messages: ({ messages }) => messages.map(({ hash }) => hash),
   paused: () => [],
   asking: () => [],
+  warned: () => [],
+  lastTurn: () => [],
   calling: ({ calling }) => [
     ...(calling ? [calling.message] : []),
     ...(calling?.results ?? []).flatMap((result) => (result && result !== 'waiting' ? [result.message.hash] : [])),

@@ -79,6 +79,8 @@ const reader = defineAgent({
   instructions: 'Read all pages.',
   tools: [look, render, age, find],
   limits: { turns: 2_000, toolCalls: 5_000, wall: '2d' },
+  // It looks at the same two pages for ever.
+  loops: false,
 });
 
 interface Long {

@@ -25,8 +25,9 @@ test('turns: as many model calls as allowed, and the last turn’s tools still r
   expect((await run.transcript()).map(({ role }) => role)).toEqual([
     'user',
     ...['assistant', 'tool'],
-    ...['assistant', 'tool'],
-    ...['assistant', 'tool'],
+    // What it is told of the turns that are left.
+    ...['user', 'assistant', 'tool'],
+    ...['user', 'assistant', 'tool'],
   ]);
 });
 

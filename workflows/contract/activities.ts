@@ -33,6 +33,8 @@ export interface CallModelInput extends CallContext {
   append: string[];
   /** Set once the conversation was compacted in this turn: what is still too long then fails. */
   compacted?: true;
+  /** What the runtime tells the model before it answers: that a limit of the run is near. In words, without content. */
+  notice?: string;
 }
 
 /** Why an answer cannot be used as it is. The activity has already written what to tell the model. */
@@ -43,8 +45,10 @@ export type AnswerProblem = Extract<
 
 export interface ModelAnswer {
   kind: 'answer';
-  /** The head after `base`, `append` and `messages`: stored. */
+  /** The head after `base`, `append`, `notices` and `messages`: stored. */
   head: string;
+  /** What the runtime told the model before it answered: linked after `append`, and before `messages`. */
+  notices?: MessageHead[];
   /** The answer, then, where there is a problem, what the runtime replies to it. */
   messages: MessageHead[];
   toolCalls: ToolCallHead[];
@@ -83,6 +87,8 @@ export interface CompactContextInput extends CallContext {
   append: string[];
   /** As `ContextFull` says. */
   refused?: true;
+  /** As the model call is going to be told: it must fit too. */
+  notice?: string;
 }
 
 /** A summary now stands for a range of the conversation; `base` and `append` are linked, so nothing is left to append. */

@@ -54,6 +54,10 @@ export const FAILURES = {
   'Budget.ToolCallsExhausted': rule(false, 'fail'),
   'Budget.TokensExhausted': rule(false, 'fail'),
   'Budget.WallTimeExhausted': rule(false, 'fail'),
+  /** These three are found in the conversation, after a warning that changed nothing. */
+  'Loop.RepeatedCall': rule(false, 'fail'),
+  'Loop.Cycle': rule(false, 'fail'),
+  'Loop.NoProgress': rule(false, 'fail'),
   'Store.Unavailable': rule(true, 'wait'),
   'Store.ObjectMissing': rule(false, 'pause'),
   'Store.ObjectCorrupt': rule(false, 'pause'),

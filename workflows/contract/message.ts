@@ -57,7 +57,7 @@ export interface CoveredRange {
 export interface UserMessage {
   role: 'user';
   parts: InputPart[];
-  /** Absent when a person or a program asked; `runtime` when Longhaul answered an unusable answer or summed up a range. */
+  /** Absent when a person or a program asked; `runtime` when Longhaul answered an unusable answer, summed up a range, or said that a limit or a loop is near. */
   from?: 'runtime';
   /** Never taken into a summary. The first message of a run never is, with or without it. */
   pinned?: true;

@@ -182,4 +182,8 @@ export interface CarriedState {
   asking?: { compacted: boolean };
   /** Set where tools were being waited for: their turn's calls, which go on first. */
   calling?: ToolTurn;
+  /** What of its limits the model was told, see `LimitNotice`. */
+  warned?: string[];
+  /** What the newest answer took: the next may take as much. */
+  lastTurn?: { tokens: number; toolCalls: number };
 }

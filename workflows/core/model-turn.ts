@@ -3,8 +3,9 @@ import type { CallContext, CallKey, ContextFull, ModelAnswer, ModelWait } from '
 import { COMPACTION_INDEX } from '../contract/context';
 import type { CarriedState } from '../contract/run';
 import type { Run } from './environment';
+import { limitNotice, type LimitNotice } from './limit-notices';
 import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
-import { note, takeAnswer, takeCompaction } from './run-state';
+import { note, takeAnswer, takeCompaction, takeWarned } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
   const { agent, release, tenant, user, session } = run.input;
@@ -33,9 +34,11 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
   if (kept.asking) delete kept.asking;
   else kept.turn += 1;
   for (;;) {
+    const notice = noticeFor(run);
     const input = {
       ...callContext(run, 0),
       ...conversationOf(run),
+      ...(notice ? { notice: notice.text } : {}),
       ...(isCompacted ? { compacted: true as const } : {}),
     };
     const done = await step(
@@ -53,12 +56,13 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
     const { result } = done;
     if (result.kind === 'answer') {
       notePruned(run, result);
+      noteTold(run, result, notice);
       takeAnswer(state, result);
       return result;
     }
     if (result.kind === 'wait') await patience(run, result);
     else {
-      const compacted = await compact(run, result);
+      const compacted = await compact(run, result, notice);
       if (compacted === 'left') return leave(kept, false);
       isCompacted = compacted === 'compacted';
     }
@@ -76,10 +80,19 @@ function leave(kept: CarriedState, compacted: boolean): 'continue-as-new' {
  * @returns waited: the provider asked for patience, and the turn begins anew; left: it begins anew in the next execution
  * @throws RunEnd when it cannot be made
  */
-async function compact(run: Run, { refused }: ContextFull): Promise<'compacted' | 'waited' | 'left'> {
+async function compact(
+  run: Run,
+  { refused }: ContextFull,
+  notice: LimitNotice | undefined,
+): Promise<'compacted' | 'waited' | 'left'> {
   const { state, environment } = run;
   const label = `sums up earlier messages, turn ${state.kept.turn}`;
-  const input = { ...callContext(run, COMPACTION_INDEX), ...conversationOf(run), ...(refused ? { refused } : {}) };
+  const input = {
+    ...callContext(run, COMPACTION_INDEX),
+    ...conversationOf(run),
+    ...(refused ? { refused } : {}),
+    ...(notice ? { notice: notice.text } : {}),
+  };
   const done = await step(
     run,
     { kind: 'model', label },
@@ -107,6 +120,15 @@ async function patience(run: Run, asked: ModelWait): Promise<void> {
   const { state, environment } = run;
   note(state, { kind: 'wait', label: `waiting: ${asked.reason}` }, environment.now());
   await sleepUntil(run, asked);
+}
+
+const noticeFor = ({ state, environment, input: { plan } }: Run): LimitNotice | undefined =>
+  limitNotice(state.kept, plan.limits, { now: environment.now(), hasTools: Object.keys(plan.tools).length > 0 });
+
+/** A worker of before notices tells the model nothing, and answers without them: then it is told in the next turn. */
+function noteTold({ state, environment }: Run, { notices = [] }: ModelAnswer, notice: LimitNotice | undefined): void {
+  if (notice && notices.length > 0) takeWarned(state, notice.about);
+  for (const { preview } of notices) note(state, { kind: 'note', label: 'told the model', preview }, environment.now());
 }
 
 function notePruned({ state, environment }: Run, { pruned }: ModelAnswer): void {

@@ -99,10 +99,12 @@ export function takeCalling({ kept }: RunState): ToolTurn | undefined {
 export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   const { kept } = state;
   const linked = kept.length + kept.append.length;
-  show(kept, answer.messages, linked);
+  const messages = [...(answer.notices ?? []), ...answer.messages];
+  show(kept, messages, linked);
   kept.head = answer.head;
-  kept.length = linked + answer.messages.length;
+  kept.length = linked + messages.length;
   kept.append = [];
+  kept.lastTurn = { tokens: answer.usage.input + answer.usage.output, toolCalls: answer.toolCalls.length };
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,
@@ -111,6 +113,11 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, answer.usage),
   };
+}
+
+/** What the model has answered to is not told again. */
+export function takeWarned({ kept }: RunState, about: readonly string[]): void {
+  kept.warned = [...new Set([...(kept.warned ?? []), ...about])];
 }
 
 export function takeCompaction(state: RunState, compacted: CompactedContext): void {

@@ -129,17 +129,18 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     const preview = `sums up ${counted(covered, 'message')}, ${first} to ${last}`;
     return { ...common, kind: 'compaction', name: model, asked: null, usage, preview, failure: null };
   }
-  const { model, usage, messages, toolCalls, problem, pruned } = record.answer;
+  const { model, usage, messages, toolCalls, problem, pruned, notices } = record.answer;
   const preview =
     toolCalls.length > 0 ? `calls ${toolCalls.map(({ name }) => name).join(', ')}` : (messages[0]?.preview ?? '');
   const edit = pruned ? `leaves out ${counted(pruned.results, 'tool result')}; ` : '';
+  const told = notices ? 'is warned first; ' : '';
   return {
     ...common,
     kind: 'model',
     name: model,
     asked: null,
     usage,
-    preview: `${edit}${preview}`,
+    preview: `${edit}${told}${preview}`,
     failure: problem?.type ?? null,
   };
 }

@@ -31,6 +31,7 @@ export const modelRecordSchema = z.object({
   answer: z.object({
     kind: z.literal('answer'),
     head: z.string(),
+    notices: z.array(messageHead).exactOptional(),
     messages: z.array(messageHead),
     toolCalls: z.array(z.object({ name: z.string(), preview: z.string() })),
     problem: z
@@ -50,7 +51,7 @@ export const modelRecordSchema = z.object({
     model: z.string(),
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
   }),
-  /** Head of the conversation that was asked, where it was edited first: otherwise it is `from` alone. */
+  /** Head of the conversation that was asked, where it was edited or added to first: otherwise it is `from` alone. */
   edited: z.string().exactOptional(),
   /** Position of the answer among the original messages of the conversation, from 0. */
   position: z.number(),

@@ -54,6 +54,13 @@ const contextPlan = z.object({
     .exactOptional(),
 });
 
+const loopThreshold = z.object({ warn: count, stop: count });
+const loopPlan = z.object({
+  repeats: loopThreshold.exactOptional(),
+  cycles: loopThreshold.exactOptional(),
+  stale: loopThreshold.exactOptional(),
+});
+
 const mcpPin = z.object({
   tool: z.string(),
   schemas: z.string(),
@@ -80,6 +87,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   output: jsonObject.exactOptional(),
   plan: runPlan,
   context: contextPlan.exactOptional(),
+  loops: loopPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });

@@ -1,0 +1,51 @@
+// What the runtime tells the model before it answers: that it goes round in circles, that a limit of its run is near. It is appended to
+// the conversation as it was found, from which the circles follow alone; so a retry, a compaction and a fork find the same again.
+import type { UserMessage } from '../../workflows/contract/message';
+import { addOwn, type EditedConversation } from '../edited-conversation';
+import { failure } from '../failure';
+import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
+import { earlierChainName } from '../store/ref-names';
+import { describeLoop, failureOfLoop, tellLoop } from './describe-loop';
+import { findLoops, turnsLookedAt, type FoundLoop } from './find-loops';
+import { newestEntries, unreadTurns } from './newest-turns';
+
+type Stored = EditedConversation & { nodes: string[] };
+
+/**
+ * @param notice what the workflow has to say
+ * @throws ApplicationFailure `Loop.*` where the model was told, and goes on; `Store.*`
+ */
+export async function withNotices(
+  deps: Pick<ActivityDeps, 'conversation' | 'store'>,
+  stored: Stored,
+  {
+    loaded,
+    attempt,
+    notice,
+  }: { loaded: LoadedAgent; attempt: Pick<Attempt, 'workflowId'>; notice: string | undefined },
+): Promise<Stored> {
+  const loops = await loopsIn(deps, stored, { loaded, attempt });
+  const over = loops.find(({ then }) => then === 'stop');
+  if (over) throw failure(failureOfLoop(over), describeLoop(over));
+  const texts = [
+    ...loops.map((loop) => tellLoop(loop, loaded.manifest.loops)),
+    ...(notice === undefined ? [] : [notice]),
+  ];
+  if (texts.length === 0) return stored;
+  // One message, however much there is to say: some models want user and assistant to take turns.
+  const message: UserMessage = { role: 'user', from: 'runtime', parts: [{ type: 'text', text: texts.join('\n\n') }] };
+  return addOwn(deps, stored, message);
+}
+
+async function loopsIn(
+  { conversation }: Pick<ActivityDeps, 'conversation'>,
+  { entries }: Stored,
+  { loaded: { manifest }, attempt }: { loaded: LoadedAgent; attempt: Pick<Attempt, 'workflowId'> },
+): Promise<FoundLoop[]> {
+  const { loops, plan } = manifest;
+  if (!loops) return [];
+  const newest = await newestEntries(entries, turnsLookedAt(loops), (head) =>
+    conversation.load(head, earlierChainName(attempt.workflowId, head)),
+  );
+  return findLoops(unreadTurns(newest, plan.tools), loops);
+}

@@ -1,0 +1,113 @@
+// What the model is told when a limit of its run is near, so that it can conclude instead of being cut off. Pure: the clock is handed in.
+//
+// Nothing of it is carried but the names of what was told: until the model has answered, a wait, a compaction or the next execution
+// begins here anew, with what is left by then.
+import type { CarriedState, RunLimits } from '../contract/run';
+import { wallLeftMs } from './limits';
+
+/** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
+export type NearLimit = 'turns' | 'last-turn' | 'tool-calls' | 'no-tool-calls' | 'tokens' | 'wall';
+
+export interface LimitNotice {
+  /** Kept in `CarriedState.warned` once the model has answered to it. */
+  about: NearLimit[];
+  text: string;
+}
+
+/** Used so far: what is left must be enough for a last round of tools and the answer. */
+const NEAR = 0.9;
+/** The last turn but one: there the model can still choose its last calls. */
+const TURNS_NEAR = 2;
+
+/**
+ * @param kept of the turn that is about to be asked
+ * @param hasTools a model without tools can only answer, so there is nothing to tell it
+ * @returns what has not been told yet; undefined where that is nothing
+ */
+export function limitNotice(
+  kept: CarriedState,
+  limits: RunLimits,
+  { now, hasTools }: { now: number; hasTools: boolean },
+): LimitNotice | undefined {
+  if (!hasTools) return undefined;
+  const told = [
+    turnsNotice(kept, limits),
+    toolCallsNotice(kept, limits),
+    tokensNotice(kept, limits),
+    wallNotice(kept, limits, now),
+  ].flatMap((notice) => (notice && !isTold(kept, notice) ? [notice] : []));
+  if (told.length === 0) return undefined;
+  return {
+    about: told.map(({ about }) => about),
+    text: [...told.map(({ text }) => text), told.some(isEnd) ? CONCLUDE_NOW : CONCLUDE_SOON].join(' '),
+  };
+}
+
+interface Near {
+  about: NearLimit;
+  text: string;
+}
+
+const CONCLUDE_NOW = 'Give your final answer now, from what you know, and say in it what is left open.';
+const CONCLUDE_SOON = 'Do what matters most, and give your final answer in time.';
+
+const isTold = ({ warned = [] }: CarriedState, { about }: Near): boolean => warned.includes(about);
+const isEnd = ({ about }: Near): boolean => about === 'last-turn' || about === 'no-tool-calls';
+
+function turnsNotice({ turn }: CarriedState, { turns }: RunLimits): Near | undefined {
+  const left = turns - turn + 1;
+  if (left <= 1)
+    return {
+      about: 'last-turn',
+      text: `This is the last of the ${turns} answers that this run may have: nobody reads what further tool calls give.`,
+    };
+  // Before the model has said anything there is nothing to conclude.
+  if (left > TURNS_NEAR || turn === 1) return undefined;
+  return {
+    about: 'turns',
+    text: `${left} of the ${turns} answers that this run may have are left, this one included.`,
+  };
+}
+
+function toolCallsNotice({ totals, lastTurn }: CarriedState, { toolCalls }: RunLimits): Near | undefined {
+  const used = totals.toolCalls;
+  const left = toolCalls - used;
+  if (left <= 0)
+    return {
+      about: 'no-tool-calls',
+      text: `All ${toolCalls} tool calls of this run are used: one more ends it without an answer.`,
+    };
+  // As many as the last time would be too many: the model asks for them at once, and all of them run or none.
+  if (used < NEAR * toolCalls && left >= (lastTurn?.toolCalls ?? 0)) return undefined;
+  return {
+    about: 'tool-calls',
+    text: `${used} of the ${toolCalls} tool calls of this run are used: to ask for more than ${left} ends it without an answer.`,
+  };
+}
+
+function tokensNotice({ totals, lastTurn }: CarriedState, { tokens }: RunLimits): Near | undefined {
+  if (tokens === undefined) return undefined;
+  const used = totals.usage.input + totals.usage.output;
+  // An answer takes at least what the one before took: the conversation has grown.
+  if (used < NEAR * tokens && used + (lastTurn?.tokens ?? 0) < tokens) return undefined;
+  return {
+    about: 'tokens',
+    text: `${used} of the ${tokens} tokens of this run are used, and each answer takes more than the one before: when they are used up, the run ends.`,
+  };
+}
+
+function wallNotice(kept: CarriedState, limits: RunLimits, now: number): Near | undefined {
+  const { wallMs } = limits;
+  if (wallMs === undefined) return undefined;
+  const left = wallLeftMs(kept, limits, now);
+  const passed = wallMs - left;
+  const { turns } = kept.totals;
+  // Another turn as long as those before would be cut off.
+  if (passed < NEAR * wallMs && (turns === 0 || left > passed / turns)) return undefined;
+  return {
+    about: 'wall',
+    text: `${seconds(passed)} of the ${seconds(wallMs)} s that this run may take have passed: when they are over, it ends.`,
+  };
+}
+
+const seconds = (ms: number): number => Math.floor(ms / 1000);
