@@ -138,6 +138,7 @@ describe('the code of the READMEs', () => {
       ['agents/notes/agent.ts'],
       ['app.ts'],
       ['agents/payments/pay.ts'],
+      ['agents/watcher/agent.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['agents/clerk/agent.ts'],

@@ -58,6 +58,7 @@ async function looks(
     model,
     tools: [look],
     limits: { turns: 100 },
+    loops: false,
     ...(context === undefined ? {} : { context }),
   });
   let next = 0;
