@@ -24,6 +24,8 @@ export interface Action {
   now(): number;
   /** Temporal makes no further attempt of this call. */
   isLast: boolean;
+  /** A person says that an earlier attempt has not acted. */
+  isNotDone: boolean;
   /** The attempt was told to stop. */
   isStopped(): boolean;
   /** An error of what stands around the tool, which Temporal tries again. */
@@ -40,7 +42,7 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
   if (!effect?.isOnce) return await action.act();
   const { claim } = effect;
   if (claim) {
-    const found = await lookUp(action, 'an earlier attempt was cut off.');
+    const found = action.isNotDone ? NOT_DONE : await lookUp(action, 'an earlier attempt was cut off.');
     if (found.outcome === 'done') return found.output;
     const left = claim.until - action.now();
     if (left > 0 && action.isLast) throw new OutcomeUnknown('an earlier attempt may still be under way.');
@@ -65,6 +67,8 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
     throw error;
   }
 }
+
+const NOT_DONE = { outcome: 'not-done' } as const;
 
 async function lookUp(
   { reconcile, isLast }: Action,

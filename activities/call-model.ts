@@ -59,7 +59,10 @@ async function ask(
   const startedAt = deps.now();
   const asked = await askModel(deps, input, attempt, { loaded, provider, model });
   if ('instead' in asked) return asked;
-  const verdict = await judgeAnswer(asked.response, loaded);
+  const verdict = await judgeAnswer(asked.response, loaded, {
+    tenant: input.tenant,
+    nameOf: (bytes) => deps.store.nameOf(bytes),
+  });
   const { record, objects } = build(deps, input, {
     ...asked,
     verdict,

@@ -2,11 +2,11 @@
 // the call names its assistant message, and they are read from there.
 import type { CallToolInput } from '../workflows/contract/activities';
 import { isRetryable, mayFallBack } from '../workflows/contract/failures';
-import type { ToolCallPart } from '../workflows/contract/message';
 import { pollAttempts } from '../workflows/contract/limits';
 import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
+import { asEdited, editedParts, isAgreed, personOf, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
@@ -17,9 +17,9 @@ import { requireGrant } from './require-grant';
 import { retryDelayMs } from './retry-delay';
 import { planOfCall } from './plan-of-call';
 import { isRecall, recallOutcome } from './recall-outcome';
+import { readCall } from './read-call';
 import { repeatedOutcome } from './repeated-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
-import { decodeMessage } from './store';
 import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
 
 export async function callTool(
@@ -39,18 +39,24 @@ export async function callTool(
   const loaded = await requireAgent(deps, input);
   requireGrant(loaded.manifest, input, deps.toolbox);
   const startedAt = begun?.startedAt ?? deps.now();
-  const call = await readCall(deps, input);
+  const asked = await readCall(deps, input);
+  const call = await asEdited(deps, input, asked);
   await deps.failpoint('tool.before');
   const plan = planOfCall(loaded.manifest.plan, input);
   const poll = plan?.poll;
   const effect = await findEffect(deps, input, attempt, { call, plan });
+  // What is done, or has begun, is done: nobody needs to agree to it any more.
+  if (!begun && !effect?.done) await requireAgreed(deps, input, loaded, { asked, call });
   const { conversation } = deps;
   const answered =
     conversation && isRecall(loaded, input)
       ? await recallOutcome({ conversation }, input, attempt, call)
       : effect?.done && !begun
         ? await repeatedOutcome(deps, effect.done)
-        : await runTool(deps, input, attempt, loaded, { call, begun, effect, isLast: isLastOf(plan, input, attempt) });
+        : await runTool(deps, input, attempt, loaded, {
+            ...{ call, begun, effect, isLast: isLastOf(plan, input, attempt) },
+            isNotDone: input.notDone !== undefined && isAgreed(deps, input),
+          });
   await deps.failpoint('tool.after');
   const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, plan, input, attempt));
   const outcome = isOpen ? pendingOutcome(deps, input, plan, startedAt) : answered;
@@ -135,18 +141,8 @@ function mayTell(
   if (plan.effect === 'at-most-once' && plan.repeats === undefined && type === 'Tool.Timeout') return false;
   const spent = final || !isRetryable(type) || isLastOf(plan, input, attempt);
   if (!spent || (input.hasFallback && mayFallBack(type))) return false;
-  return plan.onFailure === 'tell-model' || type === 'Tool.InvalidArguments';
-}
-
-async function readCall(deps: ToolCallDeps, input: CallToolInput): Promise<ToolCallPart> {
-  const message = decodeMessage(await deps.toolStore.getObject(input.message));
-  const parts = message.role === 'assistant' ? message.parts : [];
-  const call = parts.find((part): part is ToolCallPart => part.type === 'tool-call' && part.call === input.call);
-  if (call?.name === (input.insteadOf ?? input.name)) return call;
-  throw failure(
-    'Store.ObjectCorrupt',
-    `message ${input.message} holds no call ${input.call} of ${input.insteadOf ?? input.name}.`,
-  );
+  // A person who changed the arguments wrote what does not fit, and is asked again: the model did not.
+  return plan.onFailure === 'tell-model' || (type === 'Tool.InvalidArguments' && input.approval?.edited === undefined);
 }
 
 interface ToRecord {
@@ -161,7 +157,9 @@ async function record(
   input: CallToolInput,
   { outcome, made, version, effect }: ToRecord,
 ): Promise<CallToolResult> {
-  const { parts, objects, repeats } = outcome;
+  const { objects, repeats } = outcome;
+  const parts = [...editedParts(input, repeats), ...outcome.parts];
+  const person = personOf(input);
   const failed = outcome.failure?.type;
   await deps.failpoint('store.before-put');
   // An answer of a wrong shape is an answer: what the tool does, it has done.
@@ -170,6 +168,7 @@ async function record(
     ...{ parts, failure: failed, made, version, objects },
     effect: (message) => effect?.write(message, isDone ? 'done' : 'unknown'),
     ...(repeats ? { repeats } : {}),
+    ...(person && !repeats ? { person } : {}),
   });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({

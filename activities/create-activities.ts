@@ -9,6 +9,8 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
+import { takeResult } from './take-result';
+import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
 
 export type ToolboxCall = (input: CallToolInput, attempt: Attempt) => ReturnType<AgentActivities['callTool']>;
@@ -22,6 +24,8 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     compactContext: (input) => attended((attempt) => compactContext(depsOf(deps, input), input, attempt)),
     callTool: (input) => attended((attempt) => callTool(depsOf(deps, input), input, attempt)),
     tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
+    tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
+    takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

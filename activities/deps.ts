@@ -1,5 +1,8 @@
 // What activities are made from: small ports, built by workers/ and by the test kit, never reached for.
+import type { Approvers } from './approvals/require-approval';
 import type { AnyAgent } from './define/agent';
+import type { TellPeopleInput } from '../workflows/contract/activities';
+import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { ModelProvider } from './model/provider';
 import type { Conversation } from './store/conversation';
@@ -58,6 +61,10 @@ export interface ActivityDeps {
   providers: ProviderRegistry;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
+  /** Who may decide what runs ask people. */
+  approvers: Approvers;
+  /** Sends on that a person is asked. Absent where nobody wants to be told. */
+  tellPeople?(event: PeopleEvent): Promise<void>;
   /** Absolute. */
   stateDir: string;
   /** Identity of this worker, for call records. */
@@ -69,11 +76,22 @@ export interface ActivityDeps {
   failpoint(name: Failpoint): Promise<void>;
 }
 
+/** What another system is told of what a run asks people. */
+export interface PeopleEvent {
+  about: TellPeopleInput['about'];
+  /** Id of the run. */
+  run: string;
+  agent: string;
+  tenant: string;
+  request: PersonRequest;
+  decision?: MadeDecision;
+}
+
 /**
  * What a tool call is made from. The process of a toolbox has no more than this: no store, no providers, and no conversation, which the
  * built-in `recall` reads.
  */
-export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'providers'> & {
+export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'providers' | 'tellPeople'> & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
   toolbox?: string;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { JsonValue } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import { withApprovals, type RuleFor } from './define/approval';
 import type { AnyAgent } from './define/agent';
 
 type JsonObject = { [key: string]: JsonValue };
@@ -11,8 +12,12 @@ export type AgentDescription = Pick<
   'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops'
 >;
 
-/** @throws Error in one line, naming the part of the definition that JSON Schema cannot say */
-export function describeAgent(agent: AnyAgent): AgentDescription {
+/**
+ * @param configured rules of the configuration, about the tools of any agent
+ * @throws Error in one line, naming the part of the definition that JSON Schema cannot say
+ */
+export function describeAgent(agent: AnyAgent, configured: readonly RuleFor[] = []): AgentDescription {
+  const shared = [...configured, ...agent.approvals];
   const input = valueSchema(agent.input, 'input');
   const output = valueSchema(agent.output, 'output');
   return {
@@ -28,7 +33,7 @@ export function describeAgent(agent: AnyAgent): AgentDescription {
     })),
     ...(input ? { input } : {}),
     ...(output ? { output } : {}),
-    plan: agent.plan,
+    plan: { ...agent.plan, tools: withApprovals(agent.plan.tools, agent.tools, { agent: agent.name, shared }) },
     ...(agent.loops ? { loops: agent.loops } : {}),
   };
 }

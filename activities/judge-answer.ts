@@ -1,4 +1,4 @@
-// Is an answer usable, and if not, what is the model told? Pure: the same answer gets the same verdict.
+// Is an answer usable, and if not, what is the model told? And which of its calls need a person. Pure: the same answer gets the same verdict.
 import { z } from 'zod';
 import type { AnswerProblem } from '../workflows/contract/activities';
 import type { ToolCallHead } from '../workflows/contract/tool-call';
@@ -7,7 +7,8 @@ import type { AssistantMessage, JsonValue, ToolCallPart, UserMessage } from '../
 import type { LoadedAgent } from './deps';
 import { failure } from './failure';
 import type { ModelResponse } from './model/provider';
-import { previewOf } from './store';
+import { rulesOfCall } from './approvals/approval-need';
+import { canonicalJson, previewOf } from './store';
 
 export interface Verdict {
   /** As it goes into the conversation. */
@@ -26,8 +27,10 @@ const ISSUES_SHOWN = 5;
 /** @throws ApplicationFailure `Model.ContentFiltered`: the provider withheld the answer, and asking again would not help */
 export async function judgeAnswer(
   { message, finish }: ModelResponse,
-  { agent, manifest }: LoadedAgent,
+  loaded: LoadedAgent,
+  { tenant, nameOf }: { tenant: string; nameOf(bytes: Uint8Array): string },
 ): Promise<Verdict> {
+  const { agent, manifest } = loaded;
   const calls = message.parts.filter((part): part is ToolCallPart => part.type === 'tool-call');
   const text = textOf(message);
   if (finish === 'content-filter') throw failure('Model.ContentFiltered', 'the provider filtered the answer.');
@@ -36,7 +39,14 @@ export async function judgeAnswer(
   }
   // Its last call is cut too.
   if (finish === 'length') return unusable(message, 'Model.Truncated', 'the answer was cut at the length limit.', CUT);
-  if (calls.length > 0) return { message, toolCalls: calls.map(callHead) };
+  if (calls.length > 0) {
+    const heads = calls.map(async (call): Promise<ToolCallHead> => {
+      const rules = await rulesOfCall(loaded, call, tenant);
+      const head = { name: call.name, preview: previewOf(call.arguments) };
+      return rules.length === 0 ? head : { ...head, approval: { args: nameOf(canonicalJson(call.arguments)), rules } };
+    });
+    return { message, toolCalls: await Promise.all(heads) };
+  }
   if (text.trim() === '') return unusable(message, 'Model.EmptyAnswer', 'the answer was empty.', EMPTY);
   if (!manifest.output) return { message, toolCalls: [], output: text };
 
@@ -67,8 +77,6 @@ function unusable(message: AssistantMessage, type: AnswerProblem, problem: strin
     reply: { role: 'user', from: 'runtime', parts: [{ type: 'text', text: reply }] },
   };
 }
-
-const callHead = (call: ToolCallPart): ToolCallHead => ({ name: call.name, preview: previewOf(call.arguments) });
 
 async function parseOutput(text: string, schema: z.core.$ZodType): Promise<{ value: JsonValue } | { problem: string }> {
   let json: unknown;

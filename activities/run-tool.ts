@@ -39,6 +39,8 @@ export interface ToRun {
   effect: Effect | undefined;
   /** Temporal makes no further attempt. */
   isLast: boolean;
+  /** A person says that what was claimed has not acted. */
+  isNotDone?: boolean;
 }
 
 export async function runTool(
@@ -46,7 +48,7 @@ export async function runTool(
   input: CallToolInput,
   attempt: Attempt,
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
-  { call, begun, effect, isLast }: ToRun,
+  { call, begun, effect, isLast, isNotDone = false }: ToRun,
 ): Promise<ToolOutcome | Unfinished> {
   const tool = toolOf(agent, input);
   if (!tool) {
@@ -77,6 +79,7 @@ export async function runTool(
       reconcile: tool.reconcile && (async () => readable(await timed(tool.reconcile, args.data, NOWHERE))),
       now: deps.now,
       isLast,
+      isNotDone,
       isStopped: () => attempt.signal.aborted,
       isOfTheRuntime,
       isFinal: (error) => isFinal(error, tool),
@@ -284,7 +287,7 @@ const describeError = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : String(error);
 
 /** The output as JSON text, then the files it names, so that a model that can see them does. */
-function outputParts(output: unknown): Omit<ToolOutcome, 'objects'> {
+export function outputParts(output: unknown): Omit<ToolOutcome, 'objects'> {
   const json = z.json().safeParse(output ?? null);
   if (!json.success) {
     const message = 'the tool answered with something that is not JSON.';

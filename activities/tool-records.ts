@@ -50,6 +50,8 @@ interface ToKeep {
 }
 
 interface Told {
+  /** Who had a part in it. */
+  person?: ToolRecord['person'];
   parts: InputPart[];
   failure: FailureType | undefined;
   repeats?: ToolRecord['repeats'];
@@ -74,10 +76,17 @@ export async function toolResult(
 export async function keepResult(
   deps: ToolDeps,
   input: AskedCall,
-  { made, version, objects, effect, repeats, ...told }: ToKeep & Told,
+  { made, version, objects, effect, repeats, person, ...told }: ToKeep & Told,
 ): Promise<CallToolResult> {
   const { bytes, result } = await toolResult(deps, input, told);
-  const value: ToolRecord = { kind: 'tool', ...made, ...askedOf(input), result, ...(repeats ? { repeats } : {}) };
+  const value: ToolRecord = {
+    kind: 'tool',
+    ...made,
+    ...askedOf(input),
+    result,
+    ...(repeats ? { repeats } : {}),
+    ...(person ? { person } : {}),
+  };
   const write = { version, objects: [bytes, ...objects], effect: effect?.(result.message.hash) };
   return (await keep(deps, input, value, write)).result;
 }

@@ -13,12 +13,13 @@ import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode } from './agent-code';
 import { modelRoute, type RouteSettings } from './model-settings';
+import type { PeopleSettings } from './people-settings';
 import { packageVersion } from './package-version';
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */
   file: string;
-  settings: RouteSettings;
+  settings: RouteSettings & Pick<PeopleSettings, 'approvals'>;
   /** Hash of the code, where the caller has it already. */
   code?: string;
   /** Ask the servers of the agent's toolboxes; an agent that has some cannot be released without. */
@@ -35,7 +36,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   const route = modelRoute(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
-    ...inToolboxes(describeAgent(agent), agent),
+    ...inToolboxes(describeAgent(agent, options.settings.approvals), agent),
     instructions: await instructionsOf(agent, options.file),
     model: { route, parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),

@@ -9,6 +9,7 @@ import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
+import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
@@ -20,7 +21,7 @@ export interface SettingsOverrides {
   taskQueue?: string;
 }
 
-export interface Settings extends Pick<ModelSettings, 'models' | 'providers'> {
+export interface Settings extends Pick<ModelSettings, 'models' | 'providers'>, PeopleSettings {
   /** Absolute. */
   project: string;
   /** Absolute; absent when there is none. */
@@ -93,6 +94,7 @@ export async function loadSettings(options: {
   const models = modelSettings(config, configName, read);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
+  const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
     project,
@@ -103,6 +105,7 @@ export async function loadSettings(options: {
     ...(ofKeys.keys ? { keys: ofKeys.keys } : {}),
     agentsDir: agents.value,
     taskQueue: taskQueue.value,
+    ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     models: models.models,
     providers: models.providers,
@@ -124,6 +127,7 @@ export async function loadSettings(options: {
       { what: 'task queue', ...taskQueue },
       { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
+      ...ofPeople,
       ...describeModels(models, configName, read),
       ...describeProcess(ofProcess, read),
     ],

@@ -9,10 +9,11 @@ import { agentCode, AgentCodeError, type AgentCode } from './agent-code';
 import { buildRelease, instructionsFile } from './build-release';
 import type { Settings } from './config';
 import type { RouteSettings } from './model-settings';
+import type { PeopleSettings } from './people-settings';
 import { toolboxConflicts } from './toolbox/toolbox-specs';
 import { compileCache, loadSource, SOURCE_EXTENSIONS, sourceProblem, type SourceProblem } from './source-loader';
 
-export type LoadSettings = RouteSettings & Pick<Settings, 'stateDir'>;
+export type LoadSettings = RouteSettings & Pick<PeopleSettings, 'approvals'> & Pick<Settings, 'stateDir'>;
 
 export interface FoundAgent extends LoadedAgent {
   /** That defines it, absolute. */

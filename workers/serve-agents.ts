@@ -20,6 +20,7 @@ import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 import { toolboxSpecs } from './toolbox/toolbox-specs';
+import { createWebhook } from './webhook';
 import { workerIdentity } from './worker-identity';
 
 export interface ServeOptions {
@@ -117,6 +118,8 @@ const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
     secretsOf: secretsFrom(settings.secret),
+    approvers: settings.approvers,
+    ...(settings.webhook ? { tellPeople: createWebhook(settings.webhook, settings.secret) } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),

@@ -2,6 +2,7 @@
 import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
+import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
@@ -19,6 +20,9 @@ export interface StartWorkerOptions {
   agents: AgentRegistry;
   providers: ProviderRegistry;
   secretsOf: ActivityDeps['secretsOf'];
+  /** @default nobody */
+  approvers?: ActivityDeps['approvers'];
+  tellPeople?: NonNullable<ActivityDeps['tellPeople']>;
   metrics: Metrics;
   /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
   identity?: string;
@@ -65,6 +69,8 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     agents,
     providers,
     secretsOf,
+    approvers: options.approvers ?? NO_APPROVERS,
+    ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),
     stateDir,
     worker,
     now: Date.now,

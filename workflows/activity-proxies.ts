@@ -71,6 +71,8 @@ export function bindActivities(plan: RunPlan): {
     summary: string,
   ): ReturnType<AgentActivities['callTool']>;
   tellToolFailure: AgentActivities['tellToolFailure'];
+  tellPeople: AgentActivities['tellPeople'];
+  takeResult: AgentActivities['takeResult'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -85,6 +87,15 @@ export function bindActivities(plan: RunPlan): {
         { ...RECORD, ...summaryOf(`tells the model: ${input.failure.type}`) },
         [input],
       ),
+    tellPeople: (input) =>
+      activities.tellPeople.executeWithOptions(
+        { ...RECORD, ...summaryOf(`tells people: ${input.about}, request ${input.request.number}`) },
+        [input],
+      ),
+    takeResult: (input) =>
+      activities.takeResult.executeWithOptions({ ...RECORD, ...summaryOf(`takes a result by hand: ${input.name}`) }, [
+        input,
+      ]),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

@@ -61,6 +61,8 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     compactContext: (call, summary) => shown(activities.compactContext(call, summary)),
     callTool: (call, plan, summary) => shown(activities.callTool(call, plan, summary)),
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
+    tellPeople: (call) => shown(activities.tellPeople(call)),
+    takeResult: (call) => shown(activities.takeResult(call)),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),

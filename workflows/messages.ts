@@ -1,10 +1,15 @@
 // How people and programs reach a running workflow. Handles are plain objects outside the sandbox, so clients import this file too.
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from './contract/names';
+import type { PersonDecision, PersonRequest } from './contract/approval';
 import type { CancelRequest, PauseRequest, RunProgress, RunTranscript } from './contract/run';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);
 export const cancelUpdate = defineUpdate<void, [CancelRequest]>(UPDATE_NAMES.cancel);
+export const approveUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.approve);
+export const denyUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.deny);
+export const replaceUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.replace);
+export const pendingApprovalsQuery = defineQuery<PersonRequest[]>(QUERY_NAMES.pendingApprovals);
 export const progressQuery = defineQuery<RunProgress>(QUERY_NAMES.progress);
 export const transcriptQuery = defineQuery<RunTranscript>(QUERY_NAMES.transcript);

@@ -1,10 +1,22 @@
 // Binds signals, updates and queries to the state of a run. Validators refuse before anything reaches the history.
 import { setHandler, type CancellationScope } from '@temporalio/workflow';
+import type { PersonDecision } from './contract/approval';
 import type { CancelRequest, PauseRequest } from './contract/run';
 import type { Run } from './core/environment';
 import { cancelRefusal, markCancelled, pauseRun, resumeRun } from './core/interventions';
-import { progressOf, transcriptOf } from './core/run-views';
-import { cancelUpdate, pauseSignal, progressQuery, resumeSignal, transcriptQuery } from './messages';
+import { decide, decisionRefusal } from './core/requests';
+import { pendingApprovalsOf, progressOf, transcriptOf } from './core/run-views';
+import {
+  approveUpdate,
+  cancelUpdate,
+  denyUpdate,
+  pauseSignal,
+  pendingApprovalsQuery,
+  progressQuery,
+  replaceUpdate,
+  resumeSignal,
+  transcriptQuery,
+} from './messages';
 import { showDetails } from './visibility';
 
 export function bindHandlers(run: Run, work: CancellationScope): void {
@@ -44,6 +56,38 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
     },
   );
 
+  for (const [update, verdict, description] of [
+    [
+      approveUpdate,
+      'approve',
+      'Let a call be made, or a failed one be tried again. Input: {"number": 1, "args": "..."}',
+    ],
+    [denyUpdate, 'deny', 'Refuse a call: the model is told. Input: {"number": 1, "args": "...", "reason": "..."}'],
+    [
+      replaceUpdate,
+      'replace',
+      'Give the result of a failed call. Input: {"number": 1, "args": "...", "result": "..."}',
+    ],
+  ] as const) {
+    setHandler(
+      update,
+      (given: PersonDecision) => {
+        decide(run, verdict, given);
+        showDetails(input, state);
+      },
+      {
+        description,
+        validator: (given: PersonDecision) => {
+          const refusal = decisionRefusal(run, verdict, given);
+          if (refusal !== undefined) throw new Error(refusal);
+        },
+      },
+    );
+  }
+
+  setHandler(pendingApprovalsQuery, () => pendingApprovalsOf(run), {
+    description: 'What the run asks people: numbers, tools, previews, deadlines.',
+  });
   setHandler(progressQuery, () => progressOf(run), {
     description: 'Where the run is: status, counts, the last steps.',
   });

@@ -9,6 +9,7 @@ import {
 import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { RunPlan } from '../../workflows/contract/run';
+import { rulesFor, type ApprovalPolicyFor, type RuleFor } from './approval';
 import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
@@ -76,6 +77,8 @@ export interface AgentDefinition<
   /** Servers of MCP: their tools join the others when a release is made. */
   toolboxes?: Toolboxes;
   limits?: AgentLimits;
+  /** Of its tools, beside their own and the configuration's: all that hold must be satisfied. */
+  approvals?: readonly ApprovalPolicyFor[];
   /** Unusable answers in a row that are sent back to the model before the run fails. @default 2 */
   repairs?: number;
   /** What keeps long conversations inside the model's window; false leaves them as they are. @default see its parts */
@@ -106,6 +109,7 @@ export interface Agent<
   readonly plan: RunPlan;
   readonly context: false | ContextOptions;
   readonly loops: LoopPlan | undefined;
+  readonly approvals: readonly RuleFor[];
 }
 export type AnyAgent = Agent;
 /** What a caller passes to `start`. */
@@ -149,6 +153,7 @@ export function defineAgent(
     plan: runPlan(definition.name, definition, tools),
     context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
     loops: loopPlan(definition.name, loops),
+    approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
 }
 
@@ -190,6 +195,7 @@ const AGENT_KEYS = [
   'timeout',
   'context',
   'loops',
+  'approvals',
 ];
 const LIMIT_KEYS = ['turns', 'toolCalls', 'tokens', 'wall'];
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ConfigApproval } from './approval';
 
 const count = z.number().int().positive();
 
@@ -35,6 +36,22 @@ export const configSchema = z.strictObject({
   store: z.string().optional(),
   /** Who starts runs, unless a caller says so. */
   identity: z.strictObject({ tenant: z.string().optional(), user: z.string().optional() }).default({}),
+  /** Who decides what runs ask: each with the public key that `longhaul identity` prints. Their decisions are signed. */
+  people: z
+    .record(
+      z.string().min(1).max(100),
+      z.strictObject({
+        key: z.union([z.string(), z.array(z.string()).min(1)]),
+        roles: z.array(z.string()).default([]),
+      }),
+    )
+    .default({}),
+  /** Who must agree to calls of tools, beside what agents and tools say. */
+  approvals: z.array(z.custom<ConfigApproval>((value) => typeof value === 'object' && value !== null)).default([]),
+  /** Whether decisions that nobody has signed count where nobody is named. By default with the embedded Temporal alone. */
+  unsignedDecisions: z.boolean().optional(),
+  /** Told of what runs ask people, and of what is decided. Signed with the secret that this environment variable holds. */
+  webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
   /** Folder of the agents. */
   agents: z.string().default('agents'),
   taskQueue: z.string().optional(),

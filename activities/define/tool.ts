@@ -1,7 +1,9 @@
 import type { z } from 'zod';
+import type { ApprovalRule } from '../../workflows/contract/approval';
 import type { FileRef, JsonValue } from '../../workflows/contract/message';
 import type { McpPin, ToolManifest } from '../../workflows/contract/release';
 import type { Effect, ToolPlan } from '../../workflows/contract/run';
+import { approvalRules, type ApprovalPolicy } from './approval';
 import { definitionName } from './definition-name';
 import type { Duration } from './duration';
 import { onlyKnownKeys } from './known-keys';
@@ -92,8 +94,16 @@ export interface ToolDefinition<
   ): Promise<Reconciled<z.input<Started>>> | Reconciled<z.input<Started>>;
   /** Other tools for the same arguments, tried in this order once this one has failed for good: not after a rejection. Three at most. */
   fallback?: readonly FallbackTool<Input>[];
-  /** After the last attempt of the last fallback. @default 'tell-model' */
-  onFailure?: 'tell-model' | 'stop';
+  /**
+   * After the last attempt of the last fallback. `escalate` asks a person, by the people and deadlines of `approval`: try again, tell the
+   * model, or give the result by hand. @default 'tell-model'
+   */
+  onFailure?: 'tell-model' | 'stop' | 'escalate';
+  /**
+   * Who must agree before it is called: policies of which all that hold must be satisfied, with those of the agent and the configuration;
+   * false where nobody need. @default anybody must, for `keyed` and `at-most-once`; nobody for others
+   */
+  approval?: false | ApprovalPolicy<Argument<Input>> | readonly ApprovalPolicy<Argument<Input>>[];
   /** An effect that needs no order runs beside others of its turn; otherwise it has its turn alone, as the model asked. @default false */
   independent?: boolean;
   /** How many calls of the tool one run makes at once. @default no limit */
@@ -109,6 +119,8 @@ export interface ToolDefinition<
     context: ToolContext<NeedsValue<Needs>, Secret>,
   ): Promise<z.input<Started>> | z.input<Started>;
 }
+
+type Argument<Input extends z.ZodObject> = keyof z.input<Input> & string;
 
 export interface ToolRetry {
   /** In all. Those of an `at-most-once` tool after the first ask what became of it, and run it only where nothing did. @default 3 */
@@ -170,6 +182,8 @@ export interface Tool<
   /** In the order in which they are tried. */
   readonly fallback: readonly AnyTool[];
   readonly nonRetryable: readonly string[];
+  /** False: nobody. Undefined: nothing was said. */
+  readonly approval: readonly ApprovalRule[] | false | undefined;
   /** Of a tool that a server of MCP has described. */
   readonly mcp?: {
     /** JSON Schema of its arguments, as the model is told it. */
@@ -209,8 +223,9 @@ export function defineTool<
     throw new Error(`tool ${name}: reconcile is for at-most-once tools: ${why}.`);
   }
   const nonRetryable = retry?.nonRetryable ?? [];
+  const approval = approvalRules(definition.approval, `tool ${name}: approval`);
   const given = { name, description, input, output, needs, toolbox, plan, run, poll, reconcile };
-  return { kind: 'tool', ...given, fallback, nonRetryable };
+  return { kind: 'tool', ...given, fallback, nonRetryable, approval };
 }
 
 const TOOL_KEYS = [
@@ -230,6 +245,7 @@ const TOOL_KEYS = [
   'fallback',
   'independent',
   'atOnce',
+  'approval',
   'run',
 ];
 export const isTool = (value: unknown): value is AnyTool =>

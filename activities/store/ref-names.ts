@@ -21,6 +21,14 @@ export const EFFECT_PREFIX = 'effect/';
 export const effectsOfFirst = (firstRunId: string): string => `${EFFECT_PREFIX}${encodeURIComponent(firstRunId)}/`;
 export const effectRecordName = ({ run, fork }: Pick<CallKey, 'run' | 'fork'>, effectKey: string): string =>
   `${effectsOfFirst(run)}${padded(fork, 4)}/${effectKey}`;
+/** What a run has asked people, with what they decided. */
+export const requestsOfFirst = (firstRunId: string): string => `request/${encodeURIComponent(firstRunId)}/`;
+export const requestName = (firstRunId: string, number: number): string =>
+  `${requestsOfFirst(firstRunId)}${padded(number, 6)}`;
+/** Those that nobody has decided: a short list, each the name of a request's ref. */
+export const INBOX_PREFIX = 'inbox/';
+export const inboxOf = (workflowId: string): string => `${INBOX_PREFIX}${encodeURIComponent(workflowId)}/`;
+export const inboxName = (workflowId: string, number: number): string => `${inboxOf(workflowId)}${padded(number, 6)}`;
 export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
 export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;

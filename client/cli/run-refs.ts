@@ -1,6 +1,6 @@
 // What the store keeps of a run, beside its record: the refs that go when the run does. Objects that nothing else names are garbage then.
 import { allRefs, type ContentStore } from '../../activities/store';
-import { callsOfFirst, chainsOf, effectsOfFirst, headName, openRunName } from '../../activities/store/ref-names';
+import { callsOfFirst, chainsOf, effectsOfFirst, headName, inboxOf, openRunName, requestsOfFirst } from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** Deleted side by side: as many as a store commits together. */
@@ -12,10 +12,14 @@ export async function runRefNames(store: ContentStore, { id, ended }: RunRecord)
   // Calls are recorded under the first execution's run id, which one of the heads' names is.
   const runIds = heads.map(({ name }) => decodeURIComponent(name.slice(headName(id, '').length)));
   const executions = new Set([...(ended ? [ended.firstRunId] : []), ...runIds]);
-  const made = Array.from(executions, (runId) => [callsOfFirst(runId), effectsOfFirst(runId)]).flat();
+  const made = Array.from(executions, (runId) => [
+    callsOfFirst(runId),
+    effectsOfFirst(runId),
+    requestsOfFirst(runId),
+  ]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
-  const chains = await allRefs(store, chainsOf(id));
-  return [...calls.flat(), ...chains, ...heads].map(({ name }) => name);
+  const [chains, inbox] = await Promise.all([allRefs(store, chainsOf(id)), allRefs(store, inboxOf(id))]);
+  return [...calls.flat(), ...chains, ...inbox, ...heads].map(({ name }) => name);
 }
 
 /** Repeating it finishes what an earlier one did not. @returns how many refs were deleted */

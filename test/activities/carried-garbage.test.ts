@@ -32,6 +32,8 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   asking: () => [],
   warned: () => [],
   lastTurn: () => [],
+  // A person's result, and what they wrote in place of the arguments, is named by the record of the request.
+  requests: ({ requests }) => requests?.open.map(({ message }) => message) ?? [],
   calling: ({ calling }) => [
     ...(calling ? [calling.message] : []),
     ...(calling?.results ?? []).flatMap((result) => (result && result !== 'waiting' ? [result.message.hash] : [])),

@@ -56,6 +56,7 @@ export async function given(
     agents,
     providers: { resolve: () => ({ provider, model: 'model' }) },
     secretsOf: () => ({}),
+    approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
     worker: 'test',
     now: () => 1_000,

@@ -25,6 +25,7 @@ import type { AgentRunInput, AgentRunResult } from '../../workflows/contract/run
 import type { Script } from './script';
 import { createScriptedProvider, SCRIPTED_PROVIDER, type ModelFunction } from './scripted-provider';
 import { requireNoServer, withStandIns } from './mcp-stand-ins';
+import { createTestPeople, type TestPeople } from './test-people';
 import { startTestRun, type RunControls, type TestRun } from './test-run';
 import { createVirtualClock } from './virtual-clock';
 import { secretsFrom, watchTools, type WatchedToolCall } from './watched-tools';
@@ -139,6 +140,7 @@ export function testAgent(
   };
   const loaded: LoadedAgent = { agent, manifest, release: objectHash(canonicalJson(manifest)) };
   watchTools(agent, { overrides: options.tools ?? {}, calls: [], controls: noControls });
+  const people = createTestPeople(manifest.plan);
   const shared: RunOnce['shared'] = {
     store,
     conversation: createConversation(store),
@@ -147,6 +149,7 @@ export function testAgent(
       requireNoServer(agent, toolbox);
       return secretsFrom(options.secrets ?? {})(toolbox);
     },
+    approvers: people.approvers,
     stateDir: options.stateDir ?? path.join(tmpdir(), `longhaul-test-${randomUUID()}`),
     worker: 'test',
     metrics: NO_METRICS,
@@ -163,13 +166,14 @@ export function testAgent(
       if (ids.has(id)) throw new Error(`run ${id} exists already: the same id is the same run.`);
       const first = await storeInput(store, loaded, input);
       ids.add(id);
-      return await runOnce({ ...options, loaded, shared, id, first, labels: start });
+      return await runOnce({ ...options, people, loaded, shared, id, first, labels: start });
     },
   };
 }
 
 interface RunOnce extends CommonOptions {
   loaded: LoadedAgent;
+  people: TestPeople;
   shared: Omit<ActivityDeps, 'agents' | 'providers' | 'now'>;
   tools?: { readonly [tool: string]: unknown };
   id: string;
@@ -207,6 +211,7 @@ async function runOnce(options: RunOnce): Promise<TestRun<unknown, ModelCall | W
     id,
     input,
     clock,
+    people: options.people,
     calls,
     deps: {
       ...shared,

@@ -7,6 +7,8 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
+import { takeResult } from '../../activities/take-result';
+import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
 import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
 import type { AgentRunInput } from '../../workflows/contract/run';
@@ -102,6 +104,8 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       callTool: (about, plan) =>
         call({ attempts: plan.attempts, backoff: TOOL_BACKOFF }, (attempt) => callTool(deps, about, attempt)),
       tellToolFailure: (about) => call(recorded, (attempt) => tellToolFailure(deps, about, attempt)),
+      tellPeople: (about) => call(recorded, (attempt) => tellPeople(deps, about, attempt)),
+      takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

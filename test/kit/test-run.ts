@@ -2,7 +2,8 @@
 import { durationMs, type Duration } from '../../activities/define/duration';
 import type { ActivityDeps } from '../../activities/deps';
 import type { RunFailure } from '../../workflows/contract/failures';
-import type { Message } from '../../workflows/contract/message';
+import type { PersonRequest, Verdict } from '../../workflows/contract/approval';
+import type { JsonValue, Message } from '../../workflows/contract/message';
 import type {
   AgentRunInput,
   AgentRunResult,
@@ -16,8 +17,10 @@ import type { Run } from '../../workflows/core/environment';
 import { cancelRefusal, markCancelled, pauseRun, resumeRun } from '../../workflows/core/interventions';
 import { runAgent } from '../../workflows/core/run-agent';
 import { initialState } from '../../workflows/core/run-state';
-import { progressOf } from '../../workflows/core/run-views';
+import { decide, decisionRefusal } from '../../workflows/core/requests';
+import { pendingApprovalsOf, progressOf } from '../../workflows/core/run-views';
 import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
+import type { TestApproval, TestDecision, TestPeople } from './test-people';
 import type { VirtualClock } from './virtual-clock';
 
 /** What may be done to a run while it is under way: handed to tool overrides and to a model that is a function. */
@@ -31,6 +34,11 @@ export interface RunControls {
   /** Lets this much of the run's time pass, and none of the test's. */
   advance(time: Duration): void;
   progress(): RunProgress;
+}
+
+/** What a run waits for. Of what it asks a person: what that is. */
+export interface TestWait extends Partial<PersonRequest> {
+  reason: string;
 }
 
 /** The end of a run: a union on the outcome. */
@@ -49,7 +57,14 @@ export interface TestRun<Output, Call> {
    */
   result(): Promise<TestResult<Output>>;
   /** What the run waits for, once nothing of it is under way. */
-  readonly waitingFor: { reason: string } | undefined;
+  readonly waitingFor: TestWait | undefined;
+  /** What it asks people, oldest first. */
+  readonly requests: readonly PersonRequest[];
+  /** @throws Error when nothing is asked, or the run refuses it; so do `deny` and `replace` */
+  approve(about?: TestApproval): Promise<void>;
+  deny(about?: TestDecision): Promise<void>;
+  /** Gives the result of a call that has failed for good. */
+  replace(result: JsonValue, about?: TestDecision): Promise<void>;
   /** Every message so far, in full. */
   transcript(): Promise<Message[]>;
   /** Model requests and tool calls, in the order they were begun; every attempt is one. */
@@ -66,6 +81,7 @@ export interface StartTestRunOptions<Output, Call> {
   input: AgentRunInput;
   deps: ActivityDeps;
   clock: VirtualClock;
+  people: TestPeople;
   calls: readonly Call[];
   readOutput(result: AgentRunResult): Promise<Output>;
   /** Asked between turns. Default: never, for a test's history is short. */
@@ -92,13 +108,33 @@ export async function startTestRun<Output, Call>(
     act();
     await execution.settled();
   };
+  const decideAs = async (verdict: Verdict, about: TestApproval & { result?: JsonValue }): Promise<void> => {
+    const run = execution.run();
+    const given = await options.people.decisionOf(pendingApprovalsOf(run), verdict, about, {
+      store: deps.store.of(options.input.tenant),
+      now: clock.now(),
+    });
+    const refusal = decisionRefusal(run, verdict, given);
+    if (refusal !== undefined) throw new Error(refusal);
+    await settledAfter(() => {
+      decide(run, verdict, given);
+      execution.environment().wake();
+    });
+  };
   return {
     id,
     calls: options.calls,
     get waitingFor() {
       const { reason } = controls.progress();
-      return execution.environment().isWaiting() ? { reason: reason ?? 'not given' } : undefined;
+      const [asked] = pendingApprovalsOf(execution.run());
+      return execution.environment().isWaiting() ? { ...asked, reason: reason ?? 'not given' } : undefined;
     },
+    get requests() {
+      return pendingApprovalsOf(execution.run());
+    },
+    approve: (about = {}) => decideAs('approve', about),
+    deny: (about = {}) => decideAs('deny', about),
+    replace: (result, about = {}) => decideAs('replace', { ...about, result }),
     progress: controls.progress,
     pause: (reason) => settledAfter(() => controls.pause(reason)),
     resume: () => settledAfter(controls.resume),
@@ -218,6 +254,12 @@ async function finish(execution: Execution, clock: VirtualClock, controls: RunCo
     if (waits > WAITS_MAX) throw new Error(`The run still waits after ${WAITS_MAX} waits (${reason ?? 'a retry'}).`);
     const timer = execution.environment().nextTimer();
     // A paused run with a wall-time limit would end by itself, but that is hardly what a test that forgot to resume it is about.
+    if (status === 'asking') {
+      const asked = pendingApprovalsOf(execution.run()).map(({ number, tool }) => `${number} (${tool})`);
+      throw new Error(
+        `The run asks a person: ${asked.join(', ')}. Call approve() or deny() before result(), or advance() past the deadline.`,
+      );
+    }
     if (status === 'paused' || timer === Infinity) {
       throw new Error(
         `The run is ${status} (${reason ?? 'no reason given'}), and only the test can end that: call resume() or cancel() before result().`,

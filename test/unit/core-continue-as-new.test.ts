@@ -133,6 +133,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
     secretsOf: () => ({}),
+    approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
     worker: 'test',
     now: clock.now,

@@ -67,14 +67,15 @@ afterAll(() => project.remove());
 
 function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
   const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], files: [], servers: {} };
-  const { models, providers, stateDir } = settingsFor(project.folder);
+  const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     // Strict: one that came to another release than its parent would refuse the call.
     begin: {
       kind: 'begin',
       toolbox: { name, secrets: spec.secrets },
       stateDir,
-      settings: { models, providers },
+      settings: { models, providers, approvals: [...approvals] },
+      approvers: { people: {}, allowUnsigned: true },
       strict: true,
     },
     store,

@@ -34,7 +34,8 @@ export function tempProject(
   return { folder, write, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-export const settingsFor = (folder: string): Pick<Settings, 'models' | 'providers' | 'stateDir'> => ({
+export const settingsFor = (folder: string): Pick<Settings, 'models' | 'providers' | 'stateDir' | 'approvals'> => ({
+  approvals: [],
   stateDir: path.join(folder, '.longhaul'),
   models: { default: ['demo/extractive'], smart: ['openai/gpt-5-mini', 'openai/gpt-5-nano'] },
   providers: [{ name: 'openai', keyFrom: 'OPENAI_API_KEY', api: 'responses' }],

@@ -74,13 +74,14 @@ afterEach(async () => {
 afterAll(() => project.remove());
 
 async function start(options: Partial<ToolProcessOptions> = {}, load = files): Promise<ToolProcess> {
-  const { models, providers, stateDir } = settingsFor(project.folder);
+  const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     begin: {
       kind: 'begin',
       toolbox: { name: 'payments', secrets: ['PAY_KEY'] },
       stateDir,
-      settings: { models, providers },
+      settings: { models, providers, approvals: [...approvals] },
+      approvers: { people: {}, allowUnsigned: true },
       strict: false,
     },
     store,

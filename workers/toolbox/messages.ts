@@ -1,9 +1,12 @@
 // What the process that has the store and a toolbox's own process say to each other, over the channel that Node opens between parent and
 // child. The child runs the code of tools, so what it says is checked like anything from outside.
 import { z } from 'zod';
+import type { Approvers } from '../../activities/approvals/require-approval';
+import type { RuleFor } from '../../activities/define/approval';
 import type { Failpoint } from '../../activities/deps';
 import type { ListedTool } from '../../activities/mcp/listed-tool';
 import { isFailureType, type FailureType } from '../../workflows/contract/failures';
+import { approvalRuleSchema } from '../../workflows/contract/schemas/approval';
 import { callToolAnswerSchema, callToolInputSchema } from '../../workflows/contract/schemas/tool-call';
 import { isFailpoint } from '../process-settings';
 
@@ -14,6 +17,18 @@ const name = z.string().max(300);
 
 const isFailpointName = (value: unknown): boolean => typeof value === 'string' && isFailpoint(value);
 
+const ruleFor: z.ZodType<RuleFor> = z.object({
+  rule: approvalRuleSchema,
+  tools: z.array(z.string()).exactOptional(),
+  effects: z.array(z.enum(['read', 'idempotent', 'keyed', 'at-most-once'])).exactOptional(),
+  agents: z.array(z.string()).exactOptional(),
+});
+
+const approvers: z.ZodType<Approvers> = z.object({
+  people: z.record(z.string(), z.object({ keys: z.array(z.string()), roles: z.array(z.string()) })),
+  allowUnsigned: z.boolean(),
+});
+
 const begin = z.object({
   kind: z.literal('begin'),
   toolbox: z.object({ name, secrets: z.array(z.string()) }),
@@ -23,7 +38,10 @@ const begin = z.object({
   settings: z.object({
     models: z.record(z.string(), z.array(z.string())),
     providers: z.array(z.object({ name: z.string() })),
+    approvals: z.array(ruleFor),
   }),
+  /** Who may decide what runs ask people. */
+  approvers,
   strict: z.boolean(),
   failpoint: z
     .object({ name: z.custom<Failpoint>(isFailpointName), nth: z.number(), file: z.string().exactOptional() })

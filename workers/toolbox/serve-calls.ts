@@ -51,6 +51,7 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
     toolStore,
     agents,
     secretsOf,
+    approvers: begin.approvers,
     stateDir,
     worker: workerIdentity(),
     now: Date.now,

@@ -140,13 +140,14 @@ function startProcess(
   { name, secrets }: ToolboxSpec,
   onLine: (line: string, stream: 'stdout' | 'stderr') => void,
 ): ToolProcess {
-  const { models, providers, stateDir } = settings;
+  const { models, providers, approvals, approvers, stateDir } = settings;
   const { failpoint } = settings.process;
   const begin: BeginToolbox = {
     kind: 'begin',
     toolbox: { name, secrets },
     stateDir,
-    settings: { models, providers: providers.map((provider) => ({ name: provider.name })) },
+    settings: { models, providers: providers.map((provider) => ({ name: provider.name })), approvals: [...approvals] },
+    approvers,
     strict,
     ...(failpoint ? { failpoint } : {}),
   };

@@ -1,4 +1,5 @@
 // The activities that a run calls, as the workflow declares them. activities/ implements them.
+import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { AgentRunResult, StoredValue } from './run';
@@ -124,6 +125,10 @@ export interface CallToolInput extends CallContext {
   poll?: true;
   /** Name of the tool that the model asked for, where `name` stands in for it. */
   insteadOf?: string;
+  /** The decision that allows it, where a person must agree. */
+  approval?: MadeDecision;
+  /** A person says that an attempt whose outcome is unknown has not acted: it may act. */
+  notDone?: MadeDecision;
   /** Another tool is tried if this one fails for good: then the model is told nothing yet. */
   hasFallback?: true;
 }
@@ -135,6 +140,22 @@ export interface TellToolFailureInput extends CallContext {
   message?: string;
   call: number;
   failure: RunFailure;
+}
+
+/** That a person is asked, reminded, or that it is decided: kept for the inbox, and sent on where the configuration says so. */
+export interface TellPeopleInput extends CallContext {
+  about: 'asked' | 'reminder' | 'escalated' | 'decided';
+  request: PersonRequest;
+  decision?: MadeDecision;
+}
+
+/** A person gives the result of a call that has failed for good. */
+export interface TakeResultInput extends CallContext {
+  name: string;
+  message: string;
+  call: number;
+  decision: MadeDecision;
+  timeoutMs?: number;
 }
 
 export interface EndRunInput extends CallContext {
@@ -155,5 +176,7 @@ export interface AgentActivities {
   compactContext(input: CompactContextInput): Promise<CompactContextResult>;
   callTool(input: CallToolInput): Promise<CallToolResult | ToolWait>;
   tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
+  tellPeople(input: TellPeopleInput): Promise<void>;
+  takeResult(input: TakeResultInput): Promise<CallToolResult>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

@@ -50,6 +50,12 @@ export const FAILURES = {
   'Tool.Changed': rule(false, 'tell-model'),
   /** Whether the effect happened is not known: said so, never rerun silently. */
   'Tool.OutcomeUnknown': rule(false, 'tell-model'),
+  /** A person said no, or nobody answered and that means no. */
+  'Tool.Denied': rule(false, 'tell-model'),
+  /** The decision that the call came with does not allow it: a person is asked again. */
+  'Tool.NotApproved': rule(false, 'tell-model'),
+  /** A person was asked, and nobody answered in time: the run ends as escalated. */
+  'Escalation.Unanswered': rule(false, 'fail'),
   'Budget.TurnsExhausted': rule(false, 'fail'),
   'Budget.ToolCallsExhausted': rule(false, 'fail'),
   'Budget.TokensExhausted': rule(false, 'fail'),
@@ -82,6 +88,8 @@ export const consequenceOf = (type: FailureType): Consequence => FAILURES[type].
 export const mayFallBack = (type: FailureType): boolean =>
   type === 'Tool.Failed' || type === 'Tool.Timeout' || type === 'Tool.InvalidOutput';
 export const isBudgetFailure = (type: FailureType): boolean => type.startsWith('Budget.');
+
+export const isEscalated = (type: FailureType): boolean => type === 'Escalation.Unanswered';
 
 /** A failure as a run reports it. `message` is one line, safe to show, without secrets. */
 export interface RunFailure {

@@ -1,5 +1,6 @@
 // The shared language of all rooms.
 export * from './activities';
+export * from './approval';
 export * from './failures';
 export * from './limits';
 export * from './message';

@@ -20,11 +20,15 @@ export const SIGNAL_NAMES = {
 
 export const UPDATE_NAMES = {
   cancel: 'cancel',
+  approve: 'approve',
+  deny: 'deny',
+  replace: 'replace',
 } as const;
 
 export const QUERY_NAMES = {
   progress: 'progress',
   transcript: 'transcript',
+  pendingApprovals: 'pendingApprovals',
 } as const;
 
 export const ACTIVITY_NAMES = {
@@ -33,6 +37,8 @@ export const ACTIVITY_NAMES = {
   callTool: 'callTool',
   tellToolFailure: 'tellToolFailure',
   endRun: 'endRun',
+  tellPeople: 'tellPeople',
+  takeResult: 'takeResult',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

@@ -1,4 +1,5 @@
 // What a run is started with, what it answers, and what a query of it shows.
+import type { ApprovalRule, MadeDecision, PersonRequest } from './approval';
 import type { RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { ToolTurn } from './tool-call';
@@ -16,6 +17,8 @@ export type Effect =
 
 /** What the workflow must know of a tool. Pinned at the start, so that a run never changes its mind. */
 export interface ToolPlan extends OwnToolPlan {
+  /** Those that hold for a call's arguments must all be satisfied, for it and for what stands in for it. Absent: nobody is asked. */
+  approval?: ApprovalRule[];
   /** Tried in this order, with the same arguments, once this one has failed for good. */
   fallback?: { name: string; plan: OwnToolPlan }[];
 }
@@ -37,7 +40,9 @@ export interface OwnToolPlan {
   /** How many calls of the tool one run makes at once. No limit when absent. */
   atOnce?: number;
   /** What a call that failed for good leads to. */
-  onFailure: 'tell-model' | 'stop';
+  onFailure: 'tell-model' | 'stop' | 'escalate';
+  /** Of `escalate`: who is asked what to do, and until when. */
+  escalation?: ApprovalRule;
   /** Of a tool that begins work elsewhere: how often it is asked for the outcome, and for how long in all. */
   poll?: { everyMs: number; upToMs: number };
   /**
@@ -116,7 +121,8 @@ export interface AgentRunResult {
   totals: RunTotals;
 }
 
-export type RunStatus = 'running' | 'waiting' | 'paused' | 'cancelling' | 'ended';
+/** `asking`: it waits for a person, see `requests`. */
+export type RunStatus = 'running' | 'waiting' | 'asking' | 'paused' | 'cancelling' | 'ended';
 
 /** One act of a run, for people who watch. Numbered from 1, without gaps, across continue-as-new. */
 export interface Step {
@@ -143,6 +149,8 @@ export interface RunProgress {
   length: number;
   totals: RunTotals;
   limits: RunLimits;
+  /** What it asks a person, oldest first. Absent where that is nothing. */
+  requests?: PersonRequest[];
   /** The newest STEPS_SHOWN steps, oldest first. */
   steps: Step[];
   result?: AgentRunResult;
@@ -182,8 +190,24 @@ export interface CarriedState {
   asking?: { compacted: boolean };
   /** Set where tools were being waited for: their turn's calls, which go on first. */
   calling?: ToolTurn;
+  requests?: KeptRequests;
   /** What of its limits the model was told, see `LimitNotice`. */
   warned?: string[];
   /** What the newest answer took: the next may take as much. */
   lastTurn?: { tokens: number; toolCalls: number };
+}
+
+/** What a run has asked people, of the turn that is under way, and what they said that holds beyond it. */
+export interface KeptRequests {
+  /** Number of the newest. */
+  last: number;
+  /** Of calls that have not come to an end, whether or not they are decided. */
+  open: OpenRequest[];
+  /** Decisions with `remember`. */
+  remembered: MadeDecision[];
+}
+export interface OpenRequest extends PersonRequest {
+  decision?: MadeDecision;
+  /** Reminders and steps of the escalation that people were told of; absent until they were told of the request itself. */
+  told?: { reminders: number; escalations: number; decided?: true };
 }

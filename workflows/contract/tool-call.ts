@@ -1,4 +1,5 @@
 // One tool call as a run passes it on: what was asked, what came of it, and where a turn's calls stand.
+import type { ApprovalNeed } from './approval';
 import type { FailureType } from './failures';
 import type { MessageHead } from './message';
 
@@ -6,6 +7,8 @@ export interface ToolCallHead {
   name: string;
   /** Of the arguments; at most PREVIEW_CHARS characters. */
   preview: string;
+  /** Set where a person must agree first. */
+  approval?: ApprovalNeed;
 }
 
 export interface CallToolResult {

@@ -14,6 +14,8 @@ export interface RunEnvironment {
     ...args: [...Parameters<AgentActivities['callTool']>, plan: ToolPlan, summary: string]
   ): Promise<CallToolResult | ToolWait>;
   tellToolFailure: AgentActivities['tellToolFailure'];
+  tellPeople: AgentActivities['tellPeople'];
+  takeResult: AgentActivities['takeResult'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;

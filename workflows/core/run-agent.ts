@@ -1,6 +1,6 @@
 // The life of a run, as a recipe: until an end is reached, decide, ask the model, call its tools.
 import type { AnswerProblem } from '../contract/activities';
-import { isBudgetFailure, type RunFailure } from '../contract/failures';
+import { isBudgetFailure, isEscalated, type RunFailure } from '../contract/failures';
 import type { AgentRunResult, CarriedState, StoredValue } from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
@@ -15,7 +15,7 @@ export type Ending = { kind: 'result'; result: AgentRunResult } | { kind: 'conti
 /** The end of a run before it is recorded: the outcome with what it needs, nothing else. */
 type End =
   | { outcome: 'completed'; output: StoredValue }
-  | { outcome: 'failed' | 'budget-exhausted'; failure: RunFailure }
+  | { outcome: 'failed' | 'budget-exhausted' | 'escalated'; failure: RunFailure }
   | { outcome: 'cancelled'; failure: RunFailure };
 
 export async function runAgent(run: Run): Promise<Ending> {
@@ -65,7 +65,7 @@ async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new
 }
 
 const failed = (failure: RunFailure): End => ({
-  outcome: isBudgetFailure(failure.type) ? 'budget-exhausted' : 'failed',
+  outcome: isEscalated(failure.type) ? 'escalated' : isBudgetFailure(failure.type) ? 'budget-exhausted' : 'failed',
   failure,
 });
 

@@ -44,6 +44,7 @@ export function statusOf(state: RunState): RunStatus {
   if (state.result) return 'ended';
   if (state.cancel) return 'cancelling';
   if (state.kept.paused) return 'paused';
+  if (state.kept.requests?.open.some(({ decision }) => !decision)) return 'asking';
   return state.waiting.length === 0 ? 'running' : 'waiting';
 }
 

@@ -1,56 +1,32 @@
-// One call of a turn: made, asked again for as long as its work goes on elsewhere, and told to the model where it failed for good.
-import type { CallToolInput } from '../contract/activities';
-import { mayFallBack, type FailureType, type RunFailure } from '../contract/failures';
-import { DEFAULT_TOOL_TIMEOUT_MS, FALLBACK_INDEX_STEP, pollAttempts } from '../contract/limits';
-import { RECALL_TOOL } from '../contract/names';
+// One call of a turn: made once whoever must agree has agreed, and told to the model, or to a person, where it failed for good.
+import type { MadeDecision } from '../contract/approval';
+import type { RunFailure } from '../contract/failures';
+import { FAILURE_CHARS } from '../contract/limits';
 import type { ToolPlan } from '../contract/run';
-import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
+import type { CallToolResult, ToolTurn } from '../contract/tool-call';
+import { untilDecided } from './ask-person';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
-import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
-
-/** Calls that run together leave a long history together: the one that sleeps for hours with the one that asks every second. */
-export interface Together {
-  /** Those that a worker has now. */
-  underWay: number;
-  /** Of them, by tool. */
-  ofTool: Map<string, number>;
-  /** Set by the first that leaves; ends the others' sleep. */
-  leaving: boolean;
-}
-
-/** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
-const UNKNOWN_TOOL: ToolPlan = {
-  effect: 'read',
-  timeoutMs: DEFAULT_TOOL_TIMEOUT_MS,
-  attempts: 1,
-  onFailure: 'tell-model',
-};
-
-export const planOf = (run: Run, name: string): ToolPlan =>
-  Object.hasOwn(run.input.plan.tools, name) ? (run.input.plan.tools[name] ?? UNKNOWN_TOOL) : UNKNOWN_TOOL;
-
-/** The built-in tool: an agent's own tool of that name is another one. */
-const isRecall = ({ input }: Run, name: string): boolean =>
-  name === RECALL_TOOL && !Object.hasOwn(input.plan.tools, name);
-
-/** After these it is not known whether the tool ran: they are of what stands around it. */
-const MAY_HAVE_RUN: readonly FailureType[] = ['Worker.Lost', 'Store.Unavailable', 'Runtime.Unexpected', 'Tool.Timeout'];
-
-/**
- * Of releases of before the ledger of effects, a tool that must never run twice is not called again by a resume: its outcome is unknown,
- * and said to be. With it the next attempt finds what was claimed.
- */
-const knownOf = (plan: ToolPlan, failure: RunFailure): RunFailure =>
-  plan.effect === 'at-most-once' && plan.repeats === undefined && MAY_HAVE_RUN.includes(failure.type)
-    ? { type: 'Tool.OutcomeUnknown', message: `it may have run, or not (${failure.type}): ${failure.message}` }
-    : failure;
+import { RunEnd, step } from './persist';
+import { closeRequests, openFor, openRequest, rememberedFor, rulesOf } from './requests';
+import { leavesNow, planOf, tryTools, type Decided, type Together } from './tool-attempts';
 
 /**
  * @returns what the model is told; `waiting` for what has begun and is asked again by the next execution, null for what that one begins
- * @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good
+ * @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good, or nobody answered what a person was asked
  */
 export async function callOne(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  together: Together,
+): Promise<CallToolResult | 'waiting' | null> {
+  const result = await decideAndCall(run, turn, call, together);
+  if (result !== null && result !== 'waiting') closeRequests(run.state, turn, call);
+  return result;
+}
+
+async function decideAndCall(
   run: Run,
   turn: ToolTurn,
   call: number,
@@ -59,70 +35,98 @@ export async function callOne(
   const head = turn.calls[call];
   if (!head) throw new Error(`no tool call ${call} in the answer`);
   const plan = planOf(run, head.name);
-  const tools = [{ name: head.name, plan }, ...(plan.fallback ?? [])];
-  for (const [nth, tool] of tools.entries()) {
-    const isLast = nth === tools.length - 1;
-    const done = await callTool(run, turn, call, { ...tool, nth, isLast, together });
+  const asking = { leaves: () => leavesNow(run, together), isOver: () => together.leaving };
+  for (let decided: Decided = {}; ;) {
+    const allowed = turn.results[call] === 'waiting' ? decided : await allowedBy(run, turn, call, decided, asking);
+    if (allowed === 'left') return null;
+    if ('denied' in allowed) return await tell(run, turn, call, allowed.denied);
+    decided = allowed;
+    // Where an execution of before has come so far, a person is asked about it already.
+    const { failure } = openFor(run.state.kept, turn, call, 'failed-call') ?? {};
+    const done = failure ?? (await tryTools(run, turn, call, { together, decided }));
     if (done === 'waiting' || done === null || !('type' in done)) return done;
-    if (!isLast && mayFallBack(done.type)) continue;
+    if (done.type === 'Tool.NotApproved' && decided.approval) {
+      closeRequests(run.state, turn, call, 'approval');
+      decided = { again: done.message };
+      continue;
+    }
     if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done });
-    return await tell(run, turn, call, done);
+    if (plan.onFailure !== 'escalate') return await tell(run, turn, call, done);
+    const answer = await afterFailure(run, turn, call, { failure: done, plan, asking });
+    if (answer === 'left') return null;
+    if ('message' in answer) return answer;
+    decided = { ...(decided.approval ? { approval: decided.approval } : {}), ...answer };
   }
-  throw new Error('a call has at least its own tool');
 }
 
-interface Tried {
-  name: string;
-  plan: ToolPlan;
-  /** 0 is the tool that was asked for; those that stand in for it follow. */
-  nth: number;
-  isLast: boolean;
-  together: Together;
-}
+type Asking = Parameters<typeof untilDecided>[3];
 
-async function callTool(
+/** The decision that a call is made with, where it needs one. */
+async function allowedBy(
   run: Run,
   turn: ToolTurn,
   call: number,
-  tool: Tried,
-): Promise<CallToolResult | RunFailure | 'waiting' | null> {
-  const { environment } = run;
-  const { name, plan, nth, together } = tool;
+  decided: Decided,
+  asking: Asking,
+): Promise<Decided | { denied: RunFailure } | 'left'> {
   const head = turn.calls[call];
-  const progress = { begun: nth === 0 && turn.results[call] === 'waiting' };
-  const asked = askedOf(run, turn, call, tool);
-  const instead = nth > 0 ? ` instead of ${head?.name ?? ''}` : '';
-  const label = `${name}${instead} ${head?.preview ?? ''}`.trimEnd();
-  const done = await step(
-    run,
-    { kind: 'tool', label },
-    () => untilAnswered(run, asked, { plan, label, progress, together }),
-    // What the model is told of a failure is a result, and a failed step all the same.
-    (result) => (result === 'waiting' ? {} : { preview: result.message.preview, failed: result.failure !== undefined }),
-    {
-      // A question changes nothing: whatever it came to, what has begun can be asked again.
-      known: (failure) => (progress.begun && environment.asksAgain() ? failure : knownOf(plan, failure)),
-      leaves: () => leavesWhileAway(run) && leaveTogether(together),
-    },
-  );
-  if ('left' in done) return progress.begun ? 'waiting' : null;
-  return 'result' in done ? done.result : done.failure;
+  if (!head?.approval || decided.approval) return decided;
+  const { kept } = run.state;
+  const remembered = decided.again === undefined ? rememberedFor(kept, head) : undefined;
+  if (remembered) return { approval: remembered };
+  const rules = rulesOf(planOf(run, head.name), head);
+  const request =
+    openFor(kept, turn, call, 'approval') ??
+    openRequest(run, {
+      ...{ kind: 'approval', turn, call, rules },
+      ...(decided.again === undefined ? {} : { again: decided.again }),
+    });
+  const decision = await untilDecided(run, request, rules, asking);
+  if (decision === 'left') return decision;
+  if (decision.verdict === 'approve') return { approval: decision };
+  return { denied: { type: 'Tool.Denied', message: `a person said no.${because(decision)}` } };
 }
 
-function askedOf(run: Run, turn: ToolTurn, call: number, { name, plan, nth, isLast }: Tried): CallToolInput {
-  const { input, state } = run;
-  const own = turn.calls[call]?.name ?? '';
-  return {
-    ...callContext(run, call + 1 + nth * FALLBACK_INDEX_STEP),
-    name,
-    ...(nth > 0 ? { insteadOf: own } : {}),
-    ...(isLast ? {} : { hasFallback: true as const }),
-    message: turn.message,
-    call,
-    input: input.input.hash,
-    ...(isRecall(run, name) ? { head: state.kept.head ?? '' } : {}),
-    ...(input.plan.inspect ? {} : { timeoutMs: plan.timeoutMs }),
-  };
+const because = ({ reason, byDefault }: MadeDecision): string =>
+  byDefault ? ' Nobody answered in time.' : reason === undefined ? '' : ` ${reason}`.slice(0, FAILURE_CHARS);
+
+/** A person says what becomes of a call that has failed for good: tried again, told to the model, or its result by hand. */
+async function afterFailure(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  { failure, plan, asking }: { failure: RunFailure; plan: ToolPlan; asking: Asking },
+): Promise<CallToolResult | Decided | 'left'> {
+  const rules = plan.escalation ? [plan.escalation] : [];
+  for (let again: string | undefined; ;) {
+    const request =
+      openFor(run.state.kept, turn, call, 'failed-call') ??
+      openRequest(run, { kind: 'failed-call', turn, call, rules, failure, ...(again === undefined ? {} : { again }) });
+    const decision = await untilDecided(run, request, rules, asking);
+    if (decision === 'left') return decision;
+    closeRequests(run.state, turn, call, 'failed-call');
+    if (decision.verdict === 'approve') return failure.type === 'Tool.OutcomeUnknown' ? { notDone: decision } : {};
+    if (decision.verdict === 'deny') return await tell(run, turn, call, failure);
+    const taken = await takeByHand(run, turn, call, decision);
+    if ('message' in taken && !('type' in taken)) return taken;
+    again = 'type' in taken ? taken.message : undefined;
+  }
+}
+
+async function takeByHand(
+  run: Run,
+  { message, calls }: ToolTurn,
+  call: number,
+  decision: MadeDecision,
+): Promise<CallToolResult | RunFailure> {
+  const name = calls[call]?.name ?? '';
+  const done = await step(
+    run,
+    { kind: 'note', label: `takes a result by hand: ${name}` },
+    () => run.environment.takeResult({ ...callContext(run, call + 1), name, message, call, decision }),
+    (result) => ({ preview: result.message.preview }),
+  );
+  return 'failure' in done ? done.failure : done.result;
 }
 
 async function tell(
@@ -140,66 +144,4 @@ async function tell(
   );
   if ('failure' in told) throw new RunEnd({ outcome: 'failed', failure: told.failure });
   return told.result;
-}
-
-interface Asking {
-  plan: ToolPlan;
-  label: string;
-  /** Kept by whoever makes the step: made again after a pause, it goes on where it was. */
-  progress: { begun: boolean };
-  together: Together;
-}
-
-/** What a call of the tool comes to, however often it has to be asked for: between two times the run sleeps, and holds no worker. */
-async function untilAnswered(
-  run: Run,
-  asked: CallToolInput,
-  { plan, label, progress, together }: Asking,
-): Promise<CallToolResult | 'waiting'> {
-  const poll = { ...plan, attempts: pollAttempts(plan) };
-  for (;;) {
-    // Another that waits may be faster: looked at again, and taken in the same moment.
-    while (!mayCall(asked.name, plan, together)) {
-      await run.environment.until(() => mayCall(asked.name, plan, together), Infinity, asked.name);
-    }
-    const result = await underWay(together, asked.name, () =>
-      progress.begun
-        ? run.environment.callTool({ ...asked, poll: true }, poll, label)
-        : run.environment.callTool(asked, plan, label),
-    );
-    if (!('kind' in result)) return result;
-    progress.begun = true;
-    if (leavesNow(run, together)) return 'waiting';
-    await sleepUntil(run, result, () => together.leaving);
-    if (together.leaving) return 'waiting';
-  }
-}
-
-async function underWay(
-  together: Together,
-  name: string,
-  work: () => Promise<CallToolResult | ToolWait>,
-): Promise<CallToolResult | ToolWait> {
-  const { ofTool } = together;
-  together.underWay += 1;
-  ofTool.set(name, (ofTool.get(name) ?? 0) + 1);
-  try {
-    return await work();
-  } finally {
-    together.underWay -= 1;
-    ofTool.set(name, (ofTool.get(name) ?? 0) - 1);
-  }
-}
-
-const mayCall = (name: string, { atOnce = Infinity }: ToolPlan, { ofTool }: Together): boolean =>
-  (ofTool.get(name) ?? 0) < atOnce;
-
-function leavesNow({ environment }: Run, together: Together): boolean {
-  if (!environment.shouldContinueWhileWaiting()) return false;
-  return !environment.leavesAtRest() || leaveTogether(together);
-}
-
-function leaveTogether(together: Together): boolean {
-  together.leaving ||= together.underWay === 0;
-  return together.leaving;
 }

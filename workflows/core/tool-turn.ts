@@ -5,7 +5,10 @@ import type { CallToolResult, ToolCallHead, ToolTurn } from '../contract/tool-ca
 import type { Run } from './environment';
 import { RunEnd, untilResumed } from './persist';
 import { takeToolResults } from './run-state';
-import { callOne, planOf, type Together } from './tool-call';
+import { tellAsked } from './ask-person';
+import { openFor, openRequest, rememberedFor, rulesOf } from './requests';
+import { planOf, type Together } from './tool-attempts';
+import { callOne } from './tool-call';
 
 const NEVER_RAN: readonly FailureType[] = ['Tool.Unknown', 'Tool.InvalidArguments'];
 
@@ -25,6 +28,7 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
   const results = [...turn.results];
   let goesOn = false;
   try {
+    await askAll(run, turn);
     for (const group of groupsInOrder(turn.calls, (name) => mayRunBeside(planOf(run, name)))) {
       for (;;) {
         const open = group.filter((at) => !isDone(results[at]));
@@ -50,6 +54,17 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
       });
     }
   }
+}
+
+/** Whatever the turn asks people, at once. */
+async function askAll(run: Run, turn: ToolTurn): Promise<void> {
+  const { kept } = run.state;
+  const asked = turn.calls.flatMap((head, call) => {
+    if (!head.approval || turn.results[call] !== null || rememberedFor(kept, head)) return [];
+    const rules = rulesOf(planOf(run, head.name), head);
+    return [openFor(kept, turn, call, 'approval') ?? openRequest(run, { kind: 'approval', turn, call, rules })];
+  });
+  await tellAsked(run, asked);
 }
 
 /** Calls that may run together, into the results of their turn. @throws what one of them threw, once none is under way any more */

@@ -1,6 +1,7 @@
 // The record of one call, as a ref's value. Written once the answer is stored, found again by the call's key.
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
+import { approvalNeedSchema } from './approval';
 import { usageSchema } from './message';
 
 const failureType = z.custom<FailureType>(isFailureType);
@@ -8,6 +9,11 @@ export const messageHead = z.object({
   hash: z.string(),
   role: z.enum(['user', 'assistant', 'tool']),
   preview: z.string(),
+});
+export const toolCallHead = z.object({
+  name: z.string(),
+  preview: z.string(),
+  approval: approvalNeedSchema.exactOptional(),
 });
 const storedValue = z.object({ hash: z.string(), bytes: z.number(), preview: z.string() });
 
@@ -33,7 +39,7 @@ export const modelRecordSchema = z.object({
     head: z.string(),
     notices: z.array(messageHead).exactOptional(),
     messages: z.array(messageHead),
-    toolCalls: z.array(z.object({ name: z.string(), preview: z.string() })),
+    toolCalls: z.array(toolCallHead),
     problem: z
       .object({
         type: z.enum([
@@ -73,6 +79,10 @@ export const toolRecordSchema = z.object({
   result: z.object({ message: messageHead, failure: failureType.exactOptional() }),
   /** The call of the same run whose action this one asked for again: its tool did not run. */
   repeats: z.object({ turn: z.number(), index: z.number() }).exactOptional(),
+  /** Who agreed to it, or gave its result by hand: the number of the request. `edited` names the arguments that it was made with. */
+  person: z
+    .object({ request: z.number(), by: z.string().exactOptional(), edited: z.string().exactOptional() })
+    .exactOptional(),
 });
 export type ToolRecord = z.output<typeof toolRecordSchema>;
 

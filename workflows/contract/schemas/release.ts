@@ -1,6 +1,7 @@
 // A manifest as it comes back from the store.
 import { z } from 'zod';
 import type { ReleaseManifest } from '../release';
+import { approvalRuleSchema } from './approval';
 
 const jsonObject = z.record(z.string(), z.json());
 const count = z.number().int().nonnegative();
@@ -14,11 +15,13 @@ const ownToolPlan = z.object({
   repeats: z.enum(['same-action', 'new-action']).exactOptional(),
   isIndependent: z.literal(true).exactOptional(),
   atOnce: count.exactOptional(),
-  onFailure: z.enum(['tell-model', 'stop']),
+  onFailure: z.enum(['tell-model', 'stop', 'escalate']),
+  escalation: approvalRuleSchema.exactOptional(),
   poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),
   toolbox: z.string().exactOptional(),
 });
 const toolPlan = ownToolPlan.extend({
+  approval: z.array(approvalRuleSchema).exactOptional(),
   fallback: z.array(z.object({ name: z.string(), plan: ownToolPlan })).exactOptional(),
 });
 

@@ -1,7 +1,7 @@
 // The record of a run, as a ref's value: written when it is started, completed when it ends, kept after Temporal has forgotten it.
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
-import { messageHead } from './call-record';
+import { messageHead, toolCallHead } from './call-record';
 import { usageSchema } from './message';
 
 export const runRecordSchema = z.object({
@@ -49,7 +49,7 @@ export const runRecordSchema = z.object({
       calling: z
         .object({
           message: z.string(),
-          calls: z.array(z.object({ name: z.string(), preview: z.string() })),
+          calls: z.array(toolCallHead),
           results: z.array(z.object({ message: messageHead }).nullable()),
         })
         .exactOptional(),

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { CallToolInput } from '../activities';
 import { isFailureType, type FailureType } from '../failures';
+import { madeDecisionSchema } from './approval';
 import type { CallToolResult, ToolWait } from '../tool-call';
 
 const count = z.number().int().nonnegative();
@@ -22,6 +23,8 @@ export const callToolInputSchema: z.ZodType<CallToolInput> = z.looseObject({
   timeoutMs: z.number().exactOptional(),
   poll: z.literal(true).exactOptional(),
   insteadOf: z.string().exactOptional(),
+  approval: madeDecisionSchema.exactOptional(),
+  notDone: madeDecisionSchema.exactOptional(),
   hasFallback: z.literal(true).exactOptional(),
 });
 

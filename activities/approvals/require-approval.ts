@@ -1,0 +1,75 @@
+// Whether a decision allows a call: asked by the process that makes it, of the release itself and of its own configuration, so that a
+// workflow that somebody has changed cannot say for a person that they agreed.
+import type { CallToolInput } from '../../workflows/contract/activities';
+import type { ApprovalRule, MadeDecision } from '../../workflows/contract/approval';
+import { failure } from '../failure';
+import { isSignedBy } from './signature';
+
+/** Who may decide, as the configuration says it now: a key that was taken out is worth nothing from then on. */
+export interface Approvers {
+  people: { readonly [name: string]: { keys: readonly string[]; roles: readonly string[] } };
+  /** Whether a decision that nobody has signed counts, where nobody is named. */
+  allowUnsigned: boolean;
+}
+
+export const NO_APPROVERS: Approvers = { people: {}, allowUnsigned: false };
+
+/** The person who has signed it; undefined where nobody has, or it does not fit. */
+export function signerOf({ people }: Approvers, decision: MadeDecision): string | undefined {
+  const { signed } = decision;
+  if (!signed || !Object.hasOwn(people, signed.by)) return undefined;
+  const person = people[signed.by];
+  return person && isSignedBy(decision, signed, person.keys) ? signed.by : undefined;
+}
+
+interface Asked {
+  input: Pick<CallToolInput, 'key' | 'call' | 'name' | 'insteadOf'>;
+  /** Of the tool, and the positions of those that hold. */
+  rules: readonly ApprovalRule[];
+  needed: readonly number[];
+  /** Name of the arguments as the model wrote them. */
+  args: string;
+}
+
+/** @throws ApplicationFailure `Tool.NotApproved`, saying why */
+export function requireApproval(
+  approvers: Approvers,
+  decision: MadeDecision | undefined,
+  { input, rules, needed, args }: Asked,
+): void {
+  const tool = input.insteadOf ?? input.name;
+  const refuse = (why: string): never => {
+    throw failure('Tool.NotApproved', `${tool.slice(0, 64)}: ${why}`);
+  };
+  if (!decision) return refuse('a person must agree to it, and nobody did.');
+  if (decision.verdict !== 'approve') return refuse('it was not agreed to.');
+  if (decision.run !== input.key.run || decision.tool !== tool) return refuse('the decision is about something else.');
+  const isOwn = decision.turn === input.key.turn && decision.call === input.call && decision.args === args;
+  if (!isOwn && !decision.remember) return refuse('the decision is about another call.');
+  if (!isOwn && decision.edited !== undefined) return refuse('the decision is about other arguments.');
+  const beyond = needed.filter((rule) => !decision.rules.includes(rule));
+  // Who edits has seen what they wrote, whatever rules hold for it.
+  if (beyond.length > 0 && decision.edited === undefined) return refuse('it was agreed to where other rules held.');
+  const held = needed.map((rule) => rules[rule]).filter((rule) => rule !== undefined);
+  if (decision.byDefault) {
+    if (held.every(({ otherwise }) => otherwise === 'approve')) return;
+    return refuse('nobody answered, and that does not mean yes.');
+  }
+  const by = signerOf(approvers, decision);
+  if (decision.signed && by === undefined)
+    return refuse(`the signature of ${decision.signed.by.slice(0, 64)} does not fit.`);
+  const roles = by === undefined ? [] : [by, ...(approvers.people[by]?.roles ?? [])];
+  for (const rule of held) {
+    const who = peopleOf(rule);
+    if (who.length === 0 && (by !== undefined || approvers.allowUnsigned)) continue;
+    if (who.length === 0) return refuse('an unsigned decision does not count here.');
+    if (!who.some((name) => roles.includes(name)))
+      return refuse(
+        `${by === undefined ? 'a decision without a name' : by} does not count: ${who.join(' or ')} must agree.`,
+      );
+  }
+}
+
+/** Whoever it names, and those to whom it goes when they do not answer. */
+export const peopleOf = ({ by = [], escalation = [] }: ApprovalRule): string[] =>
+  by.length === 0 ? [] : [...new Set([...by, ...escalation.flatMap(({ to }) => to)])];

@@ -1,0 +1,50 @@
+// A decision's signature: Ed25519, by a key that only the person has, over what the decision is good for.
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
+import { signedDecision, type DecisionSignature, type MadeDecision } from '../../workflows/contract/approval';
+import { canonicalJson } from '../store/canonical-json';
+
+type Signed = Omit<MadeDecision, 'decidedAt' | 'signed' | 'byDefault'>;
+
+const PREFIX = 'ed25519:';
+
+/** The public half, as the configuration has it: `ed25519:` and 32 bytes in base64url. */
+export const publicKeyText = (key: KeyObject): string =>
+  PREFIX + String(createPublicKey(key).export({ format: 'jwk' }).x);
+
+/** @throws Error when it is none */
+export function publicKeyOf(text: string): KeyObject {
+  const x = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : '';
+  try {
+    return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  } catch (error) {
+    throw new Error(`"${text.slice(0, 60)}" is no public key: "longhaul identity" prints one.`, { cause: error });
+  }
+}
+
+/** PEM of a new private key. */
+export const newPrivateKey = (): string =>
+  String(generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+export const privateKeyOf = (pem: string): KeyObject => createPrivateKey(pem);
+
+export function signDecision(
+  decision: Signed,
+  { by, at, key }: { by: string; at: number; key: KeyObject },
+): DecisionSignature {
+  const signature = sign(null, canonicalJson(signedDecision(decision, { by, at })), key).toString('base64');
+  return { by, at, signature };
+}
+
+export const isSignedBy = (
+  decision: Signed,
+  { by, at, signature }: DecisionSignature,
+  keys: readonly string[],
+): boolean =>
+  keys.some((key) =>
+    verify(
+      null,
+      canonicalJson(signedDecision(decision, { by, at })),
+      publicKeyOf(key),
+      Buffer.from(signature, 'base64'),
+    ),
+  );

@@ -1,0 +1,78 @@
+// The result of a call that has failed for good, as a person gives it: checked as the tool's own would be, and kept as the call's.
+import { z } from 'zod';
+import type { TakeResultInput } from '../workflows/contract/activities';
+import type { CallToolResult } from '../workflows/contract/tool-call';
+import { because } from './approvals/decided-call';
+import { findCallRecord } from './call-records';
+import type { ActivityDeps, Attempt } from './deps';
+import { findEffect } from './effect-ledger';
+import { failure } from './failure';
+import { issuesOf } from './judge-answer';
+import { planOfCall } from './plan-of-call';
+import { readCall } from './read-call';
+import { requireAgent } from './require-agent';
+import { outputParts } from './run-tool';
+import { signerOf } from './approvals/require-approval';
+import { keepResult, toolRecords } from './tool-records';
+
+/** @throws ApplicationFailure `Tool.NotApproved` where it does not fit, or whoever gives it may not */
+export async function takeResult(
+  deps: ActivityDeps,
+  input: TakeResultInput,
+  attempt: Attempt,
+): Promise<CallToolResult> {
+  const { decision, name } = input;
+  const loaded = await requireAgent(deps, input);
+  const found = await findCallRecord(toolRecords(deps, input));
+  if (found.answer) return { ...found.answer.result, reused: true };
+  const refuse = (why: string) => failure('Tool.NotApproved', `${name.slice(0, 64)}: ${why}`);
+  const by = signerOf(deps.approvers, decision);
+  const isOfCall = decision.run === input.key.run && decision.turn === input.key.turn && decision.call === input.call;
+  if (!isOfCall || decision.result === undefined) throw refuse('the decision is about something else.');
+  if (decision.signed ? by === undefined : !deps.approvers.allowUnsigned)
+    throw refuse('a decision that nobody has signed does not count here, or its signature does not fit.');
+  const rule = loaded.manifest.plan.tools[name]?.escalation;
+  const roles = by === undefined ? [] : [by, ...(deps.approvers.people[by]?.roles ?? [])];
+  const who = rule?.by ? [...rule.by, ...(rule.escalation ?? []).flatMap(({ to }) => to)] : [];
+  if (who.length > 0 && !who.some((one) => roles.includes(one))) throw refuse(`${who.join(' or ')} must decide.`);
+
+  const given: unknown = await parsedObject(deps, decision.result, refuse);
+  const tool = loaded.agent.tools.find((one) => one.name === name);
+  if (!tool) throw refuse('its code is not here.');
+  const checked = await z.safeParseAsync(tool.output, given);
+  if (!checked.success) throw refuse(`the result has a wrong shape: ${issuesOf(checked.error)}`);
+  const { parts, failure: problem } = outputParts(checked.data);
+  if (problem) throw refuse(problem.message);
+
+  const call = await readCall(deps, input);
+  const plan = planOfCall(loaded.manifest.plan, input);
+  const asked = { ...input, input: '' };
+  const effect = await findEffect(deps, asked, attempt, { call, plan });
+  const now = deps.now();
+  const said = `The tool failed; a person gives this result.${because(decision.reason)}`;
+  return await keepResult(deps, input, {
+    parts: [{ type: 'text', text: said }, ...parts],
+    failure: undefined,
+    made: {
+      ...{ schemaVersion: 1 as const, startedAt: now, endedAt: now },
+      ...{ attempt: attempt.number, worker: deps.worker, release: loaded.codeRelease },
+    },
+    version: found.version,
+    objects: [],
+    effect: (message) => effect?.write(message, 'done'),
+    person: { request: decision.number, ...(by === undefined ? {} : { by }) },
+  });
+}
+
+async function parsedObject(
+  { toolStore }: Pick<ActivityDeps, 'toolStore'>,
+  name: string,
+  refuse: (why: string) => Error,
+): Promise<unknown> {
+  const bytes = await toolStore.getObject(name);
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw refuse('the result is not JSON.');
+  }
+}

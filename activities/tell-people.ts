@@ -1,0 +1,46 @@
+// What a run asks people, kept where an inbox finds it and where it outlives the history: who was asked what, and who decided what, when
+// and why.
+import type { TellPeopleInput } from '../workflows/contract/activities';
+import { requestRecordSchema, type RequestRecord } from '../workflows/contract/schemas/approval';
+import { signerOf } from './approvals/require-approval';
+import type { ActivityDeps, Attempt } from './deps';
+import { inboxName, requestName } from './store/ref-names';
+
+/** Another system that does not answer must not hold up the run: after so many attempts it is left untold. */
+const TELLS_MAX = 5;
+
+/** Repeating it changes nothing but that another system is told again. */
+export async function tellPeople(deps: ActivityDeps, input: TellPeopleInput, attempt: Attempt): Promise<void> {
+  const { request, decision, about, agent, release, tenant } = input;
+  const { store, approvers } = deps;
+  const name = requestName(request.run, request.number);
+  const inbox = inboxName(attempt.workflowId, request.number);
+  const value: RequestRecord = {
+    schemaVersion: 1,
+    ...{ id: attempt.workflowId, agent, release, tenant, request },
+    ...(decision ? { decision: { ...decision, verified: signerOf(approvers, decision) !== undefined } } : {}),
+  };
+  const known = requestRecordSchema.safeParse((await store.readRef(name))?.value);
+  if (decision || !known.data?.decision) {
+    await store.commit({
+      refs: [
+        { op: 'put', name, value },
+        ...(decision ? [] : [{ op: 'put' as const, name: inbox, value: { request: name } }]),
+      ],
+    });
+  }
+  if (decision) await store.deleteRef(inbox);
+  if (!deps.tellPeople) return;
+  try {
+    await deps.tellPeople({
+      about,
+      run: attempt.workflowId,
+      agent,
+      tenant,
+      request,
+      ...(decision ? { decision } : {}),
+    });
+  } catch (error) {
+    if (attempt.number < TELLS_MAX) throw error;
+  }
+}
