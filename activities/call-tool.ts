@@ -64,7 +64,9 @@ export async function callTool(
   if ('failure' in outcome && outcome.failure && !mayTell(outcome.failure, plan, input, attempt)) {
     const { type, message, final = false, retryAfterMs } = outcome.failure;
     const delayMs = retryAfterMs ?? retryDelayMs(plan?.backoff, input, attempt.number);
-    throw failure(type, message, { final, retryAfterMs: delayMs });
+    // A person who changed the arguments wrote what does not fit: they are asked again, and not the model.
+    const isTheirs = type === 'Tool.InvalidArguments' && input.approval?.edited !== undefined;
+    throw failure(isTheirs ? 'Tool.NotApproved' : type, message, { final, retryAfterMs: delayMs });
   }
   const made: ToolCallMade = {
     schemaVersion: 1,
@@ -141,8 +143,8 @@ function mayTell(
   if (plan.effect === 'at-most-once' && plan.repeats === undefined && type === 'Tool.Timeout') return false;
   const spent = final || !isRetryable(type) || isLastOf(plan, input, attempt);
   if (!spent || (input.hasFallback && mayFallBack(type))) return false;
-  // A person who changed the arguments wrote what does not fit, and is asked again: the model did not.
-  return plan.onFailure === 'tell-model' || (type === 'Tool.InvalidArguments' && input.approval?.edited === undefined);
+  if (type === 'Tool.InvalidArguments') return input.approval?.edited === undefined;
+  return plan.onFailure === 'tell-model';
 }
 
 interface ToRecord {

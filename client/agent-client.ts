@@ -11,6 +11,7 @@ import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle } from './run-handle';
+import type { Signer } from './run-requests';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
 import { recordStart, startWorkflow } from './start-workflow';
 import { putFile, type FileAbout } from './stored-file';
@@ -21,6 +22,8 @@ export interface AgentClientOptions {
   taskQueue: string;
   tenant: string;
   user?: string;
+  /** Signs what is decided through this client. */
+  signer?: Signer;
 }
 
 export interface AgentHandle<A extends AnyAgent> {
@@ -61,7 +64,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       name,
       start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
     }),
-    run: (id) => createRunHandle({ temporal, store, id }),
+    run: (id) => createRunHandle({ temporal, store, id, ...signing(options) }),
     fork: (run, fork = {}) => forkRun(options, run, fork),
     agents: async () => {
       const refs = await store.listRefs(AGENT_PREFIX);
@@ -109,7 +112,7 @@ async function startRun<Output>(
   const { temporal } = options;
   const known = await recordStart(store, record, { objects: [message.bytes] });
   // Temporal forgets an ended run after its retention, and would start it once more.
-  if (known?.ended) return createRunHandle({ temporal, store, id });
+  if (known?.ended) return createRunHandle({ temporal, store, id, ...signing(options) });
   // Recorded before and maybe never started: with what it was pinned to then.
   const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
   const handle = await startWorkflow(options, {
@@ -118,5 +121,7 @@ async function startRun<Output>(
     input: message.head,
     inspect: start.inspect ?? false,
   });
-  return createRunHandle({ temporal, store, id, execution: handle });
+  return createRunHandle({ temporal, store, id, execution: handle, ...signing(options) });
 }
+
+const signing = ({ signer }: AgentClientOptions): { signer?: Signer } => (signer ? { signer } : {});

@@ -1,6 +1,8 @@
 // The library's way in: finds the server and the store that the workers of a project use.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, type Connection } from '@temporalio/client';
+import { privateKeyOf } from '../activities/keys/decision-signature';
 import { dataConverterFor, openKeyRing, type KeyRing } from '../activities/keys';
 import type { ContentStore } from '../activities/store';
 import { openStore } from '../activities/store/open-store';
@@ -9,6 +11,7 @@ import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { createAgentClient, type AgentClient } from './agent-client';
 import { ClientError } from './errors';
 import { findTemporal } from './find-temporal';
+import type { Signer } from './run-requests';
 import { projectStateDir } from './project-state';
 
 export interface CreateClientOptions {
@@ -27,6 +30,8 @@ export interface CreateClientOptions {
   user?: string;
   /** @default `LONGHAUL_TASK_QUEUE`, else the running `dev`'s, else `agents` */
   taskQueue?: string;
+  /** Who decides what runs ask: a person of `longhaul.config.ts` with the file of their private key. @default nobody: unsigned */
+  signAs?: { person: string; keyFile: string };
 }
 
 /**
@@ -59,10 +64,20 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
       taskQueue: options.taskQueue ?? (env['LONGHAUL_TASK_QUEUE'] || found.taskQueue || DEFAULT_TASK_QUEUE),
       tenant: options.tenant ?? 'default',
       ...(options.user === undefined ? {} : { user: options.user }),
+      ...(options.signAs ? { signer: signerOf(options.signAs) } : {}),
     });
   } catch (error) {
     await connection.close();
     throw error;
+  }
+}
+
+/** @throws ClientError `misconfigured`, which holds no key */
+function signerOf({ person, keyFile }: { person: string; keyFile: string }): Signer {
+  try {
+    return { by: person, key: privateKeyOf(readFileSync(keyFile, 'utf8')) };
+  } catch {
+    throw new ClientError('misconfigured', `signAs: ${keyFile} is no private key: "longhaul identity" makes one.`);
   }
 }
 

@@ -18,6 +18,7 @@ import type { RunProgress, RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { recordedResult, refuseErased } from './recorded-result';
+import { createRunRequests, type RunRequests, type Signer } from './run-requests';
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { problemsOf } from './stuck-run';
@@ -27,7 +28,7 @@ const QUERY_TIMEOUT_MS = 15_000;
 /** The same for a reason to cancel: whoever cancels should not wait for longer than it takes to be sure. */
 const REASON_TIMEOUT_MS = 8_000;
 
-export interface RunHandle<Output> {
+export interface RunHandle<Output> extends RunRequests {
   readonly id: string;
   /** Waits for the end. Throws only when Temporal or the store cannot be reached: every outcome is a value. */
   result(): Promise<RunResult<Output>>;
@@ -56,9 +57,17 @@ export interface RunHandleOptions {
   store: ContentStore;
   id: string;
   execution?: WorkflowHandle;
+  /** Signs what is decided. */
+  signer?: Signer;
 }
 
-export function createRunHandle<Output>({ temporal, store, id, execution }: RunHandleOptions): RunHandle<Output> {
+export function createRunHandle<Output>({
+  temporal,
+  store,
+  id,
+  execution,
+  signer,
+}: RunHandleOptions): RunHandle<Output> {
   const handle = execution ?? temporal.workflow.getHandle(id);
   const record = async (): Promise<RunRecord> => {
     const ref = await store.readRef(runRecordName(id));
@@ -66,7 +75,12 @@ export function createRunHandle<Output>({ temporal, store, id, execution }: RunH
     return runRecordSchema.parse(ref.value);
   };
   const progress = (): Promise<RunProgress> => found(id, () => queryProgress(temporal, handle, id));
+  const requests = createRunRequests({
+    ...{ temporal, handle, store, signer, about: record },
+    ask: (work) => found(id, () => answered(temporal, handle, id, work)),
+  });
   return {
+    ...requests,
     id,
     record,
     progress,
@@ -98,11 +112,13 @@ async function found<T>(id: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function queryProgress(temporal: Client, handle: WorkflowHandle, id: string): Promise<RunProgress> {
+const queryProgress = (temporal: Client, handle: WorkflowHandle, id: string): Promise<RunProgress> =>
+  answered(temporal, handle, id, () => handle.query<RunProgress>(QUERY_NAMES.progress));
+
+/** @throws ClientError `stuck`, `no-worker` where no worker answers */
+async function answered<T>(temporal: Client, handle: WorkflowHandle, id: string, ask: () => Promise<T>): Promise<T> {
   try {
-    return await temporal.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
-      handle.query<RunProgress>(QUERY_NAMES.progress),
-    );
+    return await temporal.connection.withDeadline(Date.now() + QUERY_TIMEOUT_MS, ask);
   } catch (error) {
     if (!isUnanswered(error)) throw error;
     const problems = problemsOf(await handle.describe());

@@ -1,6 +1,6 @@
 // Who decides what runs ask people, and which rules the configuration adds: checked where it is read.
 import type { Approvers } from '../activities/approvals/require-approval';
-import { publicKeyOf } from '../activities/approvals/signature';
+import { publicKeyOf } from '../activities/keys/decision-signature';
 import { rulesFor, type RuleFor } from '../activities/define/approval';
 import type { ResolvedConfig } from '../activities/define/config';
 import { resolveTemporal } from '../infra/temporal/connect';

@@ -3,7 +3,7 @@
 import type { CallToolInput } from '../../workflows/contract/activities';
 import type { ApprovalRule, MadeDecision } from '../../workflows/contract/approval';
 import { failure } from '../failure';
-import { isSignedBy } from './signature';
+import { isSignedBy } from '../keys/decision-signature';
 
 /** Who may decide, as the configuration says it now: a key that was taken out is worth nothing from then on. */
 export interface Approvers {

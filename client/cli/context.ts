@@ -10,6 +10,7 @@ import { ClientError } from '../errors';
 import { findTemporal, type FoundTemporal } from '../find-temporal';
 import { createClosing } from './closing';
 import { settingsFor, storeInUse } from './in-use';
+import { ownSigner } from './own-identity';
 import type { Output } from './output';
 
 export interface Connected {
@@ -70,6 +71,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
     const { namespace } = server;
     const temporal = temporalClient(connection, namespace, settings.keys);
     const { tenant, user } = settings.identity;
+    const signer = ownSigner(settings.approvers, env);
     const connected: Connected = {
       temporal,
       client: createAgentClient({
@@ -78,6 +80,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
         taskQueue: taskQueue ?? settings.taskQueue,
         tenant,
         ...(user === undefined ? {} : { user }),
+        ...(signer ? { signer } : {}),
       }),
       address: server.connectionOptions.address,
       namespace,

@@ -1,6 +1,14 @@
 // What the store keeps of a run, beside its record: the refs that go when the run does. Objects that nothing else names are garbage then.
 import { allRefs, type ContentStore } from '../../activities/store';
-import { callsOfFirst, chainsOf, effectsOfFirst, headName, inboxOf, openRunName, requestsOfFirst } from '../../activities/store/ref-names';
+import {
+  callsOfFirst,
+  chainsOf,
+  effectsOfFirst,
+  headName,
+  inboxOf,
+  openRunName,
+  requestsOfFirst,
+} from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** Deleted side by side: as many as a store commits together. */

@@ -195,6 +195,7 @@ describe('a tool whose time is up', () => {
       input: z.object({}),
       output: z.string(),
       effect,
+      approval: false,
       retry: { attempts: 1 },
       run: () => new Promise<string>(() => undefined),
     });
@@ -238,6 +239,7 @@ test('a tool is not begun once its run was cancelled, and knows for whom it runs
     output: z.string(),
     needs: z.object({ order: z.string() }),
     effect: 'at-most-once',
+    approval: false,
     run: (_, { run }) => {
       began.push(run);
       return 'paid';

@@ -55,6 +55,7 @@ const render = defineTool({
   input: z.object({}),
   output: z.string(),
   effect: 'keyed',
+  approval: false,
   run: () => ({ job: 'j1' }),
   poll: { started: z.object({ job: z.string() }), every: '1s', upTo: '1h', check: () => 'rendered' },
 });

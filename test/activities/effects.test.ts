@@ -42,6 +42,7 @@ async function cutOffAt(place: Failpoint, effect: Effect, reconciles: boolean): 
     input: z.object({}),
     output: z.string(),
     effect,
+    approval: false,
     timeout: '1s',
     run: (_, { effectKey }) => act(effectKey),
     ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
@@ -103,6 +104,7 @@ test('an attempt that may still act is waited for, before anything is done again
     input: z.object({}),
     output: z.string(),
     effect: 'at-most-once',
+    approval: false,
     timeout: '20s',
     run: (_, { effectKey }) => act(effectKey),
     reconcile: (_, { effectKey }) => find(effectKey),
@@ -146,6 +148,7 @@ test('a claim whose acknowledgement was lost is this attempt’s own', async () 
     input: z.object({}),
     output: z.string(),
     effect: 'at-most-once',
+    approval: false,
     run: (_, { effectKey }) => act(effectKey),
   });
   const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
@@ -186,6 +189,7 @@ describe('a tool that is made here, and says whether anything may have happened,
       input: z.object({}),
       output: z.string(),
       effect: 'at-most-once',
+      approval: false,
       timeout: '1s',
       run: (_, { effectKey }) => {
         times += 1;

@@ -81,7 +81,13 @@ describe('what is sent', () => {
     const headers = { authorization: 'Bearer {secrets.BANK_KEY}', 'X-Trace': 'on' };
     const get = httpTool({ ...common, effect: 'read', url: `${origin}/orders/{orderId}`, toolbox: bank, headers });
     expect(await called(get, { orderId: 'A 88', amount: 2 })).toMatchObject({ text: '{"id":"o1"}', attempts: 1 });
-    const post = httpTool({ ...common, effect: 'keyed', method: 'POST', url: `${origin}/orders/{orderId}` });
+    const post = httpTool({
+      ...common,
+      effect: 'keyed',
+      approval: false,
+      method: 'POST',
+      url: `${origin}/orders/{orderId}`,
+    });
     await called(post, { orderId: 'B', amount: 3 });
     expect(seen.map(({ method, url, body }) => `${method} ${url} ${body}`)).toEqual([
       'GET /orders/A%2088?amount=2 ',
@@ -100,6 +106,7 @@ describe('what is sent', () => {
     const tool = httpTool({
       ...common,
       effect: 'keyed',
+      approval: false,
       method: 'POST',
       toolbox: bank,
       hosts: [origin],
@@ -116,7 +123,7 @@ describe('what is sent', () => {
     const { origin, seen } = await serve((_, response, { length }) =>
       length % 3 === 0 ? json(response, { id: 'o1' }) : json(response, {}, 503),
     );
-    const tool = httpTool({ ...common, effect: 'keyed', method: 'POST', url: origin });
+    const tool = httpTool({ ...common, effect: 'keyed', approval: false, method: 'POST', url: origin });
     expect(await called(tool, { orderId: 'A' })).toMatchObject({ text: '{"id":"o1"}', attempts: 3 });
     const keys = seen.map(({ headers }) => headers['idempotency-key']);
     expect(keys).toHaveLength(3);
@@ -125,7 +132,14 @@ describe('what is sent', () => {
 
   test('a request that is too large is not sent', async () => {
     const { origin, seen } = await serve((_, response) => json(response, { id: 'o1' }));
-    const tool = httpTool({ ...common, effect: 'keyed', method: 'POST', url: origin, maxBytes: { request: 100 } });
+    const tool = httpTool({
+      ...common,
+      effect: 'keyed',
+      approval: false,
+      method: 'POST',
+      url: origin,
+      maxBytes: { request: 100 },
+    });
     const { text, attempts } = await called(tool, { orderId: 'A'.repeat(200) });
     expect(text).toMatch(/^Tool\.Rejected: the request has \d+ bytes; 100 may be sent\./);
     expect({ attempts, seen }).toEqual({ attempts: 1, seen: [] });
@@ -188,6 +202,7 @@ describe('where it may go', () => {
     const tool = httpTool({
       ...common,
       effect: 'keyed',
+      approval: false,
       method: 'POST',
       url: first.origin,
       hosts: [first.origin, second.origin],
@@ -335,7 +350,7 @@ describe('servers that are slow or away', () => {
 
   test('what an at-most-once tool has sent and not been answered is unknown; what it never sent has failed', async () => {
     const { origin } = await serve((request) => void request.socket.destroy());
-    const tool = { ...common, effect: 'at-most-once', method: 'POST' } as const;
+    const tool = { ...common, effect: 'at-most-once', approval: false, method: 'POST' } as const;
     expect((await called(httpTool({ ...tool, url: origin }), { orderId: 'A' })).text).toMatch(
       /^Tool\.OutcomeUnknown: it may have happened, or not: the connection to 127.0.0.1:\d+ broke \(ECONNRESET\)\.$/,
     );
@@ -354,7 +369,9 @@ describe('refusals of the server', () => {
   ])('%i is told to the model with what it explains, and is not tried again', async (status, body, said) => {
     const { origin, port } = await serve((_, response) => json(response, body, status));
     expect(
-      await called(httpTool({ ...common, effect: 'keyed', method: 'POST', url: origin }), { orderId: 'A' }),
+      await called(httpTool({ ...common, effect: 'keyed', approval: false, method: 'POST', url: origin }), {
+        orderId: 'A',
+      }),
     ).toMatchObject({
       text: `Tool.Rejected: 127.0.0.1:${port} answered ${status}${said}`,
       attempts: 1,

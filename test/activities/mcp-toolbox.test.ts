@@ -347,7 +347,7 @@ describe('in a test of an agent', () => {
       mcpToolbox({
         name: 'vault',
         server: { command: '/no/such/program' },
-        tools: { 'vault.read': { as: 'read' }, list: {} },
+        tools: { 'vault.read': { as: 'read', approval: false }, list: { approval: false } },
       }),
     ],
   });
@@ -376,6 +376,7 @@ describe('in a test of an agent', () => {
     });
     const model = script().call({ name: 'anything' }, {}).answer('done');
     const run = await testAgent(all, { model, tools: { anything: () => 'yes' } }).start('go');
+    await run.approve();
     expect((await run.transcript())[2]).toMatchObject({ parts: [{ text: 'yes' }] });
   });
 });

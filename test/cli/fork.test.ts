@@ -36,6 +36,7 @@ const pay = defineTool({
   input: z.object({}),
   output: z.string(),
   effect: 'keyed',
+  approval: false,
   run: (_, { effectKey }) => {
     made.paid.push(effectKey);
     return 'paid';
@@ -48,6 +49,7 @@ const hang = defineTool({
   input: z.object({}),
   output: z.string(),
   effect: 'at-most-once',
+  approval: false,
   timeout: '100ms',
   run: () => {
     made.hung += 1;
@@ -62,6 +64,7 @@ const dig = defineTool({
   input: z.object({}),
   output: z.string(),
   effect: 'keyed',
+  approval: false,
   poll: { started: z.object({}), every: '1s', upTo: '1h', check: () => (farm.done ? 'dug' : undefined) },
   run: () => ({}),
 });

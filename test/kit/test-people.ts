@@ -1,5 +1,5 @@
 // People of a test: whoever a policy names exists, and signs with one key that nobody else has.
-import { privateKeyOf, newPrivateKey, publicKeyText, signDecision } from '../../activities/approvals/signature';
+import { privateKeyOf, newPrivateKey, publicKeyText, signDecision } from '../../activities/keys/decision-signature';
 import { peopleOf, type Approvers } from '../../activities/approvals/require-approval';
 import { canonicalJson } from '../../activities/store/canonical-json';
 import type { ContentStore } from '../../activities/store/port';

@@ -14,6 +14,7 @@ import type { ActivityDeps } from '../../activities/deps';
 import type { FailureType } from '../../workflows/contract/failures';
 import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import { createScriptedProvider } from '../kit/scripted-provider';
+import { createTestPeople } from '../kit/test-people';
 import { startTestRun, type RunControls } from '../kit/test-run';
 import { createVirtualClock } from '../kit/virtual-clock';
 
@@ -169,6 +170,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     clock,
     calls: [],
     readOutput: (result) => Promise.resolve(result.output?.preview),
+    people: createTestPeople(manifest.plan),
     onControls: (given) => (controls = given),
     shouldContinueAsNew: (kept) => {
       // With waits: after each of them, and never twice at one place.

@@ -20,6 +20,7 @@ function shop(
     input: z.object({ order: z.string(), amount: z.number() }),
     output: z.object({ receipt: z.string() }),
     effect,
+    approval: false,
     retry: { attempts: 3 },
     run: (_, { effectKey }) => {
       keys.push(effectKey);

@@ -19,6 +19,7 @@ function film(effect: Effect, outcome: (farm: Farm) => { frames: number } | unde
     input: z.object({ scene: z.string() }),
     output: z.object({ frames: z.number() }),
     effect,
+    approval: false,
     poll: {
       started: z.object({ job: z.string() }),
       every: '10m',
@@ -157,6 +158,7 @@ test.each([
       input: z.object({}),
       output: z.string(),
       effect: 'keyed',
+      approval: false,
       poll: { started: z.string(), check: () => undefined, ...poll } as never,
       run: () => '',
     });

@@ -62,7 +62,10 @@ describe('fallback', () => {
     expect((await ask([weather('near', rejects, { fallback: [far] })], 'Oslo')).told).toEqual([
       'Tool.Rejected: not today',
     ]);
-    const once = await ask([weather('near', broken, { effect: 'at-most-once', fallback: [far] })], 'Oslo');
+    const once = await ask(
+      [weather('near', broken, { effect: 'at-most-once', approval: false, fallback: [far] })],
+      'Oslo',
+    );
     expect(once.tried).toEqual(['near']);
     expect(once.told[0]).toContain('Tool.OutcomeUnknown');
   });
@@ -137,6 +140,7 @@ describe('at once', () => {
       input,
       output,
       effect,
+      approval: false,
       run: async ({ city }) => {
         seen.now += 1;
         seen.most = Math.max(seen.most, seen.now);
@@ -174,6 +178,7 @@ test('what a tool declares comes back from the store as it was: a worker that wa
     input,
     output,
     effect: 'keyed',
+    approval: false,
     timeout: '2s',
     retry: { attempts: 4, backoff: { first: '1s', factor: 3, most: '1m' }, nonRetryable: ['Never'] },
     fallback: [far],

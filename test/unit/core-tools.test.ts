@@ -12,6 +12,7 @@ const tool = (name: string, effect: Effect, onFailure: 'tell-model' | 'stop' = '
     input: z.object({ n: z.number() }),
     output: z.string(),
     effect,
+    approval: false,
     onFailure,
     run: ({ n }) => `${name} ${n}`,
   });

@@ -17,7 +17,7 @@ test.each<[string, object, string]>([
   [
     'what a failure leads to',
     { effect: 'read', onFailure: 'ignore' },
-    'tool weigh: onFailure: "ignore" is none of tell-model, stop.',
+    'tool weigh: onFailure: "ignore" is none of tell-model, stop, escalate.',
   ],
   ['a key', { effect: 'read', timout: '1s' }, 'tool weigh: "timout" is not known. Known: name, description,'],
   [

@@ -11,6 +11,7 @@ const refund = defineTool({
   input: z.object({ orderId: z.string(), amount: z.number().positive().default(5) }),
   output: z.object({ refundId: z.string() }),
   effect: 'keyed',
+  approval: false,
   retry: { attempts: 4 },
   run: (_, { secrets }) => ({ refundId: `real-${secrets.PAYMENT_KEY}` }),
 });

@@ -13,6 +13,7 @@ const render = defineTool({
   input: z.object({ scene: z.string() }),
   output: z.object({ frames: z.number() }),
   effect: 'keyed',
+  approval: false,
   poll: {
     started: z.object({ job: z.string() }),
     every: '1s',

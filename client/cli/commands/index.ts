@@ -2,11 +2,14 @@
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
+import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
 import { forkCommand, type ForkCommandOptions } from './fork';
 import { gcCommand, type GcOptions } from './gc';
+import { identityCommand } from './identity';
+import { inboxCommand } from './inbox';
 import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
 import { listCommand, type ListOptions } from './list';
@@ -50,6 +53,7 @@ const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
 export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeActing(program, wrap);
+  describeDeciding(program, wrap);
   describePreparing(program, wrap);
   describeKeeping(program, wrap);
 }
@@ -135,6 +139,62 @@ function describeActing(program: Command, wrap: Wrap): void {
     )
     .addHelpText('after', example('fork run_7kq --at 3 --edit'))
     .action(wrap((context, run: string, options: ForkCommandOptions) => forkCommand(context, run, options)));
+}
+
+const REQUEST = ['<number>', 'of the request, as the inbox shows it', count] as const;
+
+function describeDeciding(program: Command, wrap: Wrap): void {
+  program
+    .command('inbox')
+    .description('what waits for a person, across runs, oldest first; needs no server')
+    .addHelpText('after', example('inbox'))
+    .action(wrap((context) => inboxCommand(context)));
+  program
+    .command('approve')
+    .description('let a call be made as it was asked for, or a failed one be tried again')
+    .argument(...RUN)
+    .argument(...REQUEST)
+    .option('--args <json>', 'call it with these arguments instead; @file reads them from there')
+    .option('--remember', 'do not ask about this tool again in this run, where the same rules hold')
+    .option('--reason <text>', 'kept with the request')
+    .addHelpText('after', '\nOf a call whose outcome is unknown it says that it did not happen: it is made again.')
+    .addHelpText('after', example('approve run_7kq 2'))
+    .action(
+      wrap((context, run: string, number: number, options: ApproveOptions) =>
+        approveCommand(context, run, number, options),
+      ),
+    );
+  program
+    .command('deny')
+    .description('refuse a call: the model is told, with the reason')
+    .argument(...RUN)
+    .argument(...REQUEST)
+    .option('--reason <text>', 'told to the model, and kept')
+    .addHelpText('after', example('deny run_7kq 2 --reason "not without an invoice"'))
+    .action(
+      wrap((context, run: string, number: number, options: ReasonOptions) =>
+        denyCommand(context, run, number, options),
+      ),
+    );
+  program
+    .command('replace')
+    .description('give the result of a call that has failed for good')
+    .argument(...RUN)
+    .argument(...REQUEST)
+    .requiredOption('--result <json>', 'as the tool would have answered; @file reads it from there')
+    .option('--reason <text>', 'told to the model, and kept')
+    .addHelpText('after', example(`replace run_7kq 2 --result '{"refundId":"r-9"}'`))
+    .action(
+      wrap((context, run: string, number: number, options: ReplaceOptions) =>
+        replaceCommand(context, run, number, options),
+      ),
+    );
+  program
+    .command('identity')
+    .description('the public key that your decisions are signed by; made where there is none')
+    .addHelpText('after', '\nThe private key is kept in LONGHAUL_IDENTITY, by default ~/.config/longhaul/identity.pem.')
+    .addHelpText('after', example('identity'))
+    .action(wrap((context) => identityCommand(context)));
 }
 
 function describeKeeping(program: Command, wrap: Wrap): void {

@@ -25,6 +25,7 @@ const till = <Name extends string>(name: Name, description: string, effect: Effe
     output,
     needs,
     effect,
+    approval: false,
     timeout: TIMEOUT,
     run: ({ item }, { input: { till: url }, effectKey, signal }) => post(tillUrl(url, name, item), effectKey, signal),
   });
@@ -36,6 +37,7 @@ const transfer = defineTool({
   output,
   needs,
   effect: 'at-most-once',
+  approval: false,
   timeout: TIMEOUT,
   run: ({ item }, { input: { till: url }, effectKey, signal }) =>
     post(tillUrl(url, 'transfer', item), effectKey, signal),

@@ -1,0 +1,146 @@
+// What a run asks people, as a caller sees and answers it. The conversation is never in a query: arguments are read from the store.
+import type { KeyObject } from 'node:crypto';
+import { WorkflowUpdateFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { z } from 'zod';
+import { signDecision } from '../activities/keys/decision-signature';
+import { canonicalJson, createConversation } from '../activities/store';
+import type { ContentStore } from '../activities/store/port';
+import type { PersonDecision, PersonRequest, Verdict } from '../workflows/contract/approval';
+import type { JsonValue } from '../workflows/contract/message';
+import { QUERY_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
+import { ClientError } from './errors';
+import { readManifest } from './releases';
+
+/** A request with the arguments in full. */
+export interface RunRequest extends PersonRequest {
+  arguments: JsonValue;
+}
+
+export interface Decision {
+  /** Kept with the request. At most 500 characters. */
+  reason?: string;
+}
+export interface Approval extends Decision {
+  /** In place of the model's arguments. */
+  args?: { [name: string]: JsonValue };
+  /** The tool is not asked about again in this run, where the same rules hold. */
+  remember?: boolean;
+}
+
+/** Who decides: a person of `longhaul.config.ts`, by their private key. */
+export interface Signer {
+  by: string;
+  key: KeyObject;
+}
+
+export interface RunRequests {
+  /** What the run asks now, oldest first. */
+  requests(): Promise<RunRequest[]>;
+  /** @throws ClientError `refused` when it is not asked, was decided, or somebody else must; `invalid-input` */
+  approve(number: number, about?: Approval): Promise<void>;
+  deny(number: number, about?: Decision): Promise<void>;
+  /** Gives the result of a call that has failed for good. */
+  replace(number: number, result: JsonValue, about?: Decision): Promise<void>;
+}
+
+export interface RunRequestsOptions {
+  temporal: Client;
+  handle: WorkflowHandle;
+  store: ContentStore;
+  signer: Signer | undefined;
+  /** Of the run. */
+  about(): Promise<{ tenant: string; release: string }>;
+  ask<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export function createRunRequests(options: RunRequestsOptions): RunRequests {
+  const { handle, store, signer, about, ask } = options;
+  const open = (): Promise<PersonRequest[]> => ask(() => handle.query<PersonRequest[]>(QUERY_NAMES.pendingApprovals));
+  const decide = async (
+    number: number,
+    verdict: Verdict,
+    { reason, args, remember }: Approval,
+    result?: JsonValue,
+  ): Promise<void> => {
+    const requests = await open();
+    const request = requests.find((one) => one.number === number);
+    if (!request) throw new ClientError('refused', notAsked(number, requests));
+    const { tenant, release } = await about();
+    if (args) await requireFitting(store, { release, tool: request.tool }, args);
+    const given = args ?? result;
+    const [hash] =
+      given === undefined ? [] : (await store.of(tenant).commit({ objects: [canonicalJson(given)] })).hashes;
+    const decision: PersonDecision = {
+      ...{ number, args: request.args },
+      ...(reason === undefined ? {} : { reason }),
+      ...(args && hash !== undefined ? { edited: hash } : {}),
+      ...(result !== undefined && hash !== undefined ? { result: hash } : {}),
+      ...(remember ? { remember: true as const } : {}),
+    };
+    if (request.by.length > 0 && !signer) {
+      const who = request.by.map((names) => names.join(' or ')).join(', and ');
+      throw new ClientError(
+        'refused',
+        `request ${number} must be decided by ${who}, who sign it: see "longhaul identity --help".`,
+      );
+    }
+    const { run, turn, call, tool, rules } = request;
+    const signed =
+      signer && signDecision({ ...decision, verdict, run, turn, call, tool, rules }, { ...signer, at: Date.now() });
+    try {
+      await ask(() =>
+        handle.executeUpdate<void, [PersonDecision]>(UPDATE_NAMES[verdict], {
+          args: [{ ...decision, ...(signed ? { signed } : {}) }],
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      throw new ClientError('refused', error.cause?.message ?? error.message, { cause: error });
+    }
+  };
+  return {
+    requests: async () => {
+      const { tenant } = await about();
+      const found = await open();
+      return await Promise.all(
+        found.map(async (one) => ({ ...one, arguments: await argumentsOf(store.of(tenant), one) })),
+      );
+    },
+    approve: (number, given = {}) => decide(number, 'approve', given),
+    deny: (number, given = {}) => decide(number, 'deny', given),
+    replace: (number, result, given = {}) => decide(number, 'replace', given, result),
+  };
+}
+
+function notAsked(number: number, open: readonly PersonRequest[]): string {
+  const which = open.map((one) => `${one.number} (${one.tool})`).join(', ');
+  return `the run does not ask request ${number} now: ${which === '' ? 'it asks nothing' : `it asks ${which}`}.`;
+}
+
+/** As the model wrote them. */
+export async function argumentsOf(
+  store: ContentStore,
+  { message: hash, call }: Pick<PersonRequest, 'message' | 'call'>,
+): Promise<JsonValue> {
+  const [message] = await createConversation(store).messages([hash]);
+  const part = message?.parts.find((one) => one.type === 'tool-call' && one.call === call);
+  return part?.type === 'tool-call' ? (z.json().safeParse(part.arguments).data ?? null) : null;
+}
+
+/** By the JSON Schema that the model is held to; the tool's own schema is asked where the tool is called. */
+async function requireFitting(
+  store: ContentStore,
+  { release, tool }: { release: string; tool: string },
+  args: { [name: string]: JsonValue },
+): Promise<void> {
+  const schema = (await readManifest(store, release)).tools.find(({ name }) => name === tool)?.input;
+  if (!schema) return;
+  const parsed = z.fromJSONSchema(schema).safeParse(args);
+  if (parsed.success) return;
+  const [issue] = parsed.error.issues;
+  const place = issue?.path.join('.');
+  throw new ClientError(
+    'invalid-input',
+    `the arguments do not fit ${tool}: ${place ? `${place}: ` : ''}${issue?.message ?? 'wrong shape'}.`,
+  );
+}
