@@ -35,7 +35,8 @@ export async function* eventsOf({ temporal, handle, progress, signal }: EventsOp
         seen.set(step.seq, step.state);
         yield { type: 'step', step };
       }
-      const current = `${now.status} ${now.reason ?? ''}`;
+      const asked = now.requests?.map(({ number }) => number).join() ?? '';
+      const current = `${now.status} ${now.reason ?? ''} ${asked}`;
       if (current !== status) yield { type: 'status', progress: now };
       status = current;
       if (last) return;

@@ -21,6 +21,8 @@ import {
   type TypedRun,
 } from './start-run';
 import { watchRun } from './watch-run';
+import { askTerminal, terminalOf } from './ask-terminal';
+import { questionLine } from './commands/decide';
 
 /** Ctrl-C in a shell: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -167,16 +169,32 @@ function sameQuestion(
   return same ? host.client.run(same.record.id) : undefined;
 }
 
-async function follow({ output, settings }: CliContext, run: RunHandle<unknown>): Promise<RunResult<unknown>> {
-  const result = await watchRun(output, run, settings.keys);
-  showResult(output, result);
+/** @returns undefined where it waits for a person, and nobody is here to answer */
+async function follow(context: CliContext, run: RunHandle<unknown>): Promise<RunResult<unknown> | undefined> {
+  const { output, settings } = context;
+  const terminal = terminalOf(context);
+  const asking = async (): Promise<boolean> => terminal !== undefined && (await askTerminal(context, run, terminal));
+  const result = await watchRun(output, run, settings.keys, undefined, asking);
+  if (result) showResult(output, result);
   return result;
 }
 
 async function followOne(context: CliContext, run: RunHandle<unknown>): Promise<number> {
   const result = await follow(context, run);
+  if (!result) return await leftAsking(context, run);
   context.output.json(result);
   return exitCodeOf(result.outcome);
+}
+
+async function leftAsking({ output }: CliContext, run: RunHandle<unknown>): Promise<number> {
+  const requests = await run.requests();
+  output.json({ id: run.id, outcome: null, asking: requests });
+  for (const request of requests) {
+    output.line(`${output.safeLine(run.id)}  waits for a person  ${output.safeLine(questionLine(request))}`);
+    output.line(`longhaul approve ${output.safeLine(run.id)} ${request.number}`);
+  }
+  output.note('the run is kept; with "longhaul dev" or a worker running, approve or deny it');
+  return EXIT.escalated;
 }
 
 /** @returns the code of the last that did not complete */
@@ -184,7 +202,10 @@ async function finishAll(context: CliContext, host: Host): Promise<number> {
   const results: RunResult<unknown>[] = [];
   for (const { record } of host.unfinished) {
     context.output.note(`run    ${record.id}   ${whereLine(host, record.id)}`);
-    results.push(await follow(context, host.client.run(record.id)));
+    const run = host.client.run(record.id);
+    const result = await follow(context, run);
+    if (!result) return await leftAsking(context, run);
+    results.push(result);
   }
   context.output.json({ results });
   return (

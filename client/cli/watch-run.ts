@@ -11,12 +11,15 @@ import type { Output } from './output';
 /** A first retry comes after a second or so; asking costs the server a read. */
 const RETRIES_EVERY_MS = 2_000;
 
+/** @returns undefined where it is not watched to its end */
 export async function watchRun(
   output: Output,
   run: RunHandle<unknown>,
   keys: KeyRing | undefined,
   onEvent: (event: RunEvent) => void = () => undefined,
-): Promise<RunResult<unknown>> {
+  /** Asked where the run waits for a person: whether to go on watching. */
+  onAsking: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<RunResult<unknown> | undefined> {
   const unanswered = ({ code, message }: ClientError): void =>
     output.note(
       code === 'stuck'
@@ -34,6 +37,9 @@ export async function watchRun(
         // Said again whenever a worker answers after one did not.
         if (text !== undefined && text !== noted) output.note(text);
         noted = text;
+        // With a reason it waits, and people have been told.
+        if (event.progress.status === 'asking' && event.progress.reason !== undefined && !(await onAsking()))
+          return undefined;
       }
     }
   } finally {
@@ -44,7 +50,12 @@ export async function watchRun(
 
 type Progress = Extract<RunEvent, { type: 'status' }>['progress'];
 
-function statusText(output: Output, id: string, { status, reason }: Progress): string | undefined {
+function statusText(output: Output, id: string, { status, reason, requests = [] }: Progress): string | undefined {
+  if (status === 'asking') {
+    if (reason === undefined) return undefined;
+    const answers = requests.map(({ number }) => `longhaul approve ${output.safeLine(id)} ${number}`);
+    return `asking ${output.safeLine(reason)}   ${answers.join(', ')}`;
+  }
   if (status === 'paused') {
     const why = reason === undefined ? '' : `: ${output.safeLine(reason)}`;
     return `paused${why}   it goes on after: longhaul resume ${output.safeLine(id)}`;

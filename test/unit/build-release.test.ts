@@ -87,7 +87,12 @@ test('the manifest holds everything that a run depends on, as a model and a call
       required: ['decision'],
     },
     // Where to call it is the release's: the definition alone runs in a test without processes.
-    plan: { ...agent.plan, tools: { refund: { ...refund.plan, toolbox: 'payments' } } },
+    plan: {
+      ...agent.plan,
+      tools: {
+        refund: { ...refund.plan, toolbox: 'payments', approval: [{ withinMs: 604_800_000, otherwise: 'escalate' }] },
+      },
+    },
     context: contextPlan({}, 'openai/gpt-5-mini'),
     loops: { repeats: { warn: 3, stop: 6 }, cycles: { warn: 3, stop: 5 }, stale: { warn: 8, stop: 12 } },
     code: 'c0de',

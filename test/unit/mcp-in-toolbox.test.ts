@@ -33,7 +33,7 @@ const pay = defineTool({
 export const clerk = defineAgent({ name: 'clerk', instructions: 'x', tools: [pay] });
 export const both = defineAgent({ name: 'both', instructions: 'x', tools: [pay], toolboxes: [${box('two', "{ say: { effect: 'read' } }", log)}] });
 export const all = defineAgent({ name: 'all', instructions: 'x', toolboxes: [${box('two', "'all'", log)}] });
-export const sing = defineAgent({ name: 'sing', instructions: 'x', toolboxes: [${box('two', "{ sing: { as: 'chant' } }", log)}] });
+export const sing = defineAgent({ name: 'sing', instructions: 'x', toolboxes: [${box('two', "{ sing: { as: 'chant', approval: false } }", log)}] });
 export const other = defineAgent({ name: 'other', instructions: 'x', toolboxes: [${box('changed', "{ say: { effect: 'read' } }", log)}] });
 `;
 
@@ -113,7 +113,8 @@ test('its tools are called there, whichever of them an agent takes, and whatever
   const { tool, spec } = start('vault');
   await tool.load(spec);
   expect(await call(tool, 'both', 'say')).toBe('hello');
-  expect(await call(tool, 'all', 'sing')).toBe('hello');
+  // Found there, and held to what a person must agree to: it is at-most-once, as nobody has said what it is.
+  await expect(call(tool, 'all', 'sing')).rejects.toMatchObject({ type: 'Tool.NotApproved' });
   expect(await call(tool, 'sing', 'chant')).toBe('hello');
   expect(await call(tool, 'other', 'say')).toBe('hello');
 });

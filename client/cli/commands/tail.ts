@@ -12,7 +12,9 @@ export async function tailCommand(context: CliContext, given: string): Promise<n
   const { output } = context;
   const { record, id, connect } = await reachRun(context, given);
   const watched = async ({ client, temporal }: Connected): Promise<RunResult<unknown>> => {
-    const result = await watchRun(output, client.run(id), context.settings.keys, (event) => output.jsonLine(event));
+    const run = client.run(id);
+    const watchedTo = await watchRun(output, run, context.settings.keys, (event) => output.jsonLine(event));
+    const result = watchedTo ?? (await run.result());
     // What it used before it was ended from outside stands in the store.
     const settled = record && (await settledRecord(store, temporal, record));
     return (settled && (await recordedResult(store, settled))) ?? result;
