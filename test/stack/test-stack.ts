@@ -96,6 +96,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       providers: createProviderRegistry([provider]),
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
       metrics,
+      approvers: { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });

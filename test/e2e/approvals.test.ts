@@ -1,0 +1,91 @@
+// Needs: the built command line (npm run build), a Temporal CLI, free ports. What a run asks people, asked and answered by commands: by
+// whom the policy names alone, and across the end of every process that was there when it was asked.
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { cli, runId, scratchFolder, startCli, TOP, type Ended, type RunningProcess } from './cli';
+
+jest.setTimeout(180_000);
+
+const project = scratchFolder();
+const SPENT = path.join(project, 'spent.log');
+const AGENT = `
+import { appendFileSync } from 'node:fs';
+import { defineAgent, defineTool, defineToolbox } from 'longhaul';
+import { z } from 'zod';
+const pay = defineTool({
+  name: 'pay', description: 'x', effect: 'at-most-once', input: z.object({ pay: z.string() }), output: z.string(),
+  toolbox: defineToolbox({ name: 'bank' }),
+  approval: { by: 'finance' },
+  run: ({ pay }, { effectKey }) => { appendFileSync(${JSON.stringify(SPENT)}, pay + ' ' + effectKey + '\\n'); return 'paid ' + pay; },
+});
+export const payer = defineAgent({ name: 'payer', instructions: 'x', input: z.object({ pay: z.string() }), tools: [pay] });
+`;
+const MINE = { LONGHAUL_IDENTITY: path.join(project, 'mine.pem') };
+const THEIRS = { LONGHAUL_IDENTITY: path.join(project, 'theirs.pem') };
+const spent = (): string[] => (existsSync(SPENT) ? readFileSync(SPENT, 'utf8').split('\n').filter(Boolean) : []);
+const ask = (args: readonly string[], env: Record<string, string> = MINE): Promise<Ended> =>
+  cli(args, { cwd: project, env });
+let dev: RunningProcess | undefined;
+
+const up = async (): Promise<RunningProcess> => {
+  dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project, env: MINE });
+  await dev.saying(/^ready /m);
+  return dev;
+};
+
+beforeAll(async () => {
+  writeFileSync(path.join(project, 'package.json'), '{"private":true}');
+  mkdirSync(path.join(project, 'agents', 'payer'), { recursive: true });
+  mkdirSync(path.join(project, 'node_modules'));
+  symlinkSync(path.join(TOP, 'node_modules/zod'), path.join(project, 'node_modules/zod'));
+  writeFileSync(path.join(project, 'agents', 'payer', 'agent.ts'), AGENT);
+  const made = await ask(['identity']);
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ed25519:[\w-]{43}\n$/) });
+  expect(made.stderr).toContain('longhaul.config.ts does not know it yet');
+  const people = { alice: { key: made.stdout.trim(), roles: ['finance'] } };
+  writeFileSync(path.join(project, 'longhaul.config.ts'), `export default ${JSON.stringify({ people })};`);
+  expect((await ask(['identity'])).stderr).toContain('known as alice (finance)');
+});
+afterAll(async () => {
+  dev?.kill('SIGTERM');
+  await dev?.ended;
+});
+
+test('asked without a terminal, it waits; who may not answer is refused; who may is heard after every process has been killed', async () => {
+  const asked = await ask(['run', 'payer', '--input', '{"pay":"7 EUR"}']);
+  expect(asked.code).toBe(5);
+  const id = runId(asked.stdout);
+  expect(asked.stdout).toContain(`longhaul approve ${id} 1`);
+  expect(spent()).toEqual([]);
+
+  const inbox = await ask(['inbox']);
+  expect(inbox.stdout).toContain(`pay {"pay":"7 EUR"}`);
+  expect(inbox.stdout).toMatch(/^run_\w+ {2}1 {2}payer {2}\S.* left, then the run ends as escalated {2}finance$/m);
+  expect(JSON.parse((await ask(['inbox', '--json'])).stdout)).toMatchObject({
+    requests: [{ id, request: { number: 1, tool: 'pay', arguments: { pay: '7 EUR' }, by: [['finance']] } }],
+  });
+
+  const first = await up();
+  await ask(['identity'], THEIRS);
+  const theirs = await ask(['approve', id, '1'], THEIRS);
+  expect(theirs).toMatchObject({ code: 1 });
+  expect(theirs.stderr).toContain('request 1 must be decided by finance');
+  expect(await ask(['approve', id, '4'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('it asks 1 (pay)'),
+  });
+  const misfit = await ask(['approve', id, '1', '--args', '{"pay":7}']);
+  expect(misfit).toMatchObject({ code: 2, stderr: expect.stringContaining('the arguments do not fit pay: pay:') });
+  first.kill('SIGKILL');
+  await first.ended;
+
+  await up();
+  expect(await ask(['approve', id, '1', '--args', '{"pay":"6 EUR"}', '--reason', 'six is due'])).toMatchObject({
+    code: 0,
+  });
+  expect(await ask(['tail', id])).toMatchObject({ code: 0 });
+  expect(spent()).toEqual([expect.stringMatching(/^6 EUR [0-9a-f]{32}$/)]);
+  expect((await ask(['inbox'])).stderr).toContain('nothing waits for a person');
+  const late = await ask(['deny', id, '1']);
+  expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('has ended already: completed') });
+});
