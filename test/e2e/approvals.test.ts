@@ -54,7 +54,7 @@ afterAll(async () => {
 test('asked without a terminal, it waits; who may not answer is refused; who may is heard after every process has been killed', async () => {
   const asked = await ask(['run', 'payer', '--input', '{"pay":"7 EUR"}']);
   expect(asked.code).toBe(5);
-  const id = runId(asked.stdout);
+  const id = runId(asked.stderr);
   expect(asked.stdout).toContain(`longhaul approve ${id} 1`);
   expect(spent()).toEqual([]);
 
