@@ -1,8 +1,9 @@
-// Needs a Temporal CLI, which an embedded server is started from, and Postgres (skipped with a word where there is none); for the last test the
+// Needs the build, a Temporal CLI, which an embedded server is started from, and Postgres (skipped with a word where there is none); for the last test the
 // recorded conversations in ../shared (or LONGHAUL_SHARED). The benchmarks in short: what they count, not what they time.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describeWithPostgres } from '../stack/postgres';
+import { cancelFigures } from './cancel';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
@@ -28,6 +29,18 @@ test('the design beside it carries the conversation in every call', async () => 
 test('turns go on across executions and compactions', async () => {
   const made = await manyTurns(90);
   expect(made).toMatchObject({ outcome: 'completed', turns: 91, compactions: 2 });
+});
+
+test('a cancel is pushed to whoever makes a call, whichever attempt it is, and without the push a heartbeat tells of it', async () => {
+  const figures = await cancelFigures({ samples: 5, unpushed: 2 });
+  const pushed = figures.filter(({ what }) => !what.startsWith('without the push'));
+  const beaten = figures.filter((one) => !pushed.includes(one));
+  expect([pushed.length, beaten.length]).toEqual([6, 2]);
+  // No beat was due for another four seconds and more: it is best effort, so that one of the five may be lost.
+  for (const { what, beforeHeartbeat, ms } of pushed)
+    expect({ what, ms, most: beforeHeartbeat >= 4 }).toEqual({ what, ms, most: true });
+  for (const { what, beforeHeartbeat, ms } of beaten)
+    expect({ what, ms, beforeHeartbeat }).toEqual({ what, ms, beforeHeartbeat: 0 });
 });
 
 describeWithPostgres('reading 400 messages', () => {
