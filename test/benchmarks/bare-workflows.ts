@@ -31,11 +31,12 @@ export async function naiveRun(turns: number): Promise<number> {
 
 const { hold } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '12 seconds',
   retry: { maximumAttempts: 1 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** An activity that beats never, so that only a push tells it of a cancel. */
+/** One activity that goes on until it is cancelled. */
 export async function bareHold(url: string): Promise<void> {
   await hold(url);
 }

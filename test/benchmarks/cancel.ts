@@ -269,10 +269,14 @@ async function withBareWorker<T>(stack: TestStack, work: () => Promise<T>): Prom
     taskQueue: 'bare',
     workflowsPath: require.resolve('./bare-workflows'),
     activities: {
+      // Where a push is lost it would never end otherwise.
       hold: async (url: string) => {
-        await fetch(url, { signal: Context.current().cancellationSignal });
+        const context = Context.current();
+        const beat = setInterval(() => context.heartbeat(), HEARTBEAT_MS);
+        await fetch(url, { signal: context.cancellationSignal }).finally(() => clearInterval(beat));
       },
     },
+    maxHeartbeatThrottleInterval: HEARTBEAT_MS,
   });
   try {
     return await worker.runUntil(work);
