@@ -33,7 +33,8 @@ export interface CancelFigures {
 const HEARTBEAT_MS = 5_000;
 /** Of that, what may have passed between the beginning of an attempt and the arrival of its request. */
 const BEGINNING_MS = 500;
-/** Cancels are spread over so much of a call, for they come when they like. */
+/** From a request's arrival to the first cancel: by then a stream has begun. Cancels are spread over the time that follows. */
+const FIRST_MS = 100;
 const SPREAD_MS = 100;
 
 /** The nearest rank. */
@@ -97,7 +98,7 @@ async function pushed(model: ModelServer, samples: number): Promise<CancelFigure
       for (const [at, of] of figures.entries()) {
         const call = CALLS[at];
         const mark = markOf(`pushed-${at}`, sample);
-        const waitMs = (sample * 37) % SPREAD_MS;
+        const waitMs = FIRST_MS + ((sample * 37) % SPREAD_MS);
         const one = { model, stack, mark, waitMs };
         keep(of, await (call ? cancelled(call, one) : bareCancelled(one)));
         model.clearFaults();
@@ -116,7 +117,7 @@ async function fallback(model: ModelServer, samples: number): Promise<CancelFigu
         const figures: CancelFigures = { what: `without the push: ${call.what}`, ms: [], beforeHeartbeat: 0 };
         await Promise.all(
           Array.from({ length: samples }, async (_, sample) => {
-            const waitMs = (HEARTBEAT_MS * sample) / samples;
+            const waitMs = FIRST_MS + (HEARTBEAT_MS * sample) / samples;
             keep(figures, await cancelled(call, { model, stack, mark: markOf(`beaten-${at}`, sample), waitMs }));
           }),
         );
