@@ -168,6 +168,7 @@ async function compaction(): Promise<void> {
 
 async function cancel(): Promise<void> {
   const size = isShort ? { samples: 10, unpushed: 4 } : { samples: 200, unpushed: 20 };
+  console.log(await temporalVersions());
   const figures = await cancelFigures(size);
   console.log(
     'Milliseconds from the call of cancel until the server at the other end sees its socket closed. Calls beat every 5 s.',
@@ -187,12 +188,14 @@ async function cancel(): Promise<void> {
 
 const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction, cancel };
 
-async function describeMachine(): Promise<string> {
-  const [processor] = cpus();
-  const temporal = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
+const machine = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
+
+/** Of Temporal's parts that push a cancel. */
+async function temporalVersions(): Promise<string> {
+  const server = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
   const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');
-  const version = /"version": "([^"]+)"/.exec(sdk)?.[1] ?? 'unknown';
-  return `${cpus().length} × ${processor?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}; ${temporal}; SDK ${version}`;
+  return `${server}; SDK ${/"version": "([^"]+)"/.exec(sdk)?.[1] ?? 'unknown'}`;
 }
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
@@ -203,7 +206,7 @@ if (unknown.length > 0) {
 }
 void (async () => {
   console.log(`npm run bench -- ${process.argv.slice(1).join(' ')}`.trimEnd());
-  console.log(await describeMachine());
+  console.log(machine());
   for (const name of asked.length > 0 ? asked : Object.keys(BENCHMARKS)) {
     console.log(`\n${name}`);
     await BENCHMARKS[name]?.();
