@@ -1,11 +1,12 @@
 // What a benchmark is compared with: the floor, activities that carry nothing, and the usual design, where each carries the conversation.
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 
 interface Activities {
   bare(): Promise<null>;
   page(number: number): Promise<string>;
   answer(conversation: string[]): Promise<string>;
   act(conversation: string[]): Promise<string>;
+  hold(url: string): Promise<void>;
 }
 const { bare, answer, act } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
@@ -26,4 +27,16 @@ export async function naiveRun(turns: number): Promise<number> {
     conversation.push(await act(conversation));
   }
   return conversation.length;
+}
+
+const { hold } = proxyActivities<Activities>({
+  startToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '12 seconds',
+  retry: { maximumAttempts: 1 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** One activity that goes on until it is cancelled. */
+export async function bareHold(url: string): Promise<void> {
+  await hold(url);
 }

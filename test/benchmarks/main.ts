@@ -1,9 +1,13 @@
-// `npm run bench -- history|turns|store|compaction [--short]`: figures of long conversations, each beside its floor, in plain tables.
-import { existsSync } from 'node:fs';
+// `npm run bench -- history|turns|store|compaction|cancel [--short]`: figures of long conversations and of cancels, each beside its floor, in plain tables.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
+import { temporalCli } from '../stack/test-stack';
+import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
@@ -162,7 +166,37 @@ async function compaction(): Promise<void> {
   console.log(`placeholders ${placeholders}; what they name gave the whole result back: ${recalled}`);
 }
 
-const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction };
+async function cancel(): Promise<void> {
+  const size = isShort ? { samples: 10, unpushed: 4 } : { samples: 200, unpushed: 20 };
+  console.log(await temporalVersions());
+  const figures = await cancelFigures(size);
+  console.log(
+    'Milliseconds from the call of cancel until the server at the other end sees its socket closed. Calls beat every 5 s.',
+  );
+  printTable(
+    ['what is cancelled', 'samples', 'p50', 'p90', 'p99', 'max', 'closed before a beat was due'],
+    figures.map(({ what, ms, beforeHeartbeat }) => [
+      what,
+      String(ms.length),
+      ...[50, 90, 99, 100].map((share) => percentile(ms, share).toFixed(0)),
+      String(beforeHeartbeat),
+    ]),
+  );
+  console.log('\nAll of them, in the order in which they were taken:');
+  for (const { what, ms } of figures) console.log(`${what}: ${ms.map((each) => each.toFixed(1)).join(' ')}`);
+}
+
+const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction, cancel };
+
+const machine = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
+
+/** Of Temporal's parts that push a cancel. */
+async function temporalVersions(): Promise<string> {
+  const server = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
+  const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');
+  return `${server}; SDK ${/"version": "([^"]+)"/.exec(sdk)?.[1] ?? 'unknown'}`;
+}
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
 const unknown = asked.filter((name) => !Object.hasOwn(BENCHMARKS, name));
@@ -171,6 +205,8 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 void (async () => {
+  console.log(`npm run bench -- ${process.argv.slice(1).join(' ')}`.trimEnd());
+  console.log(machine());
   for (const name of asked.length > 0 ? asked : Object.keys(BENCHMARKS)) {
     console.log(`\n${name}`);
     await BENCHMARKS[name]?.();

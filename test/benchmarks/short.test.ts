@@ -1,8 +1,9 @@
-// Needs a Temporal CLI, which an embedded server is started from, and Postgres (skipped with a word where there is none); for the last test the
+// Needs the build, a Temporal CLI, which an embedded server is started from, and Postgres (skipped with a word where there is none); for the last test the
 // recorded conversations in ../shared (or LONGHAUL_SHARED). The benchmarks in short: what they count, not what they time.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describeWithPostgres } from '../stack/postgres';
+import { cancelFigures } from './cancel';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
@@ -29,6 +30,22 @@ test('turns go on across executions and compactions', async () => {
   const made = await manyTurns(90);
   expect(made).toMatchObject({ outcome: 'completed', turns: 91, compactions: 2 });
 });
+
+/** Where pushes are lost each of its cancels takes five seconds. */
+const CANCELS_MS = 240_000;
+
+test(
+  'a cancel is pushed to whoever makes a call, whichever attempt it is, and without the push a heartbeat tells of it',
+  async () => {
+    const figures = await cancelFigures({ samples: 3, unpushed: 2 });
+    const isPushed = ({ what }: { what: string }): boolean => !what.startsWith('without the push');
+    // Before a beat that is due after seconds. A push is best effort, so one of the three may be lost.
+    const told = figures.map((one) => ({ ...one, by: one.beforeHeartbeat >= 2 ? 'a push' : 'a heartbeat' }));
+    expect(told).toEqual(told.map((one) => ({ ...one, by: isPushed(one) ? 'a push' : 'a heartbeat' })));
+    expect([told.filter(isPushed).length, told.length]).toEqual([6, 8]);
+  },
+  CANCELS_MS,
+);
 
 describeWithPostgres('reading 400 messages', () => {
   test('takes at most ten round trips cold, and three where one message is new', async () => {
