@@ -24,6 +24,54 @@ function world() {
   };
 }
 
+interface Shop {
+  done: string[];
+  deps: ActivityDeps;
+  /** Of the call at this place of the first turn; all ask for the same. */
+  asking(index?: number): CallToolInput;
+}
+
+/** An agent with one tool, `pay`, and a turn that asks for it. By default it acts on the world, once, and cannot look up what became of it. */
+async function shop({
+  world: { done, act, find } = world(),
+  effect = 'at-most-once',
+  timeoutMs = 30_000,
+  reconciles = false,
+  run = (key) => act(key),
+}: {
+  world?: ReturnType<typeof world>;
+  effect?: Effect;
+  timeoutMs?: number;
+  reconciles?: boolean;
+  run?(key: string): string | Promise<string>;
+} = {}): Promise<Shop> {
+  const pay = defineTool({
+    name: 'pay',
+    description: 'Pays.',
+    input: z.object({}),
+    output: z.string(),
+    effect,
+    timeout: timeoutMs,
+    run: (_, { effectKey }) => run(effectKey),
+    ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
+  });
+  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
+  const message = await put({
+    role: 'assistant',
+    parts: [0, 1].map((call) => ({ type: 'tool-call', call, name: 'pay', arguments: {} })),
+  });
+  const asking = (index = 1): CallToolInput => ({
+    ...about,
+    key: { run: 'first', fork: 0, turn: 1, index },
+    name: 'pay',
+    message,
+    call: index - 1,
+    input: message,
+    timeoutMs,
+  });
+  return { done, deps, asking };
+}
+
 const PLACES = ['tool.before', 'tool.during', 'tool.after', 'store.before-put', 'store.after-put'] as const;
 
 interface Tried {
@@ -35,29 +83,8 @@ interface Tried {
 
 /** The first attempt dies at `place`: nothing of it goes on. The next one begins when its time would have been over. */
 async function cutOffAt(place: Failpoint, effect: Effect, reconciles: boolean): Promise<Tried> {
-  const { done, act, find } = world();
-  const pay = defineTool({
-    name: 'pay',
-    description: 'Pays.',
-    input: z.object({}),
-    output: z.string(),
-    effect,
-    timeout: '1s',
-    run: (_, { effectKey }) => act(effectKey),
-    ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
-  });
-  const agent = defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] });
-  const { deps, put, about } = await given(agent);
-  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
-  const input: CallToolInput = {
-    ...about,
-    key: { run: 'first', fork: 0, turn: 1, index: 1 },
-    name: 'pay',
-    message,
-    call: 0,
-    input: message,
-    timeoutMs: 1_000,
-  };
+  const { done, deps, asking } = await shop({ effect, reconciles, timeoutMs: 1_000 });
+  const input = asking();
   const dying: ActivityDeps = {
     ...deps,
     worker: 'dead',
@@ -96,21 +123,8 @@ describe.each(PLACES)('a worker that dies at %s', (place) => {
 });
 
 test('an attempt that may still act is waited for, before anything is done again', async () => {
-  const { done, find, act } = world();
-  const pay = defineTool({
-    name: 'pay',
-    description: 'Pays.',
-    input: z.object({}),
-    output: z.string(),
-    effect: 'at-most-once',
-    timeout: '20s',
-    run: (_, { effectKey }) => act(effectKey),
-    reconcile: (_, { effectKey }) => find(effectKey),
-  });
-  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
-  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
-  const key = { run: 'first', fork: 0, turn: 1, index: 1 };
-  const input: CallToolInput = { ...about, key, name: 'pay', message, call: 0, input: message };
+  const { done, deps, asking } = await shop({ timeoutMs: 20_000, reconciles: true });
+  const input = asking();
   // It has claimed, and hangs before it acts.
   let claimed = (): void => undefined;
   const hangs = new Promise<void>((resolve) => (claimed = resolve));
@@ -139,25 +153,8 @@ test('an attempt that may still act is waited for, before anything is done again
 });
 
 test('a claim whose acknowledgement was lost is this attempt’s own', async () => {
-  const { done, act } = world();
-  const pay = defineTool({
-    name: 'pay',
-    description: 'Pays.',
-    input: z.object({}),
-    output: z.string(),
-    effect: 'at-most-once',
-    run: (_, { effectKey }) => act(effectKey),
-  });
-  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
-  const message = await put({ role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] });
-  const input: CallToolInput = {
-    ...about,
-    key: { run: 'first', fork: 0, turn: 1, index: 1 },
-    name: 'pay',
-    message,
-    call: 0,
-    input: message,
-  };
+  const { done, deps, asking } = await shop();
+  const input = asking();
   const twice: ActivityDeps = {
     ...deps,
     toolStore: {
@@ -178,33 +175,22 @@ describe('a tool that is made here, and says whether anything may have happened,
     options: ToolFailureOptions,
     { acts, reconciles, type = 'Tool.Failed' }: { acts: boolean; reconciles: boolean; type?: ToolFailure['type'] },
   ) {
-    const { done, act, find } = world();
+    const of = world();
     let times = 0;
-    const pay = defineTool({
-      name: 'pay',
-      description: 'Pays.',
-      input: z.object({}),
-      output: z.string(),
-      effect: 'at-most-once',
-      timeout: '1s',
-      run: (_, { effectKey }) => {
+    const { done, deps, asking } = await shop({
+      world: of,
+      timeoutMs: 1_000,
+      reconciles,
+      run: (effectKey) => {
         times += 1;
-        if (times > 1) return act(effectKey);
-        if (acts) act(effectKey);
+        if (times > 1) return of.act(effectKey);
+        if (acts) of.act(effectKey);
         throw new ToolFailure(type, 'the line went dead.', options);
       },
-      ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
     });
-    const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
-    const message = await put({
-      role: 'assistant',
-      parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }],
-    });
-    const key = { run: 'first', fork: 0, turn: 1, index: 1 };
-    const input: CallToolInput = { ...about, key, name: 'pay', message, call: 0, input: message };
     return {
       done,
-      attempt: (number: number) => callTool({ ...deps, now: () => number * 3_000 }, input, attempt(number)),
+      attempt: (number: number) => callTool({ ...deps, now: () => number * 3_000 }, asking(), attempt(number)),
     };
   }
 
