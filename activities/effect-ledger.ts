@@ -42,6 +42,8 @@ export interface Effect {
   take(): Promise<void>;
   /** Says, durably, that nothing happened: whoever asks for it again, another attempt too, may act. */
   release(): Promise<void>;
+  /** Reads again what others may have written since. */
+  refresh(): Promise<void>;
   /** What to write with the record of the call that names `message`; undefined where nothing is known that was not. */
   write(message: string, outcome: 'done' | 'unknown'): RecordWrite | undefined;
 }
@@ -64,8 +66,12 @@ export async function findEffect(
     value,
     ...(version === undefined ? {} : { version }),
   });
+  const refresh = async (): Promise<void> => {
+    ({ record, version } = await read(deps, name));
+  };
   return {
     key,
+    refresh,
     isOnce: plan.effect === 'at-most-once',
     get claim() {
       return record?.claim;
@@ -78,14 +84,14 @@ export async function findEffect(
       const claim = { ...of, attempt: attempt.number, worker: deps.worker, at, until: at + plan.timeoutMs };
       await deps.toolStore.commitCall({ objects: [], effect: write({ ...about, claim }) });
       // By what is there and not by what the commit says: one whose acknowledgement was lost, and that was sent again, conflicts with itself.
-      ({ record, version } = await read(deps, name));
+      await refresh();
       const mine = record?.claim;
       if (mine?.at !== at || mine.worker !== deps.worker || mine.attempt !== attempt.number)
         throw failure('Store.Unavailable', `another attempt of ${input.name} acts already.`);
     },
     release: async () => {
       await deps.toolStore.commitCall({ objects: [], effect: write(about) });
-      ({ record, version } = await read(deps, name));
+      await refresh();
     },
     write: (message, outcome) => {
       if (record?.done || outcome === 'unknown') return undefined;

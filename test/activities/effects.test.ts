@@ -5,6 +5,8 @@ import { defineAgent, defineTool, type Effect, type Reconciled } from '../../act
 import { ToolFailure, type ToolFailureOptions } from '../../activities/define/tool-failure';
 import { callTool } from '../../activities/call-tool';
 import type { ActivityDeps, Failpoint } from '../../activities/deps';
+import type { ContentStore } from '../../activities/store';
+import { EFFECT_PREFIX } from '../../activities/store/ref-names';
 import { attempt, given } from './given';
 import type { CallToolInput } from '../../workflows/contract/activities';
 
@@ -27,6 +29,7 @@ function world() {
 interface Shop {
   done: string[];
   deps: ActivityDeps;
+  store: ContentStore;
   /** Of the call at this place of the first turn; all ask for the same. */
   asking(index?: number): CallToolInput;
 }
@@ -55,7 +58,7 @@ async function shop({
     run: (_, { effectKey }) => run(effectKey),
     ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
   });
-  const { deps, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
+  const { deps, store, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
   const message = await put({
     role: 'assistant',
     parts: [0, 1].map((call) => ({ type: 'tool-call', call, name: 'pay', arguments: {} })),
@@ -69,7 +72,7 @@ async function shop({
     input: message,
     timeoutMs,
   });
-  return { done, deps, asking };
+  return { done, deps, store, asking };
 }
 
 const PLACES = ['tool.before', 'tool.during', 'tool.after', 'store.before-put', 'store.after-put'] as const;
@@ -221,5 +224,39 @@ describe('a tool that is made here, and says whether anything may have happened,
     expect(await pay.attempt(1)).toMatchObject({ message: { preview: 'receipt 1' } });
     const idle = await failing({ mayHaveActed: true, ...more }, { acts: false, reconciles: true, type });
     expect(await idle.attempt(1)).toMatchObject({ failure: type });
+  });
+});
+
+describe('an attempt whose claim was taken over while its result was on the way into the store', () => {
+  /** What its tool has done cannot be found yet when another call looks for it, once its time is over. */
+  async function overtaken(otherAnswers: boolean): Promise<{ first: unknown; effect: unknown }> {
+    const blind = { ...world(), find: (): Reconciled<string> => ({ outcome: 'not-done' }) };
+    const { deps, store, asking } = await shop({ world: blind, timeoutMs: 1_000, reconciles: true });
+    const takesOver = (): Promise<void> =>
+      new Promise((resolve) => {
+        const failpoint: ActivityDeps['failpoint'] = (name) =>
+          name === 'tool.during' && !otherAnswers ? new Promise(() => resolve()) : Promise.resolve();
+        const other = callTool({ ...deps, worker: 'other', now: () => 3_000, failpoint }, asking(2), attempt());
+        other.then(() => resolve()).catch(() => undefined);
+      });
+    const slow: ActivityDeps = {
+      ...deps,
+      failpoint: (name) => (name === 'store.before-put' ? takesOver() : Promise.resolve()),
+    };
+    const first = await callTool(slow, asking(1), attempt());
+    const [effect] = await store.listRefs(EFFECT_PREFIX);
+    return { first, effect: effect?.value };
+  }
+
+  test('keeps its result, and says in the ledger that it is done', async () => {
+    const { first, effect } = await overtaken(false);
+    expect(first).toMatchObject({ message: { preview: 'receipt 1' } });
+    expect(effect).toMatchObject({ claim: { index: 2 }, done: { index: 1 } });
+  });
+
+  test('keeps its result, and what the other call has said in the ledger', async () => {
+    const { first, effect } = await overtaken(true);
+    expect(first).toMatchObject({ message: { preview: 'receipt 1' } });
+    expect(effect).toMatchObject({ claim: { index: 2 }, done: { index: 2 } });
   });
 });
