@@ -1,4 +1,5 @@
 // Runs one tool's code between its two schemas, and turns whatever happens into an outcome with a type.
+import { setTimeout as after } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
@@ -8,14 +9,16 @@ import type { AnyAgent } from './define/agent';
 import { isToolFailure, type ToolFailure } from './define/tool-failure';
 import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
 import type { ActivityDeps, Attempt } from './deps';
-import { OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
+import { DoneMeanwhile, OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
 import { effectKey, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
+import { repeatedOutcome } from './repeated-outcome';
 import { canonicalJson, decodeMessage } from './store';
 import { filePart, filesIn } from './store/file-parts';
+import { TIMER_MAX_MS, ToolTimeout, withTimeout } from './with-timeout';
 
 /** What a tool that works elsewhere has begun, or that it has not come to an end yet. */
 export type Unfinished = { started: JsonValue; objects: Uint8Array[] } | { pending: true };
@@ -29,6 +32,12 @@ export interface ToolOutcome {
   /** The call whose action this one asked for again. */
   repeats?: { turn: number; index: number };
 }
+
+/**
+ * What is looked up after the tool's time is over must end before Temporal ends the attempt, which then could not say that nothing is known:
+ * workflows/activity-proxies.ts leaves two seconds.
+ */
+const LOOK_UP_GRACE_MS = 1_500;
 
 type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now'>;
 
@@ -61,6 +70,9 @@ export async function runTool(
   const written: Uint8Array[] = [];
   // As the run was pinned to it. A debugger lifts it: then only what Temporal allows counts.
   const timeoutMs = Math.min(input.timeoutMs ?? attempt.timeoutMs ?? tool.plan.timeoutMs, TIMER_MAX_MS);
+  const begunAt = performance.now();
+  const leftToLookUpMs = (): number =>
+    Math.max(1, Math.min(timeoutMs, timeoutMs + LOOK_UP_GRACE_MS - (performance.now() - begunAt)));
   const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
   const values = Object.values(secrets);
   try {
@@ -68,14 +80,15 @@ export async function runTool(
     const key = effect?.key ?? effectKey(input, call, undefined);
     const context = { ...about, effectKey: key, secrets, files: filesOf(deps, written) };
     const [code, given] = begun ? await pollOf(tool, begun.started) : [tool.run, args.data];
-    const timed = (code: unknown, given: unknown, failpoint: ActivityDeps['failpoint']): Promise<unknown> =>
-      withTimeout(timeoutMs, attempt.signal, failpoint, (signal) =>
-        invoke(tool, code, [given, { ...context, signal }]),
-      );
+    const timed = (ms: number, code: unknown, given: unknown, failpoint: ActivityDeps['failpoint']): Promise<unknown> =>
+      withTimeout(ms, attempt.signal, failpoint, (signal) => invoke(tool, code, [given, { ...context, signal }]));
     const output = await actOnce(begun ? undefined : effect, {
-      act: () => timed(code, given, deps.failpoint),
-      reconcile: tool.reconcile && (async () => readable(await timed(tool.reconcile, args.data, NOWHERE))),
+      act: () => timed(timeoutMs, code, given, deps.failpoint),
+      reconcile:
+        tool.reconcile && (async () => readable(await timed(leftToLookUpMs(), tool.reconcile, args.data, NOWHERE))),
       now: deps.now,
+      pause: (ms) => after(ms, undefined, { signal: attempt.signal }),
+      waitMostMs: timeoutMs,
       isLast,
       isStopped: () => attempt.signal.aborted,
       isOfTheRuntime,
@@ -93,6 +106,7 @@ export async function runTool(
       const { message, retryAfterMs } = error;
       throw failure('Tool.Failed', message, { retryAfterMs });
     }
+    if (error instanceof DoneMeanwhile && effect?.done) return await repeatedOutcome(deps, effect.done);
     if (error instanceof OutcomeUnknown) return failed('Tool.OutcomeUnknown', safeText(error.message, values));
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
     if (error instanceof Error && error.name === 'ToolRejection')
@@ -238,47 +252,6 @@ const filesOf = ({ toolStore }: ToolDeps, written: Uint8Array[]): ToolFiles => {
     },
   };
 };
-
-class ToolTimeout extends Error {
-  constructor(timeoutMs: number) {
-    super(`no answer within ${timeoutMs} ms.`);
-  }
-}
-
-/** Node fires a longer timer at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
-
-async function withTimeout(
-  timeoutMs: number,
-  cancelled: AbortSignal,
-  failpoint: ActivityDeps['failpoint'],
-  run: (signal: AbortSignal) => unknown,
-): Promise<unknown> {
-  const timeUp = new AbortController();
-  const signal = AbortSignal.any([cancelled, timeUp.signal]);
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout(timeoutMs)),
-      {
-        once: true,
-      },
-    );
-  });
-  // Where `run` throws at once nobody waits for it.
-  stopped.catch(() => undefined);
-  const timer = setTimeout(() => timeUp.abort(), timeoutMs);
-  try {
-    // Cancelled while its input was read: an effect must not begin after its run was told to stop.
-    cancelled.throwIfAborted();
-    const running = Promise.resolve(run(signal));
-    // Awaited together, so that a tool that fails while a drill holds it is no unhandled rejection.
-    const [output] = await Promise.race([Promise.all([running, failpoint('tool.during')]), stopped]);
-    return output;
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 const describeError = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : String(error);

@@ -1,7 +1,8 @@
 // Needs: nothing but Node. An attempt that is cut off, at each place where a worker can die, and what the next one makes of it: what the
 // world has seen by then is counted from outside.
+import { setTimeout as after } from 'node:timers/promises';
 import { z } from 'zod';
-import { defineAgent, defineTool, type Effect, type Reconciled } from '../../activities/define';
+import { defineAgent, defineTool, ToolRejection, type Effect, type Reconciled } from '../../activities/define';
 import { ToolFailure, type ToolFailureOptions } from '../../activities/define/tool-failure';
 import { callTool } from '../../activities/call-tool';
 import type { ActivityDeps, Failpoint } from '../../activities/deps';
@@ -40,12 +41,14 @@ async function shop({
   effect = 'at-most-once',
   timeoutMs = 30_000,
   reconciles = false,
+  attempts = 3,
   run = (key) => act(key),
 }: {
   world?: ReturnType<typeof world>;
   effect?: Effect;
   timeoutMs?: number;
   reconciles?: boolean;
+  attempts?: number;
   run?(key: string): string | Promise<string>;
 } = {}): Promise<Shop> {
   const pay = defineTool({
@@ -55,6 +58,7 @@ async function shop({
     output: z.string(),
     effect,
     timeout: timeoutMs,
+    retry: { attempts },
     run: (_, { effectKey }) => run(effectKey),
     ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
   });
@@ -225,6 +229,99 @@ describe('a tool that is made here, and says whether anything may have happened,
     const idle = await failing({ mayHaveActed: true, ...more }, { acts: false, reconciles: true, type });
     expect(await idle.attempt(1)).toMatchObject({ failure: type });
   });
+});
+
+describe('two calls of one action, side by side,', () => {
+  /** As a clock that goes on shows it: in 20 ms, and with a tool that may take 300. */
+  const TIMES = { timeoutMs: 300, slowMs: 20 };
+  async function sideBySide({
+    attempts = 3,
+    reconciles = false,
+    fails,
+  }: { attempts?: number; reconciles?: boolean; fails?: Error } = {}) {
+    const { done, act, find } = world();
+    const { deps, asking } = await shop({
+      ...{ world: { done, act, find }, timeoutMs: TIMES.timeoutMs, reconciles, attempts },
+      run: async (key) => {
+        await after(TIMES.slowMs);
+        if (fails && done.length === 0) throw fails;
+        return act(key);
+      },
+    });
+    const now = { ...deps, now: Date.now };
+    return { done, deps: now, asking, calls: [1, 2].map((index) => callTool(now, asking(index), attempt())) };
+  }
+
+  test.each([
+    { attempts: 3, reconciles: false },
+    { attempts: 3, reconciles: true },
+    { attempts: 1, reconciles: false },
+    { attempts: 1, reconciles: true },
+  ])('are one: the other waits for what came of it (%j)', async (tool) => {
+    const { done, calls } = await sideBySide(tool);
+    const previews = (await Promise.all(calls)).map((made) => ('kind' in made ? '' : made.message.preview)).sort();
+    expect(previews).toEqual([expect.stringMatching(/^Done already in turn 1, .* receipt 1$/), 'receipt 1']);
+    expect(done).toHaveLength(1);
+  });
+
+  test('of which the one is refused: the other is tried again, and acts', async () => {
+    const { done, deps, asking, calls } = await sideBySide({ fails: new ToolRejection('not today') });
+    const ends = await Promise.allSettled(calls);
+    const refused = ends.findIndex(({ status }) => status === 'fulfilled');
+    expect(ends[1 - refused]).toMatchObject({
+      reason: { type: 'Tool.Failed', nonRetryable: false, nextRetryDelay: 1 },
+    });
+    done.push('another, so that the tool does not fail again');
+    expect(await callTool(deps, asking(2 - refused), attempt(2))).toMatchObject({ message: { preview: 'receipt 2' } });
+  });
+
+  test('of which the one is cut off: the other is unknown, once its time is over and not before', async () => {
+    const { deps, asking } = await shop({ timeoutMs: TIMES.timeoutMs, attempts: 1 });
+    const begun = Date.now();
+    let claimed = (): void => undefined;
+    const dead = new Promise<void>((resolve) => (claimed = resolve));
+    const dies: ActivityDeps['failpoint'] = (name) =>
+      name === 'tool.during' ? new Promise(() => claimed()) : Promise.resolve();
+    // Its own time ends it: then it would say what became of it.
+    const dying = { ...deps, now: Date.now, failpoint: dies, toolStore: { ...deps.toolStore } };
+    void callTool(dying, asking(1), attempt()).catch(() => undefined);
+    await dead;
+    dying.toolStore.commitCall = () => new Promise(() => undefined);
+    expect(await callTool({ ...deps, now: Date.now }, asking(2), attempt())).toMatchObject({
+      failure: 'Tool.OutcomeUnknown',
+    });
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(TIMES.timeoutMs);
+  });
+
+  test('of which the one is unknown: so is the other, at once', async () => {
+    const { calls } = await sideBySide({ fails: new Error('the line is dead') });
+    const begun = Date.now();
+    expect(await Promise.all(calls)).toEqual(
+      [1, 2].map(() => expect.objectContaining({ failure: 'Tool.OutcomeUnknown' }) as unknown),
+    );
+    expect(Date.now() - begun).toBeLessThan(TIMES.timeoutMs - TIMES.slowMs);
+  });
+});
+
+test('an attempt that was cut off and cannot be looked up is unknown once its time is over; until then it may tell itself', async () => {
+  const { deps, asking } = await shop({ timeoutMs: 1_000 });
+  let claimed = (): void => undefined;
+  const reached = new Promise<void>((resolve) => (claimed = resolve));
+  const answers: (() => void)[] = [];
+  const slow: ActivityDeps = {
+    ...deps,
+    failpoint: (name) =>
+      name === 'tool.during' ? new Promise((resolve) => (claimed(), answers.push(resolve))) : Promise.resolve(),
+  };
+  const first = callTool(slow, asking(), attempt(1));
+  await reached;
+  await expect(callTool(deps, asking(), attempt(2))).rejects.toMatchObject({
+    type: 'Tool.Failed',
+    nextRetryDelay: 1_000,
+  });
+  answers.forEach((answer) => answer());
+  await first;
+  expect(await callTool(deps, asking(), attempt(3))).toMatchObject({ reused: true, message: { preview: 'receipt 1' } });
 });
 
 describe('an attempt whose claim was taken over while its result was on the way into the store', () => {
