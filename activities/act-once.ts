@@ -25,8 +25,15 @@ export class DoneMeanwhile extends Error {
   override readonly name = 'DoneMeanwhile';
 }
 
+/** Thrown inside `guarded` where another call was faster. */
+export class Overtaken extends Error {
+  override readonly name = 'Overtaken';
+}
+
 export interface Action {
   act(): Promise<unknown>;
+  /** Makes the call that is given, unless the outside is left alone: then it throws, with nothing done. */
+  guarded(act: () => Promise<unknown>): Promise<unknown>;
   /** Absent where the tool has none. */
   reconcile: (() => Promise<Reconciled<unknown>>) | undefined;
   now(): number;
@@ -49,7 +56,7 @@ export interface Action {
  * @throws OutcomeUnknown, StillUnderWay, DoneMeanwhile, or what the tool threw, where it is known that it may be tried again
  */
 export async function actOnce(effect: Effect | undefined, action: Action): Promise<unknown> {
-  if (!effect?.isOnce) return await action.act();
+  if (!effect?.isOnce) return await action.guarded(action.act);
   const hasWaited = await othersEnd(effect, action);
   if (effect.done) throw new DoneMeanwhile();
   const { claim } = effect;
@@ -66,10 +73,17 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
   if (hasWaited) throw new StillUnderWay(AT_ONCE_MS, 'the same action, asked for beside this one, came to nothing.');
   // Before it is claimed: who was told to stop does not begin, and claims nothing.
   if (action.isStopped()) return await action.act();
-  if (!(await effect.take())) return await actOnce(effect, action);
+  let hasTaken = false;
   try {
-    return await action.act();
+    // Claimed only where it is called: what is refused has not begun.
+    return await action.guarded(async () => {
+      hasTaken = await effect.take();
+      if (!hasTaken) throw new Overtaken();
+      return await action.act();
+    });
   } catch (error) {
+    if (error instanceof Overtaken) return await actOnce(effect, action);
+    if (!hasTaken) throw error;
     if (action.isStopped() || action.isOfTheRuntime(error)) throw error;
     if (isKnownNotToHaveActed(error)) {
       await effect.release();

@@ -1,4 +1,5 @@
 // What activities are made from: small ports, built by workers/ and by the test kit, never reached for.
+import type { CircuitBreaker } from './circuit-breaker';
 import type { AnyAgent } from './define/agent';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { ModelProvider } from './model/provider';
@@ -77,6 +78,8 @@ export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'provid
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
   toolbox?: string;
+  /** Of that toolbox, for as long as its process lives. */
+  breaker?: CircuitBreaker;
 };
 
 /** What Temporal knows of one attempt, apart from its arguments: so that activities run in a test without a worker. */

@@ -8,14 +8,16 @@ import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/m
 import type { AnyAgent } from './define/agent';
 import { isToolFailure, type ToolFailure } from './define/tool-failure';
 import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
-import type { ActivityDeps, Attempt } from './deps';
-import { DoneMeanwhile, OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
+import { CircuitOpen, type Verdict } from './circuit-breaker';
+import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
+import { DoneMeanwhile, OutcomeUnknown, Overtaken, StillUnderWay, actOnce } from './act-once';
 import { effectKey, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
 import { repeatedOutcome } from './repeated-outcome';
+import { spreadMs } from './retry-delay';
 import { canonicalJson, decodeMessage } from './store';
 import { filePart, filesIn } from './store/file-parts';
 import { TIMER_MAX_MS, ToolTimeout, withTimeout } from './with-timeout';
@@ -39,7 +41,7 @@ export interface ToolOutcome {
  */
 const LOOK_UP_GRACE_MS = 1_500;
 
-type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now'>;
+type ToolDeps = Pick<ToolCallDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now' | 'breaker'>;
 
 export interface ToRun {
   call: ToolCallPart;
@@ -84,6 +86,7 @@ export async function runTool(
       withTimeout(ms, attempt.signal, failpoint, (signal) => invoke(tool, code, [given, { ...context, signal }]));
     const output = await actOnce(begun ? undefined : effect, {
       act: () => timed(timeoutMs, code, given, deps.failpoint),
+      guarded: (act) => (deps.breaker ? deps.breaker.call(act, (error) => verdictOf(error, attempt)) : act()),
       reconcile:
         tool.reconcile && (async () => readable(await timed(leftToLookUpMs(), tool.reconcile, args.data, NOWHERE))),
       now: deps.now,
@@ -107,18 +110,21 @@ export async function runTool(
       throw failure('Tool.Failed', message, { retryAfterMs });
     }
     if (error instanceof DoneMeanwhile && effect?.done) return await repeatedOutcome(deps, effect.done);
+    if (error instanceof CircuitOpen) return refused(error, input, attempt, { tool, begun });
     if (error instanceof OutcomeUnknown) return failed('Tool.OutcomeUnknown', safeText(error.message, values));
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
-    if (error instanceof Error && error.name === 'ToolRejection')
-      return failed('Tool.Rejected', safeText(error.message, values));
+    if (isRejection(error)) return failed('Tool.Rejected', safeText(error.message, values));
     // Where it was claimed, whether it happened has been looked up, or will be.
     if (isToolFailure(error)) return known(error, { isOpen: !effect?.isOnce || begun !== undefined, tool, values });
-    const outcome = failed('Tool.Failed', safeText(describeError(error), values));
-    return isNonRetryable(error, tool) && outcome.failure
-      ? { ...outcome, failure: { ...outcome.failure, final: true } }
-      : outcome;
+    return failed(
+      'Tool.Failed',
+      safeText(describeError(error), values),
+      isNonRetryable(error, tool) ? { final: true } : {},
+    );
   }
 }
+
+const isRejection = (error: unknown): error is Error => error instanceof Error && error.name === 'ToolRejection';
 
 /** One that stands in for another is known by that one alone: the model is not offered it. */
 function toolOf({ tools }: Pick<AnyAgent, 'tools'>, { name, insteadOf }: CallToolInput): AnyTool | undefined {
@@ -142,11 +148,33 @@ const isOfTheRuntime = (error: unknown): boolean =>
   isFailureType(error.type) &&
   ['pause', 'wait'].includes(consequenceOf(error.type));
 
-const failed = (type: FailureType, message: string): ToolOutcome => ({
-  parts: failureParts(type, message),
-  failure: { type, message },
-  objects: [],
-});
+/** What says nothing of the outside: the run was told to stop, or our own store failed. */
+const verdictOf = (error: unknown, { signal }: Attempt): Verdict => {
+  if (signal.aborted || error instanceof Overtaken || isOfTheRuntime(error)) return 'unknown';
+  if (isRejection(error)) return 'answered';
+  return isToolFailure(error) && error.type !== 'Tool.Failed' && error.type !== 'Tool.Timeout' ? 'answered' : 'failed';
+};
+
+/** Nothing was called. Where another tool stands in, it does so at once; what has begun elsewhere is asked for again. */
+function refused(
+  { message: why, retryAfterMs }: CircuitOpen,
+  input: CallToolInput,
+  attempt: Attempt,
+  { tool, begun }: { tool: AnyTool; begun: ToRun['begun'] },
+): ToolOutcome {
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  const message = `toolbox ${tool.toolbox?.name ?? ''} is not called for another ${seconds} s: ${why}.`;
+  return failed('Tool.CircuitOpen', message, {
+    ...(input.hasFallback && !begun ? { final: true } : {}),
+    retryAfterMs: spreadMs(retryAfterMs, input, attempt.number),
+  });
+}
+
+const failed = (
+  type: FailureType,
+  message: string,
+  more: Pick<NonNullable<ToolOutcome['failure']>, 'final' | 'retryAfterMs'> = {},
+): ToolOutcome => ({ parts: failureParts(type, message), failure: { type, message, ...more }, objects: [] });
 
 /** What is thrown once the outside may have acted is no failure that anyone could rely on, where the tool must not act again. */
 function known(
@@ -156,15 +184,10 @@ function known(
   const { mayHaveActed, final, retryAfterMs } = options;
   if (isOpen && tool.plan.effect === 'at-most-once' && type === 'Tool.Failed' && mayHaveActed)
     return failed('Tool.OutcomeUnknown', safeText(`it may have happened, or not: ${message}`, values));
-  const { failure, ...outcome } = failed(type, safeText(message, values));
-  return {
-    ...outcome,
-    ...(failure
-      ? {
-          failure: { ...failure, ...(final ? { final } : {}), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-        }
-      : {}),
-  };
+  return failed(type, safeText(message, values), {
+    ...(final ? { final } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */

@@ -1,83 +1,13 @@
 // Needs: nothing but Node. An attempt that is cut off, at each place where a worker can die, and what the next one makes of it: what the
 // world has seen by then is counted from outside.
 import { setTimeout as after } from 'node:timers/promises';
-import { z } from 'zod';
-import { defineAgent, defineTool, ToolRejection, type Effect, type Reconciled } from '../../activities/define';
+import { ToolRejection, type Effect, type Reconciled } from '../../activities/define';
 import { ToolFailure, type ToolFailureOptions } from '../../activities/define/tool-failure';
 import { callTool } from '../../activities/call-tool';
 import type { ActivityDeps, Failpoint } from '../../activities/deps';
-import type { ContentStore } from '../../activities/store';
 import { EFFECT_PREFIX } from '../../activities/store/ref-names';
-import { attempt, given } from './given';
-import type { CallToolInput } from '../../workflows/contract/activities';
-
-/** The world: what was done to it, by key. Done twice under one key, it happens once where the other side looks at the key. */
-function world() {
-  const done: string[] = [];
-  return {
-    done,
-    act: (key: string): string => {
-      done.push(key);
-      return `receipt ${done.length}`;
-    },
-    find: (key: string): Reconciled<string> => {
-      const at = done.indexOf(key);
-      return at < 0 ? { outcome: 'not-done' } : { outcome: 'done', output: `receipt ${at + 1}` };
-    },
-  };
-}
-
-interface Shop {
-  done: string[];
-  deps: ActivityDeps;
-  store: ContentStore;
-  /** Of the call at this place of the first turn; all ask for the same. */
-  asking(index?: number): CallToolInput;
-}
-
-/** An agent with one tool, `pay`, and a turn that asks for it. By default it acts on the world, once, and cannot look up what became of it. */
-async function shop({
-  world: { done, act, find } = world(),
-  effect = 'at-most-once',
-  timeoutMs = 30_000,
-  reconciles = false,
-  attempts = 3,
-  run = (key) => act(key),
-}: {
-  world?: ReturnType<typeof world>;
-  effect?: Effect;
-  timeoutMs?: number;
-  reconciles?: boolean;
-  attempts?: number;
-  run?(key: string): string | Promise<string>;
-} = {}): Promise<Shop> {
-  const pay = defineTool({
-    name: 'pay',
-    description: 'Pays.',
-    input: z.object({}),
-    output: z.string(),
-    effect,
-    timeout: timeoutMs,
-    retry: { attempts },
-    run: (_, { effectKey }) => run(effectKey),
-    ...(reconciles ? { reconcile: (_: unknown, { effectKey }: { effectKey: string }) => find(effectKey) } : {}),
-  });
-  const { deps, store, put, about } = await given(defineAgent({ name: 'shop', instructions: 'Sell.', tools: [pay] }));
-  const message = await put({
-    role: 'assistant',
-    parts: [0, 1].map((call) => ({ type: 'tool-call', call, name: 'pay', arguments: {} })),
-  });
-  const asking = (index = 1): CallToolInput => ({
-    ...about,
-    key: { run: 'first', fork: 0, turn: 1, index },
-    name: 'pay',
-    message,
-    call: index - 1,
-    input: message,
-    timeoutMs,
-  });
-  return { done, deps, store, asking };
-}
+import { attempt } from './given';
+import { shop, world } from './shop';
 
 const PLACES = ['tool.before', 'tool.during', 'tool.after', 'store.before-put', 'store.after-put'] as const;
 

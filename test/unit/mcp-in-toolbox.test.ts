@@ -66,7 +66,7 @@ afterEach(async () => {
 afterAll(() => project.remove());
 
 function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
-  const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], files: [], servers: {} };
+  const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], limits: {}, files: [], servers: {} };
   const { models, providers, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     // Strict: one that came to another release than its parent would refuse the call.
@@ -80,7 +80,8 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     store,
     program: toolboxProgram(),
     env: toolboxEnvironment(spec.secrets, (variable) => ENV[variable]),
-    metrics: { toolCall: () => undefined, reused: () => undefined },
+    metrics: { toolCall: () => undefined, reused: () => undefined, callRefused: () => undefined },
+    onBreaker: () => undefined,
     onLine: () => undefined,
   });
   started.push(tool);

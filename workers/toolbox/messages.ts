@@ -14,9 +14,11 @@ const name = z.string().max(300);
 
 const isFailpointName = (value: unknown): boolean => typeof value === 'string' && isFailpoint(value);
 
+const breakerLimits = z.object({ failures: z.number(), openForMs: z.number() });
+
 const begin = z.object({
   kind: z.literal('begin'),
-  toolbox: z.object({ name, secrets: z.array(z.string()) }),
+  toolbox: z.object({ name, secrets: z.array(z.string()), breaker: breakerLimits.exactOptional() }),
   /** Absolute. */
   stateDir: z.string(),
   /** What a release is made with, so that both processes come to the same. */
@@ -74,5 +76,7 @@ export const fromChildSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('called'), agent: name, tool: name, outcome: name, seconds: z.number() }),
   z.object({ kind: z.literal('reused') }),
+  z.object({ kind: z.literal('breaker'), state: z.enum(['closed', 'open', 'trying']) }),
+  z.object({ kind: z.literal('refused') }),
 ]);
 export type FromChild = z.output<typeof fromChildSchema>;
