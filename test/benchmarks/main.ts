@@ -1,4 +1,5 @@
-// `npm run bench -- history|turns|store|compaction [--short]`: figures of long conversations, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|parallel [--short]`: figures of long conversations and of tools side by side, each
+// beside its floor, in plain tables.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
@@ -7,6 +8,7 @@ import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '
 import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
+import { parallelTurns } from './parallel';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -162,7 +164,29 @@ async function compaction(): Promise<void> {
   console.log(`placeholders ${placeholders}; what they name gave the whole result back: ${recalled}`);
 }
 
-const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction };
+async function parallel(): Promise<void> {
+  const { outcome, most, turns: made } = await parallelTurns({ turns: isShort ? 3 : 20, tools: 5, toolMs: 1_000 });
+  console.log(
+    `${outcome}; ${most} tools at once, at most. From the model's answer to its next call, on the embedded server:`,
+  );
+  printTable(
+    ['tools of 1 s in a turn', 'turns', 'median ms', 'worst ms'],
+    made.map(({ tools, ms }) => [
+      String(tools),
+      String(ms.length),
+      String(ms[Math.floor((ms.length - 1) / 2)] ?? ''),
+      String(ms.at(-1) ?? ''),
+    ]),
+  );
+}
+
+const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
+  history,
+  turns,
+  store,
+  compaction,
+  parallel,
+};
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
 const unknown = asked.filter((name) => !Object.hasOwn(BENCHMARKS, name));

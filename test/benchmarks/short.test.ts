@@ -6,6 +6,7 @@ import { describeWithPostgres } from '../stack/postgres';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
+import { parallelTurns } from './parallel';
 import { storeLoads } from './store-loads';
 
 jest.setTimeout(120_000);
@@ -28,6 +29,16 @@ test('the design beside it carries the conversation in every call', async () => 
 test('turns go on across executions and compactions', async () => {
   const made = await manyTurns(90);
   expect(made).toMatchObject({ outcome: 'completed', turns: 91, compactions: 2 });
+});
+
+test('tools of one turn that only read run side by side', async () => {
+  const made = await parallelTurns({ turns: 2, tools: 5, toolMs: 400 });
+  expect(made).toMatchObject({ outcome: 'completed', most: 5, turns: [{ tools: 1 }, { tools: 5 }] });
+  for (const { ms } of made.turns) {
+    expect(ms).toHaveLength(2);
+    // Not the sum of five; how much more than one it is, the benchmark tells.
+    expect(ms.at(-1)).toBeLessThan(5 * 400);
+  }
 });
 
 describeWithPostgres('reading 400 messages', () => {
