@@ -1,6 +1,5 @@
 // Needs: nothing but Node. The breaker of a toolbox around calls of different runs: what opens it, what a call comes to meanwhile, and
 // that none of it is ever taken for an action that may have happened.
-import { setTimeout as after } from 'node:timers/promises';
 import { callTool } from '../../activities/call-tool';
 import { createCircuitBreaker, type BreakerState } from '../../activities/circuit-breaker';
 import { ToolRejection } from '../../activities/define';
@@ -11,7 +10,14 @@ import type { CallToolInput } from '../../workflows/contract/activities';
 import { attempt } from './given';
 import { shop } from './shop';
 
-const OPEN_MS = 120;
+const OPEN_MS = 30_000;
+/** The breaker's clock. */
+let now = 0;
+beforeEach(() => {
+  now = 1_000_000;
+  jest.spyOn(Date, 'now').mockImplementation(() => now);
+});
+afterEach(() => jest.restoreAllMocks());
 const refusal = { type: 'Tool.CircuitOpen', nonRetryable: false };
 
 type ShopOptions = NonNullable<Parameters<typeof shop>[0]>;
@@ -57,6 +63,20 @@ const dead = (): never => {
 };
 const held = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('told'))));
+/** Cancelled once its tool was called. */
+async function cancelled(shop: Awaited<ReturnType<typeof guarded>>): Promise<void> {
+  const stop = new AbortController();
+  const begun = new Promise<void>((resolve) => {
+    shop.outside.acts = (signal) => {
+      resolve();
+      return held(signal);
+    };
+  });
+  const call = shop.call(shop.asking(), attempt(1, stop.signal));
+  await begun;
+  stop.abort();
+  await expect(call).rejects.toThrow('cancelled');
+}
 
 test('calls that fail in a row, of whichever runs, open it: then nothing is called until its time is over', async () => {
   const shop = await guarded();
@@ -65,14 +85,16 @@ test('calls that fail in a row, of whichever runs, open it: then nothing is call
   const refused = await shop.call(input).catch((error: unknown) => error);
   expect(refused).toMatchObject({
     ...refusal,
-    message: 'toolbox payments is not called for another 1 s: its last 3 calls failed.',
+    message: 'toolbox payments is not called for another 30 s: its last 3 calls failed.',
   });
   const { nextRetryDelay } = refused as { nextRetryDelay: number };
-  expect(nextRetryDelay).toBeGreaterThan(OPEN_MS / 2);
+  expect(nextRetryDelay).toBeGreaterThanOrEqual(OPEN_MS);
   expect(nextRetryDelay).toBeLessThanOrEqual(OPEN_MS * 1.25);
   expect([shop.calls(), shop.refusals()]).toEqual([3, 1]);
   shop.outside.acts = () => 'paid';
-  await after(nextRetryDelay);
+  now += OPEN_MS - 1;
+  await expect(shop.call(input)).rejects.toMatchObject(refusal);
+  now += 1;
   expect(await shop.call(input, attempt(2))).toMatchObject({ message: { preview: 'paid' } });
   expect(shop.states).toEqual(['open', 'trying', 'closed']);
 });
@@ -89,7 +111,7 @@ test('one that answers in between begins the count anew', async () => {
 test('while one call tries, others are sent away and hold no place; that it fails opens it again', async () => {
   const shop = await guarded({ timeoutMs: 60 });
   await shop.fail(3);
-  await after(OPEN_MS);
+  now += OPEN_MS;
   shop.outside.acts = held;
   const tries = shop.call();
   await expect(shop.call()).rejects.toMatchObject({
@@ -104,13 +126,8 @@ test('while one call tries, others are sent away and hold no place; that it fail
 test('a call that tries and is cancelled says nothing: it stays open', async () => {
   const shop = await guarded();
   await shop.fail(3);
-  await after(OPEN_MS);
-  shop.outside.acts = held;
-  const stop = new AbortController();
-  const tries = shop.call(shop.asking(), attempt(1, stop.signal));
-  await after(20);
-  stop.abort();
-  await expect(tries).rejects.toThrow();
+  now += OPEN_MS;
+  await cancelled(shop);
   expect(shop.states).toEqual(['open', 'trying', 'open']);
 });
 
@@ -146,14 +163,7 @@ describe('is opened', () => {
 
   test('and not by calls that were cancelled', async () => {
     const shop = await guarded();
-    shop.outside.acts = held;
-    for (let nth = 0; nth < 4; nth += 1) {
-      const stop = new AbortController();
-      const cancelled = shop.call(shop.asking(), attempt(1, stop.signal));
-      await after(5);
-      stop.abort();
-      await expect(cancelled).rejects.toThrow();
-    }
+    for (let nth = 0; nth < 4; nth += 1) await cancelled(shop);
     expect([shop.states, shop.calls()]).toEqual([[], 4]);
   });
 });
@@ -167,7 +177,7 @@ describe('an at-most-once call that it refuses', () => {
     await expect(shop.call(input)).rejects.toMatchObject(refusal);
     expect(await shop.effects()).toHaveLength(claims);
     shop.outside.acts = () => 'paid';
-    await after(OPEN_MS);
+    now += OPEN_MS;
     expect(await shop.call(input, attempt(2))).toMatchObject({ message: { preview: 'paid' } });
   });
 
@@ -176,7 +186,7 @@ describe('an at-most-once call that it refuses', () => {
     await shop.fail(3);
     const input = shop.asking();
     expect(await shop.call(input, attempt(3))).toMatchObject({ failure: 'Tool.CircuitOpen' });
-    await after(OPEN_MS);
+    now += OPEN_MS;
     shop.outside.acts = () => 'paid';
     const again = { ...input, key: { ...input.key, turn: 2 } };
     expect(await shop.call(again)).toMatchObject({ message: { preview: 'paid' } });
@@ -213,6 +223,6 @@ test('what has begun elsewhere is asked for again, and no other tool takes its p
   const question = { ...input, poll: true as const };
   await expect(shop.call(question)).rejects.toMatchObject(refusal);
   expect(await shop.call(question, attempt(3))).toMatchObject({ kind: 'wait' });
-  await after(OPEN_MS);
+  now += OPEN_MS;
   expect(await shop.call(question)).toMatchObject({ message: { preview: 'done' } });
 });

@@ -32,13 +32,9 @@ test('turns go on across executions and compactions', async () => {
 });
 
 test('tools of one turn that only read run side by side', async () => {
-  const made = await parallelTurns({ turns: 2, tools: 5, toolMs: 400 });
+  const made = await parallelTurns({ turns: 2, tools: 5, toolMs: 1_000 });
   expect(made).toMatchObject({ outcome: 'completed', most: 5, turns: [{ tools: 1 }, { tools: 5 }] });
-  for (const { ms } of made.turns) {
-    expect(ms).toHaveLength(2);
-    // Not the sum of five; how much more than one it is, the benchmark tells.
-    expect(ms.at(-1)).toBeLessThan(5 * 400);
-  }
+  expect(made.turns.map(({ ms }) => ms.length)).toEqual([2, 2]);
 });
 
 describeWithPostgres('reading 400 messages', () => {

@@ -178,18 +178,18 @@ test('what a tool says to its parent by itself is nobody’s', async () => {
 });
 
 test('calls that fail in a row open its breaker: the next one is refused, of whichever tool, until one goes through', async () => {
-  const tool = await start({ breaker: { failures: 2, openForMs: 300 } });
+  const tool = await start({ breaker: { failures: 2, openForMs: 2_000 } });
   called.length = 0;
   for (let nth = 0; nth < 2; nth += 1)
     await expect(tool.call(await asking('fail'), attempt())).rejects.toMatchObject({ type: 'Tool.Failed' });
   await expect(tool.call(await asking('pay'), attempt())).rejects.toMatchObject({
     type: 'Tool.CircuitOpen',
     message: expect.stringMatching(
-      /^toolbox payments is not called for another 1 s: its last 2 calls failed\.$/,
+      /^toolbox payments is not called for another 2 s: its last 2 calls failed\.$/,
     ) as string,
     nextRetryDelay: expect.any(Number) as number,
   });
-  await after(320);
+  await after(2_050);
   expect(await tool.call(await asking('pay'), attempt())).toMatchObject({ message: { preview: 'hello PAY_KEY' } });
   expect(called.filter((one) => typeof one === 'string')).toEqual(['open', 'refused in payments', 'trying', 'closed']);
 });
