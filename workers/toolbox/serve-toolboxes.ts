@@ -137,6 +137,11 @@ function toolboxOptions(
   };
 }
 
+function openLine({ failures, openForMs }: NonNullable<ToolboxSpec['limits']['breaker']>): string {
+  const failed = failures === 1 ? '1 call in a row has failed' : `${failures} calls in a row have failed`;
+  return `${failed}; nothing is called, and one tries again every ${ms(openForMs)}`;
+}
+
 function startProcess(
   { settings, store, strict, metrics, logger, note }: ServeToolboxesOptions,
   { name, secrets, limits: { breaker } }: ToolboxSpec,
@@ -167,8 +172,7 @@ function startProcess(
       // That the call which tries fails too is no news.
       if (isOpen === (state !== 'closed')) return;
       isOpen = !isOpen;
-      const open = `${breaker?.failures} calls in a row have failed; it is tried again every ${ms(breaker?.openForMs ?? 0)}`;
-      note(`toolbox ${name}: ${isOpen ? open : 'its calls go through again'}`);
+      note(`toolbox ${name}: ${isOpen && breaker ? openLine(breaker) : 'its calls go through again'}`);
     },
     onLine: (line, stream) => {
       const text = redacted(line, values);
