@@ -20,7 +20,7 @@ const ENV: { [name: string]: string | undefined } = {
 };
 
 const box = (how: string, tools: string, log: string): string => `mcpToolbox({
-  name: 'vault', secrets: ['VAULT_KEY'], tools: ${tools},
+  name: 'vault', secrets: ['VAULT_KEY'], tools: ${tools}, atOnce: 3, breaker: { failures: 2 },
   server: { command: process.execPath, args: [${JSON.stringify(SERVER)}, '${how}', ${JSON.stringify(log)}] },
 })`;
 const agents = (log: string): string => `
@@ -87,6 +87,13 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
   started.push(tool);
   return { tool, spec };
 }
+
+test('the limits of a server are those of its toolbox', () => {
+  expect(specs.find(({ name }) => name === 'vault')?.limits).toEqual({
+    atOnce: 3,
+    breaker: { failures: 2, openForMs: 30_000 },
+  });
+});
 
 let turns = 0;
 async function call(tool: ToolProcess, agent: string, name: string): Promise<string> {
