@@ -161,6 +161,25 @@ describe('a tool that is made here, and says whether anything may have happened,
   });
 });
 
+test('what looks up a silent tool after its time must answer before Temporal ends the attempt; else it is unknown', async () => {
+  jest.useFakeTimers();
+  try {
+    const silent = { ...world(), find: () => new Promise<never>(() => undefined) };
+    const { deps, asking } = await shop({
+      ...{ world: silent, timeoutMs: 30_000, reconciles: true },
+      run: () => new Promise(() => undefined),
+    });
+    let told: unknown;
+    void callTool(deps, asking(), attempt(3)).then((answer) => (told = answer));
+    await jest.advanceTimersByTimeAsync(31_000);
+    expect(told).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(900);
+    expect(told).toMatchObject({ failure: 'Tool.OutcomeUnknown' });
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 describe('two calls of one action, side by side,', () => {
   const SLOW_MS = 20;
   async function sideBySide({

@@ -11,7 +11,7 @@ interface World {
   /** What was done to it, by key. */
   done: string[];
   act(key: string): string;
-  find(key: string): Reconciled<string>;
+  find(key: string): Reconciled<string> | Promise<Reconciled<string>>;
 }
 
 export function world(): World {
