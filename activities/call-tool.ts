@@ -168,7 +168,10 @@ async function record(
   const isDone = failed === undefined || failed === 'Tool.InvalidOutput';
   const kept = await keepResult(deps, input, {
     ...{ parts, failure: failed, made, version, objects },
-    effect: (message) => effect?.write(message, isDone ? 'done' : 'unknown'),
+    effect: effect && {
+      refresh: effect.refresh,
+      write: (message) => effect.write(message, isDone ? 'done' : 'unknown'),
+    },
     ...(repeats ? { repeats } : {}),
     ...(person && !repeats ? { person } : {}),
   });

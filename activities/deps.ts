@@ -1,5 +1,6 @@
 // What activities are made from: small ports, built by workers/ and by the test kit, never reached for.
 import type { Approvers } from './approvals/require-approval';
+import type { CircuitBreaker } from './circuit-breaker';
 import type { AnyAgent } from './define/agent';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
@@ -95,6 +96,8 @@ export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'provid
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
   toolbox?: string;
+  /** Of that toolbox, for as long as its process lives. */
+  breaker?: CircuitBreaker;
 };
 
 /** What Temporal knows of one attempt, apart from its arguments: so that activities run in a test without a worker. */

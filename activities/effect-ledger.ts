@@ -34,14 +34,19 @@ export interface Effect {
   readonly isOnce: boolean;
   /** As it stood when it was last read or claimed. */
   readonly claim: EffectRecord['claim'];
+  /** Whether the claim is of another call, which asks for the same action; of this call's own, an earlier attempt was cut off. */
+  readonly isOfAnother: boolean;
   readonly done: EffectRecord['done'];
   /**
    * Says, durably, that this attempt acts now.
-   * @throws ApplicationFailure `Store.Unavailable` where another attempt was faster: the next one sees what became of it
+   * @returns false where another call was faster
+   * @throws ApplicationFailure `Store.Unavailable` where another attempt of this one was: the next one sees what became of it
    */
-  take(): Promise<void>;
+  take(): Promise<boolean>;
   /** Says, durably, that nothing happened: whoever asks for it again, another attempt too, may act. */
   release(): Promise<void>;
+  /** Reads again what others may have written since. */
+  refresh(): Promise<void>;
   /** What to write with the record of the call that names `message`; undefined where nothing is known that was not. */
   write(message: string, outcome: 'done' | 'unknown'): RecordWrite | undefined;
 }
@@ -64,11 +69,26 @@ export async function findEffect(
     value,
     ...(version === undefined ? {} : { version }),
   });
+  const refresh = async (): Promise<void> => {
+    ({ record, version } = await read(deps, name));
+  };
+  const isOfAnother = (): boolean =>
+    record?.claim !== undefined && (record.claim.turn !== of.turn || record.claim.index !== of.index);
+  let takenAt: number | undefined;
+  const isMine = (): boolean =>
+    !isOfAnother() &&
+    record?.claim?.at === takenAt &&
+    record?.claim?.worker === deps.worker &&
+    record.claim.attempt === attempt.number;
   return {
     key,
+    refresh,
     isOnce: plan.effect === 'at-most-once',
     get claim() {
       return record?.claim;
+    },
+    get isOfAnother() {
+      return isOfAnother();
     },
     get done() {
       return record?.done;
@@ -78,17 +98,24 @@ export async function findEffect(
       const claim = { ...of, attempt: attempt.number, worker: deps.worker, at, until: at + plan.timeoutMs };
       await deps.toolStore.commitCall({ objects: [], effect: write({ ...about, claim }) });
       // By what is there and not by what the commit says: one whose acknowledgement was lost, and that was sent again, conflicts with itself.
-      ({ record, version } = await read(deps, name));
-      const mine = record?.claim;
-      if (mine?.at !== at || mine.worker !== deps.worker || mine.attempt !== attempt.number)
-        throw failure('Store.Unavailable', `another attempt of ${input.name} acts already.`);
+      await refresh();
+      if (isOfAnother() || record?.done) return false;
+      takenAt = at;
+      if (!isMine()) throw failure('Store.Unavailable', `another attempt of ${input.name} acts already.`);
+      return true;
     },
     release: async () => {
       await deps.toolStore.commitCall({ objects: [], effect: write(about) });
-      ({ record, version } = await read(deps, name));
+      await refresh();
     },
     write: (message, outcome) => {
-      if (record?.done || outcome === 'unknown') return undefined;
+      if (record?.done) return undefined;
+      if (outcome === 'unknown') {
+        // Nobody waits for an attempt that says itself that it has ended.
+        return isMine() && record?.claim
+          ? write({ ...about, claim: { ...record.claim, until: deps.now() } })
+          : undefined;
+      }
       return write({
         ...about,
         ...(record?.claim ? { claim: record.claim } : {}),

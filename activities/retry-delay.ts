@@ -18,7 +18,15 @@ export function retryDelayMs(
 ): number {
   const { firstMs, factor, mostMs } = backoff ?? DEFAULT_TOOL_BACKOFF;
   const delay = Math.min(mostMs, firstMs * factor ** (attempt - 1));
+  return Math.round(delay * (1 - JITTER + 2 * JITTER * shareOf(key, attempt)));
+}
+
+/** Up to a quarter longer, never shorter: for calls that are all told the same moment to come back at. */
+export const spreadMs = (ms: number, { key }: Pick<CallToolInput, 'key'>, attempt: number): number =>
+  Math.round(ms * (1 + JITTER * shareOf(key, attempt)));
+
+/** From 0 to 1. */
+function shareOf(key: CallToolInput['key'], attempt: number): number {
   const place = `${key.run}/${key.fork}/${key.turn}/${key.index}/${attempt}`;
-  const share = createHash('sha256').update(place).digest().readUInt32BE(0) / 2 ** 32;
-  return Math.round(delay * (1 - JITTER + 2 * JITTER * share));
+  return createHash('sha256').update(place).digest().readUInt32BE(0) / 2 ** 32;
 }

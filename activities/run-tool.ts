@@ -1,4 +1,5 @@
 // Runs one tool's code between its two schemas, and turns whatever happens into an outcome with a type.
+import { setTimeout as after } from 'node:timers/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../workflows/contract/activities';
@@ -7,15 +8,19 @@ import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/m
 import type { AnyAgent } from './define/agent';
 import { isToolFailure, type ToolFailure } from './define/tool-failure';
 import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
-import type { ActivityDeps, Attempt } from './deps';
-import { OutcomeUnknown, StillUnderWay, actOnce } from './act-once';
+import { CircuitOpen, type Verdict } from './circuit-breaker';
+import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
+import { DoneMeanwhile, OutcomeUnknown, Overtaken, StillUnderWay, actOnce } from './act-once';
 import { effectKey, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
+import { repeatedOutcome } from './repeated-outcome';
+import { spreadMs } from './retry-delay';
 import { canonicalJson, decodeMessage } from './store';
 import { filePart, filesIn } from './store/file-parts';
+import { TIMER_MAX_MS, ToolTimeout, withTimeout } from './with-timeout';
 
 /** What a tool that works elsewhere has begun, or that it has not come to an end yet. */
 export type Unfinished = { started: JsonValue; objects: Uint8Array[] } | { pending: true };
@@ -30,7 +35,13 @@ export interface ToolOutcome {
   repeats?: { turn: number; index: number };
 }
 
-type ToolDeps = Pick<ActivityDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now'>;
+/**
+ * What is looked up after the tool's time is over must end before Temporal ends the attempt, which then could not say that nothing is known:
+ * workflows/activity-proxies.ts leaves two seconds.
+ */
+const LOOK_UP_GRACE_MS = 1_500;
+
+type ToolDeps = Pick<ToolCallDeps, 'toolStore' | 'secretsOf' | 'stateDir' | 'failpoint' | 'now' | 'breaker'>;
 
 export interface ToRun {
   call: ToolCallPart;
@@ -63,6 +74,9 @@ export async function runTool(
   const written: Uint8Array[] = [];
   // As the run was pinned to it. A debugger lifts it: then only what Temporal allows counts.
   const timeoutMs = Math.min(input.timeoutMs ?? attempt.timeoutMs ?? tool.plan.timeoutMs, TIMER_MAX_MS);
+  const begunAt = performance.now();
+  const leftToLookUpMs = (): number =>
+    Math.max(1, Math.min(timeoutMs, timeoutMs + LOOK_UP_GRACE_MS - (performance.now() - begunAt)));
   const secrets = tool.toolbox ? deps.secretsOf(tool.toolbox) : {};
   const values = Object.values(secrets);
   try {
@@ -70,14 +84,16 @@ export async function runTool(
     const key = effect?.key ?? effectKey(input, call, undefined);
     const context = { ...about, effectKey: key, secrets, files: filesOf(deps, written) };
     const [code, given] = begun ? await pollOf(tool, begun.started) : [tool.run, args.data];
-    const timed = (code: unknown, given: unknown, failpoint: ActivityDeps['failpoint']): Promise<unknown> =>
-      withTimeout(timeoutMs, attempt.signal, failpoint, (signal) =>
-        invoke(tool, code, [given, { ...context, signal }]),
-      );
+    const timed = (ms: number, code: unknown, given: unknown, failpoint: ActivityDeps['failpoint']): Promise<unknown> =>
+      withTimeout(ms, attempt.signal, failpoint, (signal) => invoke(tool, code, [given, { ...context, signal }]));
     const output = await actOnce(begun ? undefined : effect, {
-      act: () => timed(code, given, deps.failpoint),
-      reconcile: tool.reconcile && (async () => readable(await timed(tool.reconcile, args.data, NOWHERE))),
+      act: () => timed(timeoutMs, code, given, deps.failpoint),
+      guarded: (act) => (deps.breaker ? deps.breaker.call(act, (error) => verdictOf(error, attempt)) : act()),
+      reconcile:
+        tool.reconcile && (async () => readable(await timed(leftToLookUpMs(), tool.reconcile, args.data, NOWHERE))),
       now: deps.now,
+      pause: (ms) => after(ms, undefined, { signal: attempt.signal }),
+      waitMostMs: timeoutMs,
       isLast,
       isNotDone,
       isStopped: () => attempt.signal.aborted,
@@ -96,18 +112,22 @@ export async function runTool(
       const { message, retryAfterMs } = error;
       throw failure('Tool.Failed', message, { retryAfterMs });
     }
+    if (error instanceof DoneMeanwhile && effect?.done) return await repeatedOutcome(deps, effect.done);
+    if (error instanceof CircuitOpen) return refused(error, input, attempt, { tool, begun });
     if (error instanceof OutcomeUnknown) return failed('Tool.OutcomeUnknown', safeText(error.message, values));
     if (error instanceof ToolTimeout) return failed('Tool.Timeout', error.message);
-    if (error instanceof Error && error.name === 'ToolRejection')
-      return failed('Tool.Rejected', safeText(error.message, values));
+    if (isRejection(error)) return failed('Tool.Rejected', safeText(error.message, values));
     // Where it was claimed, whether it happened has been looked up, or will be.
     if (isToolFailure(error)) return known(error, { isOpen: !effect?.isOnce || begun !== undefined, tool, values });
-    const outcome = failed('Tool.Failed', safeText(describeError(error), values));
-    return isNonRetryable(error, tool) && outcome.failure
-      ? { ...outcome, failure: { ...outcome.failure, final: true } }
-      : outcome;
+    return failed(
+      'Tool.Failed',
+      safeText(describeError(error), values),
+      isNonRetryable(error, tool) ? { final: true } : {},
+    );
   }
 }
+
+const isRejection = (error: unknown): error is Error => error instanceof Error && error.name === 'ToolRejection';
 
 /** One that stands in for another is known by that one alone: the model is not offered it. */
 function toolOf({ tools }: Pick<AnyAgent, 'tools'>, { name, insteadOf }: CallToolInput): AnyTool | undefined {
@@ -131,11 +151,33 @@ const isOfTheRuntime = (error: unknown): boolean =>
   isFailureType(error.type) &&
   ['pause', 'wait'].includes(consequenceOf(error.type));
 
-const failed = (type: FailureType, message: string): ToolOutcome => ({
-  parts: failureParts(type, message),
-  failure: { type, message },
-  objects: [],
-});
+/** What says nothing of the outside: the run was told to stop, or our own store failed. */
+const verdictOf = (error: unknown, { signal }: Attempt): Verdict => {
+  if (signal.aborted || error instanceof Overtaken || isOfTheRuntime(error)) return 'unknown';
+  if (isRejection(error)) return 'answered';
+  return isToolFailure(error) && error.type !== 'Tool.Failed' && error.type !== 'Tool.Timeout' ? 'answered' : 'failed';
+};
+
+/** Nothing was called. Where another tool stands in, it does so at once; what has begun elsewhere is asked for again. */
+function refused(
+  { message: why, retryAfterMs }: CircuitOpen,
+  input: CallToolInput,
+  attempt: Attempt,
+  { tool, begun }: { tool: AnyTool; begun: ToRun['begun'] },
+): ToolOutcome {
+  const seconds = Math.ceil(retryAfterMs / 1_000);
+  const message = `toolbox ${tool.toolbox?.name ?? ''} is not called for another ${seconds} s: ${why}.`;
+  return failed('Tool.CircuitOpen', message, {
+    ...(input.hasFallback && !begun ? { final: true } : {}),
+    retryAfterMs: spreadMs(retryAfterMs, input, attempt.number),
+  });
+}
+
+const failed = (
+  type: FailureType,
+  message: string,
+  more: Pick<NonNullable<ToolOutcome['failure']>, 'final' | 'retryAfterMs'> = {},
+): ToolOutcome => ({ parts: failureParts(type, message), failure: { type, message, ...more }, objects: [] });
 
 /** What is thrown once the outside may have acted is no failure that anyone could rely on, where the tool must not act again. */
 function known(
@@ -145,15 +187,10 @@ function known(
   const { mayHaveActed, final, retryAfterMs } = options;
   if (isOpen && tool.plan.effect === 'at-most-once' && type === 'Tool.Failed' && mayHaveActed)
     return failed('Tool.OutcomeUnknown', safeText(`it may have happened, or not: ${message}`, values));
-  const { failure, ...outcome } = failed(type, safeText(message, values));
-  return {
-    ...outcome,
-    ...(failure
-      ? {
-          failure: { ...failure, ...(final ? { final } : {}), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-        }
-      : {}),
-  };
+  return failed(type, safeText(message, values), {
+    ...(final ? { final } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** The definition hid the parameter types; the schemas have just checked both values against the very types it was declared with. */
@@ -241,47 +278,6 @@ const filesOf = ({ toolStore }: ToolDeps, written: Uint8Array[]): ToolFiles => {
     },
   };
 };
-
-class ToolTimeout extends Error {
-  constructor(timeoutMs: number) {
-    super(`no answer within ${timeoutMs} ms.`);
-  }
-}
-
-/** Node fires a longer timer at once. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
-
-async function withTimeout(
-  timeoutMs: number,
-  cancelled: AbortSignal,
-  failpoint: ActivityDeps['failpoint'],
-  run: (signal: AbortSignal) => unknown,
-): Promise<unknown> {
-  const timeUp = new AbortController();
-  const signal = AbortSignal.any([cancelled, timeUp.signal]);
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => reject(cancelled.aborted ? new Error('cancelled') : new ToolTimeout(timeoutMs)),
-      {
-        once: true,
-      },
-    );
-  });
-  // Where `run` throws at once nobody waits for it.
-  stopped.catch(() => undefined);
-  const timer = setTimeout(() => timeUp.abort(), timeoutMs);
-  try {
-    // Cancelled while its input was read: an effect must not begin after its run was told to stop.
-    cancelled.throwIfAborted();
-    const running = Promise.resolve(run(signal));
-    // Awaited together, so that a tool that fails while a drill holds it is no unhandled rejection.
-    const [output] = await Promise.race([Promise.all([running, failpoint('tool.during')]), stopped]);
-    return output;
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 const describeError = (error: unknown): string =>
   error instanceof Error ? error.message || error.name : String(error);

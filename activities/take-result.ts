@@ -59,7 +59,7 @@ export async function takeResult(
     },
     version: found.version,
     objects: [],
-    effect: (message) => effect?.write(message, 'done'),
+    effect: effect && { refresh: effect.refresh, write: (message) => effect.write(message, 'done') },
     person: { request: decision.number, ...(by === undefined ? {} : { by }) },
   });
 }

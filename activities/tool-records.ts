@@ -45,8 +45,14 @@ interface ToKeep {
   version: number | undefined;
   /** Stored with the record, beside the message. */
   objects: Uint8Array[];
+  effect?: EffectToKeep | undefined;
+}
+
+interface EffectToKeep {
   /** What is known of the call's effect by then, given the message that says what came of it. */
-  effect?(message: string): RecordWrite | undefined;
+  write(message: string): RecordWrite | undefined;
+  /** Reads again what the ledger says: somebody else has changed it. */
+  refresh(): Promise<void>;
 }
 
 interface Told {
@@ -87,7 +93,7 @@ export async function keepResult(
     ...(repeats ? { repeats } : {}),
     ...(person ? { person } : {}),
   };
-  const write = { version, objects: [bytes, ...objects], effect: effect?.(result.message.hash) };
+  const write = { version, objects: [bytes, ...objects], effect, message: result.message.hash };
   return (await keep(deps, input, value, write)).result;
 }
 
@@ -106,12 +112,18 @@ const askedOf = ({ message, call, name }: AskedCall): Pick<ToolRecord, 'from' | 
   name,
 });
 
-const keep = <T extends ToolRecord | StartedToolRecord>(
+async function keep<T extends ToolRecord | StartedToolRecord>(
   deps: ToolDeps,
   input: AskedCall,
   value: T,
-  { version, objects, effect }: Pick<ToKeep, 'version' | 'objects'> & { effect?: RecordWrite | undefined },
-): Promise<T | ToolRecord> =>
-  commitCallRecord(toolRecords(deps, input), { value, version }, (record) =>
-    deps.toolStore.commitCall({ objects, record, ...(effect ? { effect } : {}) }),
-  );
+  { version, objects, effect, message }: Omit<ToKeep, 'made'> & { message?: string },
+): Promise<T | ToolRecord> {
+  let isFirst = true;
+  return await commitCallRecord(toolRecords(deps, input), { value, version }, async (record) => {
+    // Either record may have been in the way. Where the ledger changed hands under this attempt, what it did is true all the same.
+    if (!isFirst) await effect?.refresh();
+    isFirst = false;
+    const written = message === undefined ? undefined : effect?.write(message);
+    return await deps.toolStore.commitCall({ objects, record, ...(written ? { effect: written } : {}) });
+  });
+}

@@ -11,6 +11,7 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
+import type { ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { toolboxQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
@@ -94,12 +95,13 @@ export interface ToolboxWorkerOptions extends Pick<
   /** Of the runs; the toolbox has one beside it. */
   taskQueue: string;
   toolbox: string;
+  limits: ToolboxLimits;
   call: ToolboxCall;
 }
 
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
-  const { connection, namespace, identity, taskQueue, toolbox, call, keys } = options;
+  const { connection, namespace, identity, taskQueue, toolbox, limits, call, keys } = options;
   return await Worker.create({
     connection,
     namespace,
@@ -111,6 +113,9 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     },
     dataConverter: dataConverterFor(keys),
     activities: createToolboxActivities(call),
+    // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
+    ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
+    ...(limits.rate ? { maxTaskQueueActivitiesPerSecond: (limits.rate.calls * 1_000) / limits.rate.perMs } : {}),
     ...TUNING,
   });
 }

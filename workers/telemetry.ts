@@ -11,7 +11,7 @@ import {
 } from '@temporalio/worker';
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
@@ -23,6 +23,9 @@ export interface Metrics extends ActivityMetrics {
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
   toolboxEnded(toolbox: string): void;
+  /** Of the process of a toolbox; closed when it starts. */
+  breakerTurned(toolbox: string, isOpen: boolean): void;
+  callRefused(toolbox: string): void;
 }
 
 /** Labels are bounded: names of agents, tools, models and types. Never ids, users or tenants. */
@@ -73,6 +76,18 @@ export function createMetrics(): Metrics {
     labelNames: ['toolbox'],
     registers,
   });
+  const breakers = new Gauge({
+    name: 'agent_toolbox_breaker_open',
+    help: 'Whether the toolbox leaves its outside alone because it kept failing: 1, or 0. Alert where it stays.',
+    labelNames: ['toolbox'],
+    registers,
+  });
+  const refused = new Counter({
+    name: 'agent_toolbox_calls_refused_total',
+    help: 'Attempts that were not made because the breaker of their toolbox was open.',
+    labelNames: ['toolbox'],
+    registers,
+  });
   return {
     registry,
     modelCall: ({ agent, model, outcome, seconds, input, output }) => {
@@ -84,6 +99,8 @@ export function createMetrics(): Metrics {
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
+    breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
+    callRefused: (toolbox) => refused.inc({ toolbox }),
     workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
   };
 }

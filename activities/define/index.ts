@@ -1,6 +1,7 @@
 // The public API of an agent's author: `import { defineAgent } from 'longhaul'`. Definitions are data plus the tools' code; nothing here does I/O.
 export { defineAgent, isAgent } from './agent';
 export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from './agent';
+export type { ApprovalPolicy, ApprovalPolicyFor, ApprovalWhen, ConfigApproval } from './approval';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export type { LoopOptions } from './loops';
 export { defineTool, isTool, ToolRejection } from './tool';
@@ -11,6 +12,7 @@ export { mcpToolbox } from './mcp-toolbox';
 export type { McpServer, McpToolbox, McpToolOptions } from './mcp-toolbox';
 export { defineToolbox } from './toolbox';
 export type { Toolbox } from './toolbox';
+export type { ToolboxLimits, ToolboxOptions } from './toolbox-limits';
 export { defineConfig } from './config';
 export type { Config } from './config';
 export { fromFile } from './from-file';

@@ -7,6 +7,7 @@ import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import { onlyKnownKeys } from './known-keys';
 import type { ToolDefinition } from './tool';
+import { TOOLBOX_OPTIONS, toolboxLimits, type ToolboxLimits, type ToolboxOptions } from './toolbox-limits';
 
 type Policies = Omit<
   ToolDefinition<string, z.ZodObject, z.core.$ZodType, z.ZodObject, string>,
@@ -45,6 +46,7 @@ export interface McpToolbox<Offered extends string = string> {
   /** As the model calls them; undefined where the server says which there are. */
   readonly offered: readonly Offered[] | undefined;
   readonly startTimeoutMs: number;
+  readonly limits: ToolboxLimits;
 }
 
 type ToolChoice = 'all' | { readonly [tool: string]: McpToolOptions };
@@ -60,33 +62,38 @@ const DEFAULT_START_TIMEOUT_MS = 60_000;
  * something else of itself later is refused. A tool is `at-most-once` unless it is said what it is.
  * @throws Error when a part of the definition is not usable
  */
-export function mcpToolbox<const Tools extends ToolChoice>(definition: {
-  name: string;
-  server: McpServer;
-  /** By their names on the server. `'all'` takes whatever it has, each as `at-most-once`. */
-  tools: Tools;
-  /** Names of environment variables that the server receives. */
-  secrets?: readonly string[];
-  /** Until the server has started and told its tools. @default '60s' */
-  startTimeout?: Duration;
-}): McpToolbox<OfferedBy<Tools>>;
-export function mcpToolbox(definition: {
-  name: string;
-  server: McpServer;
-  tools: ToolChoice;
-  secrets?: readonly string[];
-  startTimeout?: Duration;
-}): McpToolbox {
+export function mcpToolbox<const Tools extends ToolChoice>(
+  definition: {
+    name: string;
+    server: McpServer;
+    /** By their names on the server. `'all'` takes whatever it has, each as `at-most-once`. */
+    tools: Tools;
+    /** Names of environment variables that the server receives. */
+    secrets?: readonly string[];
+    /** Until the server has started and told its tools. @default '60s' */
+    startTimeout?: Duration;
+  } & ToolboxOptions,
+): McpToolbox<OfferedBy<Tools>>;
+export function mcpToolbox(
+  definition: {
+    name: string;
+    server: McpServer;
+    tools: ToolChoice;
+    secrets?: readonly string[];
+    startTimeout?: Duration;
+  } & ToolboxOptions,
+): McpToolbox {
   const { server, tools, secrets = [], startTimeout = DEFAULT_START_TIMEOUT_MS } = definition;
   const name = definitionName('toolbox', definition.name);
   const what = `toolbox ${name}`;
-  onlyKnownKeys(definition, ['name', 'server', 'tools', 'secrets', 'startTimeout'], what);
+  onlyKnownKeys(definition, ['name', 'server', 'tools', 'secrets', 'startTimeout', ...TOOLBOX_OPTIONS], what);
   checkServer(server, secrets, what);
   const offered =
     tools === 'all' ? undefined : Object.entries(tools).map(([tool, { as }]) => definitionName('tool', as ?? tool));
   if (offered?.length === 0) throw new Error(`${what}: name in \`tools\` what agents may use, or write 'all'.`);
   const startTimeoutMs = durationMs(startTimeout, `${what}: startTimeout`);
-  return { kind: 'mcp-toolbox', name, secrets, server, tools, offered, startTimeoutMs };
+  const limits = toolboxLimits(definition, what);
+  return { kind: 'mcp-toolbox', name, secrets, server, tools, offered, startTimeoutMs, limits };
 }
 
 function checkServer(server: McpServer, secrets: readonly string[], what: string): void {

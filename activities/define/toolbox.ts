@@ -1,11 +1,13 @@
 import { definitionName } from './definition-name';
 import { onlyKnownKeys } from './known-keys';
+import { TOOLBOX_OPTIONS, toolboxLimits, type ToolboxLimits, type ToolboxOptions } from './toolbox-limits';
 
 /** The unit of permission: tools that share secrets, a process and a task queue of their own. */
 export interface Toolbox<Secret extends string = string> {
   readonly kind: 'toolbox';
   readonly name: string;
   readonly secrets: readonly Secret[];
+  readonly limits: ToolboxLimits;
 }
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
@@ -14,14 +16,13 @@ const OUR_OWN = /^LONGHAUL_/;
 
 /**
  * @param definition.secrets names of environment variables that only this toolbox's tools receive
- * @throws Error when a name is not usable
+ * @throws Error when a name or a number is not usable
  */
-export function defineToolbox<const Secret extends string = never>(definition: {
-  name: string;
-  secrets?: readonly Secret[];
-}): Toolbox<Secret> {
+export function defineToolbox<const Secret extends string = never>(
+  definition: { name: string; secrets?: readonly Secret[] } & ToolboxOptions,
+): Toolbox<Secret> {
   const name = definitionName('toolbox', definition.name);
-  onlyKnownKeys(definition, ['name', 'secrets'], `toolbox ${name}`);
+  onlyKnownKeys(definition, ['name', 'secrets', ...TOOLBOX_OPTIONS], `toolbox ${name}`);
   const { secrets = [] } = definition;
   for (const secret of secrets) {
     if (!VARIABLE.test(secret))
@@ -30,5 +31,5 @@ export function defineToolbox<const Secret extends string = never>(definition: {
       );
     if (OUR_OWN.test(secret)) throw new Error(`toolbox ${name}: ${secret} is for workers, and never for tools.`);
   }
-  return { kind: 'toolbox', name, secrets };
+  return { kind: 'toolbox', name, secrets, limits: toolboxLimits(definition, `toolbox ${name}`) };
 }

@@ -5,7 +5,6 @@ import type { ToolManifest } from '../../workflows/contract/release';
 import { withTools, type AnyAgent } from '../define/agent';
 import type { McpToolbox, McpToolOptions } from '../define/mcp-toolbox';
 import { defineTool, type AnyTool, type ToolContext } from '../define/tool';
-import { defineToolbox } from '../define/toolbox';
 import { argumentsBy, valueBy } from './json-schema';
 import { pinOf, type ListedTool } from './listed-tool';
 import { mcpOutput } from './mcp-result';
@@ -42,7 +41,7 @@ function mcpTool(box: McpToolbox, listed: ListedTool, servers: McpServers): AnyT
       description: listed.description,
       input: argumentsBy(listed.input),
       output: listed.output ? valueBy(listed.output) : z.json(),
-      toolbox: defineToolbox({ name: box.name, secrets: box.secrets }),
+      toolbox: { kind: 'toolbox', name: box.name, secrets: box.secrets, limits: box.limits },
       run: () => null,
     }),
   );

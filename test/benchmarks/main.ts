@@ -1,4 +1,5 @@
-// `npm run bench -- history|turns|store|compaction|cancel [--short]`: figures of long conversations and of cancels, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|cancel|parallel [--short]`: figures of long conversations, of cancels and of tools side by
+// side, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -11,6 +12,7 @@ import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
+import { parallelTurns } from './parallel';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -186,8 +188,6 @@ async function cancel(): Promise<void> {
   for (const { what, ms } of figures) console.log(`${what}: ${ms.map((each) => each.toFixed(1)).join(' ')}`);
 }
 
-const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = { history, turns, store, compaction, cancel };
-
 const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
 
@@ -197,6 +197,30 @@ async function temporalVersions(): Promise<string> {
   const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');
   return `${server}; SDK ${/"version": "([^"]+)"/.exec(sdk)?.[1] ?? 'unknown'}`;
 }
+async function parallel(): Promise<void> {
+  const { outcome, most, turns: made } = await parallelTurns({ turns: isShort ? 3 : 20, tools: 5, toolMs: 1_000 });
+  console.log(
+    `${outcome}; ${most} tools at once, at most. From the model's answer to its next call, on the embedded server:`,
+  );
+  printTable(
+    ['tools of 1 s in a turn', 'turns', 'median ms', 'worst ms'],
+    made.map(({ tools, ms }) => [
+      String(tools),
+      String(ms.length),
+      String(ms[Math.floor((ms.length - 1) / 2)] ?? ''),
+      String(ms.at(-1) ?? ''),
+    ]),
+  );
+}
+
+const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
+  history,
+  turns,
+  store,
+  compaction,
+  cancel,
+  parallel,
+};
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
 const unknown = asked.filter((name) => !Object.hasOwn(BENCHMARKS, name));

@@ -7,6 +7,7 @@ import { cancelFigures } from './cancel';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
+import { parallelTurns } from './parallel';
 import { storeLoads } from './store-loads';
 
 jest.setTimeout(120_000);
@@ -46,6 +47,12 @@ test(
   },
   CANCELS_MS,
 );
+
+test('tools of one turn that only read run side by side', async () => {
+  const made = await parallelTurns({ turns: 2, tools: 5, toolMs: 1_000 });
+  expect(made).toMatchObject({ outcome: 'completed', most: 5, turns: [{ tools: 1 }, { tools: 5 }] });
+  expect(made.turns.map(({ ms }) => ms.length)).toEqual([2, 2]);
+});
 
 describeWithPostgres('reading 400 messages', () => {
   test('takes at most ten round trips cold, and three where one message is new', async () => {

@@ -16,13 +16,13 @@ import { temporalCli } from '../stack/test-stack';
 import { cli, isRunning, scratchFolder, startCli, until, TOP, type Ended, type RunningProcess } from './cli';
 
 const AGENT = `
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
 import { defineAgent, defineTool, defineToolbox } from 'longhaul';
 import { z } from 'zod';
 
 const payments = defineToolbox({ name: 'payments', secrets: ['PAY_KEY'] });
-const mail = defineToolbox({ name: 'mail', secrets: ['MAIL_KEY'] });
+const mail = defineToolbox({ name: 'mail', secrets: ['MAIL_KEY'], breaker: { failures: 1, openFor: '2s' } });
 const environment = () => JSON.stringify({ pid: process.pid, names: Object.keys(process.env).sort(), values: Object.values(process.env).join(' ') });
 
 const show = defineTool({
@@ -34,6 +34,15 @@ const steal = defineTool({
   name: 'steal', toolbox: mail, description: 'x', effect: 'read',
   input: z.object({ steal: z.string() }), output: z.string(),
   run: (_, { secrets }) => Object.keys(secrets).join() + environment(),
+});
+const shaky = defineTool({
+  name: 'shaky', toolbox: mail, description: 'x', effect: 'read',
+  input: z.object({ shaky: z.string() }), output: z.string(),
+  run: ({ shaky }, { attempt }) => {
+    appendFileSync(shaky, 'x');
+    if (readFileSync(shaky, 'utf8') === 'x') throw new Error('the line is dead');
+    return 'through in attempt ' + attempt;
+  },
 });
 const hold = defineTool({
   name: 'hold', toolbox: payments, description: 'x', effect: 'read', timeout: '60s',
@@ -48,8 +57,8 @@ const hold = defineTool({
 const field = z.string().optional();
 export const desk = defineAgent({
   name: 'desk', instructions: 'x',
-  input: z.object({ show: field, steal: field, hold: field }),
-  tools: [show, steal, hold],
+  input: z.object({ show: field, steal: field, hold: field, shaky: field }),
+  tools: [show, steal, hold, shaky],
 });
 `;
 /** A server of MCP, which writes down who starts it. */
@@ -212,6 +221,15 @@ describe('while dev is up', () => {
     expect(dev.stderr()).toContain('toolbox payments: its process has ended (SIGKILL); it is started again');
   });
 
+  test('calls that fail open the breaker of their toolbox; a refused attempt comes back when it may, and the run completes', async () => {
+    const { code, stdout } = await run({ shaky: path.join(project, 'shaky') });
+    expect([code, stdout]).toEqual([0, 'through in attempt 3\n']);
+    expect(dev.stderr()).toContain(
+      'toolbox mail: 1 call in a row has failed; nothing is called, and one tries again every 2s',
+    );
+    expect(dev.stderr()).toContain('toolbox mail: its calls go through again');
+  });
+
   test('a saved tool is served by it', async () => {
     const before = environmentIn((await run({ show: 'hi' })).stdout).pid;
     const saved = dev.saying(/^saved {4}desk: /m);
@@ -267,6 +285,8 @@ describe('while dev is up', () => {
     const text = await (await fetch(url)).text();
     expect(text).toMatch(/^agent_tool_call_duration_seconds_count\{agent="desk",tool="show",outcome="ok"\} [1-9]/m);
     expect(text).toMatch(/^agent_toolbox_process_ends_total\{toolbox="payments"\} 1$/m);
+    expect(text).toMatch(/^agent_toolbox_calls_refused_total\{toolbox="mail"\} 1$/m);
+    expect(text).toMatch(/^agent_toolbox_breaker_open\{toolbox="mail"\} 0$/m);
     expect(readFileSync(path.join(project, '.longhaul/logs/worker.log'), 'utf8')).toMatch(/"toolbox":"payments"/);
   });
 });

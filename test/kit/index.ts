@@ -11,7 +11,8 @@ export type {
   ToolOverride,
   ToolOverrides,
 } from './test-agent';
-export type { RunControls, TestResult, TestRun } from './test-run';
+export type { RunControls, TestResult, TestRun, TestWait } from './test-run';
+export type { TestApproval, TestDecision } from './test-people';
 export type { ModelFunction, ModelTrouble } from './scripted-provider';
 export { TestSetupError } from './test-setup-error';
 export * from './model-server';

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { defineAgent, defineTool, ToolRejection, type Effect, type Tool } from 'longhaul';
 import { script, testAgent } from 'longhaul/testing';
-import { retryDelayMs } from '../../activities/retry-delay';
+import { ToolFailure } from '../../activities/define/tool-failure';
+import { retryDelayMs, spreadMs } from '../../activities/retry-delay';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { describeAgent } from '../../activities/describe-agent';
 
@@ -45,6 +46,15 @@ describe('fallback', () => {
       'last instead of near {"city":"Oslo"}: done',
     ]);
     expect(result.totals.toolCalls).toBe(1);
+  });
+
+  test('a tool whose outside is left alone was not called: another is', async () => {
+    const far = weather('far', () => ({ degrees: 1 }));
+    const refused: Run = () => {
+      throw new ToolFailure('Tool.CircuitOpen', 'not now.', { mayHaveActed: false, final: true });
+    };
+    const { tried, told } = await ask([weather('near', refused, { fallback: [far] })], 'Oslo');
+    expect([tried, told]).toEqual([['near', 'far'], ['{"degrees":1}']]);
   });
 
   test('where all have failed the model is told of the last, once', async () => {
@@ -119,6 +129,15 @@ describe('retry', () => {
     }
     expect(delays(1)).toEqual(delays(1));
     expect(new Set(Array.from({ length: 50 }, (_, turn) => delays(turn)[0])).size).toBeGreaterThan(45);
+  });
+
+  test('calls that are told the same moment come back one after the other, and none before it', () => {
+    const delays = Array.from({ length: 50 }, (_, turn) =>
+      spreadMs(30_000, { key: { run: 'r', fork: 0, turn, index: 1 } }, 1),
+    );
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(30_000);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(37_500);
+    expect(new Set(delays).size).toBeGreaterThan(45);
   });
 
   test('the declared waits are those of the run', async () => {

@@ -44,7 +44,11 @@ test.each<[string, object, string]>([
 test.each<[string, object, string]>([
   ['a name', { name: 'pay ments' }, 'toolbox name "pay ments": use 1 to 64 letters, digits,'],
   ['a name that is two queues', { name: 'a/b' }, 'toolbox name "a/b": use 1 to 64 letters, digits,'],
-  ['a key', { name: 'payments', secret: ['KEY'] }, 'toolbox payments: "secret" is not known. Known: name, secrets.'],
+  [
+    'a key',
+    { name: 'payments', secret: ['KEY'] },
+    'toolbox payments: "secret" is not known. Known: name, secrets, breaker, atOnce, rate.',
+  ],
   [
     'a secret',
     { name: 'payments', secrets: ['sk-1'] },
@@ -54,6 +58,47 @@ test.each<[string, object, string]>([
     'a key of ours',
     { name: 'payments', secrets: ['LONGHAUL_KEYS'] },
     'LONGHAUL_KEYS is for workers, and never for tools.',
+  ],
+  [
+    'a breaker',
+    { name: 'payments', breaker: true },
+    'toolbox payments: breaker is an object with any of failures, openFor, or false; not true.',
+  ],
+  [
+    'a key of a breaker',
+    { name: 'payments', breaker: { failure: 3 } },
+    'toolbox payments: breaker: "failure" is not known. Known: failures, openFor.',
+  ],
+  [
+    'failures in a row',
+    { name: 'payments', breaker: { failures: 0 } },
+    'toolbox payments: breaker.failures must be a whole number from 1, not 0.',
+  ],
+  [
+    'a breaker that is open for ever',
+    { name: 'payments', breaker: { openFor: '1h' } },
+    'toolbox payments: breaker.openFor must be 10 minutes at most.',
+  ],
+  [
+    'calls at once',
+    { name: 'payments', atOnce: 1.5 },
+    'toolbox payments: atOnce must be a whole number from 1, not 1.5.',
+  ],
+  ['a rate', { name: 'payments', rate: 10 }, 'toolbox payments: rate is an object with any of calls, per; not 10.'],
+  [
+    'the calls of a rate',
+    { name: 'payments', rate: { calls: NaN, per: '1m' } },
+    'toolbox payments: rate.calls must be a whole number from 1, not NaN.',
+  ],
+  [
+    'the time of a rate',
+    { name: 'payments', rate: { calls: 1, per: 'soon' } },
+    'toolbox payments: rate.per: "soon" is not a positive duration.',
+  ],
+  [
+    'a rate that is none',
+    { name: 'payments', rate: { calls: 1, per: '2h' } },
+    'toolbox payments: rate must allow a call an hour at least.',
   ],
 ])('of a toolbox: %s', (_, wrong, message) => {
   expect(() => defineToolbox(given(wrong))).toThrow(message);
@@ -66,4 +111,14 @@ test('what is spelt right is taken', () => {
     turns: 3,
     wallMs: 3_600_000,
   });
+});
+
+test('a toolbox has a breaker unless it says that it has none', () => {
+  expect(defineToolbox({ name: 'payments' }).limits).toEqual({ breaker: { failures: 5, openForMs: 30_000 } });
+  expect(defineToolbox({ name: 'payments', breaker: false, atOnce: 4, rate: { calls: 10, per: '1m' } }).limits).toEqual(
+    {
+      atOnce: 4,
+      rate: { calls: 10, perMs: 60_000 },
+    },
+  );
 });

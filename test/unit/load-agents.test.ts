@@ -194,10 +194,10 @@ test('a second load sees what was saved: the agent, an imported file, the instru
 });
 
 describe('toolboxes', () => {
-  const withTool = (agent: string, secrets: string): string => `
+  const withTool = (agent: string, secrets: string, more = ''): string => `
     import { defineAgent, defineTool, defineToolbox } from 'longhaul';
     import { z } from 'zod';
-    const payments = defineToolbox({ name: 'payments', secrets: ${secrets} });
+    const payments = defineToolbox({ name: 'payments', secrets: ${secrets}${more} });
     const pay = defineTool({
       name: 'pay', toolbox: payments, description: 'x', input: z.object({}), output: z.string(), effect: 'read', run: () => '',
     });
@@ -216,6 +216,16 @@ describe('toolboxes', () => {
     expect(problems(made, loaded)).toEqual([`agents/a.ts: ${why}`, `agents/b.ts: ${why}`]);
   });
 
+  test('of one name with other limits are refused in the same way', async () => {
+    const made = project({
+      'agents/a.ts': withTool('a', '[]'),
+      'agents/b.ts': withTool('b', '[]', ', atOnce: 2, breaker: false'),
+    });
+    const why =
+      'toolbox "payments" has other limits in agent b ({"atOnce":2}) than in agent a ({"breaker":{"failures":5,"openForMs":30000}}): define it once and import it, or rename one; neither is served.';
+    expect(problems(made, await load(made))).toEqual([`agents/a.ts: ${why}`, `agents/b.ts: ${why}`]);
+  });
+
   test('of one name with the same secrets are one, whatever their order', async () => {
     const made = project({
       'agents/a.ts': withTool('a', "['ONE', 'TWO']"),
@@ -226,6 +236,7 @@ describe('toolboxes', () => {
       {
         name: 'payments',
         secrets: ['ONE', 'TWO'],
+        limits: { breaker: { failures: 5, openForMs: 30_000 } },
         files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
         servers: {},
       },

@@ -20,7 +20,7 @@ const ENV: { [name: string]: string | undefined } = {
 };
 
 const box = (how: string, tools: string, log: string): string => `mcpToolbox({
-  name: 'vault', secrets: ['VAULT_KEY'], tools: ${tools},
+  name: 'vault', secrets: ['VAULT_KEY'], tools: ${tools}, atOnce: 3, breaker: { failures: 2 },
   server: { command: process.execPath, args: [${JSON.stringify(SERVER)}, '${how}', ${JSON.stringify(log)}] },
 })`;
 const agents = (log: string): string => `
@@ -66,7 +66,7 @@ afterEach(async () => {
 afterAll(() => project.remove());
 
 function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
-  const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], files: [], servers: {} };
+  const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], limits: {}, files: [], servers: {} };
   const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     // Strict: one that came to another release than its parent would refuse the call.
@@ -81,12 +81,20 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     store,
     program: toolboxProgram(),
     env: toolboxEnvironment(spec.secrets, (variable) => ENV[variable]),
-    metrics: { toolCall: () => undefined, reused: () => undefined },
+    metrics: { toolCall: () => undefined, reused: () => undefined, callRefused: () => undefined },
+    onBreaker: () => undefined,
     onLine: () => undefined,
   });
   started.push(tool);
   return { tool, spec };
 }
+
+test('the limits of a server are those of its toolbox', () => {
+  expect(specs.find(({ name }) => name === 'vault')?.limits).toEqual({
+    atOnce: 3,
+    breaker: { failures: 2, openForMs: 30_000 },
+  });
+});
 
 let turns = 0;
 async function call(tool: ToolProcess, agent: string, name: string): Promise<string> {

@@ -1,6 +1,7 @@
 // Needs: nothing. One toolbox as it is served: its process started again and again, and its queue asked only while there is one.
 import { serveToolbox, type ServedToolbox, type ServeToolboxOptions } from '../../workers/toolbox/serve-toolbox';
 import type { ToolProcess } from '../../workers/toolbox/tool-process';
+import type { ToolboxSpec } from '../../workers/toolbox/toolbox-specs';
 import { until } from '../e2e/cli';
 
 interface FakeProcess extends ToolProcess {
@@ -8,9 +9,10 @@ interface FakeProcess extends ToolProcess {
   loads: (readonly string[])[];
 }
 
-const spec = { name: 'payments', secrets: ['A'], files: ['/a.ts'], servers: {} };
+const spec = { name: 'payments', secrets: ['A'], limits: {}, files: ['/a.ts'], servers: {} };
 let processes: FakeProcess[];
 let polling: number;
+let limits: ToolboxSpec['limits'][];
 let ends: { how: string; times: number; delayMs: number }[];
 let served: ServedToolbox | undefined;
 
@@ -41,7 +43,8 @@ function serve(options: Partial<ServeToolboxOptions> & { fails?: boolean } = {})
       processes.push(made);
       return made;
     },
-    worker: () => {
+    worker: (_, { limits: now }) => {
+      limits.push(now);
       polling += 1;
       let stop: () => void = () => undefined;
       const stopped = new Promise<void>((resolve) => (stop = resolve));
@@ -63,7 +66,7 @@ function serve(options: Partial<ServeToolboxOptions> & { fails?: boolean } = {})
 }
 
 beforeEach(() => {
-  [processes, ends, polling] = [[], [], 0];
+  [processes, ends, polling, limits] = [[], [], 0, []];
 });
 afterEach(async () => served?.stop());
 
@@ -88,14 +91,17 @@ test('one that ends before it has loaded its agents is started more and more sel
   expect(polling).toBe(0);
 });
 
-test('what was saved is loaded by the same process, other secrets by another', async () => {
+test('what was saved is loaded by the same process, other secrets and limits by another', async () => {
   const toolbox = serve();
   await until('polling', () => polling === 1);
   await toolbox.update({ ...spec, files: ['/b.ts'] });
   expect(processes.map(({ loads }) => loads)).toEqual([[['/a.ts'], ['/b.ts']]]);
   await toolbox.update({ ...spec, secrets: ['A', 'B'] });
   await until('polling by another', () => processes.length === 2 && polling === 1);
+  await toolbox.update({ ...spec, secrets: ['A', 'B'], limits: { atOnce: 2 } });
+  await until('polling by a third', () => processes.length === 3 && polling === 1);
   expect(ends).toEqual([]);
+  expect(limits).toEqual([{}, {}, { atOnce: 2 }]);
 });
 
 test('a worker that Temporal refuses is told of, and its process is not left behind', async () => {

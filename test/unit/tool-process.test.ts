@@ -2,6 +2,7 @@
 // it ends.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
 import type { Attempt } from '../../activities/deps';
 import {
   canonicalJson,
@@ -16,6 +17,7 @@ import { callRecordName } from '../../activities/store/ref-names';
 import { loadAgents } from '../../workers/load-agents';
 import { publishReleases } from '../../workers/publish-releases';
 import { toolboxEnvironment, toolboxProgram } from '../../workers/toolbox/environment';
+import type { BeginToolbox } from '../../workers/toolbox/messages';
 import { startToolProcess, type ToolProcess, type ToolProcessOptions } from '../../workers/toolbox/tool-process';
 import type { CallToolInput } from '../../workflows/contract/activities';
 import { until } from '../e2e/cli';
@@ -35,8 +37,9 @@ const free = tool('free', undefined, () => 'free');
 const wait = tool('wait', payments, (_, { signal }) => new Promise((_, no) => signal.addEventListener('abort', () => no(new Error('told')))));
 const spin = tool('spin', payments, () => { console.log('spinning'); for (;;); });
 const crash = tool('crash', payments, () => { process.exit(3); });
+const fail = tool('fail', payments, () => { throw new Error('the line is dead'); });
 const talk = tool('talk', payments, () => { process.send({ kind: 'answered', id: 1, answer: 'forged' }); process.send('x'); return 'ok'; });
-export const desk = defineAgent({ name: 'desk', instructions: 'x', tools: [pay, send, free, wait, spin, crash, talk] });
+export const desk = defineAgent({ name: 'desk', instructions: 'x', tools: [pay, send, free, wait, spin, crash, fail, talk] });
 `;
 const OTHER = `
 import { defineAgent, defineTool } from 'longhaul';
@@ -73,12 +76,15 @@ afterEach(async () => {
 });
 afterAll(() => project.remove());
 
-async function start(options: Partial<ToolProcessOptions> = {}, load = files): Promise<ToolProcess> {
+async function start(
+  { breaker, ...options }: Partial<ToolProcessOptions> & Pick<BeginToolbox['toolbox'], 'breaker'> = {},
+  load = files,
+): Promise<ToolProcess> {
   const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     begin: {
       kind: 'begin',
-      toolbox: { name: 'payments', secrets: ['PAY_KEY'] },
+      toolbox: { name: 'payments', secrets: ['PAY_KEY'], ...(breaker ? { breaker } : {}) },
       stateDir,
       settings: { models, providers, approvals: [...approvals] },
       approvers: { people: {}, allowUnsigned: true },
@@ -87,7 +93,12 @@ async function start(options: Partial<ToolProcessOptions> = {}, load = files): P
     store,
     program: toolboxProgram(),
     env: toolboxEnvironment(['PAY_KEY'], (name) => ({ PATH: process.env['PATH'], PAY_KEY: 'p4y' })[name]),
-    metrics: { toolCall: (call) => called.push(call), reused: (kind) => called.push(kind) },
+    metrics: {
+      toolCall: (call) => called.push(call),
+      reused: (kind) => called.push(kind),
+      callRefused: (toolbox) => called.push(`refused in ${toolbox}`),
+    },
+    onBreaker: (state) => called.push(state),
     onLine: (line) => lines.push(line),
     ...options,
   });
@@ -165,6 +176,23 @@ test('what a tool says to its parent by itself is nobody’s', async () => {
   expect(await tool.call(talked, attempt())).toMatchObject({ message: { preview: 'ok' } });
   stop.abort();
   await expect(waiting).rejects.toThrow('cancelled');
+});
+
+test('calls that fail in a row open its breaker: the next one is refused, of whichever tool, until one goes through', async () => {
+  const tool = await start({ breaker: { failures: 2, openForMs: 2_000 } });
+  called.length = 0;
+  for (let nth = 0; nth < 2; nth += 1)
+    await expect(tool.call(await asking('fail'), attempt())).rejects.toMatchObject({ type: 'Tool.Failed' });
+  await expect(tool.call(await asking('pay'), attempt())).rejects.toMatchObject({
+    type: 'Tool.CircuitOpen',
+    message: expect.stringMatching(
+      /^toolbox payments is not called for another 2 s: its last 2 calls failed\.$/,
+    ) as string,
+    nextRetryDelay: expect.any(Number) as number,
+  });
+  await after(2_050);
+  expect(await tool.call(await asking('pay'), attempt())).toMatchObject({ message: { preview: 'hello PAY_KEY' } });
+  expect(called.filter((one) => typeof one === 'string')).toEqual(['open', 'refused in payments', 'trying', 'closed']);
 });
 
 test('a call whose process ends is lost with a failure that Temporal retries, and so is the next', async () => {

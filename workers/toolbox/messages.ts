@@ -28,10 +28,11 @@ const approvers: z.ZodType<Approvers> = z.object({
   people: z.record(z.string(), z.object({ keys: z.array(z.string()), roles: z.array(z.string()) })),
   allowUnsigned: z.boolean(),
 });
+const breakerLimits = z.object({ failures: z.number(), openForMs: z.number() });
 
 const begin = z.object({
   kind: z.literal('begin'),
-  toolbox: z.object({ name, secrets: z.array(z.string()) }),
+  toolbox: z.object({ name, secrets: z.array(z.string()), breaker: breakerLimits.exactOptional() }),
   /** Absolute. */
   stateDir: z.string(),
   /** What a release is made with, so that both processes come to the same. */
@@ -92,5 +93,7 @@ export const fromChildSchema = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('called'), agent: name, tool: name, outcome: name, seconds: z.number() }),
   z.object({ kind: z.literal('reused') }),
+  z.object({ kind: z.literal('breaker'), state: z.enum(['closed', 'open', 'trying']) }),
+  z.object({ kind: z.literal('refused') }),
 ]);
 export type FromChild = z.output<typeof fromChildSchema>;

@@ -1,6 +1,7 @@
 // The tools of one toolbox, as its own process serves them: code of the agents that use it, the store through a broker, no Temporal.
 import { ApplicationFailure } from '@temporalio/common';
 import { callTool } from '../../activities/call-tool';
+import { createCircuitBreaker } from '../../activities/circuit-breaker';
 import type { ActivityMetrics, Attempt, ToolCallDeps } from '../../activities/deps';
 import { createMcpServers, type McpServers } from '../../activities/mcp/mcp-servers';
 import { safeText } from '../../activities/redact';
@@ -46,8 +47,18 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
       throw new Error(`toolbox ${box.name}: its server did not tell its tools to the process that loads agents.`);
     },
   };
+  const { breaker } = toolbox;
   const deps: ToolCallDeps = {
     toolbox: toolbox.name,
+    ...(breaker
+      ? {
+          breaker: createCircuitBreaker({
+            limits: breaker,
+            onState: (state) => say({ kind: 'breaker', state }),
+            onRefused: () => say({ kind: 'refused' }),
+          }),
+        }
+      : {}),
     toolStore,
     agents,
     secretsOf,

@@ -4,7 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { ToolboxCall } from '../../activities';
 import type { SourceProblem } from '../source-loader';
 import type { ToolProcess } from './tool-process';
-import type { ToolboxSpec } from './toolbox-specs';
+import { startedWith, type ToolboxSpec } from './toolbox-specs';
 
 export interface ToolboxWorker {
   run(): Promise<void>;
@@ -16,7 +16,7 @@ export interface ServeToolboxOptions {
   spec: ToolboxSpec;
   start(spec: ToolboxSpec): ToolProcess;
   /** Polls the toolbox's task queue for calls, once it runs. */
-  worker(call: ToolboxCall): Promise<ToolboxWorker>;
+  worker(call: ToolboxCall, spec: ToolboxSpec): Promise<ToolboxWorker>;
   /** What of its agents its process cannot load. */
   onProblems(problems: readonly SourceProblem[]): void;
   /** Its process has ended by itself. @param times in a row, from 1 */
@@ -26,7 +26,7 @@ export interface ServeToolboxOptions {
 export interface ServedToolbox {
   /** Rejects when the worker fails: Temporal has refused it. Settles when it has stopped. */
   readonly finished: Promise<void>;
-  /** Resolves when its process has the agents as they are now. With other secrets it is another process. */
+  /** Resolves when its process has the agents as they are now. With other secrets or limits it is another process. */
   update(spec: ToolboxSpec): Promise<void>;
   /** Lets calls under way finish for ten seconds. */
   stop(): Promise<void>;
@@ -62,7 +62,7 @@ export function serveToolbox(options: ServeToolboxOptions): ServedToolbox {
   return {
     finished,
     update: async (next) => {
-      const isSame = next.secrets.join() === spec.secrets.join();
+      const isSame = startedWith(next) === startedWith(spec);
       spec = next;
       if (!life) return;
       if (!isSame) return life.leave();
@@ -102,15 +102,20 @@ async function live(
     // A file may take for ever to load.
     const problems = await Promise.race([process.load(spec), left]);
     if (problems && problems.length > 0) options.onProblems(problems);
-    if (problems) await pollFor(process, left, options);
+    if (problems) await pollFor(process, left, spec, options);
     return await Promise.race([left, process.ended]);
   } finally {
     await process.stop();
   }
 }
 
-async function pollFor(process: ToolProcess, left: Promise<undefined>, options: ServeToolboxOptions): Promise<void> {
-  const worker = await options.worker((input, attempt) => process.call(input, attempt));
+async function pollFor(
+  process: ToolProcess,
+  left: Promise<undefined>,
+  spec: ToolboxSpec,
+  options: ServeToolboxOptions,
+): Promise<void> {
+  const worker = await options.worker((input, attempt) => process.call(input, attempt), spec);
   const running = worker.run();
   // Of a worker that fails by itself its `run` tells, below.
   await Promise.race([left, process.ended, running.catch(() => undefined)]);

@@ -1,5 +1,6 @@
 // The toolboxes of the loaded agents, each with its process and its task queue.
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import ms from 'ms';
 import type { Logger } from 'pino';
 import { redacted } from '../../activities/redact';
 import type { ContentStore } from '../../activities/store';
@@ -108,12 +109,13 @@ function toolboxOptions(
       logger.info({ toolbox: name, pid: started.pid }, 'the process of a toolbox was started');
       return started;
     },
-    worker: async (call) =>
+    worker: async (call, { limits }) =>
       await createToolboxWorker({
         connection: await connect(),
         namespace,
         taskQueue: settings.taskQueue,
         toolbox: name,
+        limits,
         identity: workerIdentity(),
         call,
         ...(settings.keys ? { keys: settings.keys } : {}),
@@ -135,22 +137,29 @@ function toolboxOptions(
   };
 }
 
+function openLine({ failures, openForMs }: NonNullable<ToolboxSpec['limits']['breaker']>): string {
+  const failed = failures === 1 ? '1 call in a row has failed' : `${failures} calls in a row have failed`;
+  return `${failed}; nothing is called, and one tries again every ${ms(openForMs)}`;
+}
+
 function startProcess(
-  { settings, store, strict, metrics, logger }: ServeToolboxesOptions,
-  { name, secrets }: ToolboxSpec,
+  { settings, store, strict, metrics, logger, note }: ServeToolboxesOptions,
+  { name, secrets, limits: { breaker } }: ToolboxSpec,
   onLine: (line: string, stream: 'stdout' | 'stderr') => void,
 ): ToolProcess {
   const { models, providers, approvals, approvers, stateDir } = settings;
   const { failpoint } = settings.process;
   const begin: BeginToolbox = {
     kind: 'begin',
-    toolbox: { name, secrets },
+    toolbox: { name, secrets, ...(breaker ? { breaker } : {}) },
     stateDir,
     settings: { models, providers: providers.map((provider) => ({ name: provider.name })), approvals: [...approvals] },
     approvers,
     strict,
     ...(failpoint ? { failpoint } : {}),
   };
+  metrics.breakerTurned(name, false);
+  let isOpen = false;
   const values = secrets.flatMap((secret) => settings.secret(secret) ?? []);
   return startToolProcess({
     begin,
@@ -158,6 +167,14 @@ function startProcess(
     program: toolboxProgram(),
     env: toolboxEnvironment(secrets, settings.secret),
     metrics,
+    onBreaker: (state) => {
+      metrics.breakerTurned(name, state !== 'closed');
+      logger.warn({ toolbox: name, state }, 'the breaker of a toolbox has turned');
+      // That the call which tries fails too is no news.
+      if (isOpen === (state !== 'closed')) return;
+      isOpen = !isOpen;
+      note(`toolbox ${name}: ${isOpen && breaker ? openLine(breaker) : 'its calls go through again'}`);
+    },
     onLine: (line, stream) => {
       const text = redacted(line, values);
       onLine(text, stream);

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import type { BreakerState } from '../../activities/circuit-breaker';
 import type { Attempt } from '../../activities/deps';
 import { failure } from '../../activities/failure';
 import { directToolStore, type ContentStore } from '../../activities/store';
@@ -21,6 +22,8 @@ export interface ToolProcessOptions {
   program: string;
   env: { readonly [name: string]: string };
   metrics: ToolProcessMetrics;
+  /** Its breaker has opened, lets one call try, or has closed. */
+  onBreaker(state: BreakerState): void;
   /** A line that the process has printed. */
   onLine(line: string, stream: 'stdout' | 'stderr'): void;
 }
@@ -28,6 +31,7 @@ export interface ToolProcessOptions {
 export interface ToolProcessMetrics {
   toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
   reused(kind: 'tool'): void;
+  callRefused(toolbox: string): void;
 }
 
 export interface ToolProcess {
@@ -135,12 +139,14 @@ function resultOf(begin: BeginToolbox, told: Parameters<Waiting['settle']>[0]): 
   });
 }
 
-function receive({ metrics }: ToolProcessOptions, waiting: Map<number, Waiting>, raw: unknown): void {
+function receive({ begin, metrics, onBreaker }: ToolProcessOptions, waiting: Map<number, Waiting>, raw: unknown): void {
   const { data: message } = fromChildSchema.safeParse(raw);
   // The channel is open to the code of tools too: what is none of ours is nobody's.
   if (!message) return;
   if (message.kind === 'called') metrics.toolCall(message);
   else if (message.kind === 'reused') metrics.reused('tool');
+  else if (message.kind === 'refused') metrics.callRefused(begin.toolbox.name);
+  else if (message.kind === 'breaker') onBreaker(message.state);
   else {
     const asked = waiting.get(message.id);
     if (!asked || (message.kind === 'loaded') === (asked.input !== undefined)) return;

@@ -1,5 +1,5 @@
 // Which toolboxes the loaded agents use, and what each needs.
-import type { AnyTool, McpToolbox } from '../../activities/define';
+import type { AnyTool, McpToolbox, Toolbox, ToolboxLimits } from '../../activities/define';
 import type { ListedTool } from '../../activities/mcp/listed-tool';
 import type { FoundAgent } from '../load-agents';
 import type { SourceProblem } from '../source-loader';
@@ -8,6 +8,7 @@ export interface ToolboxSpec {
   name: string;
   /** Names of environment variables, in order. */
   secrets: string[];
+  limits: ToolboxLimits;
   /** Of the agents that use it, absolute. */
   files: string[];
   /**
@@ -24,8 +25,8 @@ export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   for (const { agent, file } of agents)
     for (const { toolbox } of toolsOf(agent)) {
       if (!toolbox) continue;
-      const { name, secrets } = toolbox;
-      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), files: [], servers };
+      const { name, secrets, limits } = toolbox;
+      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, files: [], servers };
       specs.set(name, spec);
       if (!spec.files.includes(file)) spec.files.push(file);
     }
@@ -33,25 +34,38 @@ export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
 }
 
 /**
- * One process cannot have the one set of secrets and the other. Neither agent is served: which secrets a tool got would depend on the order
- * of the files.
+ * One process cannot have the one set of secrets and the other, nor two limits. Neither agent is served: which secrets a tool got would
+ * depend on the order of the files.
  */
 export function toolboxConflicts(agents: readonly FoundAgent[]): SourceProblem[] {
-  const seen = new Map<string, { secrets: string; file: string; agent: string }>();
+  const seen = new Map<string, { is: Described; file: string; agent: string }>();
   const problems = new Map<string, SourceProblem>();
   for (const { agent, file } of agents)
     for (const { toolbox } of toolsOf(agent)) {
       if (!toolbox) continue;
-      const secrets = inOrder(toolbox.secrets).join(', ') || 'none';
-      const first = seen.get(toolbox.name) ?? { secrets, file, agent: agent.name };
+      const is = described(toolbox);
+      const first = seen.get(toolbox.name) ?? { is, file, agent: agent.name };
       seen.set(toolbox.name, first);
-      if (first.secrets === secrets) continue;
-      const named = `toolbox "${toolbox.name}" has other secrets in agent ${agent.name} (${secrets}) than in agent ${first.agent} (${first.secrets})`;
+      const other = is.find(({ value }, at) => value !== first.is[at]?.value);
+      if (!other) continue;
+      const of = first.is.find(({ what }) => what === other.what)?.value;
+      const named = `toolbox "${toolbox.name}" has other ${other.what} in agent ${agent.name} (${other.value}) than in agent ${first.agent} (${of})`;
       const message = `${named}: define it once and import it, or rename one; neither is served.`;
       for (const at of [first.file, file]) problems.set(at, { file: at, message });
     }
   return [...problems.values()];
 }
+
+/** What its process and its worker are started with: where that changes, they are started anew. */
+export const startedWith = ({ secrets, limits }: Pick<ToolboxSpec, 'secrets' | 'limits'>): string =>
+  JSON.stringify([secrets, limits]);
+
+type Described = { what: string; value: string }[];
+
+const described = ({ secrets, limits }: Toolbox): Described => [
+  { what: 'secrets', value: inOrder(secrets).join(', ') || 'none' },
+  { what: 'limits', value: JSON.stringify(limits) },
+];
 
 /** Two agents may name one server's toolbox and take other tools of it, or give one name to two servers. */
 export const serverOf = ({ name, server }: Pick<McpToolbox, 'name' | 'server'>): string =>

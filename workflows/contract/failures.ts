@@ -41,6 +41,8 @@ export const FAILURES = {
   'Tool.Failed': rule(true, 'tell-model'),
   'Tool.Rejected': rule(false, 'tell-model'),
   'Tool.Timeout': rule(true, 'tell-model'),
+  /** Its toolbox leaves the outside alone for a while, because it kept failing: nothing was called. */
+  'Tool.CircuitOpen': rule(true, 'tell-model'),
   'Tool.Unknown': rule(false, 'tell-model'),
   /** The run's release does not give it this tool in this toolbox. */
   'Tool.NotGranted': rule(false, 'tell-model'),
@@ -84,9 +86,9 @@ export const isFailureType = (type: unknown): type is FailureType =>
   typeof type === 'string' && Object.hasOwn(FAILURES, type);
 export const isRetryable = (type: FailureType): boolean => FAILURES[type].retry;
 export const consequenceOf = (type: FailureType): Consequence => FAILURES[type].then;
+const FALLS_BACK: readonly FailureType[] = ['Tool.Failed', 'Tool.Timeout', 'Tool.CircuitOpen', 'Tool.InvalidOutput'];
 /** The tool did what it could, and it is known that it failed: another one may be tried. */
-export const mayFallBack = (type: FailureType): boolean =>
-  type === 'Tool.Failed' || type === 'Tool.Timeout' || type === 'Tool.InvalidOutput';
+export const mayFallBack = (type: FailureType): boolean => FALLS_BACK.includes(type);
 export const isBudgetFailure = (type: FailureType): boolean => type.startsWith('Budget.');
 
 export const isEscalated = (type: FailureType): boolean => type === 'Escalation.Unanswered';
