@@ -138,6 +138,8 @@ describe('the code of the READMEs', () => {
       ['agents/notes/agent.ts'],
       ['app.ts'],
       ['agents/payments/pay.ts'],
+      ['agents/payments/credit.ts'],
+      ['with-people/longhaul.config.ts'],
       ['agents/watcher/agent.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
