@@ -95,6 +95,28 @@ defineTool({
   timeout: 'soon',
   run: () => '',
 });
+defineTool({
+  name: 'approved',
+  description: '',
+  input: z.object({ amount: z.number(), order: z.object({ total: z.number() }) }),
+  output: z.string(),
+  effect: 'keyed',
+  approval: [
+    {
+      when: [
+        { arg: 'amount', above: 1 },
+        { arg: 'order.total', above: 1 },
+      ],
+      by: ['finance', 'cfo'],
+      within: '4h',
+    },
+    // @ts-expect-error an argument that the tool does not have
+    { when: { arg: 'price', above: 1 } },
+    // @ts-expect-error nothing that can be kept with a release
+    { when: () => true },
+  ],
+  run: () => '',
+});
 // @ts-expect-error a tool says what a repeat of it would do to the world
 defineTool({ name: 'no_effect', description: '', input: z.object({}), output: z.string(), run: () => '' });
 
