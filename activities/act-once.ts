@@ -43,8 +43,8 @@ export interface Action {
   waitMostMs: number;
   /** Temporal makes no further attempt of this call. */
   isLast: boolean;
-  /** A person says that an earlier attempt has not acted. */
-  isNotDone: boolean;
+  /** A person says that what was claimed before then has not acted. Milliseconds since the epoch. */
+  notDoneUntil: number | undefined;
   /** The attempt was told to stop. */
   isStopped(): boolean;
   /** An error of what stands around the tool, which Temporal tries again. */
@@ -66,7 +66,10 @@ export async function actOnce(effect: Effect | undefined, action: Action): Promi
     const left = claim.until - action.now();
     // The attempt may be alive, and tell what came of it itself: nobody else can.
     if (left > 0 && !action.reconcile && !action.isLast) throw new StillUnderWay(left);
-    const found = action.isNotDone ? NOT_DONE : await lookUp(action, 'an earlier attempt was cut off.');
+    const found =
+      claim.at <= (action.notDoneUntil ?? -Infinity)
+        ? NOT_DONE
+        : await lookUp(action, 'an earlier attempt was cut off.');
     if (found.outcome === 'done') return found.output;
     if (left > 0 && action.isLast) throw new OutcomeUnknown('an earlier attempt may still be under way.');
     if (left > 0) throw new StillUnderWay(left);

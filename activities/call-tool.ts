@@ -6,7 +6,7 @@ import { pollAttempts } from '../workflows/contract/limits';
 import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
-import { asEdited, editedParts, isAgreed, personOf, requireAgreed } from './approvals/decided-call';
+import { asEdited, editedParts, notDoneUntil, personOf, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
@@ -55,7 +55,7 @@ export async function callTool(
         ? await repeatedOutcome(deps, effect.done)
         : await runTool(deps, input, attempt, loaded, {
             ...{ call, begun, effect, isLast: isLastOf(plan, input, attempt) },
-            isNotDone: input.notDone !== undefined && isAgreed(deps, input),
+            notDoneUntil: notDoneUntil(deps, loaded, input),
           });
   await deps.failpoint('tool.after');
   const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, plan, input, attempt));

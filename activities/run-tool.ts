@@ -50,8 +50,8 @@ export interface ToRun {
   effect: Effect | undefined;
   /** Temporal makes no further attempt. */
   isLast: boolean;
-  /** A person says that what was claimed has not acted. */
-  isNotDone?: boolean;
+  /** A person says that what was claimed before then has not acted. Milliseconds since the epoch. */
+  notDoneUntil?: number | undefined;
 }
 
 export async function runTool(
@@ -59,7 +59,7 @@ export async function runTool(
   input: CallToolInput,
   attempt: Attempt,
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
-  { call, begun, effect, isLast, isNotDone = false }: ToRun,
+  { call, begun, effect, isLast, notDoneUntil }: ToRun,
 ): Promise<ToolOutcome | Unfinished> {
   const tool = toolOf(agent, input);
   if (!tool) {
@@ -95,7 +95,7 @@ export async function runTool(
       pause: (ms) => after(ms, undefined, { signal: attempt.signal }),
       waitMostMs: timeoutMs,
       isLast,
-      isNotDone,
+      notDoneUntil,
       isStopped: () => attempt.signal.aborted,
       isOfTheRuntime,
       isFinal: (error) => isFinal(error, tool),

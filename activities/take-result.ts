@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { TakeResultInput } from '../workflows/contract/activities';
 import type { CallToolResult } from '../workflows/contract/tool-call';
-import { because } from './approvals/decided-call';
+import { asEdited, because, storedJson } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
 import { findEffect } from './effect-ledger';
@@ -12,7 +12,7 @@ import { planOfCall } from './plan-of-call';
 import { readCall } from './read-call';
 import { requireAgent } from './require-agent';
 import { outputParts } from './run-tool';
-import { signerOf } from './approvals/require-approval';
+import { signerOf, whyNot } from './approvals/require-approval';
 import { keepResult, toolRecords } from './tool-records';
 
 /** @throws ApplicationFailure `Tool.NotApproved` where it does not fit, or whoever gives it may not */
@@ -28,15 +28,14 @@ export async function takeResult(
   const refuse = (why: string) => failure('Tool.NotApproved', `${name.slice(0, 64)}: ${why}`);
   const by = signerOf(deps.approvers, decision);
   const isOfCall = decision.run === input.key.run && decision.turn === input.key.turn && decision.call === input.call;
-  if (!isOfCall || decision.result === undefined) throw refuse('the decision is about something else.');
-  if (decision.signed ? by === undefined : !deps.approvers.allowUnsigned)
-    throw refuse('a decision that nobody has signed does not count here, or its signature does not fit.');
+  if (!isOfCall || decision.tool !== name || decision.kind !== 'failed-call' || decision.result === undefined)
+    throw refuse('the decision is about something else.');
   const rule = loaded.manifest.plan.tools[name]?.escalation;
-  const roles = by === undefined ? [] : [by, ...(deps.approvers.people[by]?.roles ?? [])];
-  const who = rule?.by ? [...rule.by, ...(rule.escalation ?? []).flatMap(({ to }) => to)] : [];
-  if (who.length > 0 && !who.some((one) => roles.includes(one))) throw refuse(`${who.join(' or ')} must decide.`);
+  const why = whyNot(deps.approvers, decision, rule ? [rule] : []);
+  if (why !== undefined) throw refuse(why);
 
-  const given: unknown = await parsedObject(deps, decision.result, refuse);
+  const given = await storedJson(deps, decision.result);
+  if (given === undefined) throw refuse('the result is not stored, or is not JSON.');
   const tool = loaded.agent.tools.find((one) => one.name === name);
   if (!tool) throw refuse('its code is not here.');
   const checked = await z.safeParseAsync(tool.output, given);
@@ -44,7 +43,7 @@ export async function takeResult(
   const { parts, failure: problem } = outputParts(checked.data);
   if (problem) throw refuse(problem.message);
 
-  const call = await readCall(deps, input);
+  const call = await asEdited(deps, input, await readCall(deps, input));
   const plan = planOfCall(loaded.manifest.plan, input);
   const asked = { ...input, input: '' };
   const effect = await findEffect(deps, asked, attempt, { call, plan });
@@ -62,17 +61,4 @@ export async function takeResult(
     effect: effect && { refresh: effect.refresh, write: (message) => effect.write(message, 'done') },
     person: { request: decision.number, ...(by === undefined ? {} : { by }) },
   });
-}
-
-async function parsedObject(
-  { toolStore }: Pick<ActivityDeps, 'toolStore'>,
-  name: string,
-  refuse: (why: string) => Error,
-): Promise<unknown> {
-  const bytes = await toolStore.getObject(name);
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    throw refuse('the result is not JSON.');
-  }
 }

@@ -4,6 +4,7 @@ import type { TellPeopleInput } from '../workflows/contract/activities';
 import { requestRecordSchema, type RequestRecord } from '../workflows/contract/schemas/approval';
 import { signerOf } from './approvals/require-approval';
 import type { ActivityDeps, Attempt } from './deps';
+import { failure } from './failure';
 import { inboxName, requestName } from './store/ref-names';
 
 /** Another system that does not answer must not hold up the run: after so many attempts it is left untold. */
@@ -20,14 +21,19 @@ export async function tellPeople(deps: ActivityDeps, input: TellPeopleInput, att
     ...{ id: attempt.workflowId, agent, release, tenant, request },
     ...(decision ? { decision: { ...decision, verified: signerOf(approvers, decision) !== undefined } } : {}),
   };
-  const known = requestRecordSchema.safeParse((await store.readRef(name))?.value);
-  if (decision || !known.data?.decision) {
-    await store.commit({
+  const stored = await store.readRef(name);
+  const known = requestRecordSchema.safeParse(stored?.value).data;
+  // After a reset the run numbers its requests anew: what another of its executions asked gives way.
+  const isDecided = known?.decision !== undefined && known.request.askedAt === request.askedAt;
+  if (decision || !isDecided) {
+    const { conflicts } = await store.commit({
       refs: [
-        { op: 'put', name, value },
+        stored ? { op: 'compare-and-set', name, version: stored.version, value } : { op: 'create', name, value },
         ...(decision ? [] : [{ op: 'put' as const, name: inbox, value: { request: name } }]),
       ],
     });
+    if (conflicts.length > 0)
+      throw failure('Store.Unavailable', `request ${request.number} is recorded by another attempt.`);
   }
   if (decision) await store.deleteRef(inbox);
   if (!deps.tellPeople) return;

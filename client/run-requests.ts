@@ -66,6 +66,7 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
     const request = requests.find((one) => one.number === number);
     if (!request) throw new ClientError('refused', notAsked(number, requests));
     const { tenant, release } = await about();
+    await requireShown(store.of(tenant), handle, request);
     if (args) await requireFitting(store, { release, tool: request.tool }, args);
     const given = args ?? result;
     const [hash] =
@@ -84,9 +85,10 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
         `request ${number} must be decided by ${who}, who sign it: see "longhaul identity --help".`,
       );
     }
-    const { run, turn, call, tool, rules } = request;
+    const { kind, run, turn, call, tool, rules } = request;
     const signed =
-      signer && signDecision({ ...decision, verdict, run, turn, call, tool, rules }, { ...signer, at: Date.now() });
+      signer &&
+      signDecision({ ...decision, kind, verdict, run, turn, call, tool, rules }, { ...signer, at: Date.now() });
     try {
       await ask(() =>
         handle.executeUpdate<void, [PersonDecision]>(UPDATE_NAMES[verdict], {
@@ -110,6 +112,21 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
     deny: (number, given = {}) => decide(number, 'deny', given),
     replace: (number, result, given = {}) => decide(number, 'replace', given, result),
   };
+}
+
+/** What is signed is what was read: a workflow that somebody has changed may show one call and name another. */
+async function requireShown(store: ContentStore, handle: WorkflowHandle, request: PersonRequest): Promise<void> {
+  const [message] = await createConversation(store).messages([request.message]);
+  const part = message?.parts.find((one) => one.type === 'tool-call' && one.call === request.call);
+  const args = part?.type === 'tool-call' ? store.nameOf(canonicalJson(part.arguments)) : undefined;
+  const isNamed = request.args === args || (request.kind === 'failed-call' && request.args === request.message);
+  const { raw } = await handle.describe();
+  const isOfRun = raw.workflowExecutionInfo?.firstRunId === request.run;
+  if (part?.type === 'tool-call' && part.name === request.tool && isNamed && isOfRun) return;
+  throw new ClientError(
+    'refused',
+    `request ${request.number} does not name the call that it shows: it is not answered.`,
+  );
 }
 
 function notAsked(number: number, open: readonly PersonRequest[]): string {

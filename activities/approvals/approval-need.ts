@@ -1,6 +1,7 @@
 // Which rules of a tool hold for a call: asked when the model's answer is judged, and again by whoever makes the call.
 import type { ApprovalCondition, ApprovalRule } from '../../workflows/contract/approval';
 import type { JsonValue, ToolCallPart } from '../../workflows/contract/message';
+import { z } from 'zod';
 import type { LoadedAgent } from '../deps';
 import { canonicalJson } from '../store/canonical-json';
 
@@ -17,11 +18,17 @@ export async function rulesOfCall(
   const rules = (Object.hasOwn(tools, call.name) ? tools[call.name]?.approval : undefined) ?? [];
   if (rules.length === 0 || call.malformed) return [];
   const tool = agent.tools.find(({ name }) => name === call.name);
-  if (!tool || !(await tool.input.safeParseAsync(call.arguments)).success) return [];
-  return rulesThatHold(rules, call.arguments, tenant);
+  const parsed = await tool?.input.safeParseAsync(call.arguments);
+  if (!parsed?.success) return [];
+  // As the tool gets them too: what its schema makes of them must not lead around a rule.
+  const got = z.json().safeParse(parsed.data);
+  const held = [call.arguments, ...(got.success ? [got.data] : [])].flatMap((args) =>
+    rulesThatHold(rules, args, tenant),
+  );
+  return [...new Set(held)].sort((a, b) => a - b);
 }
 
-export const rulesThatHold = (rules: readonly ApprovalRule[], args: JsonValue, tenant: string): number[] =>
+const rulesThatHold = (rules: readonly ApprovalRule[], args: JsonValue, tenant: string): number[] =>
   rules.flatMap(({ when }, at) => (!when || when.some((one) => holds(one, args, tenant)) ? [at] : []));
 
 /** Where it cannot be told that a call is harmless, it is not. */
@@ -31,7 +38,12 @@ function holds({ arg, above, below, oneOf, tenants }: ApprovalCondition, args: J
   const value = at(args, arg.split('.'));
   if (above !== undefined && typeof value === 'number' && value <= above) return false;
   if (below !== undefined && typeof value === 'number' && value >= below) return false;
-  return !oneOf || value === undefined || oneOf.some((one) => isSame(one, value));
+  return (
+    !oneOf ||
+    value === undefined ||
+    oneOf.every((one) => kindOf(one) !== kindOf(value)) ||
+    oneOf.some((one) => isSame(one, value))
+  );
 }
 
 function at(value: JsonValue | undefined, [name, ...rest]: readonly string[]): JsonValue | undefined {
@@ -40,6 +52,8 @@ function at(value: JsonValue | undefined, [name, ...rest]: readonly string[]): J
     return undefined;
   return at(value[name], rest);
 }
+
+const kindOf = (value: JsonValue): string => (Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value);
 
 const isSame = (one: JsonValue, other: JsonValue): boolean =>
   Buffer.compare(canonicalJson(one), canonicalJson(other)) === 0;

@@ -1,4 +1,5 @@
 // A tool call as a person has decided it: agreed to, perhaps with other arguments.
+import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallToolInput } from '../../workflows/contract/activities';
 import type { InputPart, ToolCallPart } from '../../workflows/contract/message';
@@ -7,28 +8,36 @@ import type { PinnedAgent } from '../require-agent';
 import type { ToolCallDeps } from '../deps';
 import { failure } from '../failure';
 import { canonicalJson } from '../store/canonical-json';
-import { rulesOfCall, rulesThatHold } from './approval-need';
-import { requireApproval, signerOf } from './require-approval';
+import { rulesOfCall } from './approval-need';
+import { isDecisionOf, requireApproval, whyNot } from './require-approval';
 
 const jsonObject = z.record(z.string(), z.json());
 
 /** The call with the arguments that a person gave it instead. @throws ApplicationFailure `Tool.NotApproved` where they are no object */
 export async function asEdited(
   { toolStore }: Pick<ToolCallDeps, 'toolStore'>,
-  { approval, name }: CallToolInput,
+  input: Pick<CallToolInput, 'approval' | 'name' | 'key' | 'call'>,
   call: ToolCallPart,
 ): Promise<ToolCallPart> {
+  const { approval, name } = input;
   if (approval?.edited === undefined || approval.verdict !== 'approve') return call;
-  let given: unknown;
-  try {
-    given = JSON.parse(new TextDecoder().decode(await toolStore.getObject(approval.edited)));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  const parsed = jsonObject.safeParse(given);
+  const [args = ''] = await toolStore.namesOf([canonicalJson(call.arguments)]);
+  if (!isDecisionOf(approval, input, args)) return call;
+  const parsed = jsonObject.safeParse(await storedJson({ toolStore }, approval.edited));
   if (!parsed.success) throw failure('Tool.NotApproved', `${name}: the edited arguments are not a JSON object.`);
   const { malformed: _, ...rest } = call;
   return { ...rest, arguments: parsed.data };
+}
+
+/** What a person gave, by its name; undefined where nothing readable has it: who typed the name is asked again. */
+export async function storedJson({ toolStore }: Pick<ToolCallDeps, 'toolStore'>, name: string): Promise<unknown> {
+  try {
+    return JSON.parse(new TextDecoder().decode(await toolStore.getObject(name)));
+  } catch (error) {
+    const isThere = !(error instanceof ApplicationFailure && error.type === 'Store.ObjectMissing');
+    if (isThere && !(error instanceof SyntaxError)) throw error;
+    return undefined;
+  }
 }
 
 /** @throws ApplicationFailure `Tool.NotApproved` */
@@ -39,24 +48,31 @@ export async function requireAgreed(
   { asked, call }: { asked: ToolCallPart; call: ToolCallPart },
 ): Promise<void> {
   const first = await rulesOfCall(loaded, asked, input.tenant);
-  const { approval } = input;
   // Edited arguments are checked whether or not they need anybody: the one who wrote them must have been one who may.
   const isEdited = call !== asked;
   if (first.length === 0 && !isEdited) return;
   const rules = loaded.manifest.plan.tools[asked.name]?.approval ?? [];
-  const needed = isEdited ? [...new Set([...first, ...rulesThatHold(rules, call.arguments, input.tenant)])] : first;
+  const needed = isEdited ? [...new Set([...first, ...(await rulesOfCall(loaded, call, input.tenant))])] : first;
   const [args = ''] = await deps.toolStore.namesOf([canonicalJson(asked.arguments)]);
-  requireApproval(deps.approvers, approval, { input, rules, needed, args });
+  requireApproval(deps.approvers, input.approval, { input, rules, needed, args });
 }
 
-/** Whether a person who may decide says that a call whose outcome is unknown has not acted. */
-export function isAgreed(
+/**
+ * Until when a person who may decide says that the call had not acted, in milliseconds since the epoch: of a later attempt they know
+ * nothing. Undefined where nobody does.
+ */
+export function notDoneUntil(
   { approvers }: Pick<ToolCallDeps, 'approvers'>,
-  { key, call, notDone }: CallToolInput,
-): boolean {
-  if (notDone?.verdict !== 'approve' || notDone.byDefault) return false;
-  if (notDone.run !== key.run || notDone.turn !== key.turn || notDone.call !== call) return false;
-  return notDone.signed ? signerOf(approvers, notDone) !== undefined : approvers.allowUnsigned;
+  { manifest }: Pick<PinnedAgent, 'manifest'>,
+  { key, call, notDone, name, insteadOf }: CallToolInput,
+): number | undefined {
+  const tool = insteadOf ?? name;
+  if (notDone?.verdict !== 'approve' || notDone.kind !== 'failed-call' || notDone.byDefault) return undefined;
+  if (notDone.run !== key.run || notDone.turn !== key.turn || notDone.call !== call || notDone.tool !== tool)
+    return undefined;
+  const rule = manifest.plan.tools[tool]?.escalation;
+  if (!rule || whyNot(approvers, notDone, [rule]) !== undefined) return undefined;
+  return Math.min(notDone.decidedAt, notDone.signed?.at ?? Infinity);
 }
 
 /** What the model reads before the result of a call that was not made as it asked. */

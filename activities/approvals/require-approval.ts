@@ -2,6 +2,7 @@
 // workflow that somebody has changed cannot say for a person that they agreed.
 import type { CallToolInput } from '../../workflows/contract/activities';
 import type { ApprovalRule, MadeDecision } from '../../workflows/contract/approval';
+import { FALLBACK_INDEX_STEP } from '../../workflows/contract/limits';
 import { failure } from '../failure';
 import { isSignedBy } from '../keys/decision-signature';
 
@@ -42,32 +43,49 @@ export function requireApproval(
     throw failure('Tool.NotApproved', `${tool.slice(0, 64)}: ${why}`);
   };
   if (!decision) return refuse('a person must agree to it, and nobody did.');
-  if (decision.verdict !== 'approve') return refuse('it was not agreed to.');
+  if (decision.verdict !== 'approve' || decision.kind !== 'approval') return refuse('it was not agreed to.');
   if (decision.run !== input.key.run || decision.tool !== tool) return refuse('the decision is about something else.');
-  const isOwn = decision.turn === input.key.turn && decision.call === input.call && decision.args === args;
+  if (!isOnePlace(input)) return refuse('a decision is good for one call.');
+  const isOwn = isDecisionOf(decision, input, args);
   if (!isOwn && !decision.remember) return refuse('the decision is about another call.');
-  if (!isOwn && decision.edited !== undefined) return refuse('the decision is about other arguments.');
+  if (decision.edited !== undefined && (decision.remember || decision.byDefault))
+    return refuse('edited arguments are good for one call, and only from a person.');
   const beyond = needed.filter((rule) => !decision.rules.includes(rule));
   // Who edits has seen what they wrote, whatever rules hold for it.
   if (beyond.length > 0 && decision.edited === undefined) return refuse('it was agreed to where other rules held.');
   const held = needed.map((rule) => rules[rule]).filter((rule) => rule !== undefined);
   if (decision.byDefault) {
-    if (held.every(({ otherwise }) => otherwise === 'approve')) return;
+    if (!decision.signed && held.every(({ otherwise }) => otherwise === 'approve')) return;
     return refuse('nobody answered, and that does not mean yes.');
   }
+  const why = whyNot(approvers, decision, held);
+  if (why !== undefined) refuse(why);
+}
+
+/** Whether it was about this very call. */
+export const isDecisionOf = (
+  { run, turn, call, args: about }: MadeDecision,
+  { key, call: at }: Pick<CallToolInput, 'key' | 'call'>,
+  args: string,
+): boolean => run === key.run && turn === key.turn && call === at && about === args;
+
+/** A call stands at one place of its turn: at another, or in another fork, its effect would be another. */
+const isOnePlace = ({ key, call }: Pick<CallToolInput, 'key' | 'call'>): boolean =>
+  key.fork === 0 && [0, 1, 2, 3].some((nth) => key.index === call + 1 + nth * FALLBACK_INDEX_STEP);
+
+/** Why whoever decided may not, by these rules; undefined where they may. Without a rule it takes anybody who may decide at all. */
+export function whyNot(
+  approvers: Approvers,
+  decision: MadeDecision,
+  rules: readonly ApprovalRule[],
+): string | undefined {
   const by = signerOf(approvers, decision);
-  if (decision.signed && by === undefined)
-    return refuse(`the signature of ${decision.signed.by.slice(0, 64)} does not fit.`);
+  if (decision.signed && by === undefined) return `the signature of ${decision.signed.by.slice(0, 64)} does not fit.`;
+  if (by === undefined && !approvers.allowUnsigned) return 'an unsigned decision does not count here.';
   const roles = by === undefined ? [] : [by, ...(approvers.people[by]?.roles ?? [])];
-  for (const rule of held) {
-    const who = peopleOf(rule);
-    if (who.length === 0 && (by !== undefined || approvers.allowUnsigned)) continue;
-    if (who.length === 0) return refuse('an unsigned decision does not count here.');
-    if (!who.some((name) => roles.includes(name)))
-      return refuse(
-        `${by === undefined ? 'a decision without a name' : by} does not count: ${who.join(' or ')} must agree.`,
-      );
-  }
+  const missing = rules.map(peopleOf).find((who) => who.length > 0 && !who.some((name) => roles.includes(name)));
+  if (!missing) return undefined;
+  return `${by === undefined ? 'a decision without a name' : by} does not count: ${missing.join(' or ')} must agree.`;
 }
 
 /** Whoever it names, and those to whom it goes when they do not answer. */

@@ -55,6 +55,7 @@ export interface RuleFor {
 }
 
 const UNANSWERED: readonly Unanswered[] = ['escalate', 'deny', 'approve'];
+const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
 const POLICY_KEYS = ['when', 'by', 'within', 'otherwise', 'remind', 'escalate'];
 
 const list = <T>(given: OneOrMore<T>): T[] => (Array.isArray(given) ? [...(given as readonly T[])] : [given as T]);
@@ -141,6 +142,7 @@ function condition(given: ApprovalWhen, what: string): ApprovalCondition {
 export function rulesFor(given: readonly ConfigApproval[], what: string): RuleFor[] {
   return given.map((policy, at) => {
     const { tools, effects, agents } = policy;
+    for (const effect of list(effects ?? [])) oneOf(effect, EFFECTS, `${what}[${at}].effects`);
     return {
       rule: approvalRule(policy, `${what}[${at}]`, ['tools', 'effects', 'agents']),
       ...(tools === undefined ? {} : { tools: list(tools) }),
@@ -174,17 +176,26 @@ export function withApprovals(
         (one.effects?.includes(plan.effect) ?? true),
     );
     const acts = plan.effect === 'keyed' || plan.effect === 'at-most-once';
-    if (approval === undefined && given.length === 0 && acts) return [ANYBODY];
-    return [...given.map(({ rule }) => rule), ...own];
+    const shares = given.map(({ rule }) => rule);
+    // A rule that holds for some calls alone says nothing of the others.
+    if (approval === undefined && acts && shares.every(({ when }) => when)) return [...shares, ANYBODY];
+    return [...shares, ...own];
   };
   return Object.fromEntries(
     tools.map((tool) => {
       const plan = plans[tool.name] ?? tool.plan;
       const rules = [tool, ...tool.fallback].flatMap(rulesOf);
       const each = rules.filter((rule, at) => rules.findIndex((other) => isSame(rule, other)) === at);
-      return [tool.name, each.length === 0 ? plan : { ...plan, approval: each }];
+      const asked = plan.onFailure === 'escalate' ? { ...plan, escalation: escalationOf(each) } : plan;
+      return [tool.name, each.length === 0 ? asked : { ...asked, approval: each }];
     }),
   );
 }
 
 const isSame = (one: ApprovalRule, other: ApprovalRule): boolean => JSON.stringify(one) === JSON.stringify(other);
+
+/** What a failure asks is asked of those who may agree to a call, and is never decided by silence. */
+export function escalationOf(rules: readonly ApprovalRule[]): ApprovalRule {
+  const { when: _, ...rule } = rules.find(({ by }) => by) ?? rules[0] ?? ANYBODY;
+  return { ...rule, otherwise: 'escalate' };
+}

@@ -1,8 +1,7 @@
 // A tool's policies as the data that a run is pinned to, checked where they are declared.
 import { DEFAULT_TOOL_ATTEMPTS, DEFAULT_TOOL_TIMEOUT_MS, FALLBACKS_MAX } from '../../workflows/contract/limits';
 import type { Effect, OwnToolPlan, ToolPlan } from '../../workflows/contract/run';
-import type { ApprovalRule } from '../../workflows/contract/approval';
-import { ANYBODY, approvalRules, type ApprovalPolicy } from './approval';
+import { approvalRules, escalationOf, type ApprovalPolicy } from './approval';
 import { durationMs, type Duration } from './duration';
 import { oneOf, onlyKnownKeys } from './known-keys';
 
@@ -51,17 +50,12 @@ export function toolPlan(given: ToolPolicies): ToolPlan {
     ...(given.independent ? { isIndependent: true } : {}),
     ...(given.atOnce === undefined ? {} : { atOnce: whole(given.atOnce, `${tool}: atOnce`) }),
     onFailure: oneOf(given.onFailure ?? 'tell-model', ON_FAILURE, `${tool}: onFailure`),
-    ...(given.onFailure === 'escalate' ? { escalation: escalationPlan(tool, given.approval) } : {}),
+    ...(given.onFailure === 'escalate'
+      ? { escalation: escalationOf(approvalRules(given.approval, `${tool}: approval`) || []) }
+      : {}),
     ...(given.poll ? { poll: pollPlan(tool, given.poll) } : {}),
     ...(fallback.length > 0 ? { fallback } : {}),
   };
-}
-
-/** What a failure asks is asked of those who may agree to a call, and is never decided by silence. */
-function escalationPlan(tool: string, approval: ToolPolicies['approval']): ApprovalRule {
-  const rules = approvalRules(approval, `${tool}: approval`) || [];
-  const { when: _, ...rule } = rules.find(({ by }) => by) ?? rules[0] ?? ANYBODY;
-  return { ...rule, otherwise: 'escalate' };
 }
 
 function whole(value: number, what: string): number {

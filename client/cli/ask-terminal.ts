@@ -1,5 +1,6 @@
 // Asks whoever sits at the terminal what a run asks people.
 import { createInterface } from 'node:readline/promises';
+import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import { questionLine } from './commands/decide';
 import type { CliContext } from './context';
@@ -21,17 +22,26 @@ export async function askTerminal(
   run: RunHandle<unknown>,
   terminal: Terminal,
 ): Promise<boolean> {
+  /** Somebody else was faster, say. */
+  const noteRefusal = (error: unknown): void => {
+    if (!ClientError.isInstance(error) || error.code !== 'refused') throw error;
+    output.note(output.safeLine(error.message));
+  };
   const lines = createInterface({ input: terminal.input, output: terminal.output });
   try {
     for (const request of await run.requests()) {
       output.note(`${request.number}  ${output.safeLine(questionLine(request))}`);
       const ask = request.kind === 'approval' ? 'approve it?' : 'try it again?';
       const said = (await lines.question(`${ask} [y]es, [n]o, [l]ater: `)).trim().toLowerCase();
-      if (said.startsWith('y')) await run.approve(request.number);
-      else if (said.startsWith('n')) await run.deny(request.number, await reason(lines));
-      else return false;
+      if (!/^[yn]/.test(said)) return false;
+      const about = said.startsWith('n') ? await reason(lines) : {};
+      await (said.startsWith('y') ? run.approve(request.number) : run.deny(request.number, about)).catch(noteRefusal);
     }
     return true;
+  } catch (error) {
+    // Ctrl-C and Ctrl-D leave it for later.
+    if (error instanceof Error && error.name === 'AbortError') return false;
+    throw error;
   } finally {
     lines.close();
   }

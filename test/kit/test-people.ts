@@ -73,8 +73,11 @@ export function createTestPeople({ tools }: RunPlan): TestPeople {
         ...(remember ? { remember } : {}),
       };
       if (unsigned) return decision;
-      const { run, turn, call, tool, rules: about } = request;
-      const signed = signDecision({ ...decision, verdict, run, turn, call, tool, rules: about }, { by, at: now, key });
+      const { kind, run, turn, call, tool, rules: about } = request;
+      const signed = signDecision(
+        { ...decision, kind, verdict, run, turn, call, tool, rules: about },
+        { by, at: now, key },
+      );
       return { ...decision, signed };
     },
   };

@@ -195,6 +195,83 @@ describe('what they decide', () => {
   });
 });
 
+describe('a yes that goes further than it was meant', () => {
+  test('other arguments are not for the rest of the run', async () => {
+    const run = await start(pay(), 5, 6);
+    await expect(run.approve({ args: { to: 'A', amount: 4 }, remember: true })).rejects.toThrow(
+      /without other arguments/,
+    );
+    await expect(run.deny({ remember: true } as object)).rejects.toThrow(/of an approval/);
+    await run.deny();
+    expect(run.requests).toMatchObject([{ number: 2 }]);
+  });
+
+  test('what the schema makes of an argument does not lead around a rule', async () => {
+    const move = defineTool({
+      name: 'move',
+      description: 'Moves.',
+      input: z.object({ to: z.string().trim().toLowerCase(), by: z.coerce.string() }),
+      output: z.string(),
+      effect: 'idempotent',
+      approval: [{ when: { arg: 'to', is: 'prod' } }, { when: { arg: 'by', is: '42' } }],
+      run: () => 'moved',
+    });
+    const agent = defineAgent({ name: 'mover', instructions: 'Move.', tools: [move] });
+    const asked = async (args: object) => {
+      const model = () => ({ calls: [{ name: 'move', args }] });
+      const run = await testAgent(agent, { model }).start('go');
+      return run.requests[0]?.rules;
+    };
+    expect(await asked({ to: ' PROD', by: 'x' })).toEqual([0]);
+    expect(await asked({ to: 'x', by: 42 })).toEqual([1]);
+  });
+
+  test('a rule for some calls leaves the others with what they had', async () => {
+    const tool = pay();
+    const agent = payer(tool, { approvals: [{ when: { tenant: 'acme' }, by: 'finance' }] });
+    const model = script().call(tool, { to: 'A', amount: 1 }).answer('done');
+    const run = await testAgent(agent, { model }).start('go');
+    expect(run.requests).toMatchObject([{ by: [] }]);
+  });
+
+  test('an end that one call has reached lets the others go, and none of them begins any more', async () => {
+    const tool = pay({ within: '1h' }, {}, () => 'paid');
+    const both = defineTool({
+      name: 'look',
+      description: 'Looks.',
+      input: z.object({}),
+      output: z.string(),
+      effect: 'read',
+      approval: { within: '2d' },
+      run: () => {
+        seen.push('looked');
+        return 'seen';
+      },
+    });
+    const other = defineTool({ ...lookup, approval: { within: '1h' }, run: () => 'seen' });
+    const agent = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [tool, both, other] });
+    const model = () => ({
+      calls: [
+        { name: 'look', args: {} },
+        { name: 'other', args: {} },
+      ],
+    });
+    const run = await testAgent(agent, { model }).start('go');
+    expect(run.requests).toHaveLength(2);
+    await run.advance('61m');
+    expect((await run.result()).outcome).toBe('escalated');
+    expect(seen).toEqual([]);
+  });
+});
+
+const lookup = {
+  name: 'other',
+  description: 'Looks.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read' as const,
+};
+
 describe('a decision that is refused', () => {
   test.each<[string, object, RegExp]>([
     ['of something that was not asked', { number: 7 }, /does not ask for that: it asks for 1 \(pay\)/],
@@ -323,6 +400,21 @@ describe('a call that has failed for good', () => {
     expect(seen).toHaveLength(2);
     await run.replace('done');
     expect((await run.result()).outcome).toBe('completed');
+  });
+
+  test('whose outcome is unknown is asked about by those whom the policy names, and their word holds for that attempt', async () => {
+    const dies = (): string => {
+      throw new Error('the line went dead');
+    };
+    const policy = { by: 'finance', when: { arg: 'amount', above: 100 } } as const;
+    const tool = pay(policy, { effect: 'at-most-once', onFailure: 'escalate', retry: { attempts: 2 } }, dies);
+    const run = await start(tool, 5);
+    expect(run.waitingFor).toMatchObject({ failure: { type: 'Tool.OutcomeUnknown' }, by: [['finance']] });
+    await run.advance('1m');
+    await run.approve({ by: 'finance' });
+    // It has acted again, once, and that is unknown anew: another attempt of the same yes does not act.
+    expect(seen).toHaveLength(2);
+    expect(run.waitingFor).toMatchObject({ number: 2, failure: { type: 'Tool.OutcomeUnknown' } });
   });
 
   test('keeps the approval that it was made with', async () => {

@@ -155,7 +155,8 @@ export interface TakeResultInput extends CallContext {
   message: string;
   call: number;
   decision: MadeDecision;
-  timeoutMs?: number;
+  /** That the call was made with. */
+  approval?: MadeDecision;
 }
 
 export interface EndRunInput extends CallContext {

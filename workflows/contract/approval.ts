@@ -95,6 +95,7 @@ export interface DecisionSignature {
 
 /** A decision with what it was about: what a call is made with, and what is recorded. */
 export interface MadeDecision extends PersonDecision {
+  kind: PersonRequest['kind'];
   verdict: Verdict;
   /** The request's: `rules` of the tool that were agreed to, and for which call. */
   run: string;
@@ -110,12 +111,13 @@ export interface MadeDecision extends PersonDecision {
 
 /** Characters of a reason: shown on one line and kept in the history for ever. */
 export const DECISION_REASON_CHARS = 500;
-/** Requests of one run that may be open at once: those of one turn. */
+/** Of a policy that does not say it. */
 export const DEFAULT_APPROVAL_WITHIN_MS = 7 * 86_400_000;
 
 /** What a signature covers, in this order: a decision is good for one call of one run, with these arguments, and for nothing else. */
 export const signedDecision = (
   {
+    kind,
     run,
     turn,
     call,
@@ -132,6 +134,6 @@ export const signedDecision = (
   { by, at }: Pick<DecisionSignature, 'by' | 'at'>,
 ): JsonValue => [
   'decision/1',
-  ...[run, turn, call, number, tool, args, rules, verdict],
+  ...[kind, run, turn, call, number, tool, args, rules, verdict],
   ...[reason ?? null, edited ?? null, result ?? null, remember ?? false, by, at],
 ];

@@ -5,7 +5,7 @@ import type { OpenRequest } from '../contract/run';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
 import { RunEnd, step, untilResumed, wait } from './persist';
-import { decideByDefault, questionOf, remember } from './requests';
+import { decideByDefault, questionOf } from './requests';
 
 /**
  * @param leaves asked before each wait, however long that is going to be: whether the rest is left to the next execution
@@ -20,6 +20,7 @@ export async function untilDecided(
 ): Promise<MadeDecision | 'left'> {
   const { environment } = run;
   for (;;) {
+    if (isOver()) return 'left';
     const { decision } = request;
     if (decision) return await settled(run, request, decision);
     const now = environment.now();
@@ -33,7 +34,7 @@ export async function untilDecided(
       await tell(run, request, due.about);
       continue;
     }
-    if (leaves() || isOver()) return 'left';
+    if (leaves()) return 'left';
     const next = Math.min(request.deadline, nextMoment(request, rules));
     await wait(
       run,
@@ -41,7 +42,6 @@ export async function untilDecided(
       next - now,
       `a person (${request.number}): ${questionOf(request)}`,
     );
-    if (isOver() && !request.decision) return 'left';
   }
 }
 
@@ -50,7 +50,6 @@ async function settled(run: Run, request: OpenRequest, decision: MadeDecision): 
   if (request.told?.decided) return decision;
   request.told = { ...NOTHING_TOLD, ...request.told, decided: true };
   await tell(run, request, 'decided', decision);
-  remember(run.state, decision);
   await untilResumed(run);
   return decision;
 }

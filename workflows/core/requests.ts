@@ -24,9 +24,11 @@ interface ToAsk {
   rules: readonly ApprovalRule[];
   failure?: RunFailure;
   again?: string;
+  /** Whose decision did not count: its deadline stays. */
+  before?: OpenRequest | undefined;
 }
 
-export function openRequest(run: Run, { kind, turn, call, rules, failure, again }: ToAsk): OpenRequest {
+export function openRequest(run: Run, { kind, turn, call, rules, failure, again, before }: ToAsk): OpenRequest {
   const { state, environment, firstRunId } = run;
   const head = turn.calls[call] ?? { name: '', preview: '' };
   const now = environment.now();
@@ -40,8 +42,8 @@ export function openRequest(run: Run, { kind, turn, call, rules, failure, again 
     rules: kind === 'approval' ? (head.approval?.rules ?? []) : [],
     by: rules.flatMap(({ by, escalation = [] }) => (by ? [[...by, ...escalation.flatMap(({ to }) => to)]] : [])),
     ...(failure ? { failure } : {}),
-    askedAt: now,
-    deadline: now + Math.min(...rules.map(({ withinMs }) => withinMs)),
+    askedAt: before?.askedAt ?? now,
+    deadline: before?.deadline ?? now + Math.min(...rules.map(({ withinMs }) => withinMs)),
     otherwise: STRICTEST.find((one) => rules.some(({ otherwise }) => otherwise === one)) ?? 'escalate',
     ...(again === undefined ? {} : { again }),
   };
@@ -65,7 +67,8 @@ export const rememberedFor = (
   { name, approval }: ToolCallHead,
 ): MadeDecision | undefined =>
   requests?.remembered.find(
-    ({ tool, rules }) => tool === name && approval?.rules.every((rule) => rules.includes(rule)) === true,
+    ({ tool, rules, verdict }) =>
+      verdict === 'approve' && tool === name && approval?.rules.every((rule) => rules.includes(rule)) === true,
   );
 
 export const openFor = (
@@ -99,6 +102,7 @@ export function decisionRefusal(
   given: PersonDecision,
 ): string | undefined {
   if (state.result) return `the run has ended: ${state.result.outcome}`;
+  if (state.cancel || state.ending) return 'the run is ending';
   const shape = shapeRefusal(verdict, given);
   if (shape !== undefined) return shape;
   const request = openRequests(state).find(({ number }) => number === given.number);
@@ -137,7 +141,8 @@ function shapeRefusal(verdict: Verdict, given: unknown): string | undefined {
     return 'edited names the stored arguments of an approval, 64 hex digits';
   if (verdict === 'replace' ? !isHash(result) : result !== undefined)
     return 'result names the stored result of a replaced call, 64 hex digits';
-  if (remember !== undefined && remember !== true) return 'remember is true or left out';
+  if (remember !== undefined && (remember !== true || verdict !== 'approve' || edited !== undefined))
+    return 'remember is true or left out, and of an approval without other arguments';
   if (signed !== undefined && !isSigned(signed)) return 'signed has by, at and signature';
   return undefined;
 }
@@ -145,7 +150,13 @@ function shapeRefusal(verdict: Verdict, given: unknown): string | undefined {
 function isSigned(signed: unknown): boolean {
   if (typeof signed !== 'object' || signed === null) return false;
   const { by, at, signature }: { [key: string]: unknown } = { ...signed };
-  return typeof by === 'string' && typeof at === 'number' && typeof signature === 'string' && signature.length <= 200;
+  return (
+    typeof by === 'string' &&
+    by.length <= 100 &&
+    typeof at === 'number' &&
+    typeof signature === 'string' &&
+    signature.length <= 200
+  );
 }
 
 /** Takes what `decisionRefusal` did not refuse. */
@@ -164,13 +175,13 @@ export function decideByDefault(run: Run, request: OpenRequest): MadeDecision {
 }
 
 function madeOf(
-  { number, args, run, turn, call, tool, rules }: OpenRequest,
+  { kind, number, args, run, turn, call, tool, rules }: OpenRequest,
   verdict: Verdict,
   { reason, edited, result, remember, signed }: PersonDecision,
   now: number,
 ): MadeDecision {
   return {
-    ...{ number, args, verdict, run, turn, call, tool, rules, decidedAt: now },
+    ...{ kind, number, args, verdict, run, turn, call, tool, rules, decidedAt: now },
     ...(reason === undefined ? {} : { reason }),
     ...(edited === undefined ? {} : { edited }),
     ...(result === undefined ? {} : { result }),
@@ -190,8 +201,12 @@ function take({ state, environment }: Run, request: OpenRequest, decision: MadeD
 
 const WORD: { [verdict in Verdict]: string } = { approve: 'approved', deny: 'denied', replace: 'replaced' };
 
-/** Holds for the rest of the run, once a call was made with it. */
-export function remember({ kept }: RunState, decision: MadeDecision): void {
+/** Holds for the rest of the run, once a call was made with it: one that was refused there is worth nothing. */
+export function remember({ kept }: RunState, decision: MadeDecision | undefined): void {
   const { requests } = kept;
-  if (requests && decision.remember) kept.requests = { ...requests, remembered: [...requests.remembered, decision] };
+  if (!requests || !decision?.remember || requests.remembered.some(({ number }) => number === decision.number)) return;
+  const others = requests.remembered.filter(
+    ({ tool, rules }) => tool !== decision.tool || rules.join() !== decision.rules.join(),
+  );
+  kept.requests = { ...requests, remembered: [...others, decision] };
 }

@@ -4,7 +4,7 @@ import type { MadeDecision } from '../contract/approval';
 import { mayFallBack, type FailureType, type RunFailure } from '../contract/failures';
 import { DEFAULT_TOOL_TIMEOUT_MS, FALLBACK_INDEX_STEP, pollAttempts } from '../contract/limits';
 import { RECALL_TOOL } from '../contract/names';
-import type { ToolPlan } from '../contract/run';
+import type { OpenRequest, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
@@ -18,6 +18,8 @@ export interface Together {
   ofTool: Map<string, number>;
   /** Set by the first that leaves; ends the others' sleep. */
   leaving: boolean;
+  /** Set by the first that ends the run. */
+  ended?: boolean;
 }
 
 /** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
@@ -51,8 +53,9 @@ const knownOf = (plan: ToolPlan, failure: RunFailure): RunFailure =>
 export interface Decided {
   approval?: MadeDecision;
   notDone?: MadeDecision;
-  /** Why the last decision did not count. */
+  /** Why the last decision did not count, and what it was about. */
   again?: string;
+  before?: OpenRequest;
 }
 /** Its tool, then those that stand in for it. */
 export async function tryTools(

@@ -8,7 +8,7 @@ import { untilDecided } from './ask-person';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
 import { RunEnd, step } from './persist';
-import { closeRequests, openFor, openRequest, rememberedFor, rulesOf } from './requests';
+import { closeRequests, openFor, openRequest, remember, rememberedFor, rulesOf } from './requests';
 import { leavesNow, planOf, tryTools, type Decided, type Together } from './tool-attempts';
 
 /**
@@ -21,7 +21,11 @@ export async function callOne(
   call: number,
   together: Together,
 ): Promise<CallToolResult | 'waiting' | null> {
-  const result = await decideAndCall(run, turn, call, together);
+  const result = await decideAndCall(run, turn, call, together).catch((error: unknown) => {
+    // The run is over: those that wait for a person are let go, and begin nothing any more.
+    together.ended = true;
+    throw error;
+  });
   if (result !== null && result !== 'waiting') closeRequests(run.state, turn, call);
   return result;
 }
@@ -35,24 +39,33 @@ async function decideAndCall(
   const head = turn.calls[call];
   if (!head) throw new Error(`no tool call ${call} in the answer`);
   const plan = planOf(run, head.name);
-  const asking = { leaves: () => leavesNow(run, together), isOver: () => together.leaving };
+  const asking = { leaves: () => leavesNow(run, together), isOver: () => together.leaving || together.ended === true };
   for (let decided: Decided = {}; ;) {
-    const allowed = turn.results[call] === 'waiting' ? decided : await allowedBy(run, turn, call, decided, asking);
+    const isBegun = turn.results[call] === 'waiting';
+    // Nothing is awaited where nobody is asked: runs of before approvals go on as they did.
+    const allowed =
+      isBegun || !head.approval || decided.approval
+        ? madeWith(run, turn, call, decided)
+        : await allowedBy(run, turn, call, decided, asking);
     if (allowed === 'left') return null;
     if ('denied' in allowed) return await tell(run, turn, call, allowed.denied);
     decided = allowed;
     // Where an execution of before has come so far, a person is asked about it already.
     const { failure } = openFor(run.state.kept, turn, call, 'failed-call') ?? {};
     const done = failure ?? (await tryTools(run, turn, call, { together, decided }));
-    if (done === 'waiting' || done === null || !('type' in done)) return done;
+    if (done === null) return done;
+    if (done === 'waiting' || !('type' in done) || done.type !== 'Tool.NotApproved')
+      remember(run.state, decided.approval);
+    if (done === 'waiting' || !('type' in done)) return done;
     if (done.type === 'Tool.NotApproved' && decided.approval) {
+      const before = openFor(run.state.kept, turn, call, 'approval');
       closeRequests(run.state, turn, call, 'approval');
-      decided = { again: done.message };
+      decided = { again: done.message, ...(before ? { before } : {}) };
       continue;
     }
     if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done });
     if (plan.onFailure !== 'escalate') return await tell(run, turn, call, done);
-    const answer = await afterFailure(run, turn, call, { failure: done, plan, asking });
+    const answer = await afterFailure(run, turn, call, { failure: done, plan, asking, approval: decided.approval });
     if (answer === 'left') return null;
     if ('message' in answer) return answer;
     decided = { ...(decided.approval ? { approval: decided.approval } : {}), ...answer };
@@ -60,6 +73,14 @@ async function decideAndCall(
 }
 
 type Asking = Parameters<typeof untilDecided>[3];
+
+/** What a call was agreed to with, in this execution or in one of before. */
+function madeWith({ state: { kept } }: Run, turn: ToolTurn, call: number, decided: Decided): Decided {
+  const head = turn.calls[call];
+  if (!head?.approval || decided.approval) return decided;
+  const approval = openFor(kept, turn, call, 'approval')?.decision ?? rememberedFor(kept, head);
+  return approval ? { ...decided, approval } : decided;
+}
 
 /** The decision that a call is made with, where it needs one. */
 async function allowedBy(
@@ -73,12 +94,15 @@ async function allowedBy(
   if (!head?.approval || decided.approval) return decided;
   const { kept } = run.state;
   const remembered = decided.again === undefined ? rememberedFor(kept, head) : undefined;
-  if (remembered) return { approval: remembered };
+  const known = openFor(kept, turn, call, 'approval');
+  if (remembered && !known) return { approval: remembered };
+  // Asked before another's answer held for it too.
+  if (remembered && known) known.decision ??= remembered;
   const rules = rulesOf(planOf(run, head.name), head);
   const request =
-    openFor(kept, turn, call, 'approval') ??
+    known ??
     openRequest(run, {
-      ...{ kind: 'approval', turn, call, rules },
+      ...{ kind: 'approval', turn, call, rules, before: decided.before },
       ...(decided.again === undefined ? {} : { again: decided.again }),
     });
   const decision = await untilDecided(run, request, rules, asking);
@@ -95,7 +119,12 @@ async function afterFailure(
   run: Run,
   turn: ToolTurn,
   call: number,
-  { failure, plan, asking }: { failure: RunFailure; plan: ToolPlan; asking: Asking },
+  {
+    failure,
+    plan,
+    asking,
+    approval,
+  }: { failure: RunFailure; plan: ToolPlan; asking: Asking; approval: MadeDecision | undefined },
 ): Promise<CallToolResult | Decided | 'left'> {
   const rules = plan.escalation ? [plan.escalation] : [];
   for (let again: string | undefined; ;) {
@@ -107,7 +136,7 @@ async function afterFailure(
     closeRequests(run.state, turn, call, 'failed-call');
     if (decision.verdict === 'approve') return failure.type === 'Tool.OutcomeUnknown' ? { notDone: decision } : {};
     if (decision.verdict === 'deny') return await tell(run, turn, call, failure);
-    const taken = await takeByHand(run, turn, call, decision);
+    const taken = await takeByHand(run, turn, call, { decision, ...(approval ? { approval } : {}) });
     if ('message' in taken && !('type' in taken)) return taken;
     again = 'type' in taken ? taken.message : undefined;
   }
@@ -117,13 +146,13 @@ async function takeByHand(
   run: Run,
   { message, calls }: ToolTurn,
   call: number,
-  decision: MadeDecision,
+  decided: { decision: MadeDecision; approval?: MadeDecision },
 ): Promise<CallToolResult | RunFailure> {
   const name = calls[call]?.name ?? '';
   const done = await step(
     run,
     { kind: 'note', label: `takes a result by hand: ${name}` },
-    () => run.environment.takeResult({ ...callContext(run, call + 1), name, message, call, decision }),
+    () => run.environment.takeResult({ ...callContext(run, call + 1), name, message, call, ...decided }),
     (result) => ({ preview: result.message.preview }),
   );
   return 'failure' in done ? done.failure : done.result;

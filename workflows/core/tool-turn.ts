@@ -1,6 +1,6 @@
 // The tools' half of a turn. Calls that only read, or need no order, run at once; any other runs alone, in the order the model gave.
 import type { FailureType } from '../contract/failures';
-import type { ToolPlan } from '../contract/run';
+import type { OpenRequest, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolCallHead, ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
 import { RunEnd, untilResumed } from './persist';
@@ -28,7 +28,8 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
   const results = [...turn.results];
   let goesOn = false;
   try {
-    await askAll(run, turn);
+    const asked = askedBy(run, turn);
+    if (asked.length > 0) await tellAsked(run, asked);
     for (const group of groupsInOrder(turn.calls, (name) => mayRunBeside(planOf(run, name)))) {
       for (;;) {
         const open = group.filter((at) => !isDone(results[at]));
@@ -56,15 +57,14 @@ export async function callTools(run: Run, turn: ToolTurn): Promise<'done' | 'con
   }
 }
 
-/** Whatever the turn asks people, at once. */
-async function askAll(run: Run, turn: ToolTurn): Promise<void> {
+/** Whatever the turn asks people: all of it at once. */
+function askedBy(run: Run, turn: ToolTurn): OpenRequest[] {
   const { kept } = run.state;
-  const asked = turn.calls.flatMap((head, call) => {
+  return turn.calls.flatMap((head, call) => {
     if (!head.approval || turn.results[call] !== null || rememberedFor(kept, head)) return [];
     const rules = rulesOf(planOf(run, head.name), head);
     return [openFor(kept, turn, call, 'approval') ?? openRequest(run, { kind: 'approval', turn, call, rules })];
   });
-  await tellAsked(run, asked);
 }
 
 /** Calls that may run together, into the results of their turn. @throws what one of them threw, once none is under way any more */

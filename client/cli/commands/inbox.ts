@@ -57,6 +57,9 @@ async function waitingAt(store: ContentStore, entry: unknown): Promise<Waiting |
   if (run?.ended || run?.erased) return undefined;
   return {
     ...record,
-    request: { ...record.request, arguments: await argumentsOf(store.of(record.tenant), record.request) },
+    request: {
+      ...record.request,
+      arguments: await argumentsOf(store.of(record.tenant), record.request).catch(() => record.request.preview),
+    },
   };
 }

@@ -35,6 +35,7 @@ export const madeDecisionSchema: z.ZodType<MadeDecision> = z.object({
   result: z.string().exactOptional(),
   remember: z.literal(true).exactOptional(),
   signed: z.object({ by: z.string(), at: z.number(), signature: z.string() }).exactOptional(),
+  kind: z.enum(['approval', 'failed-call']),
   verdict: z.enum(['approve', 'deny', 'replace']),
   run: z.string(),
   turn: count,
