@@ -1,6 +1,7 @@
 // One tool call: found again if it was made before, otherwise checked, run and stored. The tool's arguments never enter a history:
 // the call names its assistant message, and they are read from there.
 import type { CallToolInput } from '../workflows/contract/activities';
+import type { ToolCallPart } from '../workflows/contract/message';
 import { isRetryable, mayFallBack } from '../workflows/contract/failures';
 import { pollAttempts } from '../workflows/contract/limits';
 import type { OwnToolPlan } from '../workflows/contract/run';
@@ -76,7 +77,8 @@ export async function callTool(
     worker: deps.worker,
     release: loaded.codeRelease,
   };
-  if (!('started' in outcome)) return await record(deps, input, { outcome, made, version: found.version, effect });
+  if (!('started' in outcome))
+    return await record(deps, input, { outcome, made, version: found.version, effect, asked, call });
   const { objects, started } = outcome;
   const kept = await keepBegun(deps, input, { started, made, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
@@ -152,15 +154,18 @@ interface ToRecord {
   made: ToolCallMade;
   version: number | undefined;
   effect: Effect | undefined;
+  /** As the model wrote it, and as it was made. */
+  asked: ToolCallPart;
+  call: ToolCallPart;
 }
 
 async function record(
   deps: ToolCallDeps,
   input: CallToolInput,
-  { outcome, made, version, effect }: ToRecord,
+  { outcome, made, version, effect, asked, call }: ToRecord,
 ): Promise<CallToolResult> {
   const { objects, repeats } = outcome;
-  const parts = [...editedParts(input, repeats), ...outcome.parts];
+  const parts = [...editedParts(input, { asked, call, repeats }), ...outcome.parts];
   const person = personOf(input);
   const failed = outcome.failure?.type;
   await deps.failpoint('store.before-put');

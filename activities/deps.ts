@@ -86,6 +86,8 @@ export interface PeopleEvent {
   tenant: string;
   request: PersonRequest;
   decision?: MadeDecision;
+  /** Whose signature fits, of a decision. */
+  by?: string;
 }
 
 /**

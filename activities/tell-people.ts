@@ -16,10 +16,11 @@ export async function tellPeople(deps: ActivityDeps, input: TellPeopleInput, att
   const { store, approvers } = deps;
   const name = requestName(request.run, request.number);
   const inbox = inboxName(attempt.workflowId, request.number);
+  const by = decision && signerOf(approvers, decision);
   const value: RequestRecord = {
     schemaVersion: 1,
     ...{ id: attempt.workflowId, agent, release, tenant, request },
-    ...(decision ? { decision: { ...decision, verified: signerOf(approvers, decision) !== undefined } } : {}),
+    ...(decision ? { decision: { ...decision, verified: by !== undefined } } : {}),
   };
   const stored = await store.readRef(name);
   const known = requestRecordSchema.safeParse(stored?.value).data;
@@ -39,12 +40,9 @@ export async function tellPeople(deps: ActivityDeps, input: TellPeopleInput, att
   if (!deps.tellPeople) return;
   try {
     await deps.tellPeople({
-      about,
-      run: attempt.workflowId,
-      agent,
-      tenant,
-      request,
+      ...{ about, run: attempt.workflowId, agent, tenant, request },
       ...(decision ? { decision } : {}),
+      ...(by === undefined ? {} : { by }),
     });
   } catch (error) {
     if (attempt.number < TELLS_MAX) throw error;

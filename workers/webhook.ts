@@ -41,7 +41,7 @@ export function createWebhook(
 }
 
 /** Numbers, names and a preview: what a person needs to know before they look. Without the signature, which is of no use to anybody. */
-function bodyOf({ about, run, agent, tenant, request: asked, decision }: PeopleEvent): object {
+function bodyOf({ about, run, agent, tenant, request: asked, decision, by: signer }: PeopleEvent): object {
   const { number, kind, tool, args, preview, by, failure: why, askedAt, deadline, otherwise } = asked;
   return {
     about,
@@ -53,7 +53,7 @@ function bodyOf({ about, run, agent, tenant, request: asked, decision }: PeopleE
       ? {
           decision: {
             verdict: decision.verdict,
-            by: decision.byDefault ? 'nobody answered' : (decision.signed?.by ?? 'unsigned'),
+            by: decision.byDefault ? 'nobody answered' : (signer ?? 'nobody whose signature fits'),
             ...(decision.reason === undefined ? {} : { reason: decision.reason }),
           },
         }

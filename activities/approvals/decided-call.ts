@@ -78,14 +78,14 @@ export function notDoneUntil(
 /** What the model reads before the result of a call that was not made as it asked. */
 export const editedParts = (
   { approval, name, insteadOf }: CallToolInput,
-  repeats: ToolRecord['repeats'],
+  { asked, call, repeats }: { asked: ToolCallPart; call: ToolCallPart; repeats: ToolRecord['repeats'] },
 ): InputPart[] =>
-  approval?.edited === undefined || repeats
+  call === asked || repeats
     ? []
     : [
         {
           type: 'text',
-          text: `A person changed the arguments of ${insteadOf ?? name} before it was called.${because(approval.reason)}`,
+          text: `A person changed the arguments of ${insteadOf ?? name} before it was called, to ${new TextDecoder().decode(canonicalJson(call.arguments))}.${because(approval?.reason)}`,
         },
       ];
 

@@ -74,7 +74,8 @@ function noKeys({ data }: Payload): Error {
 function sealPayload(keys: KeyRing, payload: Payload, context: SerializationContext | undefined): Payload {
   const { metadata, data, ...rest } = payload;
   const binding = bindingOf(context);
-  const body = Buffer.concat([encodeMetadata(metadata ?? {}), data ?? new Uint8Array()]);
+  // What came as no bytes over the wire is an empty array here, whatever its type says.
+  const body = Buffer.concat([encodeMetadata(metadata ?? {}), Buffer.from(data ?? [])]);
   const { packed, how } = packPayload(body, isPlainJson(metadata ?? {}));
   const flags = (binding ? BOUND : 0) | how | (isPlainJson(metadata ?? {}) ? PLAIN_JSON : 0);
   const clear = Buffer.concat([Buffer.of(flags), binding ?? Buffer.alloc(0), packed]);

@@ -1,5 +1,6 @@
 // Needs: the built command line (npm run build), a Temporal CLI, free ports. What a run asks people, asked and answered by commands: by
 // whom the policy names alone, and across the end of every process that was there when it was asked.
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cli, runId, scratchFolder, startCli, TOP, type Ended, type RunningProcess } from './cli';
@@ -20,8 +21,10 @@ const pay = defineTool({
 });
 export const payer = defineAgent({ name: 'payer', instructions: 'x', input: z.object({ pay: z.string() }), tools: [pay] });
 `;
-const MINE = { LONGHAUL_IDENTITY: path.join(project, 'mine.pem') };
-const THEIRS = { LONGHAUL_IDENTITY: path.join(project, 'theirs.pem') };
+/** Sealed: the answers of updates are payloads as any. */
+const KEYS = { LONGHAUL_KEYS: `mine:${randomBytes(32).toString('base64')}` };
+const MINE = { ...KEYS, LONGHAUL_IDENTITY: path.join(project, 'mine.pem') };
+const THEIRS = { ...KEYS, LONGHAUL_IDENTITY: path.join(project, 'theirs.pem') };
 const spent = (): string[] => (existsSync(SPENT) ? readFileSync(SPENT, 'utf8').split('\n').filter(Boolean) : []);
 const ask = (args: readonly string[], env: Record<string, string> = MINE): Promise<Ended> =>
   cli(args, { cwd: project, env });
@@ -86,6 +89,10 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
   expect(await ask(['tail', id])).toMatchObject({ code: 0 });
   expect(spent()).toEqual([expect.stringMatching(/^6 EUR [0-9a-f]{32}$/)]);
   expect((await ask(['inbox'])).stderr).toContain('nothing waits for a person');
+  const shown = await ask(['show', id]);
+  expect(shown.stdout).toMatch(
+    /^asked +1 pay \{"pay":"7 EUR"\}: approved by alice, with \{"pay":"6 EUR"\}: six is due$/m,
+  );
   const late = await ask(['deny', id, '1']);
   expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('has ended already: completed') });
 });

@@ -143,7 +143,7 @@ describe('what they decide', () => {
     await run.result();
     expect(seen).toEqual([{ to: 'A', amount: 4 }]);
     expect(await last(run)).toMatch(
-      /^A person changed the arguments of pay before it was called. Their reason: four is due\npaid$/,
+      /^A person changed the arguments of pay before it was called, to \{"amount":4,"to":"A"\}. Their reason: four is due\npaid$/,
     );
   });
 

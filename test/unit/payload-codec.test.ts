@@ -65,6 +65,13 @@ describe('sealing', () => {
     );
   });
 
+  test('no bytes are sealed as well, also where the wire made an array of them', async () => {
+    const empty = { metadata: { encoding: Buffer.from('binary/null') }, data: [] } as object as Payload;
+    expect(plain(await open(await seal(empty, run('a')), run('a')))).toEqual(
+      plain({ ...empty, data: Buffer.alloc(0) }),
+    );
+  });
+
   test('what is kept says which key sealed it, and nothing of what it holds', async () => {
     const sealed = await seal(json('canary'), run('a'));
     expect(Buffer.from(sealed.metadata?.['encoding'] ?? []).toString()).toBe('binary/encrypted');

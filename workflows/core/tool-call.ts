@@ -108,11 +108,18 @@ async function allowedBy(
   const decision = await untilDecided(run, request, rules, asking);
   if (decision === 'left') return decision;
   if (decision.verdict === 'approve') return { approval: decision };
-  return { denied: { type: 'Tool.Denied', message: `a person said no.${because(decision)}` } };
+  return {
+    denied: {
+      type: 'Tool.Denied',
+      message: decision.byDefault
+        ? 'nobody answered in time, and that means no.'
+        : `a person said no.${because(decision)}`,
+    },
+  };
 }
 
-const because = ({ reason, byDefault }: MadeDecision): string =>
-  byDefault ? ' Nobody answered in time.' : reason === undefined ? '' : ` ${reason}`.slice(0, FAILURE_CHARS);
+const because = ({ reason }: MadeDecision): string =>
+  reason === undefined ? '' : ` ${reason}`.slice(0, FAILURE_CHARS);
 
 /** A person says what becomes of a call that has failed for good: tried again, told to the model, or its result by hand. */
 async function afterFailure(

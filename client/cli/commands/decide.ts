@@ -25,7 +25,7 @@ export const approveCommand = (
   number: number,
   { args, remember, reason }: ApproveOptions,
 ): Promise<number> =>
-  answer(context, run, number, 'approved', (handle) =>
+  answer(context, run, number, args === undefined ? 'approved' : `approved with ${args}`, (handle) =>
     handle.approve(number, {
       ...(args === undefined ? {} : { args: argumentsIn(context, args) }),
       ...(remember ? { remember } : {}),

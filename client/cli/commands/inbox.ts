@@ -33,7 +33,8 @@ export async function inboxCommand(context: CliContext, now = Date.now()): Promi
     );
     output.line(`    ${output.safeLine(questionLine(request))}`);
     if (again !== undefined) output.line(`    asked again: ${output.safeLine(again)}`);
-    output.line(`    longhaul approve ${output.safeLine(id)} ${number}`);
+    const answers = request.kind === 'approval' ? 'approve|deny' : 'approve|deny|replace';
+    output.line(`    longhaul ${answers} ${output.safeLine(id)} ${number}`);
   }
   return EXIT.completed;
 }

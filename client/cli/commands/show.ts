@@ -17,6 +17,7 @@ import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { showCall } from './show-call';
+import { askedLine, requestsOf } from './requests-of';
 import { originText } from './trace';
 
 export interface ShowOptions {
@@ -69,6 +70,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     checkpoint: (await lastCheckpoint(store, record)).head,
     answer: result?.outcome === 'completed' ? result.output : null,
     failure: record.ended?.failure ?? null,
+    requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     firstRunId: firstRunId ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
     erased: record.erased ?? null,
@@ -129,6 +131,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
     `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
+  for (const one of facts.requests) row('asked', askedLine(one));
   if (limits) {
     const parts = [counted(limits.turns, 'turn'), counted(limits.toolCalls, 'tool call')];
     if (limits.tokens !== undefined) parts.push(`${formatTokens(limits.tokens)} tokens`);
