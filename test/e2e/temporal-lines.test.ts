@@ -122,7 +122,7 @@ test('the queries tell where it is, and what was said', async () => {
   expect((await transcript()).messages).toMatchObject([
     { role: 'user', preview: expect.stringContaining(QUESTION) as string },
   ]);
-  expect(await temporal('workflow query -w RUN --type pendingApprovals')).toMatch(/\[\]/);
+  expect(await temporal('workflow query -w RUN --type pendingApprovals')).toMatch(/QueryResult +(null|\[\])/);
 });
 
 test('pause stops it before its next step, and the reason is told', async () => {
