@@ -6,7 +6,7 @@ import { signDecision } from '../activities/keys/decision-signature';
 import { canonicalJson, createConversation } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import type { PersonDecision, PersonRequest, Verdict } from '../workflows/contract/approval';
-import type { JsonValue } from '../workflows/contract/message';
+import type { JsonValue, ToolCallPart } from '../workflows/contract/message';
 import { QUERY_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
 import { ClientError } from './errors';
 import { readManifest } from './releases';
@@ -116,13 +116,12 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
 
 /** What is signed is what was read: a workflow that somebody has changed may show one call and name another. */
 async function requireShown(store: ContentStore, handle: WorkflowHandle, request: PersonRequest): Promise<void> {
-  const [message] = await createConversation(store).messages([request.message]);
-  const part = message?.parts.find((one) => one.type === 'tool-call' && one.call === request.call);
-  const args = part?.type === 'tool-call' ? store.nameOf(canonicalJson(part.arguments)) : undefined;
+  const part = await askedPart(store, request);
+  const args = part && store.nameOf(canonicalJson(part.arguments));
   const isNamed = request.args === args || (request.kind === 'failed-call' && request.args === request.message);
   const { raw } = await handle.describe();
   const isOfRun = raw.workflowExecutionInfo?.firstRunId === request.run;
-  if (part?.type === 'tool-call' && part.name === request.tool && isNamed && isOfRun) return;
+  if (part?.name === request.tool && isNamed && isOfRun) return;
   throw new ClientError(
     'refused',
     `request ${request.number} does not name the call that it shows: it is not answered.`,
@@ -134,14 +133,17 @@ function notAsked(number: number, open: readonly PersonRequest[]): string {
   return `the run does not ask request ${number} now: ${which === '' ? 'it asks nothing' : `it asks ${which}`}.`;
 }
 
+type AskedCall = Pick<PersonRequest, 'message' | 'call'>;
+
 /** As the model wrote them. */
-export async function argumentsOf(
-  store: ContentStore,
-  { message: hash, call }: Pick<PersonRequest, 'message' | 'call'>,
-): Promise<JsonValue> {
+export async function argumentsOf(store: ContentStore, request: AskedCall): Promise<JsonValue> {
+  const part = await askedPart(store, request);
+  return part ? (z.json().safeParse(part.arguments).data ?? null) : null;
+}
+
+async function askedPart(store: ContentStore, { message: hash, call }: AskedCall): Promise<ToolCallPart | undefined> {
   const [message] = await createConversation(store).messages([hash]);
-  const part = message?.parts.find((one) => one.type === 'tool-call' && one.call === call);
-  return part?.type === 'tool-call' ? (z.json().safeParse(part.arguments).data ?? null) : null;
+  return message?.parts.find((part): part is ToolCallPart => part.type === 'tool-call' && part.call === call);
 }
 
 /** By the JSON Schema that the model is held to; the tool's own schema is asked where the tool is called. */

@@ -144,8 +144,8 @@ async function afterFailure(
     if (decision.verdict === 'approve') return failure.type === 'Tool.OutcomeUnknown' ? { notDone: decision } : {};
     if (decision.verdict === 'deny') return await tell(run, turn, call, failure);
     const taken = await takeByHand(run, turn, call, { decision, ...(approval ? { approval } : {}) });
-    if ('message' in taken && !('type' in taken)) return taken;
-    again = 'type' in taken ? taken.message : undefined;
+    if (!('type' in taken)) return taken;
+    again = taken.message;
   }
 }
 
