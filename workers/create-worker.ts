@@ -8,6 +8,7 @@ import {
   Worker,
   bundleWorkflowCode,
   type NativeConnection,
+  type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
@@ -65,9 +66,21 @@ const TUNING = {
   shutdownGraceTime: '10s',
 } as const;
 
+/**
+ * A worker that is ready for pushed cancels before it asks for its first task. The SDK makes ready for them in the background, from the
+ * moment that a worker is created; and a poll that was sent before says for as long as it waits, a minute, that nothing can be pushed: a call
+ * that it brings hears of its cancel with a heartbeat only. What was begun before a round trip is done after it.
+ */
+async function createListening(options: WorkerOptions & { connection: NativeConnection }): Promise<Worker> {
+  const worker = await Worker.create(options);
+  // Where it fails `run` will too, and says so.
+  await options.connection.workflowService.getSystemInfo({}).catch(() => undefined);
+  return worker;
+}
+
 export async function createAgentWorker(options: AgentWorkerOptions): Promise<Worker> {
   const bundle = await workflowBundle();
-  return await Worker.create({
+  return await createListening({
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue,
@@ -102,7 +115,7 @@ export interface ToolboxWorkerOptions extends Pick<
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
   const { connection, namespace, identity, taskQueue, toolbox, limits, call, keys } = options;
-  return await Worker.create({
+  return await createListening({
     connection,
     namespace,
     taskQueue: toolboxQueue(taskQueue, toolbox),

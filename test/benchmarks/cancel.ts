@@ -279,6 +279,8 @@ async function withBareWorker<T>(stack: TestStack, work: () => Promise<T>): Prom
     },
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
   });
+  // As our own workers do (workers/create-worker.ts): only then is the SDK ready for pushes.
+  await connection.workflowService.getSystemInfo({});
   try {
     return await worker.runUntil(work);
   } finally {
