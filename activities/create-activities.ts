@@ -9,6 +9,7 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
+import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
@@ -26,6 +27,7 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
     tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
     takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
+    takeMessage: (input) => attended(() => takeMessage(depsOf(deps, input), input)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

@@ -27,6 +27,12 @@ const RECORD: ActivityOptions = {
   retry: RECORD_BACKOFF,
 };
 
+/** Whoever says something waits to hear that it is kept: not for longer than a person does. */
+const SAID: ActivityOptions = {
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  retry: { ...RECORD_BACKOFF, maximumAttempts: 5 },
+};
+
 function timeouts(ms: number, inspect: boolean | undefined): ActivityOptions {
   return inspect
     ? { startToCloseTimeout: INSPECT_TIMEOUT }
@@ -73,6 +79,7 @@ export function bindActivities(plan: RunPlan): {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -96,6 +103,8 @@ export function bindActivities(plan: RunPlan): {
       activities.takeResult.executeWithOptions({ ...RECORD, ...summaryOf(`takes a result by hand: ${input.name}`) }, [
         input,
       ]),
+    takeMessage: (input) =>
+      activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

@@ -41,6 +41,8 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
     await condition(allHandlersFinished);
     return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
   }
+  // What was said too late is refused, and not left unanswered.
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   showDetails(input, state);
   showEnd(ending.result);
   return conclude(ending.result, root);
@@ -63,6 +65,7 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
     tellPeople: (call) => shown(activities.tellPeople(call)),
     takeResult: (call) => shown(activities.takeResult(call)),
+    takeMessage: (call) => shown(activities.takeMessage(call)),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),

@@ -7,6 +7,7 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
+import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
 import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
@@ -95,6 +96,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
 
   const { model } = input.plan;
   const recorded: Policy = { attempts: Infinity, backoff: RECORD_BACKOFF };
+  const said: Policy = { attempts: 5, backoff: RECORD_BACKOFF };
   return {
     run: {
       callModel: (about) =>
@@ -106,6 +108,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       tellToolFailure: (about) => call(recorded, (attempt) => tellToolFailure(deps, about, attempt)),
       tellPeople: (about) => call(recorded, (attempt) => tellPeople(deps, about, attempt)),
       takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
+      takeMessage: (about) => call(said, () => takeMessage(deps, about)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

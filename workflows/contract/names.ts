@@ -23,6 +23,8 @@ export const UPDATE_NAMES = {
   approve: 'approve',
   deny: 'deny',
   replace: 'replace',
+  steer: 'steer',
+  extend: 'extend',
 } as const;
 
 export const QUERY_NAMES = {
@@ -39,6 +41,7 @@ export const ACTIVITY_NAMES = {
   endRun: 'endRun',
   tellPeople: 'tellPeople',
   takeResult: 'takeResult',
+  takeMessage: 'takeMessage',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

@@ -52,6 +52,9 @@ export interface OwnToolPlan {
   toolbox?: string;
 }
 
+/** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
+export type NearLimit = 'turns' | 'last-turn' | 'tool-calls' | 'no-tool-calls' | 'tokens' | 'wall';
+
 export interface RunLimits {
   turns: number;
   toolCalls: number;
@@ -170,6 +173,12 @@ export interface CancelRequest {
   reason: string;
 }
 
+/** Something said to a run on its way: in the store already, or as a text, which then stands in the history. */
+export type SteerRequest = { message: string } | { text: string };
+
+/** What a run may use beyond its limits, added to what it was given before. Of a limit that it has. */
+export type ExtendRequest = Partial<RunLimits>;
+
 /** What continue-as-new carries: of constant size, whatever the length of the run. */
 export interface CarriedState {
   schemaVersion: 1;
@@ -191,8 +200,12 @@ export interface CarriedState {
   /** Set where tools were being waited for: their turn's calls, which go on first. */
   calling?: ToolTurn;
   requests?: KeptRequests;
+  /** What a person has said and the model has not been asked with. */
+  steered?: MessageHead[];
+  /** Added to the limits of the release. */
+  extended?: Partial<RunLimits>;
   /** What of its limits the model was told, see `LimitNotice`. */
-  warned?: string[];
+  warned?: NearLimit[];
   /** What the newest answer took: the next may take as much. */
   lastTurn?: { tokens: number; toolCalls: number };
 }

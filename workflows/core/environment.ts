@@ -16,6 +16,7 @@ export interface RunEnvironment {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;
