@@ -1,6 +1,6 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
-import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
+import type { AgentActivities, CallToolInput, SpentDetails } from '../workflows/contract/activities';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
@@ -9,6 +9,7 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
+import { StoppedCall } from './stopped-call';
 import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { tellPeople } from './tell-people';
@@ -37,6 +38,9 @@ export const createToolboxActivities = (call: ToolboxCall): Pick<AgentActivities
   callTool: (input) => attended((attempt) => call(input, attempt)),
 });
 
+/** Numbers only, for the run's totals. */
+const spentBy = (error: unknown): SpentDetails[] => (error instanceof StoppedCall ? [{ spent: error.usage }] : []);
+
 /** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
 async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
   const context = Context.current();
@@ -52,7 +56,7 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
     });
   } catch (error) {
     // Without a cause: what a stopped call throws is of no use to anyone, and nobody has looked through it for secrets.
-    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spentBy(error));
     if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw failure(

@@ -16,7 +16,7 @@ import { bindActivities } from './activity-proxies';
 import type { Run, RunEnvironment } from './core/environment';
 import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
-import { meaningOf } from './failure-meaning';
+import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { showDetails, showEnd } from './visibility';
 
@@ -72,6 +72,7 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     isCancelled: () => work.consideredCancelled,
     uninterrupted: (work) => CancellationScope.nonCancellable(work),
     meaningOf,
+    spentBy,
     waitsByItself: () => patched('wait-for-store'),
     // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,

@@ -7,6 +7,7 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
+import { StoppedCall } from '../../activities/stopped-call';
 import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
 import { tellPeople } from '../../activities/tell-people';
@@ -118,6 +119,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         if (error instanceof Cancelled) return 'cancelled';
         return error instanceof CallFailed ? error.failure : undefined;
       },
+      spentBy: (error) => (error instanceof Cancelled ? error.spent : undefined),
       waitsByItself: () => true,
       shouldContinueAsNew: options.shouldContinueAsNew,
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
@@ -148,7 +150,7 @@ async function attempts<T>(
       return await work(number);
     } catch (error) {
       if (error instanceof TestSetupError) throw error;
-      if (signal.aborted) throw new Cancelled();
+      if (signal.aborted) throw new Cancelled(error instanceof StoppedCall ? error.usage : undefined);
       const failed = failureOf(error);
       const isFinal = !isRetryable(failed.type) || (error instanceof ApplicationFailure && error.nonRetryable === true);
       if (isFinal || number >= most) throw new CallFailed(failed);

@@ -85,3 +85,13 @@ test('a limit is extended while the model is asked: there is a turn in which it 
   expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'two', totals: { turns: 2 } });
   expect((await run.progress()).limits.turns).toBe(2);
 }, 60_000);
+
+test('a model call that is cancelled is counted in the totals of its run, and said to be estimated', async () => {
+  const { run } = await held('stopped');
+  await run.cancel('enough');
+  expect(await run.result()).toMatchObject({
+    outcome: 'cancelled',
+    totals: { modelCalls: 1, estimated: true, usage: { input: expect.any(Number) as number, output: 0 } },
+  });
+  expect((await run.record()).ended?.totals.usage.input).toBeGreaterThan(3);
+}, 60_000);

@@ -177,6 +177,11 @@ export interface EndRunResult {
   head: string | null;
 }
 
+/** In the details of a cancelled model call: what it had cost by then, estimated, since the provider does not say it any more. */
+export interface SpentDetails {
+  spent: Usage;
+}
+
 export interface AgentActivities {
   callModel(input: CallModelInput): Promise<CallModelResult>;
   compactContext(input: CompactContextInput): Promise<CompactContextResult>;

@@ -108,6 +108,8 @@ export interface RunTotals {
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
   usage: Usage;
+  /** Set where a model call was stopped on its way: what it had cost by then is in `usage`, estimated. */
+  estimated?: true;
 }
 
 /** The result of a run, as history keeps it. The client resolves `output`. */

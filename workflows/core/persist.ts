@@ -4,7 +4,7 @@ import type { Step } from '../contract/run';
 import { awayDelayMs } from './backoff';
 import type { Run } from './environment';
 import { exhaustedWall, limitsOf, wallLeftMs } from './limits';
-import { beginStep, beginWait, endStep, endWait, note, pause } from './run-state';
+import { beginStep, beginWait, endStep, endWait, note, pause, takeSpent } from './run-state';
 
 /** Thrown inside the core to end a run; caught in `runAgent` alone. */
 export class RunEnd extends Error {
@@ -61,6 +61,8 @@ export async function step<T>(
     } catch (error) {
       if (error instanceof RunEnd)
         endStep(state, seq, { state: 'failed', preview: error.end.outcome }, environment.now());
+      const spent = environment.spentBy(error);
+      if (spent) takeSpent(state, spent);
       const told = environment.meaningOf(error);
       if (told === undefined) throw error;
       const meaning = told === 'cancelled' ? told : known(told);

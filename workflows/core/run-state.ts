@@ -171,6 +171,16 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
   };
 }
 
+/** Of a model call that was stopped: paid for like any, though nothing of it is in the conversation. */
+export function takeSpent({ kept }: RunState, spent: Usage): void {
+  kept.totals = {
+    ...kept.totals,
+    modelCalls: kept.totals.modelCalls + 1,
+    usage: addUsage(kept.totals.usage, spent),
+    estimated: true,
+  };
+}
+
 export interface ToolResults {
   messages: MessageHead[];
   reused: number;
