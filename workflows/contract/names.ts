@@ -9,6 +9,10 @@ export const DEFAULT_TASK_QUEUE = 'agents';
  */
 export const toolboxQueue = (taskQueue: string, toolbox: string): string => `${taskQueue}/${toolbox}`;
 
+/** Task queue of a tool that has a rate of its own: Temporal's server keeps a rate by the queue. A toolbox has no `:` in its name either. */
+export const toolQueue = (taskQueue: string, toolbox: string, tool: string): string =>
+  `${toolboxQueue(taskQueue, toolbox)}:${tool}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
 } as const;

@@ -50,6 +50,8 @@ export interface OwnToolPlan {
    * and from releases of before toolboxes had processes: the run's own worker runs those, as long as a run may be pinned to one.
    */
   toolbox?: string;
+  /** Its calls go to a queue of its own beside that of its toolbox, which is asked for no more than the tool's rate. */
+  hasRate?: true;
 }
 
 /** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
