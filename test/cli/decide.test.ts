@@ -6,9 +6,8 @@ import { defineAgent, defineTool } from '../../activities/define';
 import { approveCommand, denyCommand, replaceCommand } from '../../client/cli/commands/decide';
 import type { CliContext } from '../../client/cli/context';
 import { errorLine, exitCodeOfError } from '../../client/cli/exit-codes';
-import { startModelServer, type ModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
-import { testProject, told, type TestProject } from './given';
+import { useStack } from '../stack/use-stack';
+import { testProject, told } from './given';
 
 const paid: unknown[] = [];
 const pay = defineTool({
@@ -28,28 +27,21 @@ const pay = defineTool({
 });
 const agent = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [pay] });
 
-let model: ModelServer;
-let stack: TestStack;
-let project: TestProject;
-beforeAll(async () => {
-  model = await startModelServer({
+const on = useStack(
+  {
     respond: ({ assistantTurns, messages }) =>
       assistantTurns === 0
         ? { calls: [{ name: 'pay', args: { amount: Number(messages.findLast(({ role }) => role === 'user')?.text) } }] }
         : { text: 'done' },
-  });
-  stack = await startTestStack({ agents: [agent], modelUrl: model.url });
-  project = testProject();
-}, 60_000);
-afterAll(async () => {
-  await stack.close();
-  await model.close();
-  project.remove();
-});
+  },
+  { agents: [agent] },
+);
+const project = testProject();
+afterAll(() => project.remove());
 beforeEach(() => void paid.splice(0));
 
 async function asking(id: string, amount: string) {
-  const run = await stack.client.agent<typeof agent>('payer').start(amount, { id });
+  const run = await on.stack.client.agent<typeof agent>('payer').start(amount, { id });
   for (let tries = 0; tries < 200 && (await run.requests().catch(() => [])).length === 0; tries += 1) await after(50);
   return run;
 }
@@ -58,8 +50,8 @@ async function asking(id: string, amount: string) {
 async function said(command: (context: CliContext) => Promise<number>) {
   let error: unknown;
   const env = {
-    TEMPORAL_ADDRESS: stack.server.address,
-    LONGHAUL_STORE: `lmdb:${path.join(stack.stateDir, 'store')}`,
+    TEMPORAL_ADDRESS: on.stack.server.address,
+    LONGHAUL_STORE: `lmdb:${path.join(on.stack.stateDir, 'store')}`,
   };
   const { code, stdout, stderr } = await told(
     project.dir,
