@@ -8,6 +8,8 @@ import { questionLine } from './decide';
 export interface AskedOfRun {
   number: number;
   question: string;
+  /** Milliseconds since the epoch: its run has ended, and nobody had answered. */
+  withdrawnAt: number | null;
   decision: (NonNullable<RequestRecord['decision']> & { arguments?: string }) | null;
 }
 
@@ -17,12 +19,13 @@ export async function requestsOf(store: ContentStore, firstRunId: string): Promi
     ({ value }) => requestRecordSchema.safeParse(value).data ?? [],
   );
   return await Promise.all(
-    records.map(async ({ request, decision }) => {
+    records.map(async ({ request, decision, withdrawnAt }) => {
       const args = await argumentsOf(store, request).catch(() => request.preview);
       const edited = decision?.edited === undefined ? undefined : await textOf(store, decision.edited);
       return {
         number: request.number,
         question: questionLine({ ...request, arguments: args }),
+        withdrawnAt: withdrawnAt ?? null,
         decision: decision ? { ...decision, ...(edited === undefined ? {} : { arguments: edited }) } : null,
       };
     }),
@@ -38,8 +41,9 @@ const textOf = async (store: ContentStore, name: string): Promise<string | undef
 const SAID = { approve: 'approved', deny: 'denied', replace: 'replaced' } as const;
 
 /** On one line. */
-export function askedLine({ number, question, decision }: AskedOfRun): string {
-  if (!decision) return `${number} ${question}: nobody has answered`;
+export function askedLine({ number, question, decision, withdrawnAt }: AskedOfRun): string {
+  if (!decision)
+    return `${number} ${question}: ${withdrawnAt === null ? 'nobody has answered' : 'withdrawn, the run has ended'}`;
   const { verdict, verified, signed, byDefault, arguments: args, reason } = decision;
   const by = byDefault ? 'because nobody answered' : verified ? `by ${signed?.by ?? ''}` : 'unsigned';
   const edited = args === undefined ? '' : `, with ${args}`;
