@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
-import { questionLine } from './commands/decide';
+import { questionLine } from './question-line';
 import type { CliContext } from './context';
 
 export interface Terminal {

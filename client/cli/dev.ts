@@ -69,7 +69,7 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
     });
     closing.add(() => watcher.close());
-    announce(context, host, served, metrics);
+    await announce(context, host, served, metrics);
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;
@@ -78,11 +78,16 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   }
 }
 
-function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
+async function announce(
+  context: CliContext,
+  host: Host,
+  served: ServedAgents,
+  metrics: Server | undefined,
+): Promise<void> {
   const { output, settings } = context;
   const { address, namespace, uiUrl, codecUrl } = host;
   reportProblems(context, served.loaded.problems);
-  reportUnfinished(context, host);
+  await reportUnfinished(context, host);
   const bound = metrics?.address();
   const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
   output.json({

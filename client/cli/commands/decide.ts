@@ -5,10 +5,11 @@ import { z } from 'zod';
 import type { JsonValue } from '../../../workflows/contract/message';
 import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
-import { requireReason, type RunRequest } from '../../run-requests';
+import { requireReason } from '../../run-requests';
 import { becameOf, type Became } from '../became-of';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
+import { questionLine } from '../question-line';
 import { reachRun } from '../reach-run';
 import type { ReasonOptions } from './intervene';
 
@@ -95,12 +96,6 @@ async function answer(
   if (became?.what === 'not-known') output.note(`whether the call is made with it is shown by: longhaul tail ${id}`);
   return EXIT.completed;
 }
-
-/** A request on one line, with its arguments in full. */
-export const questionLine = ({ tool, arguments: args, kind, failure }: RunRequest): string =>
-  kind === 'approval'
-    ? `${tool} ${JSON.stringify(args)}`
-    : `${tool} ${JSON.stringify(args)} has failed (${failure?.type ?? ''}: ${failure?.message ?? ''})`;
 
 const jsonObject = z.record(z.string(), z.json());
 
