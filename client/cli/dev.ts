@@ -4,6 +4,7 @@ import path from 'node:path';
 import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
+import { watchConfig } from '../../workers/watch-config';
 import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
 import { codecLine, isCodecTokenSet } from './commands/codec-server';
 import { createClosing } from './closing';
@@ -69,6 +70,12 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
     });
     closing.add(() => watcher.close());
+    const config = watchConfig(settings.project, {
+      onChange: () =>
+        output.note('changed  longhaul.config: it is read at the start; stop this and start it again to take it'),
+      onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
+    });
+    closing.add(() => config.close());
     await announce(context, host, served, metrics);
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
