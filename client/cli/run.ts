@@ -91,7 +91,7 @@ async function hostFor({ settings, env, output }: CliContext, debug: boolean): P
     if ('host' in opened) return opened.host;
     const { heldBy } = opened;
     try {
-      const host = await joinDev(settings, heldBy);
+      const host = await joinDev({ settings, env }, heldBy);
       if (host) return host;
     } catch (error) {
       unansweredSince ??= Date.now();

@@ -5,7 +5,18 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { cli, runId, scratchFolder, startCli, TOP, until, type Ended, type RunningProcess } from './cli';
+import {
+  cli,
+  hasTerminals,
+  runId,
+  scratchFolder,
+  startAtTerminal,
+  startCli,
+  TOP,
+  until,
+  type Ended,
+  type RunningProcess,
+} from './cli';
 
 jest.setTimeout(180_000);
 
@@ -30,6 +41,8 @@ const THEIRS = { ...KEYS, LONGHAUL_IDENTITY: path.join(project, 'theirs.pem') };
 const spent = (): string[] => (existsSync(SPENT) ? readFileSync(SPENT, 'utf8').split('\n').filter(Boolean) : []);
 const ask = (args: readonly string[], env: Record<string, string> = MINE): Promise<Ended> =>
   cli(args, { cwd: project, env });
+/** What a terminal was sent, without colours and without what was taken away again. */
+const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;?]*[A-Za-z]/g, '').replaceAll(/\r/g, '');
 let dev: RunningProcess | undefined;
 
 const up = async (env: Record<string, string> = {}): Promise<RunningProcess> => {
@@ -150,4 +163,54 @@ test('what a run asked when it was cancelled leaves the inbox, and who was told 
   expect((await ask(['show', id])).stdout).toMatch(/^asked +1 pay \{"pay":"9 EUR"\}: withdrawn, the run has ended$/m);
   expect(heard.filter(({ run }) => run === id).map(({ about }) => about)).toEqual(['asked', 'withdrawn']);
   expect(spent()).toHaveLength(1);
+});
+
+describe('at a terminal', () => {
+  if (!hasTerminals()) {
+    test('nothing is asked here', () => console.log('script of util-linux is not installed: nobody can be asked'));
+    return;
+  }
+  const ASKED = /approve it\? \[y\]es, \[n\]o, \[l\]ater: /;
+  const asked = async (sum: string): Promise<RunningProcess> => {
+    const run = await startAtTerminal(['run', 'payer', '--input', JSON.stringify({ pay: sum })], {
+      ...{ cwd: project, env: MINE },
+    });
+    await run.saying(ASKED);
+    expect(run.stdout()).toContain(`pay {"pay":"${sum}"}`);
+    return run;
+  };
+
+  test('yes, by whom the policy names: the call is made', async () => {
+    const before = spent().length;
+    const run = await asked('1 EUR');
+    expect(spent()).toHaveLength(before);
+    run.type('y\r');
+    expect(await run.ended).toMatchObject({ code: 0 });
+    expect(spent().slice(before)).toEqual([expect.stringMatching(/^1 EUR /)]);
+    expect((await ask(['show', runId(plain(run.stdout()))])).stdout).toMatch(/: approved by alice \(signed\)$/m);
+  });
+
+  test('no, and why: the model is told', async () => {
+    const before = spent().length;
+    const run = await asked('2 EUR');
+    run.type('n\r');
+    await run.saying(/why\? /);
+    run.type('not two\r');
+    expect(await run.ended).toMatchObject({ code: 0 });
+    expect(spent()).toHaveLength(before);
+    expect((await ask(['show', runId(plain(run.stdout()))])).stdout).toMatch(/: denied by alice \(signed\): not two$/m);
+  });
+
+  test.each([
+    ['later', 'l\r'],
+    ['Ctrl-D', '\u0004'],
+  ])('%s leaves the run, and says how to answer', async (_, typed) => {
+    const run = await asked(`3 EUR ${typed.length}`);
+    run.type(typed);
+    const { code, stdout } = await run.ended;
+    const id = runId(plain(stdout));
+    expect(code).toBe(5);
+    expect(stdout).toContain(`longhaul approve ${id} 1`);
+    expect(await ask(['cancel', id])).toMatchObject({ code: 0 });
+  });
 });
