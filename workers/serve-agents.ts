@@ -121,6 +121,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
 
 const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics: Metrics): Promise<RunningWorker> => {
   const { settings, store } = options;
+  const tellPeople = webhookOf(options);
   return startWorker({
     connection: options.connection,
     namespace: options.namespace,
@@ -131,13 +132,22 @@ const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics
     providers: createProviderRegistry(providersOf(options)),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
-    ...(settings.webhook ? { tellPeople: createWebhook(settings.webhook, settings.secret) } : {}),
+    ...(tellPeople ? { tellPeople } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
   });
 };
+
+function webhookOf({ settings, note }: ServeOptions): ReturnType<typeof createWebhook> | undefined {
+  const { webhook, secret } = settings;
+  if (!webhook) return undefined;
+  const key = secret(webhook.secretEnv);
+  if (key !== undefined) return createWebhook(webhook.url, key);
+  note?.(`problem  ${webhook.secretEnv}, the secret of the webhook, is not set: nobody is told of what runs ask`);
+  return undefined;
+}
 
 /** Both stop at once: a run hands its next tool call to whichever process goes on with it. */
 function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): RunningWorker {

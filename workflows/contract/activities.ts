@@ -171,6 +171,8 @@ export interface EndRunInput extends CallContext {
   input?: string;
   /** Milliseconds since the epoch, of the first execution. */
   startedAt?: number;
+  /** Whether it has ever asked a person. Absent from older histories, where it is not known. */
+  asked?: boolean;
   result: Omit<AgentRunResult, 'head'>;
 }
 export interface EndRunResult {

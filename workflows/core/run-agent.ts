@@ -95,7 +95,7 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
   };
   const append = kept.append.map((message) => message.hash);
   // For the record of a run that no client of ours has started.
-  const about = { input: run.input.input.hash, startedAt: kept.startedAt };
+  const about = { input: run.input.input.hash, startedAt: kept.startedAt, asked: kept.requests !== undefined };
   const recorded = await environment.uninterrupted(async () => {
     const done = await step(
       run,

@@ -31,8 +31,8 @@ export interface WrapOptions {
 }
 
 const count = (value: string): number => {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError('it is a whole number from 1.');
+  const number = /^[1-9]\d*$/.test(value) ? Number(value) : NaN;
+  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError('it is a whole number from 1.');
   return number;
 };
 

@@ -11,6 +11,9 @@ import { liveRun, type LiveRun, type PendingCall } from '../live-run';
 import type { Output } from '../output';
 import { settledRecord } from '../settled-record';
 import { callName, reusedCalls } from '../reused-calls';
+import { FALLBACK_INDEX_STEP } from '../../../workflows/contract/limits';
+import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
+import { decisionText, requestsOf, type AskedOfRun } from './requests-of';
 import { callsOf, totalsOf, type RunCall } from '../../../activities/store/run-calls';
 
 export interface TracedCall {
@@ -51,9 +54,11 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   const { calls, unreadable } =
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
   const traced = calls.map((call) => tracedCall(call, record, reused));
+  const asked = firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId);
+  const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
   const pending = live?.pending ?? [];
   const { turns, modelCalls, toolCalls, usage } = record.ended?.totals ?? totalsOf(calls);
-  const status = record.ended?.outcome ?? (live ? live.status : 'unknown');
+  const status = record.ended?.outcome ?? openStatus(live, waiting);
   output.json({
     id: record.id,
     agent: record.agent,
@@ -67,7 +72,9 @@ export async function traceCommand(context: CliContext, given: string): Promise<
       fork: first.fork,
       turn: first.turn,
       calls: [first, ...others],
+      requests: askedIn(first, asked),
     })),
+    waiting: askedNow(waiting),
     pending,
     failure: record.ended?.failure ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
@@ -80,7 +87,8 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
   if (record.forkedFrom) output.line(output.safeLine(originText(record, record.forkedFrom)));
   if (record.erased) output.line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
-  showTree(output, traced, live, pending);
+  showTree(output, traced, { live, pending, asked, startedAt: record.startedAt });
+  for (const one of waiting) output.line(`${output.colors.yellow('asks')}  ${waitingLine(output, one)}`);
   const failure = record.ended?.failure;
   if (failure) output.line(`${output.colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);
   if (unreadable > 0) output.note(`${counted(unreadable, 'record')} not readable by this version.`);
@@ -157,20 +165,31 @@ function turnsOf(calls: readonly TracedCall[]): Turn[] {
   return [...turns.values()];
 }
 
-function showTree(
-  output: Output,
-  calls: readonly TracedCall[],
-  live: LiveRun | undefined,
-  pending: readonly PendingCall[],
-): void {
+/** Of the turn of a call. */
+const askedIn = ({ fork, turn }: TracedCall, asked: readonly AskedOfRun[]): AskedOfRun[] =>
+  fork > 0 ? [] : asked.filter((one) => one.turn === turn);
+
+interface Around {
+  live: LiveRun | undefined;
+  pending: readonly PendingCall[];
+  asked: readonly AskedOfRun[];
+  startedAt: number;
+}
+
+function showTree(output: Output, calls: readonly TracedCall[], { live, pending, asked, startedAt }: Around): void {
   const turns = turnsOf(calls);
   const more = pending.length > 0;
   turns.forEach((turn, at) => {
     const isLast = at === turns.length - 1 && !more;
     output.line(`${isLast ? '└─' : '├─'} turn ${turn[0].turn}${turn[0].fork > 0 ? ` of fork ${turn[0].fork}` : ''}`);
-    turn.forEach((call, nth) => {
-      const branch = nth === turn.length - 1 ? '└─' : '├─';
-      output.line(`${isLast ? '   ' : '│  '}${branch} ${callLine(output, call)}`);
+    const lines = [
+      // A question stands before its call, which is recorded only once it is made.
+      ...askedIn(turn[0], asked).map((one) => ({ place: one.call + 0.5, text: askedText(output, one, startedAt) })),
+      ...turn.map((call) => ({ place: call.index % FALLBACK_INDEX_STEP, text: callLine(output, call) })),
+    ].sort((a, b) => a.place - b.place);
+    lines.forEach(({ text }, nth) => {
+      const branch = nth === lines.length - 1 ? '└─' : '├─';
+      output.line(`${isLast ? '   ' : '│  '}${branch} ${text}`);
     });
   });
   pending.forEach((call, at) => {
@@ -178,6 +197,17 @@ function showTree(
   });
   for (const problem of live?.problems ?? []) output.line(`${output.colors.red('stuck')}  ${output.safeLine(problem)}`);
   if (live?.reason !== undefined) output.line(`${live.status}: ${output.safeLine(live.reason)}`);
+}
+
+function askedText(output: Output, asked: AskedOfRun, startedAt: number): string {
+  const { number, question, askedAt, decision } = asked;
+  const facts = [
+    `asked ${number}: ${output.safeLine(question)}`,
+    `+${formatDuration(askedAt - startedAt)}`,
+    ...(decision ? [formatDuration(decision.decidedAt - askedAt)] : []),
+    output.safeLine(decisionText(asked)),
+  ];
+  return facts.join('  ');
 }
 
 function callLine(output: Output, call: TracedCall): string {
