@@ -166,6 +166,18 @@ test('resume lets it go on', async () => {
   expect((await transcript()).messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
 });
 
+test('update steer is kept for its next turn, and update extend lets it use more', async () => {
+  const { turns } = (await progress()).limits;
+  await temporal('workflow update execute -w RUN --name steer');
+  await temporal('workflow update execute -w RUN --name extend');
+  const { limits, steps } = await progress();
+  expect(limits.turns).toBe(turns + 10);
+  expect(steps.slice(-2)).toMatchObject([
+    { label: 'a person says', preview: 'leave the tests alone' },
+    { label: 'may use more: 10 turns' },
+  ]);
+});
+
 test('update cancel ends it at once, and its reason is kept', async () => {
   await temporal('workflow update execute -w RUN --name cancel');
   expect(await tailed(run)).toMatchObject({
