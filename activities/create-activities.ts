@@ -1,6 +1,7 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
 import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
+import { beginSubRun } from './begin-sub-run';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
@@ -10,6 +11,7 @@ import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
 import { takeResult } from './take-result';
+import { takeSubRun } from './take-sub-run';
 import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
 
@@ -26,6 +28,8 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
     tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
     takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
+    beginSubRun: (input) => attended((attempt) => beginSubRun(depsOf(deps, input), input, attempt)),
+    takeSubRun: (input) => attended((attempt) => takeSubRun(depsOf(deps, input), input, attempt)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

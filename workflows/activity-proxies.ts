@@ -73,6 +73,8 @@ export function bindActivities(plan: RunPlan): {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
+  beginSubRun: AgentActivities['beginSubRun'];
+  takeSubRun: AgentActivities['takeSubRun'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -94,6 +96,12 @@ export function bindActivities(plan: RunPlan): {
       ),
     takeResult: (input) =>
       activities.takeResult.executeWithOptions({ ...RECORD, ...summaryOf(`takes a result by hand: ${input.name}`) }, [
+        input,
+      ]),
+    beginSubRun: (input) =>
+      activities.beginSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`begins a run of ${input.name}`) }, [input]),
+    takeSubRun: (input) =>
+      activities.takeSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`takes what ${input.name} answers`) }, [
         input,
       ]),
     endRun: (input) =>

@@ -10,6 +10,7 @@ import {
   approveUpdate,
   cancelUpdate,
   denyUpdate,
+  parentCancelledSignal,
   pauseSignal,
   pendingApprovalsQuery,
   progressQuery,
@@ -55,6 +56,13 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
       },
     },
   );
+
+  // Of a run that another waits for; Temporal's own cancel follows.
+  setHandler(parentCancelledSignal, (request: CancelRequest) => {
+    if (cancelRefusal(run, request) !== undefined) return;
+    markCancelled(run, request);
+    showDetails(input, state);
+  });
 
   for (const [update, verdict, description] of [
     [

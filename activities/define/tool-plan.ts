@@ -25,7 +25,13 @@ export interface ToolPolicies {
   independent?: boolean;
   atOnce?: number;
   poll?: { every: Duration; upTo: Duration };
-  fallback?: readonly { name: string; plan: ToolPlan }[];
+  fallback?: readonly FallbackPolicies[];
+}
+
+interface FallbackPolicies {
+  name: string;
+  plan: ToolPlan;
+  agent?: unknown;
 }
 
 /** @throws Error in one line that names the tool and the place */
@@ -76,10 +82,11 @@ function backoffPlan(
 
 function fallbackPlan(
   tool: string,
-  tools: readonly { name: string; plan: ToolPlan }[],
+  tools: readonly FallbackPolicies[],
 ): { name: string; plan: OwnToolPlan }[] {
   if (tools.length > FALLBACKS_MAX) throw new Error(`${tool}: fallback names more than ${FALLBACKS_MAX} tools.`);
-  return tools.map(({ name, plan: { fallback, ...plan } }) => {
+  return tools.map(({ name, plan: { fallback, ...plan }, agent }) => {
+    if (agent !== undefined) throw new Error(`${tool}: its fallback ${name} is an agent, which a fallback cannot be.`);
     if (`tool ${name}` === tool) throw new Error(`${tool}: fallback names the tool itself.`);
     if (fallback) throw new Error(`${tool}: its fallback ${name} has a fallback of its own: name both here, in order.`);
     if (plan.poll) throw new Error(`${tool}: its fallback ${name} has a poll, which a fallback cannot have.`);

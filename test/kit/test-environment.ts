@@ -1,6 +1,7 @@
 // What Temporal does for a run, in process: attempts, timers, cancellation. No I/O and no real time.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApplicationFailure } from '@temporalio/common';
+import { beginSubRun } from '../../activities/begin-sub-run';
 import { callModel } from '../../activities/call-model';
 import { callTool } from '../../activities/call-tool';
 import { compactContext } from '../../activities/compact-context';
@@ -8,12 +9,13 @@ import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
 import { takeResult } from '../../activities/take-result';
+import { takeSubRun } from '../../activities/take-sub-run';
 import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
 import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
 import type { AgentRunInput } from '../../workflows/contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../../workflows/core/backoff';
-import type { RunEnvironment } from '../../workflows/core/environment';
+import type { RunEnvironment, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { TestSetupError } from './test-setup-error';
 import type { VirtualClock } from './virtual-clock';
 import { Cancelled, createWaits } from './waits';
@@ -25,6 +27,7 @@ export interface TestEnvironmentOptions {
   id: string;
   runId: string;
   shouldContinueAsNew(): boolean;
+  runSubAgent(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
 }
 
 export interface TestEnvironment {
@@ -106,6 +109,17 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       tellToolFailure: (about) => call(recorded, (attempt) => tellToolFailure(deps, about, attempt)),
       tellPeople: (about) => call(recorded, (attempt) => tellPeople(deps, about, attempt)),
       takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
+      beginSubRun: (about) => call(recorded, (attempt) => beginSubRun(deps, about, attempt)),
+      takeSubRun: (about) => call(recorded, (attempt) => takeSubRun(deps, about, attempt)),
+      runSubAgent: async (start) => {
+        underWay += 1;
+        try {
+          return await options.runSubAgent(start, cancellation.signal);
+        } finally {
+          underWay -= 1;
+          void soon().then(waits.wake);
+        }
+      },
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

@@ -13,12 +13,13 @@ import type {
   RunTotals,
   Step,
 } from '../../workflows/contract/run';
-import type { Run } from '../../workflows/core/environment';
+import type { Run, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { cancelRefusal, markCancelled, pauseRun, resumeRun } from '../../workflows/core/interventions';
 import { runAgent } from '../../workflows/core/run-agent';
 import { initialState } from '../../workflows/core/run-state';
 import { decide, decisionRefusal } from '../../workflows/core/requests';
 import { pendingApprovalsOf, progressOf } from '../../workflows/core/run-views';
+import { TestSetupError } from './test-setup-error';
 import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
 import type { TestApproval, TestDecision, TestPeople } from './test-people';
 import type { VirtualClock } from './virtual-clock';
@@ -86,6 +87,8 @@ export interface StartTestRunOptions<Output, Call> {
   readOutput(result: AgentRunResult): Promise<Output>;
   /** Asked between turns. Default: never, for a test's history is short. */
   shouldContinueAsNew?(carried: CarriedState): boolean;
+  /** What stands in for the runs of sub-agents. @throws by default: a test gives what an agent among the tools answers */
+  runSubAgent?(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
   /** Told before the run begins, so that calls can reach it. */
   onControls(controls: RunControls): void;
 }
@@ -184,6 +187,7 @@ function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call
       id,
       runId: `${id}-${count}`,
       shouldContinueAsNew: () => options.shouldContinueAsNew?.(state.kept) ?? false,
+      runSubAgent: options.runSubAgent ?? noSubAgents,
     });
     return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
   }
@@ -221,6 +225,10 @@ function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call
     },
   };
 }
+
+const noSubAgents = ({ input }: SubAgentStart): never => {
+  throw new TestSetupError(`agent ${input.agent} is a tool here, whose runs no test starts: replace it in \`tools\`.`);
+};
 
 function controlsOf(execution: Execution, clock: VirtualClock): RunControls {
   const wakeAfter = (act: (run: Run) => void): void => {

@@ -16,6 +16,8 @@ export const WORKFLOW_TYPES = {
 export const SIGNAL_NAMES = {
   pause: 'pause',
   resume: 'resume',
+  /** From the run that has called it as a sub-agent: with a reason, before Temporal's own cancel. */
+  parentCancelled: 'parentCancelled',
 } as const;
 
 export const UPDATE_NAMES = {
@@ -39,6 +41,8 @@ export const ACTIVITY_NAMES = {
   endRun: 'endRun',
   tellPeople: 'tellPeople',
   takeResult: 'takeResult',
+  beginSubRun: 'beginSubRun',
+  takeSubRun: 'takeSubRun',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */
