@@ -1,7 +1,7 @@
 // A call of a sub-agent: a run of its own, with a part of this one's budget. This one waits for it, and holds no worker meanwhile.
 //
 // Its end can be awaited by the execution alone that has started it, so a history is not left while one is under way.
-import type { BeginSubRunInput, SubRun } from '../contract/activities';
+import type { BeginSubRunInput, SubRun, TakeSubRunResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
 import type { AgentRunInput, RunLimits, RunTotals, SubAgentPin, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolTurn } from '../contract/tool-call';
@@ -98,18 +98,14 @@ async function untilAnswered(
     if (environment.isCancelled()) throw cancelled(run);
     progress.end = await untilEnded(run, turn, call, { begun, pin, together });
     if (progress.end.kind === 'ended') count(run, progress, progress.end.result.totals);
-    // It was told so as well, and what it has used is counted.
-    if (environment.isCancelled()) throw cancelled(run);
+  }
+  // It was told so as well; what it has used is counted all the same.
+  if (environment.isCancelled()) {
+    if (progress.end?.kind === 'lost') await environment.uninterrupted(() => take(run, progress, asked));
+    throw cancelled(run);
   }
   for (let round = 1; ; round += 1) {
-    const { end } = progress;
-    const taken = await underWay(together, () =>
-      environment.takeSubRun({
-        ...asked,
-        run: begun.id,
-        ...(end?.kind === 'lost' ? { end: { firstRunId: end.firstRunId, failure: end.failure } } : {}),
-      }),
-    );
+    const taken = await underWay(together, () => take(run, progress, asked));
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
       await underWay(together, () =>
@@ -117,9 +113,19 @@ async function untilAnswered(
       );
       continue;
     }
-    count(run, progress, taken.totals);
     return taken;
   }
+}
+
+async function take(run: Run, progress: Progress, asked: AskedCall): Promise<TakeSubRunResult> {
+  const { begun, end } = progress;
+  const taken = await run.environment.takeSubRun({
+    ...asked,
+    run: begun?.id ?? '',
+    ...(end?.kind === 'lost' ? { end: { firstRunId: end.firstRunId, failure: end.failure } } : {}),
+  });
+  if (taken.kind !== 'open') count(run, progress, taken.totals);
+  return taken;
 }
 
 /** While it goes on, what it may use is nobody else's. */
