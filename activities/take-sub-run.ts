@@ -38,7 +38,10 @@ export async function takeSubRun(
 
   const asked = await readCall(deps, input);
   const call = await asEdited(deps, input, asked);
-  const told = 'failure' in end ? { parts: failureParts('Tool.AgentFailed', problem?.message ?? '') } : await answerOf(deps, record, end.output);
+  const told =
+    'failure' in end
+      ? { parts: failureParts('Tool.AgentFailed', problem?.message ?? '') }
+      : await answerOf(deps, record, end.output);
   const person = personOf(input);
   const result = await keepResult(deps, input, {
     parts: [...editedParts(input, { asked, call, repeats: undefined }), ...told.parts],

@@ -75,7 +75,9 @@ async function tell(child: Child, reason: string | undefined): Promise<void> {
   const { workflowId } = workflowInfo();
   const why = reason === undefined ? '' : `: ${reason}`;
   await child
-    .signal(parentCancelledSignal, { reason: `run ${workflowId}, which waits for it, is cancelled${why}`.slice(0, 500) })
+    .signal(parentCancelledSignal, {
+      reason: `run ${workflowId}, which waits for it, is cancelled${why}`.slice(0, 500),
+    })
     .catch(() => undefined);
 }
 
@@ -85,7 +87,8 @@ async function endOf(child: Child): Promise<SubAgentEnd> {
   } catch (error) {
     if (!(error instanceof ChildWorkflowFailure)) throw error;
     const { cause } = error;
-    const details = cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? cause.details : undefined;
+    const details =
+      cause instanceof ApplicationFailure || cause instanceof CancelledFailure ? cause.details : undefined;
     const [result] = details ?? [];
     if (isResult(result)) return { kind: 'ended', result };
     return { kind: 'lost', firstRunId: child.firstExecutionRunId, failure: lostBy(cause) };
@@ -99,8 +102,7 @@ const isResult = (value: unknown): value is AgentRunResult =>
 function lostBy(cause: Error | undefined): RunFailure {
   if (cause instanceof TerminatedFailure) return { type: 'Run.Cancelled', message: 'it was terminated.' };
   if (cause instanceof CancelledFailure) return { type: 'Run.Cancelled', message: 'it was cancelled before it began.' };
-  if (cause instanceof TimeoutFailure)
-    return { type: 'Budget.WallTimeExhausted', message: 'the execution timed out.' };
+  if (cause instanceof TimeoutFailure) return { type: 'Budget.WallTimeExhausted', message: 'the execution timed out.' };
   if (cause instanceof ApplicationFailure && isFailureType(cause.type))
     return { type: cause.type, message: cause.message.slice(0, FAILURE_CHARS) };
   return { type: 'Runtime.Unexpected', message: (cause?.message ?? 'not known').slice(0, FAILURE_CHARS) };

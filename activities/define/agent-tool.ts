@@ -102,7 +102,9 @@ export function requireBounded(name: string, tools: readonly AnyTool[]): void {
       if (agent.name === name)
         throw new Error(`agent ${name}: it is a tool of itself (${line.join(' → ')}): its runs would have no end.`);
       if (line.length > DEPTH_MAX)
-        throw new Error(`agent ${name}: sub-agents may be ${DEPTH_MAX} deep, and these are deeper: ${line.join(' → ')}.`);
+        throw new Error(
+          `agent ${name}: sub-agents may be ${DEPTH_MAX} deep, and these are deeper: ${line.join(' → ')}.`,
+        );
       look(subAgentsOf(agent), line);
     }
   };

@@ -80,10 +80,7 @@ function backoffPlan(
   return { firstMs, factor, mostMs };
 }
 
-function fallbackPlan(
-  tool: string,
-  tools: readonly FallbackPolicies[],
-): { name: string; plan: OwnToolPlan }[] {
+function fallbackPlan(tool: string, tools: readonly FallbackPolicies[]): { name: string; plan: OwnToolPlan }[] {
   if (tools.length > FALLBACKS_MAX) throw new Error(`${tool}: fallback names more than ${FALLBACKS_MAX} tools.`);
   return tools.map(({ name, plan: { fallback, ...plan }, agent }) => {
     if (agent !== undefined) throw new Error(`${tool}: its fallback ${name} is an agent, which a fallback cannot be.`);

@@ -32,9 +32,7 @@ export function firstMessageOf(
     const at = input.error.issues[0]?.path.join('.');
     return { refused: `the input of ${manifest.agent} is not JSON${at ? `, at ${at}` : ''}.` };
   }
-  const message = manifest.input
-    ? structured(manifest, manifest.input, input.data)
-    : plain(manifest, input.data);
+  const message = manifest.input ? structured(manifest, manifest.input, input.data) : plain(manifest, input.data);
   if ('refused' in message) return message;
   const bytes = encodeMessage(message);
   return {

@@ -121,7 +121,9 @@ test('a run with two sub-agents, one of which has one of its own, completes wher
     totals: { turns: 2, modelCalls: 8, toolCalls: 4 },
   });
   const told = (await run.transcript()).filter(({ role }) => role === 'tool');
-  expect(told).toMatchObject([0, 1].map((call) => ({ call, name: 'researcher', outcome: 'ok', parts: [{ text: '{"found":"it"}' }] })));
+  expect(told).toMatchObject(
+    [0, 1].map((call) => ({ call, name: 'researcher', outcome: 'ok', parts: [{ text: '{"found":"it"}' }] })),
+  );
   const below = await subRunsUnder('one-at-a-time');
   expect(below.map(({ agent, parent }) => [agent, parent?.root])).toEqual(
     expect.arrayContaining([
@@ -148,7 +150,9 @@ test('arguments that do not fit are told to the model, and begin no run', async 
   expect(await run.result()).toMatchObject({ outcome: 'completed', totals: { modelCalls: 2, toolCalls: 1 } });
   expect((await run.transcript())[2]).toMatchObject({
     outcome: 'error',
-    parts: [{ text: expect.stringContaining('Tool.InvalidArguments: the input does not fit agent researcher: question') }],
+    parts: [
+      { text: expect.stringContaining('Tool.InvalidArguments: the input does not fit agent researcher: question') },
+    ],
   });
   expect(await subRunsUnder('unfit')).toEqual([]);
 });
@@ -165,7 +169,10 @@ test('a sub-agent that gives no answer is a failed call, which the model reads o
   say({ strict: script().call('researcher', { question: 'why?' }), researcher: researcherFails });
   expect(await (await start(strict, 'stopped')).result()).toMatchObject({
     outcome: 'failed',
-    failure: { type: 'Tool.AgentFailed', message: expect.stringContaining('researcher gave no answer: failed (Model.Refused') },
+    failure: {
+      type: 'Tool.AgentFailed',
+      message: expect.stringContaining('researcher gave no answer: failed (Model.Refused'),
+    },
     totals: { modelCalls: 4 },
   });
 });
@@ -175,7 +182,14 @@ test('a cancel passes down with its reason, and the run ends when what it waits 
   const run = await start(lead, 'cancelled');
   const [below] = await eventually(async () => {
     const found = await subRunsUnder('cancelled');
-    const steps = found[0] && (await stack.client.run(found[0].id).progress().catch(() => undefined))?.steps;
+    const steps =
+      found[0] &&
+      (
+        await stack.client
+          .run(found[0].id)
+          .progress()
+          .catch(() => undefined)
+      )?.steps;
     return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
   });
   await run.cancel('enough is known');
@@ -202,7 +216,14 @@ test('a sub-agent that somebody cancels or terminates is a failed call of a run 
   const holding = (nth: number) =>
     eventually(async () => {
       const found = (await subRunsUnder('ended-from-outside'))[nth];
-      const steps = found && (await stack.client.run(found.id).progress().catch(() => undefined))?.steps;
+      const steps =
+        found &&
+        (
+          await stack.client
+            .run(found.id)
+            .progress()
+            .catch(() => undefined)
+        )?.steps;
       return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
     });
   await stack.client.run((await holding(0)).id).cancel('not that');
@@ -220,7 +241,14 @@ test('a parent that is terminated leaves nothing working', async () => {
   await start(lead, 'terminated');
   const below = await eventually(async () => {
     const [found] = await subRunsUnder('terminated');
-    const steps = found && (await stack.client.run(found.id).progress().catch(() => undefined))?.steps;
+    const steps =
+      found &&
+      (
+        await stack.client
+          .run(found.id)
+          .progress()
+          .catch(() => undefined)
+      )?.steps;
     return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
   });
   await stack.temporal.workflow.getHandle('terminated').terminate('gone');

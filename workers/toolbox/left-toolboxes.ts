@@ -6,18 +6,26 @@ import { releaseManifestSchema } from '../../workflows/contract/schemas/release'
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import type { FoundAgent } from '../load-agents';
 import { toolboxLimits } from '../../activities/define/toolbox-limits';
-import { serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
+import { releasesOf, serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
 
 /** Each with the agent's newest code, as elsewhere in development, and without secrets or limits of its own: which it had is not known any more. */
 export async function leftToolboxes(store: ContentStore, agents: readonly FoundAgent[]): Promise<ToolboxSpec[]> {
   const used = new Set(toolboxSpecs(agents).map(({ name }) => name));
   const left = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
+  const releases = releasesOf(agents);
   for (const [release, agent] of await openReleases(store)) {
     const found = agents.find(({ manifest }) => manifest.agent === agent);
     for (const name of await toolboxesOf(store, release)) {
       if (used.has(name)) continue;
-      const spec = left.get(name) ?? { name, secrets: [], limits: toolboxLimits({}, name), files: [], servers };
+      const spec = left.get(name) ?? {
+        name,
+        secrets: [],
+        limits: toolboxLimits({}, name),
+        files: [],
+        servers,
+        releases,
+      };
       left.set(name, spec);
       if (found && !spec.files.includes(found.file)) spec.files.push(found.file);
     }

@@ -16,17 +16,20 @@ export interface ToolboxSpec {
    * file is loaded as a whole there, with agents that do not use this toolbox.
    */
   servers: { [server: string]: ListedTool[] };
+  /** Of all agents, by name: those in the files may have others as sub-agents. */
+  releases: { [agent: string]: string };
 }
 
 /** In order of their names. */
 export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   const specs = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
+  const releases = releasesOf(agents);
   for (const { agent, file } of agents)
     for (const { toolbox } of toolsOf(agent)) {
       if (!toolbox) continue;
       const { name, secrets, limits } = toolbox;
-      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, files: [], servers };
+      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, files: [], servers, releases };
       specs.set(name, spec);
       if (!spec.files.includes(file)) spec.files.push(file);
     }
@@ -83,6 +86,9 @@ export function serversOf(agents: readonly FoundAgent[]): ToolboxSpec['servers']
     }
   return Object.fromEntries([...servers].map(([server, listed]) => [server, [...listed.values()]]));
 }
+
+export const releasesOf = (agents: readonly FoundAgent[]): ToolboxSpec['releases'] =>
+  Object.fromEntries(agents.map(({ agent, release }) => [agent.name, release]));
 
 /** With those that stand in for others. */
 const toolsOf = ({ tools }: FoundAgent['agent']): readonly AnyTool[] =>

@@ -108,9 +108,7 @@ async function untilAnswered(
     const taken = await underWay(together, () => take(run, progress, asked));
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
-      await underWay(together, () =>
-        sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }),
-      );
+      await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
       continue;
     }
     return taken;
@@ -172,7 +170,8 @@ export function limitsLeft(
   const callsLeft = limits.toolCalls - kept.totals.toolCalls - turn.calls.length - reserved.toolCalls;
   const used = usedTokens(kept.totals);
   // One at the least: with none it could not even say that it has none.
-  const tokensLeft = limits.tokens === undefined ? undefined : Math.max(1, share(limits.tokens - used - reserved.tokens));
+  const tokensLeft =
+    limits.tokens === undefined ? undefined : Math.max(1, share(limits.tokens - used - reserved.tokens));
   const tokens = least(own.tokens, given.tokens, tokensLeft);
   const wallLeft = wallLeftMs(kept, limits, now);
   const wallMs = least(own.wallMs, given.wallMs, wallLeft === Infinity ? undefined : wallLeft);
