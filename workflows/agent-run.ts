@@ -18,7 +18,7 @@ import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
 import { meaningOf } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
-import { runSubAgent } from './run-sub-agent';
+import { cancelSubAgent, runSubAgent } from './run-sub-agent';
 import { showDetails, showEnd } from './visibility';
 
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
@@ -71,6 +71,7 @@ function bindEnvironment(
     beginSubRun: (call) => shown(activities.beginSubRun(call)),
     takeSubRun: (call) => shown(activities.takeSubRun(call)),
     runSubAgent: (start, summary) => shown(runSubAgent(start, summary, () => state.cancel?.reason)),
+    cancelSubAgent: (id) => cancelSubAgent(id, state.cancel?.reason),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),

@@ -7,9 +7,11 @@ import {
   ParentClosePolicy,
   TerminatedFailure,
   TimeoutFailure,
+  getExternalWorkflowHandle,
   startChild,
   workflowInfo,
   type ChildWorkflowHandle,
+  type ExternalWorkflowHandle,
 } from '@temporalio/workflow';
 import { CancelledFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { agentRun } from './agent-run';
@@ -17,6 +19,7 @@ import { isFailureType, type RunFailure } from './contract/failures';
 import { FAILURE_CHARS } from './contract/limits';
 import { MEMO_KEYS, WORKFLOW_TYPES } from './contract/names';
 import type { AgentRunResult } from './contract/run';
+import { REASON_CHARS } from './core/interventions';
 import type { SubAgentEnd, SubAgentStart } from './core/environment';
 import { parentCancelledSignal } from './messages';
 import { startAttributes } from './visibility';
@@ -70,15 +73,19 @@ export async function runSubAgent(
   }
 }
 
-/** What is over by now needs no reason. */
-async function tell(child: Child, reason: string | undefined): Promise<void> {
-  const { workflowId } = workflowInfo();
-  const why = reason === undefined ? '' : `: ${reason}`;
-  await child
-    .signal(parentCancelledSignal, {
-      reason: `run ${workflowId}, which waits for it, is cancelled${why}`.slice(0, 500),
-    })
-    .catch(() => undefined);
+/** What is over by now needs none. */
+const tell = async (run: Pick<ExternalWorkflowHandle, 'signal'>, reason: string | undefined): Promise<void> =>
+  await run.signal(parentCancelledSignal, { reason: reasonOf(reason) }).catch(() => undefined);
+
+function reasonOf(given: string | undefined): string {
+  const why = given === undefined ? '' : `: ${given}`;
+  return `run ${workflowInfo().workflowId}, which waits for it, is cancelled${why}`.slice(0, REASON_CHARS);
+}
+
+export async function cancelSubAgent(id: string, reason: string | undefined): Promise<void> {
+  const run = getExternalWorkflowHandle(id);
+  await tell(run, reason);
+  await run.cancel().catch(() => undefined);
 }
 
 async function endOf(child: Child): Promise<SubAgentEnd> {

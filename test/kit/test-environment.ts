@@ -120,6 +120,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
           void soon().then(waits.wake);
         }
       },
+      cancelSubAgent: () => Promise.resolve(),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

@@ -93,6 +93,29 @@ async function subRunsUnder(root: string): Promise<RunRecord[]> {
   const records = await Promise.all(refs.map(({ name }) => recordOf(decodeURIComponent(name.split('/').at(-1) ?? ''))));
   return records.sort((a, b) => a.startedAt - b.startedAt);
 }
+/** The nth of them, once it holds. */
+const holding = (root: string, nth = 0): Promise<RunRecord> =>
+  eventually(async () => {
+    const found = (await subRunsUnder(root))[nth];
+    const progress =
+      found &&
+      (await stack.client
+        .run(found.id)
+        .progress()
+        .catch(() => undefined));
+    return progress?.steps.some(({ label }) => label.startsWith('hold')) ? found : undefined;
+  });
+const asking = (root: string): Promise<RunRecord> =>
+  eventually(async () => {
+    const [found] = await subRunsUnder(root);
+    const progress =
+      found &&
+      (await stack.client
+        .run(found.id)
+        .progress()
+        .catch(() => undefined));
+    return progress?.status === 'asking' ? found : undefined;
+  });
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < 300; tries += 1) {
     const seen = await look();
@@ -101,6 +124,27 @@ async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {
   }
   throw new Error('it did not come about within 30 s');
 }
+
+/** To its beginning. */
+async function reset(workflowId: string): Promise<void> {
+  const handle = stack.temporal.workflow.getHandle(workflowId);
+  const { events } = await handle.fetchHistory();
+  const first = (events ?? []).find(({ workflowTaskCompletedEventAttributes: done }) => done);
+  await stack.temporal.workflowService.resetWorkflowExecution({
+    namespace: stack.server.namespace,
+    workflowExecution: { workflowId, runId: (await handle.describe()).runId },
+    reason: 'a test',
+    workflowTaskFinishEventId: first?.eventId ?? null,
+    requestId: `${workflowId}-again`,
+  });
+}
+const waitsForBefore = async (id: string): Promise<true | undefined> => {
+  const { reason } = await stack.client
+    .run(id)
+    .progress()
+    .catch(() => ({ reason: undefined }));
+  return reason?.startsWith('clerk, which an execution of before has begun') ? true : undefined;
+};
 
 test('a run with two sub-agents, one of which has one of its own, completes where one call is made at a time', async () => {
   say({
@@ -180,31 +224,20 @@ test('a sub-agent that gives no answer is a failed call, which the model reads o
 test('a cancel passes down with its reason, and the run ends when what it waits for has', async () => {
   say({ lead: script().call('researcher', { question: 'why?' }), researcher: script().call('hold', {}) });
   const run = await start(lead, 'cancelled');
-  const [below] = await eventually(async () => {
-    const found = await subRunsUnder('cancelled');
-    const steps =
-      found[0] &&
-      (
-        await stack.client
-          .run(found[0].id)
-          .progress()
-          .catch(() => undefined)
-      )?.steps;
-    return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
-  });
+  const below = await holding('cancelled');
   await run.cancel('enough is known');
   expect(await run.result()).toMatchObject({
     outcome: 'cancelled',
     failure: { message: 'enough is known' },
     totals: { modelCalls: 2 },
   });
-  expect(await recordOf(below?.id ?? '')).toMatchObject({
+  expect(await recordOf(below.id)).toMatchObject({
     ended: {
       outcome: 'cancelled',
       failure: { message: 'run cancelled, which waits for it, is cancelled: enough is known' },
     },
   });
-  expect((await stack.client.run(below?.id ?? '').describe()).status.name).toBe('CANCELLED');
+  expect((await stack.client.run(below.id).describe()).status.name).toBe('CANCELLED');
 }, 60_000);
 
 test('a sub-agent that somebody cancels or terminates is a failed call of a run that goes on', async () => {
@@ -213,21 +246,8 @@ test('a sub-agent that somebody cancels or terminates is a failed call of a run 
     researcher: script().call('hold', {}),
   });
   const run = await start(lead, 'ended-from-outside');
-  const holding = (nth: number) =>
-    eventually(async () => {
-      const found = (await subRunsUnder('ended-from-outside'))[nth];
-      const steps =
-        found &&
-        (
-          await stack.client
-            .run(found.id)
-            .progress()
-            .catch(() => undefined)
-        )?.steps;
-      return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
-    });
-  await stack.client.run((await holding(0)).id).cancel('not that');
-  await stack.temporal.workflow.getHandle((await holding(1)).id).terminate('not this');
+  await stack.client.run((await holding('ended-from-outside')).id).cancel('not that');
+  await stack.temporal.workflow.getHandle((await holding('ended-from-outside', 1)).id).terminate('not this');
   expect(await run.result()).toMatchObject({ outcome: 'completed', totals: { modelCalls: 5, toolCalls: 2 } });
   const told = (await run.transcript()).filter(({ role }) => role === 'tool');
   expect(told).toMatchObject([
@@ -239,18 +259,7 @@ test('a sub-agent that somebody cancels or terminates is a failed call of a run 
 test('a parent that is terminated leaves nothing working', async () => {
   say({ lead: script().call('researcher', { question: 'why?' }), researcher: script().call('hold', {}) });
   await start(lead, 'terminated');
-  const below = await eventually(async () => {
-    const [found] = await subRunsUnder('terminated');
-    const steps =
-      found &&
-      (
-        await stack.client
-          .run(found.id)
-          .progress()
-          .catch(() => undefined)
-      )?.steps;
-    return steps?.some(({ label }) => label.startsWith('hold')) ? found : undefined;
-  });
+  const below = await holding('terminated');
   await stack.temporal.workflow.getHandle('terminated').terminate('gone');
   expect(await stack.client.run(below.id).result()).toMatchObject({ outcome: 'cancelled' });
 }, 60_000);
@@ -270,7 +279,21 @@ test('another worker goes on with both, and no call is made twice', async () => 
   await restarted;
   expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'known', totals: { modelCalls: 5 } });
   expect(await subRunsUnder('moved')).toHaveLength(2);
-  console.log(model.counts());
+  expect(model.counts()).toMatchObject({ requests: 5, repeated: 0 });
+}, 60_000);
+
+test('a cancel after a reset reaches the sub-agent that goes on from before it', async () => {
+  say({ lead: script().call('clerk', { input: 'pay' }), clerk: script().call('pay', { amount: 1 }) });
+  await start(lead, 'reset-and-cancelled');
+  const below = await asking('reset-and-cancelled');
+  await reset('reset-and-cancelled');
+  await eventually(() => waitsForBefore('reset-and-cancelled'));
+  await stack.client.run('reset-and-cancelled').cancel('no more');
+  expect(await stack.client.run(below.id).result()).toMatchObject({
+    outcome: 'cancelled',
+    failure: { message: 'run reset-and-cancelled, which waits for it, is cancelled: no more' },
+  });
+  expect(await stack.client.run('reset-and-cancelled').result()).toMatchObject({ outcome: 'cancelled' });
 }, 60_000);
 
 test('what sub-agents may use is what is left, parted between those that run side by side', async () => {
@@ -307,4 +330,24 @@ test('what sub-agents may use is what is left, parted between those that run sid
   expect((await run.transcript()).at(-2)).toMatchObject({
     parts: [{ text: expect.stringContaining('budget-exhausted (Budget.ToolCallsExhausted') }],
   });
+}, 60_000);
+
+test('after a reset the run finds the sub-agent that it had begun', async () => {
+  say({
+    lead: script().call('clerk', { input: 'pay' }).answer('known'),
+    clerk: script().call('pay', { amount: 2 }).answer('done'),
+  });
+  await start(lead, 'reset');
+  const below = await asking('reset');
+  await reset('reset');
+  // It asks for the answer of what goes on: it cannot be told when that ends.
+  await eventually(() => waitsForBefore('reset'));
+  await stack.client.run(below.id).approve(1);
+  expect(await stack.client.run('reset').result()).toMatchObject({
+    ...{ outcome: 'completed', output: 'known' },
+    totals: { modelCalls: 4, toolCalls: 2 },
+  });
+  expect(model.counts()).toMatchObject({ requests: 4, repeated: 0 });
+  expect(paid).toEqual([{ amount: 2 }]);
+  expect(await subRunsUnder('reset')).toHaveLength(1);
 }, 60_000);

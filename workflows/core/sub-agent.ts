@@ -108,7 +108,12 @@ async function untilAnswered(
     const taken = await underWay(together, () => take(run, progress, asked));
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
-      await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
+      try {
+        await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
+      } catch (error) {
+        if (error instanceof RunEnd) await environment.uninterrupted(() => environment.cancelSubAgent(begun.id));
+        throw error;
+      }
       continue;
     }
     return taken;
