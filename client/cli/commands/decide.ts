@@ -64,7 +64,7 @@ async function answer(
   if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
   const { client } = await connect();
   const run = client.run(id);
-  const asked = (await run.requests()).find((one) => one.number === number);
+  const asked = (await run.requests()).find((one) => one.number === number && !one.subRun);
   await decide(run);
   output.json({ id, number, decided: says, request: asked ?? null });
   output.line(`${id}  ${number}  ${says}${asked ? `: ${output.safeLine(questionLine(asked))}` : ''}`);

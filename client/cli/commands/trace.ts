@@ -2,7 +2,7 @@
 import type { Usage } from '../../../workflows/contract/message';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { erasedText } from '../../recorded-result';
-import type { CliContext } from '../context';
+import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
@@ -11,7 +11,9 @@ import { liveRun, type LiveRun, type PendingCall } from '../live-run';
 import type { Output } from '../output';
 import { settledRecord } from '../settled-record';
 import { callName, reusedCalls } from '../reused-calls';
-import { callsOf, totalsOf, type RunCall } from '../../../activities/store/run-calls';
+import { directSubRuns, subRunsUnder } from '../../sub-runs';
+import type { ContentStore } from '../../../activities/store';
+import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../../activities/store/run-calls';
 
 export interface TracedCall {
   number: number;
@@ -36,6 +38,18 @@ export interface TracedCall {
   reused: boolean | null;
 }
 
+/** One run, with those that its calls of sub-agents began. */
+interface TracedRun {
+  record: RunRecord;
+  status: string;
+  firstRunId: string | undefined;
+  calls: TracedCall[];
+  totals: CallTotals;
+  live: LiveRun | undefined;
+  unreadable: number;
+  subRuns: TracedRun[];
+}
+
 export async function traceCommand(context: CliContext, given: string): Promise<number> {
   const { output } = context;
   const store = context.readStore();
@@ -44,17 +58,36 @@ export async function traceCommand(context: CliContext, given: string): Promise<
   const connected = await context.connectIfPossible((reason) => {
     if (!found.ended) output.note(`what is under way is not known: ${errorLine(reason)}`);
   });
+  const traced = await tracedRun(store, connected, found, await subRunsUnder(store, found));
+  output.json(jsonOf(traced));
+  if (!output.isJson) showRun(output, traced, '');
+  return EXIT.completed;
+}
+
+async function tracedRun(
+  store: ContentStore,
+  connected: Connected | undefined,
+  found: RunRecord,
+  below: readonly RunRecord[],
+): Promise<TracedRun> {
   const record = connected ? await settledRecord(store, connected.temporal, found) : found;
   const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
   const reused = connected && live ? await reusedCalls(connected.temporal, record.id) : undefined;
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
   const { calls, unreadable } =
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
-  const traced = calls.map((call) => tracedCall(call, record, reused));
-  const pending = live?.pending ?? [];
-  const { turns, modelCalls, toolCalls, usage } = record.ended?.totals ?? totalsOf(calls);
-  const status = record.ended?.outcome ?? (live ? live.status : 'unknown');
-  output.json({
+  const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)));
+  return {
+    ...{ record, firstRunId, live, unreadable, subRuns },
+    status: record.ended?.outcome ?? (live ? live.status : 'unknown'),
+    calls: calls.map((call) => tracedCall(call, record, reused)),
+    totals: record.ended?.totals ?? totalsOf(calls),
+  };
+}
+
+function jsonOf({ record, status, firstRunId, calls, totals, live, unreadable, subRuns }: TracedRun): object {
+  const { turns, modelCalls, toolCalls, usage } = totals;
+  return {
     id: record.id,
     agent: record.agent,
     status,
@@ -63,28 +96,43 @@ export async function traceCommand(context: CliContext, given: string): Promise<
     startedAt: record.startedAt,
     endedAt: record.ended?.at ?? null,
     totals: { turns, modelCalls, toolCalls, usage },
-    turns: turnsOf(traced).map(([first, ...others]) => ({
+    turns: turnsOf(calls).map(([first, ...others]) => ({
       fork: first.fork,
       turn: first.turn,
       calls: [first, ...others],
     })),
-    pending,
+    pending: live?.pending ?? [],
     failure: record.ended?.failure ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
+    calledBy: record.parent ? { run: record.parent.run, turn: record.parent.turn, index: record.parent.index } : null,
     erased: record.erased ?? null,
     problems: live?.problems ?? [],
     unreadable,
-  });
+    subRuns: subRuns.map(jsonOf),
+  };
+}
+
+/** @param indent of a sub-agent's run: it stands under the call that began it */
+function showRun(output: Output, traced: TracedRun, indent: string): void {
+  const { record, status, totals, live, unreadable } = traced;
+  const line = (text: string): void => output.line(`${indent}${text}`);
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
-  output.line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(turns, toolCalls, usage)}`);
-  if (record.question !== '') output.line(output.colors.dim(output.safeLine(record.question)));
-  if (record.forkedFrom) output.line(output.safeLine(originText(record, record.forkedFrom)));
-  if (record.erased) output.line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
-  showTree(output, traced, live, pending);
+  line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(totals.turns, totals.toolCalls, totals.usage)}`);
+  if (record.question !== '') line(output.colors.dim(output.safeLine(record.question)));
+  if (record.forkedFrom) line(output.safeLine(originText(record, record.forkedFrom)));
+  if (record.parent && indent === '')
+    line(
+      output.safeLine(
+        `called by ${record.parent.run}, turn ${record.parent.turn}: "longhaul trace ${record.parent.root}" shows all`,
+      ),
+    );
+  if (record.erased) line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
+  showTree(output, traced, indent);
+  for (const problem of live?.problems ?? []) line(`${output.colors.red('stuck')}  ${output.safeLine(problem)}`);
+  if (live?.reason !== undefined) line(`${live.status}: ${output.safeLine(live.reason)}`);
   const failure = record.ended?.failure;
-  if (failure) output.line(`${output.colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);
+  if (failure) line(`${output.colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);
   if (unreadable > 0) output.note(`${counted(unreadable, 'record')} not readable by this version.`);
-  return EXIT.completed;
 }
 
 export const originText = (
@@ -157,28 +205,39 @@ function turnsOf(calls: readonly TracedCall[]): Turn[] {
   return [...turns.values()];
 }
 
-function showTree(
-  output: Output,
-  calls: readonly TracedCall[],
-  live: LiveRun | undefined,
-  pending: readonly PendingCall[],
-): void {
+function showTree(output: Output, { calls, live, subRuns }: TracedRun, indent: string): void {
+  const pending = live?.pending ?? [];
   const turns = turnsOf(calls);
-  const more = pending.length > 0;
+  // A call that has no record yet is under way in a run of its own.
+  const open = subRuns.filter(({ record: { parent } }) => !calls.some((call) => isCallOf(call, parent)));
+  const more = pending.length + open.length;
   turns.forEach((turn, at) => {
-    const isLast = at === turns.length - 1 && !more;
-    output.line(`${isLast ? '└─' : '├─'} turn ${turn[0].turn}${turn[0].fork > 0 ? ` of fork ${turn[0].fork}` : ''}`);
+    const isLast = at === turns.length - 1 && more === 0;
+    const fork = turn[0].fork > 0 ? ` of fork ${turn[0].fork}` : '';
+    output.line(`${indent}${isLast ? '└─' : '├─'} turn ${turn[0].turn}${fork}`);
+    const inTurn = `${indent}${isLast ? '   ' : '│  '}`;
     turn.forEach((call, nth) => {
-      const branch = nth === turn.length - 1 ? '└─' : '├─';
-      output.line(`${isLast ? '   ' : '│  '}${branch} ${callLine(output, call)}`);
+      const isLastCall = nth === turn.length - 1;
+      output.line(`${inTurn}${isLastCall ? '└─' : '├─'} ${callLine(output, call)}`);
+      for (const sub of subRuns)
+        if (isCallOf(call, sub.record.parent)) showRun(output, sub, `${inTurn}${isLastCall ? '   ' : '│  '}   `);
     });
   });
   pending.forEach((call, at) => {
-    output.line(`${at === pending.length - 1 ? '└─' : '├─'} ${pendingLine(output, call)}`);
+    output.line(`${indent}${at === more - 1 ? '└─' : '├─'} ${pendingLine(output, call)}`);
   });
-  for (const problem of live?.problems ?? []) output.line(`${output.colors.red('stuck')}  ${output.safeLine(problem)}`);
-  if (live?.reason !== undefined) output.line(`${live.status}: ${output.safeLine(live.reason)}`);
+  open.forEach((sub, at) => {
+    const isLast = at === open.length - 1;
+    const { agent, parent } = sub.record;
+    output.line(
+      `${indent}${isLast ? '└─' : '├─'} ${output.colors.cyan(`turn ${parent?.turn ?? 0}: ${agent} ${sub.status}`)}`,
+    );
+    showRun(output, sub, `${indent}${isLast ? '   ' : '│  '}`);
+  });
 }
+
+const isCallOf = ({ fork, turn, index }: TracedCall, parent: RunRecord['parent']): boolean =>
+  fork === 0 && turn === parent?.turn && index === parent.index;
 
 function callLine(output: Output, call: TracedCall): string {
   const { colors } = output;
