@@ -149,9 +149,9 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   );
   for (const one of facts.requests) row('asked', askedLine(one));
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {
-    row('sub-agent', `${agent}  ${id}  ${outcome ?? 'not ended'}  ${question}`);
+    row('sub-agent', `${agent} as ${id}, ${outcome ?? 'not ended'}: ${question}`);
     for (const { number, tool, preview } of asks)
-      row('asks', `${tool} ${preview}   longhaul approve|deny ${id} ${number}`);
+      row('asks', `${tool} ${preview}: longhaul approve|deny ${id} ${number}`);
   }
   if (limits) {
     const parts = [counted(limits.turns, 'turn'), counted(limits.toolCalls, 'tool call')];
