@@ -85,18 +85,20 @@ describe('a definition', () => {
       'agent f: sub-agents may be 5 deep, and these are deeper: f → e → d → c → b → a.',
     ],
     [
-      'a fallback',
-      () =>
-        defineTool({
-          ...look,
-          effect: 'read',
-          run: () => '',
-          fallback: [agentTool(agent('a', { input: z.object({}) }))],
+      'as its fallback another agent',
+      () => {
+        const input = z.object({});
+        const fallback = [agentTool(agent('a', { input }))];
+        return defineTool({
           name: 'x',
           description: 'x',
-          input: z.object({}),
+          input,
           output: z.string(),
-        } as never),
+          effect: 'read',
+          fallback,
+          run: () => '',
+        } as never);
+      },
       'its fallback a is an agent, which a fallback cannot be.',
     ],
   ])('that has %s is refused in one line', (_, define, says) => {
@@ -140,12 +142,13 @@ async function startWith(
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
   await publishReleases(store, [loaded, ...below]);
   const provider = createScriptedProvider({ model, context: () => undefined, now: clock.now });
+  const people = createTestPeople(loaded.manifest.plan);
   const nothing = (): undefined => undefined;
   const deps: ActivityDeps = {
     ...{ store, conversation: createConversation(store), toolStore: directToolStore(store) },
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
-    ...{ secretsOf: () => ({}), approvers: { people: {}, allowUnsigned: true }, stateDir: '/nonexistent' },
+    ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
   };
@@ -182,7 +185,7 @@ async function startWith(
       ...{ input: { hash: objectHash(first), role: 'user', preview: 'go' }, plan: loaded.manifest.plan },
     },
     readOutput: (result) => Promise.resolve(result.output?.preview),
-    people: createTestPeople(loaded.manifest.plan),
+    people,
     onControls: () => undefined,
   });
   return { run, started };
@@ -264,7 +267,7 @@ describe('a run', () => {
       },
     ]);
     await run.approve();
-    expect(new Set(started.map(({ id }) => id)).size).toBe(2);
+    expect(started[1]?.id).not.toBe(started[0]?.id);
     await run.replace('by hand');
     expect(await run.result()).toMatchObject({
       outcome: 'completed',
@@ -280,15 +283,17 @@ describe('a run', () => {
     const lead = agent('lead', { tools: [agentTool(reader)] });
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    let asked = 0;
+    let isAtWork = false;
     const { run, started } = await startWith(lead, {
       model: script([asks('a', 'b')]).answer('done'),
       ends: async (_, nth) => {
+        isAtWork = true;
         if (nth === 1) await held;
         else release();
+        if (nth === 1) isAtWork = false;
         return {};
       },
-      shouldContinueAsNew: () => (asked += 1) > 1,
+      shouldContinueAsNew: () => isAtWork,
     });
     expect(await run.result()).toMatchObject({ outcome: 'completed' });
     expect(started).toHaveLength(2);
