@@ -60,6 +60,9 @@ interface Policy {
   backoff: Backoff;
 }
 
+/** The runs of sub-agents are the test's. */
+const ONCE: Policy = { attempts: 1, backoff: TOOL_BACKOFF };
+
 export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvironment {
   const { deps, input, clock } = options;
   const cancellation = new AbortController();
@@ -111,15 +114,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
       beginSubRun: (about) => call(recorded, (attempt) => beginSubRun(deps, about, attempt)),
       takeSubRun: (about) => call(recorded, (attempt) => takeSubRun(deps, about, attempt)),
-      runSubAgent: async (start) => {
-        underWay += 1;
-        try {
-          return await options.runSubAgent(start, cancellation.signal);
-        } finally {
-          underWay -= 1;
-          void soon().then(waits.wake);
-        }
-      },
+      runSubAgent: (start) => call(ONCE, ({ signal }) => options.runSubAgent(start, signal)),
       cancelSubAgent: () => Promise.resolve(),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),

@@ -84,7 +84,7 @@ const say = (scripts: { [agent: string]: Script }): void =>
     if (!said) throw new Error(`nothing to say for: ${system?.text ?? 'nobody'}`);
     return said;
   });
-const start = (agent: AnyAgent, id: string) => stack.client.agent(agent.name).start('go' as never, { id });
+const start = (agent: AnyAgent, id: string) => stack.client.agent(agent.name).start('go', { id });
 const recordOf = async (id: string): Promise<RunRecord> =>
   runRecordSchema.parse((await stack.store.readRef(runRecordName(id)))?.value);
 /** Of all depths, oldest first. */
@@ -181,7 +181,7 @@ test('a run with two sub-agents, one of which has one of its own, completes wher
   // With its defaults, as a caller's would be.
   expect(await stack.client.run(first?.id ?? '').transcript()).toMatchObject([
     { role: 'user', parts: [{ text: expect.stringMatching(/^\{"depth":1,"question":"(why|how)\?"\}$/) }] },
-    ...Array.from({ length: 3 }, () => expect.anything()),
+    ...Array.from({ length: 3 }, (): unknown => expect.anything()),
   ]);
   const { usage } = (await recordOf('one-at-a-time')).ended?.totals ?? {};
   const parts = below.filter(({ agent }) => agent === 'researcher').map(({ ended }) => ended?.totals.usage.input ?? 0);
