@@ -1,6 +1,7 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
 import type { AgentActivities, CallToolInput, SpentDetails } from '../workflows/contract/activities';
+import { beginSubRun } from './begin-sub-run';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
@@ -12,6 +13,7 @@ import { safeText } from './redact';
 import { StoppedCall } from './stopped-call';
 import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
+import { takeSubRun } from './take-sub-run';
 import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
 
@@ -29,6 +31,8 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
     takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
     takeMessage: (input) => attended(() => takeMessage(depsOf(deps, input), input)),
+    beginSubRun: (input) => attended((attempt) => beginSubRun(depsOf(deps, input), input, attempt)),
+    takeSubRun: (input) => attended((attempt) => takeSubRun(depsOf(deps, input), input, attempt)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

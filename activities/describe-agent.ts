@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import type { JsonValue } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { ToolPlan } from '../workflows/contract/run';
 import { withApprovals, type RuleFor } from './define/approval';
 import type { AnyAgent } from './define/agent';
+import { subAgentPin } from './define/agent-tool';
 
 type JsonObject = { [key: string]: JsonValue };
 
@@ -12,11 +14,23 @@ export type AgentDescription = Pick<
   'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops'
 >;
 
+/** Of an agent by its name: what its runs as a sub-agent are pinned to. @throws Error in one line */
+export type ReleaseOf = (agent: string) => string;
+
+const noReleases: ReleaseOf = (agent) => {
+  throw new Error(`the release of its sub-agent ${agent} is not known here.`);
+};
+
 /**
+ * @param releaseOf for the agents among its tools
  * @param configured rules of the configuration, about the tools of any agent
  * @throws Error in one line, naming the part of the definition that JSON Schema cannot say
  */
-export function describeAgent(agent: AnyAgent, configured: readonly RuleFor[] = []): AgentDescription {
+export function describeAgent(
+  agent: AnyAgent,
+  configured: readonly RuleFor[] = [],
+  releaseOf: ReleaseOf = noReleases,
+): AgentDescription {
   const shared = [...configured, ...agent.approvals];
   const input = valueSchema(agent.input, 'input');
   const output = valueSchema(agent.output, 'output');
@@ -33,9 +47,27 @@ export function describeAgent(agent: AnyAgent, configured: readonly RuleFor[] = 
     })),
     ...(input ? { input } : {}),
     ...(output ? { output } : {}),
-    plan: { ...agent.plan, tools: withApprovals(agent.plan.tools, agent.tools, { agent: agent.name, shared }) },
+    plan: {
+      ...agent.plan,
+      tools: withSubAgents(
+        withApprovals(agent.plan.tools, agent.tools, { agent: agent.name, shared }),
+        agent.tools,
+        releaseOf,
+      ),
+    },
     ...(agent.loops ? { loops: agent.loops } : {}),
   };
+}
+
+function withSubAgents(
+  plans: { [tool: string]: ToolPlan },
+  tools: AnyAgent['tools'],
+  releaseOf: ReleaseOf,
+): { [tool: string]: ToolPlan } {
+  const pinned = tools.flatMap(({ name, plan, agent }) =>
+    agent ? [[name, { ...(plans[name] ?? plan), agent: subAgentPin(agent, releaseOf) }] as const] : [],
+  );
+  return { ...plans, ...Object.fromEntries(pinned) };
 }
 
 /** Plain text needs no schema: it is passed as it is, not as a JSON string. */

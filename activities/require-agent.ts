@@ -39,7 +39,8 @@ export async function requireAgent(
   return { agent: { ...loaded.agent, tools }, manifest, release, codeRelease: loaded.release };
 }
 
-async function readManifest(
+/** @throws ApplicationFailure `Store.*` */
+export async function readManifest(
   { toolStore }: Pick<ActivityDeps, 'toolStore'>,
   agent: string,
   release: string,

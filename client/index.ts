@@ -8,7 +8,7 @@ export { ClientError } from './errors';
 export type { ClientErrorCode } from './errors';
 export type { RunEvent } from './run-events';
 export type { RunHandle } from './run-handle';
-export type { Approval, Decision, RunRequest } from './run-requests';
+export type { Answerable, Approval, Decision, RunRequest } from './run-requests';
 export type { RunResult } from './run-result';
 export type { FileAbout } from './stored-file';
 export type { ContentStore } from '../activities/store';

@@ -35,7 +35,7 @@ export async function* eventsOf({ temporal, handle, progress, signal }: EventsOp
         seen.set(step.seq, step.state);
         yield { type: 'step', step };
       }
-      const asked = now.requests?.map(({ number }) => number).join() ?? '';
+      const asked = now.requests?.map(({ number, subRun }) => `${subRun?.id ?? ''} ${number}`).join() ?? '';
       const current = `${now.status} ${now.reason ?? ''} ${asked}`;
       if (current !== status) yield { type: 'status', progress: now };
       status = current;

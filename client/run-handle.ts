@@ -12,6 +12,7 @@ import type { ContentStore } from '../activities/store/port';
 import { runRecordName } from '../activities/store/ref-names';
 import { hasCode } from '../infra/temporal/error-reason';
 import { executionEnd, type ExecutionEnd } from '../infra/temporal/execution-end';
+import type { PersonRequest } from '../workflows/contract/approval';
 import type { Message } from '../workflows/contract/message';
 import { STEER_CHARS } from '../workflows/contract/limits';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
@@ -23,6 +24,7 @@ import { createRunRequests, type RunRequests, type Signer } from './run-requests
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { problemsOf } from './stuck-run';
+import { askedBelow } from './sub-runs';
 
 /** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
 const QUERY_TIMEOUT_MS = 15_000;
@@ -88,14 +90,20 @@ export function createRunHandle<Output>({
     if (!ref) throw new ClientError('run-not-found', `there is no run "${id}".`);
     return runRecordSchema.parse(ref.value);
   };
-  const progress = (): Promise<RunProgress> => found(id, () => queryProgress(temporal, handle, id));
   const update = <T>(name: string, request: T): Promise<void> =>
     found(id, () =>
       answered(temporal, handle, id, () => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }))),
     );
+  const below = (): Promise<PersonRequest[]> => askedBelow(store, id);
+  const progress = async (): Promise<RunProgress> => {
+    const own = await found(id, () => queryProgress(temporal, handle, id));
+    return own.result ? own : withAskedBelow(own, await below());
+  };
   const requests = createRunRequests({
     ...{ temporal, handle, store, signer, about: record },
     ask: (work) => found(id, () => answered(temporal, handle, id, work)),
+    below,
+    of: (run) => createRunHandle({ temporal, store, id: run, ...(signer ? { signer } : {}) }),
   });
   return {
     ...requests,
@@ -153,6 +161,21 @@ async function found<T>(id: string, work: () => Promise<T>): Promise<T> {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     throw new ClientError('run-not-found', `Temporal has no running or retained run "${id}".`, { cause: error });
   }
+}
+
+/** A run that waits for a sub-agent which asks somebody asks them too. */
+function withAskedBelow(own: RunProgress, asked: readonly PersonRequest[]): RunProgress {
+  const [first] = asked;
+  if (!first) return own;
+  const { id = '', agent = '' } = first.subRun ?? {};
+  const busy = own.status === 'running' || own.status === 'waiting';
+  return {
+    ...own,
+    ...(busy
+      ? { status: 'asking', reason: `a person (${id} ${first.number}): its ${agent} asks about ${first.tool}` }
+      : {}),
+    requests: [...(own.requests ?? []), ...asked],
+  };
 }
 
 const queryProgress = (temporal: Client, handle: WorkflowHandle, id: string): Promise<RunProgress> =>

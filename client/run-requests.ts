@@ -34,14 +34,20 @@ export interface Signer {
   key: KeyObject;
 }
 
+/** A number alone is good for one run: those of its sub-agents count by themselves. */
+export type Answerable = number | RunRequest;
+
 export interface RunRequests {
-  /** What the run asks now, oldest first. */
+  /** What the run asks now, and below it its sub-agents, oldest first. */
   requests(): Promise<RunRequest[]>;
-  /** @throws ClientError `refused` when it is not asked, was decided, or somebody else must; `invalid-input` */
-  approve(number: number, about?: Approval): Promise<void>;
-  deny(number: number, about?: Decision): Promise<void>;
+  /**
+   * @param request as `requests()` gave it, or the number of one that the run itself asks
+   * @throws ClientError `refused` when it is not asked, was decided, or somebody else must; `invalid-input`
+   */
+  approve(request: Answerable, about?: Approval): Promise<void>;
+  deny(request: Answerable, about?: Decision): Promise<void>;
   /** Gives the result of a call that has failed for good. */
-  replace(number: number, result: JsonValue, about?: Decision): Promise<void>;
+  replace(request: Answerable, result: JsonValue, about?: Decision): Promise<void>;
 }
 
 export interface RunRequestsOptions {
@@ -52,10 +58,14 @@ export interface RunRequestsOptions {
   /** Of the run. */
   about(): Promise<{ tenant: string; release: string }>;
   ask<T>(work: () => Promise<T>): Promise<T>;
+  /** What its sub-agents ask. */
+  below(): Promise<PersonRequest[]>;
+  /** Of a sub-agent. */
+  of(run: string): RunRequests;
 }
 
 export function createRunRequests(options: RunRequestsOptions): RunRequests {
-  const { handle, store, signer, about, ask } = options;
+  const { handle, store, signer, about, ask, below, of } = options;
   const open = (): Promise<PersonRequest[]> => ask(() => handle.query<PersonRequest[]>(QUERY_NAMES.pendingApprovals));
   const decide = async (
     number: number,
@@ -66,7 +76,7 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
     requireReason(reason);
     const requests = await open();
     const request = requests.find((one) => one.number === number);
-    if (!request) throw new ClientError('refused', notAsked(number, requests));
+    if (!request) throw new ClientError('refused', notAsked(number, [...requests, ...(await below())]));
     const { tenant, release } = await about();
     await requireShown(store.of(tenant), handle, request);
     if (args) await requireFitting(store, { release, tool: request.tool }, args);
@@ -105,14 +115,23 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
   return {
     requests: async () => {
       const { tenant } = await about();
-      const found = await open();
+      const found = [...(await open()), ...(await below())].sort((a, b) => a.askedAt - b.askedAt);
       return await Promise.all(
         found.map(async (one) => ({ ...one, arguments: await argumentsOf(store.of(tenant), one) })),
       );
     },
-    approve: (number, given = {}) => decide(number, 'approve', given),
-    deny: (number, given = {}) => decide(number, 'deny', given),
-    replace: (number, result, given = {}) => decide(number, 'replace', given, result),
+    approve: (given, about = {}) => {
+      const { run, number } = asked(given, of);
+      return run ? run.approve(number, about) : decide(number, 'approve', about);
+    },
+    deny: (given, about = {}) => {
+      const { run, number } = asked(given, of);
+      return run ? run.deny(number, about) : decide(number, 'deny', about);
+    },
+    replace: (given, result, about = {}) => {
+      const { run, number } = asked(given, of);
+      return run ? run.replace(number, result, about) : decide(number, 'replace', about, result);
+    },
   };
 }
 
@@ -123,6 +142,12 @@ export function requireReason(reason: string | undefined): void {
     'invalid-input',
     `a reason has at most ${DECISION_REASON_CHARS} characters: this one has ${reason.length}.`,
   );
+}
+
+/** Who is to be answered; nobody where it is the run itself. */
+function asked(given: Answerable, of: RunRequestsOptions['of']): { run?: RunRequests; number: number } {
+  if (typeof given === 'number') return { number: given };
+  return given.subRun ? { run: of(given.subRun.id), number: given.number } : { number: given.number };
 }
 
 /** What is signed is what was read: a workflow that somebody has changed may show one call and name another. */
@@ -140,7 +165,12 @@ async function requireShown(store: ContentStore, handle: WorkflowHandle, request
 }
 
 function notAsked(number: number, open: readonly PersonRequest[]): string {
-  const which = open.map((one) => `${one.number} (${one.tool})`).join(', ');
+  const which = open
+    .map(
+      ({ number: other, tool, subRun }) =>
+        `${other} (${tool}${subRun ? `, of ${subRun.id}, its ${subRun.agent}` : ''})`,
+    )
+    .join(', ');
   return `the run does not ask request ${number} now: ${which === '' ? 'it asks nothing' : `it asks ${which}`}.`;
 }
 

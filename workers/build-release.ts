@@ -6,7 +6,7 @@ import { contextPlan } from '../activities/context/context-plan';
 import type { LoadedAgent } from '../activities/deps';
 import type { McpServers } from '../activities/mcp/mcp-servers';
 import type * as mcpTools from '../activities/mcp/mcp-tools';
-import { describeAgent, jsonObject, type AgentDescription } from '../activities/describe-agent';
+import { describeAgent, jsonObject, type AgentDescription, type ReleaseOf } from '../activities/describe-agent';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
@@ -22,6 +22,8 @@ export interface BuildReleaseOptions {
   settings: RouteSettings & Pick<PeopleSettings, 'approvals'>;
   /** Hash of the code, where the caller has it already. */
   code?: string;
+  /** Releases of the agents among its tools. @throws Error in one line */
+  releaseOf?: ReleaseOf;
   /** Ask the servers of the agent's toolboxes; an agent that has some cannot be released without. */
   mcp?: McpServers;
 }
@@ -36,7 +38,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   const route = modelRoute(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
-    ...inToolboxes(describeAgent(agent, options.settings.approvals), agent),
+    ...inToolboxes(describeAgent(agent, options.settings.approvals, options.releaseOf), agent),
     instructions: await instructionsOf(agent, options.file),
     model: { route, parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),

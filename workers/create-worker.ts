@@ -28,6 +28,8 @@ export interface AgentWorkerOptions {
   keys?: KeyRing;
   /** Runs kept in memory; an evicted one is replayed from its history when it is needed. @default 200 */
   maxCachedWorkflows?: number;
+  /** Calls that the worker makes at once. @default the SDK's own, 100 */
+  atOnce?: number;
   /** For a debugger: workflow tasks may take as long as they like. */
   debug?: boolean;
 }
@@ -96,6 +98,7 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,
     // A worker that died leaves its runs' next tasks on its own queue for this long; replaying elsewhere costs milliseconds.
     stickyQueueScheduleToStartTimeout: '5s',
+    ...(options.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: options.atOnce }),
     ...TUNING,
     ...(options.debug ? { debugMode: true } : {}),
   });

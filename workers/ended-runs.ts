@@ -12,7 +12,12 @@ const COMPLETE = 'index/ended';
 const LAST_MS = 9_999_999_999_999;
 const PAGE = 200;
 
-const entrySchema = z.object({ id: z.string(), agent: z.string(), outcome: z.string() });
+const entrySchema = z.object({
+  id: z.string(),
+  agent: z.string(),
+  outcome: z.string(),
+  isSubRun: z.literal(true).exactOptional(),
+});
 export type EndedRun = z.output<typeof entrySchema>;
 
 export function endedEntryName({ id, startedAt }: Pick<RunRecord, 'id' | 'startedAt'>): string {
@@ -21,9 +26,15 @@ export function endedEntryName({ id, startedAt }: Pick<RunRecord, 'id' | 'starte
 }
 
 function entryOf(record: RunRecord): RefWrite[] {
-  const { id, agent, ended } = record;
+  const { id, agent, ended, parent } = record;
   if (!ended) return [];
-  return [{ op: 'put', name: endedEntryName(record), value: { id, agent, outcome: ended.outcome } satisfies EndedRun }];
+  return [
+    {
+      op: 'put',
+      name: endedEntryName(record),
+      value: { id, agent, outcome: ended.outcome, ...(parent ? { isSubRun: true as const } : {}) } satisfies EndedRun,
+    },
+  ];
 }
 
 /** The same store, which writes an ended run's entry together with its record, whoever ends it. */

@@ -2,6 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isAgent, type AnyAgent } from '../activities/define';
+import { subAgentsOf } from '../activities/define/agent-tool';
+import type { ReleaseOf } from '../activities/describe-agent';
 import type { LoadedAgent } from '../activities/deps';
 import type { McpServers } from '../activities/mcp/mcp-servers';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
@@ -35,9 +37,12 @@ interface AgentFile {
   mustDefine: boolean;
 }
 
+/** What a file defines, before anything is made of it. */
 interface FileResult {
   file: string;
-  agents: LoadedAgent[];
+  /** Of its code. */
+  code: string;
+  agents: AnyAgent[];
   problems: SourceProblem[];
   inputs: string[];
 }
@@ -60,19 +65,22 @@ export async function loadAgents(options: {
   return await loadFiles(found, { settings, ...(mcp ? { mcp } : {}) });
 }
 
-/** Those agents alone that these files define, absolute: what a process loads that must not run the code of others. */
+/**
+ * Those agents alone that these files define, absolute: what a process loads that must not run the code of others.
+ * @param given.releases of agents elsewhere, by name, which these may have as sub-agents
+ */
 export const loadAgentFiles = (
   files: readonly string[],
-  settings: LoadSettings,
-  mcp: McpServers,
+  given: LoadWith & Required<Pick<LoadWith, 'mcp' | 'releases'>>,
 ): Promise<LoadedAgents> =>
   loadFiles(
     files.map((file) => ({ file, mustDefine: false })),
-    { settings, mcp },
+    given,
   );
 
 interface LoadWith {
   settings: LoadSettings;
+  releases?: { readonly [agent: string]: string };
   /** @see BuildReleaseOptions */
   mcp?: McpServers;
 }
@@ -83,9 +91,9 @@ async function loadFiles(found: readonly AgentFile[], given: LoadWith): Promise<
   // One after another: evaluating is synchronous work, and agents that print at load do so in a fixed order.
   for (const [at, entry] of found.entries()) {
     const code = codes[at];
-    if (code) results.push(await loadFile(entry, code, given));
+    if (code) results.push(await loadFile(entry, code, given.settings));
   }
-  return joined(results);
+  return await released(results, given);
 }
 
 async function codeOrProblem(file: string): Promise<AgentCode | SourceProblem> {
@@ -99,10 +107,10 @@ async function codeOrProblem(file: string): Promise<AgentCode | SourceProblem> {
 async function loadFile(
   { file, mustDefine }: AgentFile,
   code: AgentCode | SourceProblem,
-  { settings, mcp }: LoadWith,
+  settings: LoadSettings,
 ): Promise<FileResult> {
-  if (!('hash' in code)) return { file, agents: [], problems: [code], inputs: [file, code.file] };
-  const result: FileResult = { file, agents: [], problems: [], inputs: [file, ...code.inputs] };
+  if (!('hash' in code)) return { file, code: '', agents: [], problems: [code], inputs: [file, code.file] };
+  const result: FileResult = { file, code: code.hash, agents: [], problems: [], inputs: [file, ...code.inputs] };
   let agents: AnyAgent[];
   try {
     const exported = await loadSource(file, { cacheDir: compileCache(settings.stateDir) });
@@ -113,37 +121,99 @@ async function loadFile(
   if (agents.length === 0 && mustDefine) {
     return { ...result, problems: [{ file, message: 'it exports no agent: export what defineAgent returns.' }] };
   }
-  for (const agent of agents) {
-    const instructions = instructionsFile(agent, file);
-    if (instructions !== undefined) result.inputs.push(instructions);
-    try {
-      result.agents.push(await buildRelease(agent, { file, settings, code: code.hash, ...(mcp ? { mcp } : {}) }));
-    } catch (error) {
-      result.problems.push({ file, message: `agent ${agent.name}: ${messageOf(error)}` });
-    }
-  }
-  return result;
+  const instructions = agents.flatMap((agent) => instructionsFile(agent, file) ?? []);
+  return { ...result, agents, inputs: [...result.inputs, ...instructions] };
 }
 
-function joined(results: readonly FileResult[]): LoadedAgents {
-  const problems = results.flatMap((result) => result.problems);
-  const agents: FoundAgent[] = [];
-  const names = new Set(results.flatMap((result) => result.agents.map(({ agent }) => agent.name)));
-  for (const name of [...names].sort()) {
-    const homes = results.filter((result) => result.agents.some(({ agent }) => agent.name === name));
-    // A file that passes on another's agent is not its home.
-    const home = homes.find(({ file }) => homes.every((other) => other.inputs.includes(file)));
-    const mine = home?.agents.filter(({ agent }) => agent.name === name) ?? [];
-    const [only] = mine;
-    if (only && home && mine.length === 1) agents.push({ ...only, file: home.file });
-    else problems.push(sameName(name, homes));
-  }
+/** A release of each agent, of sub-agents before those that have them. */
+async function released(results: readonly FileResult[], given: LoadWith): Promise<LoadedAgents> {
+  const { homes, problems } = homesOf(results);
+  const found = new Map<string, FoundAgent>();
+  const failed = new Set<string>();
+  const releaseOf: ReleaseOf = (name) => {
+    const release = found.get(name)?.release ?? (homes.has(name) ? undefined : given.releases?.[name]);
+    if (release !== undefined) return release;
+    const why =
+      homes.has(name) || failed.has(name)
+        ? 'is not served, for a problem of its own'
+        : 'is exported by no file of agents: export it, as any agent';
+    throw new Error(`its sub-agent ${name} ${why}.`);
+  };
+  const release = async (name: string, above: readonly string[]): Promise<void> => {
+    const home = homes.get(name);
+    if (!home || found.has(name) || failed.has(name)) return;
+    const { agent, result } = home;
+    try {
+      const line = [...above, name];
+      // By name, as it is pinned: in an agent's own definition another of that name may stand.
+      if (above.includes(name)) throw new Error(`it is a sub-agent of itself: ${line.join(' → ')}.`);
+      for (const sub of subAgentsOf(agent)) await release(sub.name, line);
+      const { settings, mcp } = given;
+      const made = await buildRelease(agent, {
+        ...{ file: result.file, settings, code: result.code, releaseOf },
+        ...(mcp ? { mcp } : {}),
+      });
+      found.set(name, { ...made, file: result.file });
+    } catch (error) {
+      if (failed.has(name)) return;
+      failed.add(name);
+      problems.push({ file: result.file, message: `agent ${name}: ${messageOf(error)}` });
+    }
+  };
+  for (const name of homes.keys()) await release(name, []);
+  const agents = [...found.values()].sort((a, b) => (a.agent.name < b.agent.name ? -1 : 1));
   const conflicts = toolboxConflicts(agents);
+  const left = withoutOrphans(
+    agents.filter((agent) => !conflicts.some(({ file }) => file === agent.file)),
+    new Set(agents.map(({ agent }) => agent.name)),
+  );
   return {
-    agents: agents.filter((agent) => !conflicts.some(({ file }) => file === agent.file)),
-    problems: [...problems, ...conflicts],
+    agents: left.agents,
+    problems: [...problems, ...conflicts, ...left.problems],
     files: [...new Set(results.flatMap((result) => result.inputs))].sort(),
   };
+}
+
+/** Whose sub-agent is not served is not served either: its calls would wait for a release that nobody has. */
+function withoutOrphans(
+  agents: readonly FoundAgent[],
+  all: ReadonlySet<string>,
+): Pick<LoadedAgents, 'agents' | 'problems'> {
+  const served = new Set(agents.map(({ agent }) => agent.name));
+  const missing = ({ agent }: FoundAgent): string | undefined =>
+    subAgentsOf(agent).find(({ name }) => all.has(name) && !served.has(name))?.name;
+  const orphans = agents.filter(missing);
+  if (orphans.length === 0) return { agents: [...agents], problems: [] };
+  const problems = orphans.map((one) => ({
+    file: one.file,
+    message: `agent ${one.agent.name}: its sub-agent ${missing(one) ?? ''} is not served, for a problem of its own.`,
+  }));
+  const rest = withoutOrphans(
+    agents.filter((one) => !orphans.includes(one)),
+    all,
+  );
+  return { agents: rest.agents, problems: [...problems, ...rest.problems] };
+}
+
+interface Home {
+  agent: AnyAgent;
+  result: FileResult;
+}
+
+function homesOf(results: readonly FileResult[]): { homes: Map<string, Home>; problems: SourceProblem[] } {
+  const problems = results.flatMap((result) => result.problems);
+  const homes = new Map<string, Home>();
+  const names = new Set(results.flatMap(({ agents }) => agents.map(({ name }) => name)));
+  for (const name of [...names].sort()) {
+    const files = results.filter(({ agents }) => agents.some((agent) => agent.name === name));
+    // A file that passes on another's agent is not its home.
+    const result = files.find(({ file }) => files.every((other) => other.inputs.includes(file)));
+    const mine = result?.agents.filter((agent) => agent.name === name) ?? [];
+    const [agent] = mine;
+    if (agent && result && mine.length === 1) homes.set(name, { agent, result });
+    else problems.push(sameName(name, files));
+  }
+  return { homes, problems };
 }
 
 /** None of them is served: which one a run got would depend on the order of the files. */

@@ -21,8 +21,8 @@ export async function publishReleases(
   loaded: readonly LoadedAgent[],
 ): Promise<PublishedRelease[]> {
   const published: PublishedRelease[] = [];
-  for (const agent of loaded) published.push(await publish(store, agent));
-  return published;
+  for (const agent of subAgentsFirst(loaded)) published.push(await publish(store, agent));
+  return published.sort((a, b) => (a.agent < b.agent ? -1 : 1));
 }
 
 /**
@@ -37,6 +37,20 @@ export async function unpublishRelease(
   const points = agentPointerSchema.safeParse(pointer?.value);
   if (!pointer || !points.success || points.data.release !== release) return false;
   return await store.deleteRef(pointer.name, pointer.version);
+}
+
+/** A run reads the releases of its sub-agents, so they are there before its own is. */
+function subAgentsFirst(loaded: readonly LoadedAgent[]): LoadedAgent[] {
+  const ordered = new Set<LoadedAgent>();
+  const add = (agent: LoadedAgent): void => {
+    for (const { agent: pin } of Object.values(agent.manifest.plan.tools)) {
+      const sub = pin && loaded.find(({ release }) => release === pin.release);
+      if (sub) add(sub);
+    }
+    ordered.add(agent);
+  };
+  loaded.forEach(add);
+  return [...ordered];
 }
 
 async function publish(store: ContentStore, { manifest, release }: LoadedAgent): Promise<PublishedRelease> {

@@ -42,7 +42,20 @@ export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRu
       .map(({ name }) => recoverRun(options, decodeURIComponent(name.slice(OPEN_PREFIX.length))));
     found.push(...(await Promise.all(runs)).flatMap((run) => run ?? []));
   }
-  return found.sort((a, b) => a.record.startedAt - b.record.startedAt);
+  return withSubRuns(found).sort((a, b) => a.record.startedAt - b.record.startedAt);
+}
+
+/** What sub-agents have done counts for the run that a caller has started: that one is finished, and they with it. */
+function withSubRuns(found: readonly UnfinishedRun[]): UnfinishedRun[] {
+  const below = (id: string): UnfinishedRun[] => found.filter(({ record }) => record.parent?.root === id);
+  const sum = (runs: readonly UnfinishedRun[], what: 'kept' | 'repeated'): number =>
+    runs.reduce((total, run) => total + run[what], 0);
+  return found
+    .filter(({ record }) => !record.parent)
+    .map((run) => {
+      const all = [run, ...below(run.record.id)];
+      return { record: run.record, kept: sum(all, 'kept'), repeated: sum(all, 'repeated') };
+    });
 }
 
 async function recoverRun(options: RecoverOptions, id: string): Promise<UnfinishedRun | undefined> {

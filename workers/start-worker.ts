@@ -30,6 +30,8 @@ export interface StartWorkerOptions {
   keys?: KeyRing;
   failpoint?: FailpointPlan;
   debug?: boolean;
+  /** @see AgentWorkerOptions */
+  atOnce?: number;
 }
 
 export interface RunningWorker {
@@ -52,6 +54,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       deps: depsOf(options, identity),
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
+      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
     });
     return running(worker, connection, identity);
   } catch (error) {

@@ -85,6 +85,8 @@ export function bindActivities(plan: RunPlan): {
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
   takeMessage: AgentActivities['takeMessage'];
+  beginSubRun: AgentActivities['beginSubRun'];
+  takeSubRun: AgentActivities['takeSubRun'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -113,6 +115,12 @@ export function bindActivities(plan: RunPlan): {
       ]),
     takeMessage: (input) =>
       activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
+    beginSubRun: (input) =>
+      activities.beginSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`begins a run of ${input.name}`) }, [input]),
+    takeSubRun: (input) =>
+      activities.takeSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`takes what ${input.name} answers`) }, [
+        input,
+      ]),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

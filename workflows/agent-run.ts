@@ -18,6 +18,7 @@ import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
+import { cancelSubAgent, runSubAgent } from './run-sub-agent';
 import { showDetails, showEnd } from './visibility';
 
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
@@ -31,7 +32,7 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   const root = CancellationScope.current();
   const work = new CancellationScope();
   const state = initialState(input, Date.now());
-  const environment = bindEnvironment(input, work, () => showDetails(input, state));
+  const environment = bindEnvironment({ input, state }, work, () => showDetails(input, state));
   const run: Run = { input, state, firstRunId: workflowInfo().firstExecutionRunId, environment };
   bindHandlers(run, work);
   showDetails(input, state);
@@ -48,7 +49,11 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   return conclude(ending.result, root);
 }
 
-function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: () => void): RunEnvironment {
+function bindEnvironment(
+  { input, state }: Pick<Run, 'input' | 'state'>,
+  work: CancellationScope,
+  show: () => void,
+): RunEnvironment {
   const activities = bindActivities(input.plan);
   const shown = async <T>(work: Promise<T>): Promise<T> => {
     show();
@@ -66,6 +71,10 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     tellPeople: (call) => shown(activities.tellPeople(call)),
     takeResult: (call) => shown(activities.takeResult(call)),
     takeMessage: (call) => shown(activities.takeMessage(call)),
+    beginSubRun: (call) => shown(activities.beginSubRun(call)),
+    takeSubRun: (call) => shown(activities.takeSubRun(call)),
+    runSubAgent: (start, summary) => shown(runSubAgent(start, summary, () => state.cancel?.reason)),
+    cancelSubAgent: (id) => cancelSubAgent(id, state.cancel?.reason),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),

@@ -20,6 +20,7 @@ import {
   cancelUpdate,
   denyUpdate,
   extendUpdate,
+  parentCancelledSignal,
   pauseSignal,
   pendingApprovalsQuery,
   progressQuery,
@@ -73,6 +74,13 @@ function bindStops(run: Run, work: CancellationScope): void {
       },
     },
   );
+
+  // Of a run that another waits for; Temporal's own cancel follows.
+  setHandler(parentCancelledSignal, (request: CancelRequest) => {
+    if (cancelRefusal(run, request) !== undefined) return;
+    markCancelled(run, request);
+    showDetails(input, state);
+  });
 }
 
 function bindDecisions(run: Run): void {

@@ -1,5 +1,5 @@
 // What Temporal's own Web UI and CLI show of a run: current details, search attributes and memo, in one place.
-import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { MEMO_KEYS, type SearchAttributeName } from './contract/names';
 import type { AgentRunInput, AgentRunResult, Step } from './contract/run';
@@ -33,6 +33,25 @@ const cell = (text: string): string => text.replace(/[|\n\r`<>]/g, ' ').slice(0,
 const keyword = (name: SearchAttributeName) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 const RUN_OUTCOME = keyword('RunOutcome');
 const FAILURE_TYPE = keyword('FailureType');
+
+/** What a run is found by, as a caller's start gives it. */
+export const startAttributes = ({
+  agent,
+  release,
+  tenant,
+  user,
+  session,
+  tags,
+}: AgentRunInput): SearchAttributePair[] => [
+  { key: keyword('AgentName'), value: agent },
+  { key: keyword('AgentRelease'), value: release.slice(0, 12) },
+  { key: keyword('TenantId'), value: tenant },
+  ...(user === undefined ? [] : [{ key: keyword('UserId'), value: user }]),
+  ...(session === undefined ? [] : [{ key: keyword('SessionId'), value: session }]),
+  ...(tags.length === 0
+    ? []
+    : [{ key: defineSearchAttributeKey('RunTags', SearchAttributeType.KEYWORD_LIST), value: tags }]),
+];
 
 /** Two events, once a run. */
 export function showEnd(result: AgentRunResult): void {

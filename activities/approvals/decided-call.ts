@@ -74,7 +74,7 @@ export function notDoneUntil(
 
 /** What the model reads before the result of a call that was not made as it asked. */
 export const editedParts = (
-  { approval, name, insteadOf }: CallToolInput,
+  { approval, name, insteadOf }: Pick<CallToolInput, 'approval' | 'name' | 'insteadOf'>,
   { asked, call, repeats }: { asked: ToolCallPart; call: ToolCallPart; repeats: ToolRecord['repeats'] },
 ): InputPart[] =>
   call === asked || repeats

@@ -9,6 +9,8 @@ import {
 import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { RunPlan } from '../../workflows/contract/run';
+import { checkedLimits, wholeNumber, type AgentLimits } from './agent-limits';
+import { requireBounded } from './agent-tool';
 import { rulesFor, type ApprovalPolicyFor, type RuleFor } from './approval';
 import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
@@ -20,17 +22,6 @@ import type { McpToolbox } from './mcp-toolbox';
 import type { AnyTool, Tool } from './tool';
 
 type AnyInput = z.ZodObject | z.ZodString;
-
-export interface AgentLimits {
-  /** Model calls. @default 30 */
-  turns?: number;
-  /** @default 200 */
-  toolCalls?: number;
-  /** Input and output tokens together. No limit when absent. */
-  tokens?: number;
-  /** From start to end, waits included. No limit when absent. */
-  wall?: Duration;
-}
 
 /**
  * Whether an agent's input has what a tool needs of it. Compared as a caller writes it, before defaults: that is what is stored, and
@@ -136,9 +127,9 @@ export function defineAgent(
   const { context = {}, loops = {} } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
-  onlyKnownKeys(definition.limits ?? {}, LIMIT_KEYS, `agent ${definition.name}: limits`);
   oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
   requireOneEach(definition.name, tools);
+  requireBounded(definition.name, tools);
   return {
     kind: 'agent',
     name: definition.name,
@@ -197,7 +188,6 @@ const AGENT_KEYS = [
   'loops',
   'approvals',
 ];
-const LIMIT_KEYS = ['turns', 'toolCalls', 'tokens', 'wall'];
 
 interface PlanOptions {
   limits?: AgentLimits;
@@ -210,24 +200,14 @@ function runPlan(
   { limits = {}, repairs = DEFAULT_REPAIRS, timeout }: PlanOptions,
   tools: readonly AnyTool[],
 ): RunPlan {
-  const count = (value: number, what: string, least = 1): number => {
-    if (!Number.isInteger(value) || value < least)
-      throw new Error(`agent ${name}: ${what} must be a whole number from ${least}.`);
-    return value;
-  };
   return {
-    limits: {
-      turns: count(limits.turns ?? DEFAULT_TURNS, 'limits.turns'),
-      toolCalls: count(limits.toolCalls ?? DEFAULT_TOOL_CALLS, 'limits.toolCalls', 0),
-      ...(limits.tokens === undefined ? {} : { tokens: count(limits.tokens, 'limits.tokens') }),
-      ...(limits.wall === undefined ? {} : { wallMs: durationMs(limits.wall, `agent ${name}: limits.wall`) }),
-    },
+    limits: { turns: DEFAULT_TURNS, toolCalls: DEFAULT_TOOL_CALLS, ...checkedLimits(limits, `agent ${name}`) },
     model: {
       timeoutMs: timeout === undefined ? DEFAULT_MODEL_TIMEOUT_MS : durationMs(timeout, `agent ${name}: timeout`),
       attempts: DEFAULT_MODEL_ATTEMPTS,
     },
     tools: toolPlans(tools),
-    repairs: count(repairs, 'repairs', 0),
+    repairs: wholeNumber(repairs, `agent ${name}: repairs`, 0),
   };
 }
 

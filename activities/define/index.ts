@@ -1,6 +1,8 @@
 // The public API of an agent's author: `import { defineAgent } from 'longhaul'`. Definitions are data plus the tools' code; nothing here does I/O.
 export { defineAgent, isAgent } from './agent';
 export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from './agent';
+export { agentTool } from './agent-tool';
+export type { AgentToolOptions } from './agent-tool';
 export type { ApprovalPolicy, ApprovalPolicyFor, ApprovalWhen, ConfigApproval } from './approval';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export type { LoopOptions } from './loops';

@@ -27,7 +27,13 @@ export interface ToolPolicies {
   atOnce?: number;
   rate?: CallRate;
   poll?: { every: Duration; upTo: Duration };
-  fallback?: readonly { name: string; plan: ToolPlan }[];
+  fallback?: readonly FallbackPolicies[];
+}
+
+interface FallbackPolicies {
+  name: string;
+  plan: ToolPlan;
+  agent?: unknown;
 }
 
 /** @throws Error in one line that names the tool and the place */
@@ -77,12 +83,10 @@ function backoffPlan(
   return { firstMs, factor, mostMs };
 }
 
-function fallbackPlan(
-  tool: string,
-  tools: readonly { name: string; plan: ToolPlan }[],
-): { name: string; plan: OwnToolPlan }[] {
+function fallbackPlan(tool: string, tools: readonly FallbackPolicies[]): { name: string; plan: OwnToolPlan }[] {
   if (tools.length > FALLBACKS_MAX) throw new Error(`${tool}: fallback names more than ${FALLBACKS_MAX} tools.`);
-  return tools.map(({ name, plan: { fallback, ...plan } }) => {
+  return tools.map(({ name, plan: { fallback, ...plan }, agent }) => {
+    if (agent !== undefined) throw new Error(`${tool}: its fallback ${name} is an agent, which a fallback cannot be.`);
     if (`tool ${name}` === tool) throw new Error(`${tool}: fallback names the tool itself.`);
     if (fallback) throw new Error(`${tool}: its fallback ${name} has a fallback of its own: name both here, in order.`);
     if (plan.poll) throw new Error(`${tool}: its fallback ${name} has a poll, which a fallback cannot have.`);

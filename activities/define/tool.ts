@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { ApprovalRule } from '../../workflows/contract/approval';
 import type { FileRef, JsonValue } from '../../workflows/contract/message';
 import type { McpPin, ToolManifest } from '../../workflows/contract/release';
-import type { Effect, ToolPlan } from '../../workflows/contract/run';
+import type { Effect, RunLimits, ToolPlan } from '../../workflows/contract/run';
+import type { AnyAgent } from './agent';
 import { approvalRules, type ApprovalPolicy } from './approval';
 import { definitionName } from './definition-name';
 import type { Duration } from './duration';
@@ -189,6 +190,8 @@ export interface Tool<
   readonly rate: QueueRate | undefined;
   /** False: nobody. Undefined: nothing was said. */
   readonly approval: readonly ApprovalRule[] | false | undefined;
+  /** Of a tool that is an agent: a call of it is a run. */
+  readonly agent?: { agent: AnyAgent; limits: Partial<RunLimits> };
   /** Of a tool that a server of MCP has described. */
   readonly mcp?: {
     /** JSON Schema of its arguments, as the model is told it. */

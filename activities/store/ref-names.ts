@@ -32,6 +32,9 @@ export const requestName = (firstRunId: string, number: number): string =>
 export const INBOX_PREFIX = 'inbox/';
 export const inboxOf = (workflowId: string): string => `${INBOX_PREFIX}${encodeURIComponent(workflowId)}/`;
 export const inboxName = (workflowId: string, number: number): string => `${inboxOf(workflowId)}${padded(number, 6)}`;
+/** Runs of sub-agents, of all depths, under the run that a caller has started. */
+export const subRunsOf = (rootId: string): string => `sub/${encodeURIComponent(rootId)}/`;
+export const subRunName = (rootId: string, id: string): string => `${subRunsOf(rootId)}${encodeURIComponent(id)}`;
 export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
 export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;

@@ -30,13 +30,14 @@ export async function askTerminal(
   const lines = createInterface({ input: terminal.input, output: terminal.output });
   try {
     for (const request of await run.requests()) {
-      output.note(`${request.number}  ${output.safeLine(questionLine(request))}`);
+      const by = request.subRun ? `${request.subRun.agent} ` : '';
+      output.note(`${by}${request.number}  ${output.safeLine(questionLine(request))}`);
       if (request.again !== undefined) output.note(`asked again: ${output.safeLine(request.again)}`);
       const ask = request.kind === 'approval' ? 'approve it?' : 'try it again?';
       const said = (await lines.question(`${ask} [y]es, [n]o, [l]ater: `)).trim().toLowerCase();
       if (!/^[yn]/.test(said)) return false;
       const about = said.startsWith('n') ? await reason(lines) : {};
-      await (said.startsWith('y') ? run.approve(request.number) : run.deny(request.number, about)).catch(noteRefusal);
+      await (said.startsWith('y') ? run.approve(request) : run.deny(request, about)).catch(noteRefusal);
     }
     return true;
   } catch (error) {

@@ -54,11 +54,12 @@ async function buried(store: ContentStore, id: string, { by, reason, at }: Erasu
 
 /** Without anything that a person said or that says who a person is. Its origin stays: by it the forks of that one's forks are found. */
 function tombstoneOf(
-  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom }: RunRecord,
+  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom, parent }: RunRecord,
   erased: NonNullable<RunRecord['erased']>,
 ): RunRecord {
   const about = {
     ...{ schemaVersion, id, agent, release, tenant, tags: [], input: '', question: '', startedAt, erased },
+    ...(parent ? { parent } : {}),
     ...(forkedFrom ? { forkedFrom: { run: forkedFrom.run, step: forkedFrom.step, base: null, append: [] } } : {}),
   };
   if (!ended) return about;

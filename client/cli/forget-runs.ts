@@ -1,6 +1,6 @@
 // Retention: runs that ended longer ago than they are to be kept are forgotten, record and all.
 import type { ContentStore } from '../../activities/store';
-import { openRunName, RUN_PREFIX } from '../../activities/store/ref-names';
+import { openRunName, RUN_PREFIX, subRunName } from '../../activities/store/ref-names';
 import { endedEntryName } from '../../workers/ended-runs';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { deleteRunRefs, runRefNames } from './run-refs';
@@ -31,7 +31,14 @@ export async function forgetRuns(store: ContentStore, endedBefore: number, dryRu
       if (dryRun) {
         const names = await runRefNames(store, data);
         forgotten.refs += names.length;
-        for (const gone of [...names, openRunName(data.id), endedEntryName(data), name]) forgotten.without.add(gone);
+        for (const gone of [
+          ...names,
+          openRunName(data.id),
+          ...(data.parent ? [subRunName(data.parent.root, data.id)] : []),
+          endedEntryName(data),
+          name,
+        ])
+          forgotten.without.add(gone);
         continue;
       }
       forgotten.refs += await deleteRunRefs(store, data);

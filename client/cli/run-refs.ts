@@ -9,6 +9,7 @@ import {
   openRunName,
   requestsOfFirst,
   saidOfFirst,
+  subRunName,
 } from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
@@ -41,5 +42,7 @@ export async function deleteRunRefs(store: ContentStore, record: RunRecord): Pro
     deleted += gone.filter(Boolean).length;
   }
   await store.deleteRef(openRunName(record.id));
+  // Last: by it an erasure that was cut off finds the run again.
+  if (record.parent) await store.deleteRef(subRunName(record.parent.root, record.id));
   return deleted;
 }

@@ -196,8 +196,10 @@ async function leftAsking({ output }: CliContext, run: RunHandle<unknown>): Prom
   const requests = await run.requests();
   output.json({ id: run.id, outcome: null, asking: requests });
   for (const request of requests) {
-    output.line(`${output.safeLine(run.id)}  waits for a person  ${output.safeLine(questionLine(request))}`);
-    output.line(`longhaul approve ${output.safeLine(run.id)} ${request.number}`);
+    const asker = output.safeLine(request.subRun?.id ?? run.id);
+    const by = request.subRun ? `, for its ${output.safeLine(request.subRun.agent)}` : '';
+    output.line(`${output.safeLine(run.id)}  waits for a person${by}  ${output.safeLine(questionLine(request))}`);
+    output.line(`longhaul approve ${asker} ${request.number}`);
   }
   output.note('the run is kept; with "longhaul dev" or a worker running, approve or deny it');
   return EXIT.escalated;

@@ -10,6 +10,8 @@ import type { Output } from './output';
 
 export interface Waiting extends Omit<RequestRecord, 'request'> {
   request: RunRequest;
+  /** The run that a caller has started, where a sub-agent's asks. */
+  root?: string;
 }
 
 /** Of all runs, oldest first. */
@@ -32,6 +34,7 @@ async function waitingAt(store: ContentStore, entry: unknown): Promise<Waiting |
   if (run?.ended || run?.erased) return undefined;
   return {
     ...record,
+    ...(run?.parent ? { root: run.parent.root } : {}),
     request: {
       ...record.request,
       arguments: await argumentsOf(store.of(record.tenant), record.request).catch(() => record.request.preview),

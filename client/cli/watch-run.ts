@@ -53,7 +53,9 @@ type Progress = Extract<RunEvent, { type: 'status' }>['progress'];
 function statusText(output: Output, id: string, { status, reason, requests = [] }: Progress): string | undefined {
   if (status === 'asking') {
     if (reason === undefined) return undefined;
-    const answers = requests.map(({ number }) => `longhaul approve ${output.safeLine(id)} ${number}`);
+    const answers = requests.map(
+      ({ number, subRun }) => `longhaul approve ${output.safeLine(subRun?.id ?? id)} ${number}`,
+    );
     return `asking ${output.safeLine(reason)}   ${answers.join(', ')}`;
   }
   if (status === 'paused') {

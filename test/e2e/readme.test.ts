@@ -141,6 +141,7 @@ describe('the code of the READMEs', () => {
       ['agents/payments/credit.ts'],
       ['with-people/longhaul.config.ts'],
       ['agents/watcher/agent.ts'],
+      ['agents/editor/agent.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['agents/clerk/agent.ts'],

@@ -1,4 +1,4 @@
-// Tools of MCP in a test: no server is started, so what they answer is the test's to say.
+// Tools of MCP, and agents as tools, in a test: no server and no other run is started, so what they answer is the test's to say.
 import { z } from 'zod';
 import { withTools, type AnyAgent } from '../../activities/define/agent';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
@@ -14,11 +14,18 @@ export function withStandIns(agent: AnyAgent, overrides: { readonly [tool: strin
   // Of several that take all, the first stands for each: which server has the tool, nobody can know here.
   const open = agent.toolboxes.find(({ tools }) => tools === 'all');
   const unnamed = open ? rest.filter((name) => !named.includes(name)).map((name) => standIn(open, name, {})) : [];
-  return withTools(agent, [...agent.toolboxes.flatMap(namedTools), ...unnamed]);
+  const alone = { ...agent, tools: agent.tools.map(withoutRuns) };
+  return withTools(alone, [...agent.toolboxes.flatMap(namedTools), ...unnamed]);
 }
 
-/** @throws TestSetupError for a toolbox whose tools are those of a server */
-export function requireNoServer({ toolboxes }: AnyAgent, { name }: { name: string }): void {
+/** As for a server: one that is replaced has no toolbox in a test. */
+const withoutRuns = ({ agent, ...tool }: AnyTool): AnyTool =>
+  agent ? { ...tool, toolbox: defineToolbox({ name: tool.name }) } : tool;
+
+/** @throws TestSetupError for a toolbox whose tools are those of a server, and for an agent among the tools */
+export function requireNoServer({ toolboxes, tools }: AnyAgent, { name }: { name: string }): void {
+  if (tools.some((tool) => tool.name === name && tool.agent))
+    throw new TestSetupError(`agent ${name} is a tool here, and no test starts its runs: replace it in \`tools\`.`);
   if (toolboxes.some((box) => box.name === name))
     throw new TestSetupError(
       `a tool of toolbox ${name} is its server's, which no test starts: replace it in \`tools\`.`,

@@ -146,7 +146,7 @@ export function testAgent(
     conversation: createConversation(store),
     toolStore: directToolStore(store),
     secretsOf: (toolbox) => {
-      requireNoServer(agent, toolbox);
+      requireNoServer(declared, toolbox);
       return secretsFrom(options.secrets ?? {})(toolbox);
     },
     approvers: people.approvers,

@@ -1,6 +1,7 @@
 // What Temporal does for a run, in process: attempts, timers, cancellation. No I/O and no real time.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ApplicationFailure } from '@temporalio/common';
+import { beginSubRun } from '../../activities/begin-sub-run';
 import { callModel } from '../../activities/call-model';
 import { callTool } from '../../activities/call-tool';
 import { compactContext } from '../../activities/compact-context';
@@ -10,12 +11,13 @@ import { safeText } from '../../activities/redact';
 import { StoppedCall } from '../../activities/stopped-call';
 import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
+import { takeSubRun } from '../../activities/take-sub-run';
 import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
 import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
 import type { AgentRunInput } from '../../workflows/contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../../workflows/core/backoff';
-import type { RunEnvironment } from '../../workflows/core/environment';
+import type { RunEnvironment, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { TestSetupError } from './test-setup-error';
 import type { VirtualClock } from './virtual-clock';
 import { Cancelled, createWaits } from './waits';
@@ -27,6 +29,7 @@ export interface TestEnvironmentOptions {
   id: string;
   runId: string;
   shouldContinueAsNew(): boolean;
+  runSubAgent(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
 }
 
 export interface TestEnvironment {
@@ -58,6 +61,9 @@ interface Policy {
   attempts: number;
   backoff: Backoff;
 }
+
+/** The runs of sub-agents are the test's. */
+const ONCE: Policy = { attempts: 1, backoff: TOOL_BACKOFF };
 
 export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvironment {
   const { deps, input, clock } = options;
@@ -110,6 +116,10 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       tellPeople: (about) => call(recorded, (attempt) => tellPeople(deps, about, attempt)),
       takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
       takeMessage: (about) => call(said, () => takeMessage(deps, about)),
+      beginSubRun: (about) => call(recorded, (attempt) => beginSubRun(deps, about, attempt)),
+      takeSubRun: (about) => call(recorded, (attempt) => takeSubRun(deps, about, attempt)),
+      runSubAgent: (start) => call(ONCE, ({ signal }) => options.runSubAgent(start, signal)),
+      cancelSubAgent: () => Promise.resolve(),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

@@ -1,9 +1,10 @@
 // A run of a test over all its executions, as Temporal would hold it up.
 import type { ActivityDeps } from '../../activities/deps';
 import type { AgentRunInput, AgentRunResult, CarriedState } from '../../workflows/contract/run';
-import type { Run } from '../../workflows/core/environment';
+import type { Run, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { runAgent } from '../../workflows/core/run-agent';
 import { initialState } from '../../workflows/core/run-state';
+import { TestSetupError } from './test-setup-error';
 import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
 import type { VirtualClock } from './virtual-clock';
 
@@ -14,6 +15,8 @@ export interface ExecutionOptions {
   clock: VirtualClock;
   /** Asked between turns. Default: never, for a test's history is short. */
   shouldContinueAsNew?(carried: CarriedState): boolean;
+  /** What stands in for the runs of sub-agents. @throws by default: a test gives what an agent among the tools answers */
+  runSubAgent?(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
 }
 
 /** One run over all its executions: each continue-as-new begins another. */
@@ -43,6 +46,7 @@ export function createExecution(options: ExecutionOptions): Execution {
       id,
       runId: `${id}-${count}`,
       shouldContinueAsNew: () => options.shouldContinueAsNew?.(state.kept) ?? false,
+      runSubAgent: options.runSubAgent ?? noSubAgents,
     });
     return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
   }
@@ -80,3 +84,7 @@ export function createExecution(options: ExecutionOptions): Execution {
     },
   };
 }
+
+const noSubAgents = ({ input }: SubAgentStart): never => {
+  throw new TestSetupError(`agent ${input.agent} is a tool here, whose runs no test starts: replace it in \`tools\`.`);
+};

@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { defineAgent, defineTool } from '../../activities/define';
-import { script, startModelServer, type ModelServer } from '../kit/model-server';
+import { agentTool, defineAgent, defineTool } from '../../activities/define';
+import { subRunsOf } from '../../activities/store/ref-names';
+import { script, startModelServer, type ModelServer, type Script } from '../kit/model-server';
 import { startTestStack, temporalCli, type TestStack } from '../stack/test-stack';
 
 const FOLDER = join(__dirname, 'histories');
@@ -80,6 +81,12 @@ const forgetful = defineAgent({
     compact: { when: { messages: 8 }, keepLast: 2 },
   },
 });
+const scout = defineAgent({ name: 'scout', description: 'Looks.', instructions: 'scout', tools: [look] });
+const captain = defineAgent({
+  name: 'captain',
+  instructions: 'captain',
+  tools: [look, agentTool(scout, {}, { independent: true })],
+});
 const brief = defineAgent({ name: 'brief', instructions: 'Look.', tools: [look], limits: { turns: 1 } });
 
 /** As `temporal workflow show` writes it: the form in which a user would send one in. Which machine ran it is nobody's business. */
@@ -145,6 +152,37 @@ async function recordPeople(model: ModelServer, date: string): Promise<void> {
   await run.deny(2, { reason: 'once is enough' });
   await run.result();
   await keep(stack, 'asking', 'asked-steered-and-extended', date);
+  await stack.close();
+}
+
+/** Two side by side, then one that gives no answer; and one that is cancelled with what waits for it. */
+async function recordSubAgents(model: ModelServer, date: string): Promise<void> {
+  const stack = await startTestStack({ agents: [scout, captain], modelUrl: model.url });
+  const scouts = (...inputs: string[]) => inputs.map((input) => ({ name: 'scout', args: { input } }));
+  const say = (lead: Script, below: Script): void =>
+    model.setRespond(({ messages }) => (messages[0]?.text.startsWith('captain') ? lead : below));
+  const start = (id: string) => stack.client.agent<typeof captain>('captain').start('look around', { id });
+  say(
+    script().calls(scouts('left', 'right')).call('look', { at: 'a' }).answer('seen'),
+    script().call('look', { at: 'b' }).answer('a tree'),
+  );
+  await (await start('scouting')).result();
+  await keep(stack, 'scouting', 'sub-agents', date);
+  const [below] = await stack.store.listRefs(subRunsOf('scouting'));
+  await keep(stack, below?.name.split('/').at(-1) ?? '', 'of-a-sub-agent', date);
+
+  say(script().calls(scouts('left')).answer('unseen'), script().refuse('no').refuse('no').refuse('no'));
+  await (await start('lost')).result();
+  await keep(stack, 'lost', 'sub-agent-without-an-answer', date);
+
+  say(script().calls(scouts('left')), script().call('look', { at: 'b' }));
+  model.addFaults({ when: { nth: model.requests().length + 2 }, do: { hold: 'scout' } });
+  const requests = model.counts().requests;
+  const cancelled = await start('called-back');
+  await model.until((counts) => counts.requests >= requests + 2);
+  await cancelled.cancel('enough');
+  await cancelled.result();
+  await keep(stack, 'called-back', 'sub-agent-cancelled', date);
   await stack.close();
 }
 
@@ -232,6 +270,8 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   await recordPeople(model, date);
+  model.clearFaults();
+  await recordSubAgents(model, date);
   await model.close();
 }
 

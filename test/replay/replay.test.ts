@@ -23,6 +23,10 @@ test('there is a history of every path through the run workflow', () => {
     'continued-while-waiting-2',
     'tool-of-a-toolbox',
     'asked-steered-and-extended',
+    'sub-agents',
+    'of-a-sub-agent',
+    'sub-agent-without-an-answer',
+    'sub-agent-cancelled',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

@@ -40,6 +40,8 @@ export interface TestStackOptions {
   modelUrl: string;
   api?: 'responses' | 'chat';
   maxCachedWorkflows?: number;
+  /** Calls that the worker makes at once. @default the SDK's own */
+  atOnce?: number;
   /** Of the store, the client and the first worker. @default none */
   keys?: KeyRing;
   /** @default one of LMDB in the stack's own folder */
@@ -98,6 +100,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       metrics,
       approvers: { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
+      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
   let worker: RunningWorker | undefined = await start(options);

@@ -1,7 +1,7 @@
 // Needs nothing but a temporary folder: agents are written, loaded as they stand, and changed.
 import { appendFileSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { loadAgents, type LoadedAgents } from '../../workers/load-agents';
+import { loadAgentFiles, loadAgents, type LoadedAgents } from '../../workers/load-agents';
 import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { problemLine } from '../../workers/source-loader';
 import { agentText, settingsFor, tempProject, type TempProject } from './temp-project';
@@ -250,8 +250,69 @@ describe('toolboxes', () => {
         rates: {},
         files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
         servers: {},
+        releases: Object.fromEntries(agents.map(({ agent, release }) => [agent.name, release])),
       },
     ]);
     expect(agents[0]?.manifest.plan.tools['pay']).toMatchObject({ toolbox: 'payments' });
+  });
+});
+
+describe('sub-agents', () => {
+  const sub = (more = '') => `
+    import { defineAgent } from 'longhaul';
+    export const researcher = defineAgent({ name: 'researcher', description: 'Finds out.', instructions: 'Find out.', ${more} });`;
+  const lead = `
+    import { agentTool, defineAgent } from 'longhaul';
+    import { researcher } from './researcher';
+    export const lead = defineAgent({ name: 'lead', instructions: 'Lead.', tools: [agentTool(researcher, { turns: 3 })] });`;
+
+  test('are pinned by the release that they have alone: a change of one is a change of whoever has it', async () => {
+    const made = project({ 'agents/lead.ts': lead, 'agents/researcher.ts': sub() });
+    const [before, own] = (await load(made)).agents;
+    expect(before?.manifest.plan.tools).toMatchObject({
+      researcher: { effect: 'idempotent', agent: { name: 'researcher', release: own?.release, limits: { turns: 3 } } },
+    });
+    made.write('agents/researcher.ts', sub('limits: { turns: 5 }'));
+    const [changed, ownChanged] = (await load(made)).agents;
+    expect(ownChanged?.release).not.toBe(own?.release);
+    expect(changed?.release).not.toBe(before?.release);
+    expect(changed?.manifest.plan.tools).toMatchObject({ researcher: { agent: { release: ownChanged?.release } } });
+
+    // The process of a toolbox loads some files alone, and comes to the same release.
+    const settings = settingsFor(made.folder);
+    const releases = { researcher: ownChanged?.release ?? '' };
+    const mcp = { list: () => Promise.reject(new Error('none')), call: () => Promise.reject(new Error('none')) };
+    const alone = await loadAgentFiles([path.join(made.folder, 'agents/lead.ts')], {
+      settings,
+      releases,
+      mcp: mcp as never,
+    });
+    expect(alone.agents.map(({ release }) => release)).toEqual([changed?.release]);
+  });
+
+  test('that are not exported, or have a problem of their own, are one of whoever has them', async () => {
+    const hidden = project({ 'agents/lead.ts': lead, 'agents/researcher.test.ts': '', 'lib/x.ts': '' });
+    hidden.write('agents/lead.ts', lead.replace('./researcher', '../lib/researcher'));
+    hidden.write('lib/researcher.ts', sub());
+    expect(problems(hidden, await load(hidden))).toEqual([
+      'agents/lead.ts: agent lead: its sub-agent researcher is exported by no file of agents: export it, as any agent.',
+    ]);
+    const broken = project({ 'agents/lead.ts': lead, 'agents/researcher.ts': sub("model: 'none/such/model'") });
+    expect(problems(broken, await load(broken))).toEqual([
+      expect.stringMatching(/^agents\/researcher.ts: agent researcher: /),
+      'agents/lead.ts: agent lead: its sub-agent researcher is not served, for a problem of its own.',
+    ]);
+  });
+
+  test('of which one is, by its name, a sub-agent of itself are refused in a line', async () => {
+    const one = (name: string, other: string) => `
+      import { agentTool, defineAgent } from 'longhaul';
+      const other = defineAgent({ name: '${other}', description: 'Other.', instructions: 'X.' });
+      export const agent = defineAgent({ name: '${name}', description: 'A.', instructions: 'X.', tools: [agentTool(other)] });`;
+    const made = project({ 'agents/a.ts': one('a', 'b'), 'agents/b.ts': one('b', 'a') });
+    expect(problems(made, await load(made))).toEqual([
+      'agents/a.ts: agent a: it is a sub-agent of itself: a → b → a.',
+      'agents/b.ts: agent b: its sub-agent a is not served, for a problem of its own.',
+    ]);
   });
 });

@@ -73,6 +73,7 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     rates: {},
     files: [],
     servers: {},
+    releases: {},
   };
   const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({

@@ -9,7 +9,7 @@ interface FakeProcess extends ToolProcess {
   loads: (readonly string[])[];
 }
 
-const spec = { name: 'payments', secrets: ['A'], limits: {}, rates: {}, files: ['/a.ts'], servers: {} };
+const spec = { name: 'payments', secrets: ['A'], limits: {}, rates: {}, files: ['/a.ts'], servers: {}, releases: {} };
 let processes: FakeProcess[];
 let polling: number;
 let limits: ToolboxSpec['limits'][];

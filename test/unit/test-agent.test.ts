@@ -1,6 +1,6 @@
 // Needs: nothing but Node. What the test kit promises to an agent's author.
 import { z } from 'zod';
-import { defineAgent, defineTool, defineToolbox, fileRef, fromFile } from 'longhaul';
+import { agentTool, defineAgent, defineTool, defineToolbox, fileRef, fromFile } from 'longhaul';
 import { createMemoryStore, script, testAgent } from 'longhaul/testing';
 
 const payments = defineToolbox({ name: 'payments', secrets: ['PAYMENT_KEY'] });
@@ -250,4 +250,29 @@ test('runs of one test agent share a store, and a taken id is refused', async ()
   expect(first.id).toBe('mine');
   expect((await t.start({ orderId: 'B-1' })).id).toBe('run_2');
   expect((await store.readRef('run/mine'))?.value).toMatchObject({ tenant: 'acme', ended: { outcome: 'completed' } });
+});
+
+describe('an agent among the tools', () => {
+  const expert = defineAgent({
+    name: 'expert',
+    description: 'Knows.',
+    instructions: 'Know.',
+    output: z.object({ known: z.string() }),
+  });
+  const novice = defineAgent({ name: 'novice', instructions: 'Ask.', tools: [agentTool(expert)] });
+
+  test('is replaced as any tool: between its own schemas', async () => {
+    const t = testAgent(novice, {
+      model: script().call(novice.tools[0], { input: 'why?' }).answer('so'),
+      tools: { expert: ({ input }) => ({ known: `${input} because` }) },
+    });
+    const run = await t.start('go');
+    expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'so' });
+    expect((await run.transcript())[2]).toMatchObject({ parts: [{ text: '{"known":"why? because"}' }] });
+  });
+
+  test('that is not replaced is told of', async () => {
+    const t = testAgent(novice, { model: script().call(novice.tools[0], { input: 'why?' }) });
+    await expect(t.start('go')).rejects.toThrow('agent expert is a tool here, and no test starts its runs');
+  });
 });

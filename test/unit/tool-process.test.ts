@@ -103,7 +103,7 @@ async function start(
     ...options,
   });
   started.push(tool);
-  expect(await tool.load({ files: load, servers: {} })).toEqual([]);
+  expect(await tool.load({ files: load, servers: {}, releases: {} })).toEqual([]);
   return tool;
 }
 
@@ -232,7 +232,7 @@ test('a file that does not load is told, and the agents of others are not run at
   mkdirSync(path.dirname(broken), { recursive: true });
   writeFileSync(broken, 'export const = 1');
   const tool = await start();
-  expect(await tool.load({ files: [broken], servers: {} })).toEqual([
+  expect(await tool.load({ files: [broken], servers: {}, releases: {} })).toEqual([
     expect.objectContaining({ file: broken, line: 1 }),
   ]);
   await expect(

@@ -6,13 +6,14 @@ import { releaseManifestSchema } from '../../workflows/contract/schemas/release'
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import type { FoundAgent } from '../load-agents';
 import { toolboxLimits } from '../../activities/define/toolbox-limits';
-import { serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
+import { releasesOf, serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
 
 /** Each with the agent's newest code, as elsewhere in development, and without secrets or limits of its own: which it had is not known any more. */
 export async function leftToolboxes(store: ContentStore, agents: readonly FoundAgent[]): Promise<ToolboxSpec[]> {
   const used = new Map(toolboxSpecs(agents).map((spec) => [spec.name, spec]));
   const left = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
+  const releases = releasesOf(agents);
   for (const [release, agent] of await openReleases(store)) {
     const found = agents.find(({ manifest }) => manifest.agent === agent);
     for (const { toolbox: name, tool, hasRate } of await placesOf(store, release)) {
@@ -26,6 +27,7 @@ export async function leftToolboxes(store: ContentStore, agents: readonly FoundA
         rates: {},
         files: [],
         servers,
+        releases,
       };
       const isNew = found !== undefined && !used.has(name) && !files.includes(found.file);
       left.set(name, { ...spec, rates: { ...rates, ...spec.rates }, files: isNew ? [...files, found.file] : files });

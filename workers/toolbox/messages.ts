@@ -60,7 +60,13 @@ const listed: z.ZodType<ListedTool> = z.object({
 
 export const toChildSchema = z.discriminatedUnion('kind', [
   begin,
-  z.object({ kind: z.literal('load'), id, files: z.array(z.string()), servers: z.record(z.string(), z.array(listed)) }),
+  z.object({
+    kind: z.literal('load'),
+    id,
+    files: z.array(z.string()),
+    servers: z.record(z.string(), z.array(listed)),
+    releases: z.record(z.string(), z.string()),
+  }),
   z.object({
     kind: z.literal('call'),
     id,

@@ -75,7 +75,9 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
         return;
       case 'load': {
         listed = message.servers;
-        const { agents: loaded, problems } = await loadAgentFiles(message.files, { ...settings, stateDir }, mcp);
+        const { agents: loaded, problems } = await loadAgentFiles(message.files, {
+          ...{ settings: { ...settings, stateDir }, mcp, releases: message.releases },
+        });
         agents.replaceAll(loaded);
         return say({ kind: 'loaded', id: message.id, problems });
       }

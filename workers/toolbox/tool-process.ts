@@ -39,7 +39,7 @@ export interface ToolProcess {
   /** Resolves with how it ended, in words, by whosever doing. All calls under way are rejected by then. */
   readonly ended: Promise<string>;
   /** Loads these agents in place of those before. @returns what of them could not be loaded; undefined when the process ended */
-  load(agents: Pick<ToolboxSpec, 'files' | 'servers'>): Promise<SourceProblem[] | undefined>;
+  load(agents: Pick<ToolboxSpec, 'files' | 'servers' | 'releases'>): Promise<SourceProblem[] | undefined>;
   /** @throws ApplicationFailure of the call; `Worker.Lost` when the process ends with it under way */
   call(input: CallToolInput, attempt: Attempt): Promise<CallToolResult | ToolWait>;
   stop(): Promise<void>;
@@ -89,11 +89,11 @@ export function startToolProcess(options: ToolProcessOptions): ToolProcess {
   return {
     pid: child.pid ?? 0,
     ended,
-    load: ({ files, servers }) =>
+    load: ({ files, servers, releases }) =>
       new Promise((resolve) => {
         if (hasEnded) return resolve(undefined);
         const settle: Waiting['settle'] = (told) => resolve(told.kind === 'loaded' ? told.problems : undefined);
-        ask({ kind: 'load', id: ++lastId, files: [...files], servers }, { settle });
+        ask({ kind: 'load', id: ++lastId, files: [...files], servers, releases }, { settle });
       }),
     call: async (input, { signal, ...attempt }) => {
       if (hasEnded) throw lost(begin, 'had ended');

@@ -18,17 +18,28 @@ export interface ToolboxSpec {
    * file is loaded as a whole there, with agents that do not use this toolbox.
    */
   servers: { [server: string]: ListedTool[] };
+  /** Of all agents, by name: those in the files may have others as sub-agents. */
+  releases: { [agent: string]: string };
 }
 
 /** In order of their names. */
 export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   const specs = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
+  const releases = releasesOf(agents);
   for (const { agent, file } of agents)
     for (const tool of toolsOf(agent)) {
       if (!tool.toolbox) continue;
       const { name, secrets, limits } = tool.toolbox;
-      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, rates: {}, files: [], servers };
+      const spec = specs.get(name) ?? {
+        name,
+        secrets: inOrder(secrets),
+        limits,
+        rates: {},
+        files: [],
+        servers,
+        releases,
+      };
       specs.set(name, spec);
       if (tool.rate) spec.rates[tool.name] = tool.rate;
       if (!spec.files.includes(file)) spec.files.push(file);
@@ -86,6 +97,9 @@ export function serversOf(agents: readonly FoundAgent[]): ToolboxSpec['servers']
     }
   return Object.fromEntries([...servers].map(([server, listed]) => [server, [...listed.values()]]));
 }
+
+export const releasesOf = (agents: readonly FoundAgent[]): ToolboxSpec['releases'] =>
+  Object.fromEntries(agents.map(({ agent, release }) => [agent.name, release]));
 
 /** With those that stand in for others. */
 const toolsOf = ({ tools }: FoundAgent['agent']): readonly AnyTool[] =>

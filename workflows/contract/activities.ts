@@ -2,7 +2,7 @@
 import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
-import type { AgentRunResult, SteerRequest, StoredValue } from './run';
+import type { AgentRunResult, ParentRun, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -166,6 +166,50 @@ export interface TakeMessageInput extends CallContext {
   said: SteerRequest;
 }
 
+/** A call of a sub-agent, before its run: arguments are checked, and what the run begins with is stored. */
+export interface BeginSubRunInput extends CallContext {
+  name: string;
+  message: string;
+  call: number;
+  /** The decision that allows it, where a person must agree. */
+  approval?: MadeDecision;
+  tags: string[];
+  /** Id of the run that a caller has started, where that is not the one that makes the call. */
+  root?: string;
+}
+
+/** What the workflow starts the run with. */
+export interface SubRun {
+  kind: 'begun';
+  /** Of the run, derived from the call: whoever asks again finds the same. */
+  id: string;
+  agent: string;
+  release: string;
+  parent: ParentRun;
+  input: MessageHead;
+  question: string;
+  plan: RunPlan;
+  /** It has ended in an execution of before: there is nothing to start. */
+  ended?: true;
+}
+/** The call is answered already, or its arguments do not fit and the model is told. */
+export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolResult };
+
+/** What came of a sub-agent's run, as the answer to the call. */
+export interface TakeSubRunInput extends Omit<BeginSubRunInput, 'tags' | 'root'> {
+  /** Id of the run. */
+  run: string;
+  /** Of one that ended without recording it, as Temporal tells its end. */
+  end?: { firstRunId: string; failure: RunFailure };
+}
+export type TakeSubRunResult =
+  /** Its answer, or that it has none, as the model is told. */
+  | { kind: 'result'; result: CallToolResult; totals: RunTotals }
+  /** It has none, and what that leads to is not for the model to say. */
+  | { kind: 'failed'; failure: RunFailure; totals: RunTotals }
+  /** It goes on. */
+  | { kind: 'open' };
+
 export interface EndRunInput extends CallContext {
   base: string | null;
   append: string[];
@@ -194,5 +238,7 @@ export interface AgentActivities {
   tellPeople(input: TellPeopleInput): Promise<void>;
   takeResult(input: TakeResultInput): Promise<CallToolResult>;
   takeMessage(input: TakeMessageInput): Promise<MessageHead>;
+  beginSubRun(input: BeginSubRunInput): Promise<BeginSubRunResult>;
+  takeSubRun(input: TakeSubRunInput): Promise<TakeSubRunResult>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

@@ -63,6 +63,8 @@ export interface PersonRequest {
   otherwise: Unanswered;
   /** Why it is asked again: what was wrong with the decision before. */
   again?: string;
+  /** The run of a sub-agent that asks it, where a client shows it under another: never in a history. */
+  subRun?: { id: string; agent: string };
 }
 
 /**

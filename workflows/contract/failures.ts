@@ -52,6 +52,8 @@ export const FAILURES = {
   'Tool.Changed': rule(false, 'tell-model'),
   /** Whether the effect happened is not known: said so, never rerun silently. */
   'Tool.OutcomeUnknown': rule(false, 'tell-model'),
+  /** The run of a sub-agent ended without an answer: how, its message says. */
+  'Tool.AgentFailed': rule(false, 'tell-model'),
   /** A person said no, or nobody answered and that means no. */
   'Tool.Denied': rule(false, 'tell-model'),
   /** The decision that the call came with does not allow it: a person is asked again. */

@@ -20,6 +20,8 @@ export const WORKFLOW_TYPES = {
 export const SIGNAL_NAMES = {
   pause: 'pause',
   resume: 'resume',
+  /** From the run that has called it as a sub-agent: with a reason, before Temporal's own cancel. */
+  parentCancelled: 'parentCancelled',
 } as const;
 
 export const UPDATE_NAMES = {
@@ -46,6 +48,8 @@ export const ACTIVITY_NAMES = {
   tellPeople: 'tellPeople',
   takeResult: 'takeResult',
   takeMessage: 'takeMessage',
+  beginSubRun: 'beginSubRun',
+  takeSubRun: 'takeSubRun',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

@@ -21,6 +21,15 @@ export interface ToolPlan extends OwnToolPlan {
   approval?: ApprovalRule[];
   /** Tried in this order, with the same arguments, once this one has failed for good. */
   fallback?: { name: string; plan: OwnToolPlan }[];
+  /** Of a sub-agent: a call is a run of its own. */
+  agent?: SubAgentPin;
+}
+
+/** Which release a call of a sub-agent runs, and what it may use beside what that release says: the smaller counts. */
+export interface SubAgentPin {
+  name: string;
+  release: string;
+  limits?: Partial<RunLimits>;
 }
 
 export interface OwnToolPlan {
@@ -91,6 +100,20 @@ export interface AgentRunInput {
   plan: RunPlan;
   /** Set by continue-as-new, and where a run is forked from another: what it goes on with. */
   carried?: CarriedState;
+  /** Set where another run has called the agent. */
+  parent?: ParentRun;
+}
+
+/** The call that a run answers. */
+export interface ParentRun {
+  /** Id of the run that made it. */
+  run: string;
+  /** Id of the run that was started by a caller: the same, where that one made it. */
+  root: string;
+  /** The call's key: of the first execution of `run`. */
+  firstRunId: string;
+  turn: number;
+  index: number;
 }
 
 export type Outcome = 'completed' | 'failed' | 'escalated' | 'cancelled' | 'budget-exhausted';

@@ -2,7 +2,7 @@
 import type { AgentActivities, CallModelResult, CompactContextResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
 import type { Usage } from '../contract/message';
-import type { AgentRunInput, ToolPlan } from '../contract/run';
+import type { AgentRunInput, AgentRunResult, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolWait } from '../contract/tool-call';
 import type { RunState } from './run-state';
 
@@ -18,6 +18,12 @@ export interface RunEnvironment {
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
   takeMessage: AgentActivities['takeMessage'];
+  beginSubRun: AgentActivities['beginSubRun'];
+  takeSubRun: AgentActivities['takeSubRun'];
+  /** Starts the run of a sub-agent and waits for its end, however that is; of a cancel it is told, and waited for all the same. */
+  runSubAgent(start: SubAgentStart, summary: string): Promise<SubAgentEnd>;
+  /** Of one that cannot be waited for here. */
+  cancelSubAgent(id: string): Promise<void>;
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;
@@ -45,6 +51,21 @@ export interface RunEnvironment {
   /** Whether a tool that has begun its work is asked again whatever the last question came to: runs of before called its outcome unknown. */
   asksAgain(): boolean;
 }
+
+export interface SubAgentStart {
+  /** Of the run. */
+  id: string;
+  input: AgentRunInput;
+  question: string;
+}
+
+export type SubAgentEnd =
+  /** With its own record. */
+  | { kind: 'ended'; result: AgentRunResult }
+  /** Ended from outside. */
+  | { kind: 'lost'; firstRunId: string; failure: RunFailure }
+  /** An execution of before has begun it: it cannot be waited for here. */
+  | { kind: 'elsewhere' };
 
 /** One run, as the core's functions pass it around. */
 export interface Run {

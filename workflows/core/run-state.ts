@@ -201,6 +201,17 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
   };
 }
 
+/** What a sub-agent's run has used was used by this one. Its turns are its own. */
+export function takeSubRunTotals({ kept }: RunState, { modelCalls, toolCalls, reusedCalls, usage }: RunTotals): void {
+  kept.totals = {
+    ...kept.totals,
+    modelCalls: kept.totals.modelCalls + modelCalls,
+    toolCalls: kept.totals.toolCalls + toolCalls,
+    reusedCalls: kept.totals.reusedCalls + reusedCalls,
+    usage: addUsage(kept.totals.usage, usage),
+  };
+}
+
 function show(kept: CarriedState, messages: readonly MessageHead[], from: number): void {
   const placed = messages.map((message, at) => ({ ...message, position: from + at }));
   kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);

@@ -9,6 +9,7 @@ import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
 import type { Run } from './environment';
 import { callContext } from './model-turn';
 import { leavesWhileAway, sleepUntil, step } from './persist';
+import { callAgent, type SubAgentsTogether } from './sub-agent';
 
 /** Calls that run together leave a long history together: the one that sleeps for hours with the one that asks every second. */
 export interface Together {
@@ -20,7 +21,15 @@ export interface Together {
   leaving: boolean;
   /** Set by the first that ends the run. */
   ended?: boolean;
+  agents: SubAgentsTogether;
 }
+
+export const noneYet = (agents: SubAgentsTogether): Together => ({
+  underWay: 0,
+  ofTool: new Map(),
+  leaving: false,
+  agents,
+});
 
 /** For a name that no tool has: callTool answers it with an error the model can read, so that it stands in the trace. */
 const UNKNOWN_TOOL: ToolPlan = {
@@ -68,6 +77,7 @@ export async function tryTools(
 ): Promise<CallToolResult | RunFailure | 'waiting' | null> {
   const name = turn.calls[call]?.name ?? '';
   const plan = planOf(run, name);
+  if (plan.agent) return await callAgent(run, turn, call, { plan, together, decided });
   const tools = [{ name, plan }, ...(plan.fallback ?? [])];
   for (const [nth, tool] of tools.entries()) {
     const isLast = nth === tools.length - 1;

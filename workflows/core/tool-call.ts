@@ -26,6 +26,8 @@ export async function callOne(
     together.ended = true;
     throw error;
   });
+  // Of one that a person has denied no run begins.
+  together.agents.toBegin.delete(call);
   if (result !== null && result !== 'waiting') closeRequests(run.state, turn, call);
   return result;
 }

@@ -7,7 +7,8 @@ import { RunEnd, untilResumed } from './persist';
 import { takeToolResults } from './run-state';
 import { tellAsked } from './ask-person';
 import { openFor, openRequest, rememberedFor, rulesOf } from './requests';
-import { planOf, type Together } from './tool-attempts';
+import { noSubAgents } from './sub-agent';
+import { noneYet, planOf } from './tool-attempts';
 import { callOne } from './tool-call';
 
 const NEVER_RAN: readonly FailureType[] = ['Tool.Unknown', 'Tool.InvalidArguments'];
@@ -69,7 +70,7 @@ function askedBy(run: Run, turn: ToolTurn): OpenRequest[] {
 
 /** Calls that may run together, into the results of their turn. @throws what one of them threw, once none is under way any more */
 async function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Promise<void> {
-  const together: Together = { underWay: 0, ofTool: new Map(), leaving: false };
+  const together = noneYet(noSubAgents(open.filter((call) => isSubAgent(run, turn, call))));
   const settled = await Promise.allSettled(open.map((call) => callOne(run, turn, call, together)));
   // Only after all have settled: an end of the run must not leave a call in flight.
   settled.forEach((outcome, nth) => {
@@ -79,6 +80,9 @@ async function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Pro
   // A bug before an end: an end that was reached beside it would hide it, and the run would be over.
   if (thrown.length > 0) throw thrown.find((error) => !(error instanceof RunEnd)) ?? thrown[0];
 }
+
+const isSubAgent = (run: Run, { calls }: ToolTurn, call: number): boolean =>
+  planOf(run, calls[call]?.name ?? '').agent !== undefined;
 
 const mayRunBeside = ({ effect, isIndependent }: ToolPlan): boolean => effect === 'read' || isIndependent === true;
 

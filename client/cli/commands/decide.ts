@@ -86,7 +86,7 @@ async function answer(
   if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
   const { client } = await connect();
   const run = client.run(id);
-  const asked = (await run.requests()).find((one) => one.number === number);
+  const asked = (await run.requests()).find((one) => one.number === number && !one.subRun);
   await decide(run);
   const became: Became | undefined = asked && !isFinal ? await becameOf(context.readStore(), run, asked) : undefined;
   output.json({ id, number, decided: says, request: asked ?? null, became: became?.what ?? null });

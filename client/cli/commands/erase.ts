@@ -3,6 +3,7 @@ import { allRefs, type ContentStore } from '../../../activities/store';
 import { RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { eraseRun } from '../erase-run';
+import { subRunsUnder } from '../../sub-runs';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -30,7 +31,8 @@ export async function eraseCommand(
     throw new ClientError('invalid-input', 'name one run by its whole id, or --tenant NAME for all runs of a tenant.');
   }
   const store = context.readStore();
-  const found = given === undefined ? await runsOf(store, tenant ?? '') : [await exactly(store, given)];
+  const found =
+    given === undefined ? await runsOf(store, tenant ?? '') : await withSubRuns(store, await exactly(store, given));
   const what = given ?? `${counted(found.length, 'run')} of tenant ${tenant}`;
   if (found.length === 0) throw new ClientError('run-not-found', `tenant ${tenant} has no runs in this store.`);
   if (!yes) {
@@ -71,6 +73,12 @@ export async function eraseCommand(
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
   return EXIT.completed;
 }
+
+/** What sub-agents said and did, they did for it. */
+const withSubRuns = async (store: ContentStore, record: RunRecord): Promise<RunRecord[]> => [
+  record,
+  ...(await subRunsUnder(store, record)),
+];
 
 /** A beginning is not enough for what cannot be undone. */
 async function exactly(store: ContentStore, id: string): Promise<RunRecord> {

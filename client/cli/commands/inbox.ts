@@ -9,19 +9,20 @@ export async function inboxCommand(context: CliContext, now = Date.now()): Promi
   const { output } = context;
   const waiting = await waitingIn(context.readStore());
   output.json({
-    requests: waiting.map(({ id, agent, tenant, request }) => ({ id, agent, tenant, request })),
+    requests: waiting.map(({ id, agent, tenant, request, root }) => ({ id, agent, tenant, request, root: root ?? id })),
   });
   if (output.isJson) return EXIT.completed;
   if (waiting.length === 0) output.note('nothing waits for a person');
-  for (const { id, agent, request } of waiting) {
+  for (const { id, agent, request, root } of waiting) {
     const { number, by, deadline, otherwise, again } = request;
     const left = deadline - now;
     const until =
       left > 0 ? `${formatDuration(left)} left, then ${DEFAULT[otherwise]}` : `its time is over: ${DEFAULT[otherwise]}`;
     const who = by.length === 0 ? 'anybody' : by.map((names) => names.join(' or ')).join(', and ');
     output.line(
-      `${output.colors.bold(output.safeLine(id))}  ${number}  ${output.safeLine(agent)}  ${until}  ${output.safeLine(who)}`,
+      `${output.colors.bold(output.safeLine(root ?? id))}  ${number}  ${output.safeLine(agent)}  ${until}  ${output.safeLine(who)}`,
     );
+    if (root !== undefined) output.line(`    asked by ${output.safeLine(id)}, a sub-agent's run`);
     output.line(`    ${output.safeLine(questionLine(request))}`);
     if (again !== undefined) output.line(`    asked again: ${output.safeLine(again)}`);
     const answers = request.kind === 'approval' ? 'approve|deny' : 'approve|deny|replace';

@@ -66,6 +66,7 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .option('--agent <name>')
     .addOption(new Option('--outcome <outcome>').choices(OUTCOMES))
     .option('--open', 'only those that have not ended')
+    .option('--sub-agents', 'runs of sub-agents too')
     .option('--limit <n>', 'at most so many', count, 20)
     .addHelpText('after', example('list --agent repo-analyst --outcome failed'))
     .action(wrap((context, options: ListOptions) => listCommand(context, options)));

@@ -19,6 +19,7 @@ export interface ListOptions {
   agent?: string;
   outcome?: Outcome;
   open?: boolean;
+  subAgents?: boolean;
   limit: number;
 }
 
@@ -38,6 +39,8 @@ interface ListedRun {
   user: string | null;
   session: string | null;
   tags: string[];
+  /** That has called it as a sub-agent. */
+  parent: string | null;
   /** Why an open run makes no headway. */
   problems: string[];
   waiting: Waiting[];
@@ -68,14 +71,15 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
 
 /** In no order; at least the newest that fit, and one more than may be shown. */
 async function recordsOf(store: ContentStore, options: ListOptions): Promise<RunRecord[]> {
-  const { agent, outcome, open, limit } = options;
+  const { agent, outcome, open, subAgents, limit } = options;
   const openIds = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
     decodeURIComponent(name.slice(OPEN_PREFIX.length)),
   );
   const fits = (record: RunRecord): boolean =>
     (agent === undefined || record.agent === agent) &&
     (outcome === undefined || record.ended?.outcome === outcome) &&
-    (!open || !record.ended);
+    (!open || !record.ended) &&
+    (subAgents === true || !record.parent);
   const ended = open ? [] : await endedIds(store, options, limit + 1);
   // Older than the order of ended runs; the next worker brings them into it.
   if (!ended) return parsed(await allRefs(store, RUN_PREFIX)).filter(fits);
@@ -87,7 +91,7 @@ async function recordsOf(store: ContentStore, options: ListOptions): Promise<Run
 
 async function endedIds(
   store: ContentStore,
-  { agent, outcome }: ListOptions,
+  { agent, outcome, subAgents }: ListOptions,
   most: number,
 ): Promise<string[] | undefined> {
   const ids: string[] = [];
@@ -95,6 +99,7 @@ async function endedIds(
   if (!runs) return undefined;
   for await (const run of runs) {
     if ((agent !== undefined && run.agent !== agent) || (outcome !== undefined && run.outcome !== outcome)) continue;
+    if (run.isSubRun && !subAgents) continue;
     ids.push(run.id);
     if (ids.length === most) break;
   }
@@ -121,7 +126,7 @@ async function listed(context: CliContext, store: ContentStore, records: readonl
   );
 }
 
-const about = ({ id, agent, startedAt, question, tenant, user, session, tags }: RunRecord) => ({
+const about = ({ id, agent, startedAt, question, tenant, user, session, tags, parent }: RunRecord) => ({
   id,
   agent,
   startedAt,
@@ -130,6 +135,7 @@ const about = ({ id, agent, startedAt, question, tenant, user, session, tags }: 
   user: user ?? null,
   session: session ?? null,
   tags,
+  parent: parent?.run ?? null,
 });
 
 const endedRun = (record: RunRecord, { outcome, failure, at, totals }: NonNullable<RunRecord['ended']>): ListedRun => ({

@@ -1,5 +1,6 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
+import { askedBelow, subRunsUnder } from '../../sub-runs';
 import { lastCheckpoint } from '../../../workers/last-checkpoint';
 import { callsOf, totalsOf } from '../../../activities/store/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
@@ -74,11 +75,25 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     failure: record.ended?.failure ?? null,
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     waiting,
+    subRuns: await subRunFacts(store, record),
+    calledBy: record.parent ? { run: record.parent.run, root: record.parent.root } : null,
     firstRunId: firstRunId ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
     erased: record.erased ?? null,
   };
 }
+/** What sub-agents ask stands with the run that they work for. */
+async function subRunFacts(store: ContentStore, record: RunRecord) {
+  const [runs, asked] = await Promise.all([subRunsUnder(store, record), askedBelow(store, record.id)]);
+  return runs.map(({ id, agent, question, ended }) => ({
+    ...{ id, agent, question },
+    outcome: ended?.outcome ?? null,
+    asks: asked
+      .filter(({ subRun }) => subRun?.id === id)
+      .map(({ number, tool, preview }) => ({ number, tool, preview })),
+  }));
+}
+
 type Facts = Awaited<ReturnType<typeof factsOf>>;
 
 /** Absent where the release was never stored here, as for a run of another store. */
@@ -125,6 +140,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   );
   row('tags', facts.tags.join(', '));
   row('origin', record.forkedFrom && originText(record, record.forkedFrom));
+  if (facts.calledBy) row('called by', facts.calledBy.run);
   row('started', new Date(record.startedAt).toISOString());
   if (record.ended)
     row(
@@ -137,6 +153,11 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
   for (const one of facts.requests) row('asked', askedLine(one));
+  for (const { id, agent, question, outcome, asks } of facts.subRuns) {
+    row('sub-agent', `${agent} as ${id}, ${outcome ?? 'not ended'}: ${question}`);
+    for (const { number, tool, preview } of asks)
+      row('asks', `${tool} ${preview}: longhaul approve|deny ${id} ${number}`);
+  }
   if (limits) {
     const parts = [counted(limits.turns, 'turn'), counted(limits.toolCalls, 'tool call')];
     if (limits.tokens !== undefined) parts.push(`${formatTokens(limits.tokens)} tokens`);

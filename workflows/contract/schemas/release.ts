@@ -24,6 +24,20 @@ const ownToolPlan = z.object({
 const toolPlan = ownToolPlan.extend({
   approval: z.array(approvalRuleSchema).exactOptional(),
   fallback: z.array(z.object({ name: z.string(), plan: ownToolPlan })).exactOptional(),
+  agent: z
+    .object({
+      name: z.string(),
+      release: z.string(),
+      limits: z
+        .object({
+          turns: count.exactOptional(),
+          toolCalls: count.exactOptional(),
+          tokens: count.exactOptional(),
+          wallMs: z.number().exactOptional(),
+        })
+        .exactOptional(),
+    })
+    .exactOptional(),
 });
 
 const runPlan = z.object({

@@ -56,6 +56,10 @@ export const runRecordSchema = z.object({
         .exactOptional(),
     })
     .exactOptional(),
+  /** The call of another run that it answers, as its sub-agent. */
+  parent: z
+    .object({ run: z.string(), root: z.string(), firstRunId: z.string(), turn: z.number(), index: z.number() })
+    .exactOptional(),
   /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays, and which run it was forked from. */
   erased: z.object({ at: z.number(), by: z.string(), reason: z.string().exactOptional() }).exactOptional(),
 });

@@ -1,0 +1,138 @@
+// A call of a sub-agent becomes a run: its arguments are checked as the agent's release asks, and stored with the run's record. The
+// workflow then starts the run by a name that follows from the call, so whoever asks for the call again finds the run again.
+import { createHash } from 'node:crypto';
+import type { BeginSubRunInput, BeginSubRunResult, CallKey, SubRun } from '../workflows/contract/activities';
+import type { JsonValue, ToolCallPart } from '../workflows/contract/message';
+import type { ReleaseManifest } from '../workflows/contract/release';
+import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { asEdited, requireAgreed } from './approvals/decided-call';
+import { findCallRecord } from './call-records';
+import type { ActivityDeps, Attempt } from './deps';
+import { failure } from './failure';
+import { failureParts } from './failure-parts';
+import { safeText } from './redact';
+import { readCall } from './read-call';
+import { readManifest, requireAgent } from './require-agent';
+import { firstMessageOf, type FirstMessage } from './store/first-message';
+import { openRunName, runRecordName, subRunName } from './store/ref-names';
+import { keepResult, toolRecords } from './tool-records';
+
+/** Runs of one call: another is begun where the one before has ended without an answer, and a person wants it tried again. */
+const RUNS_MAX = 100;
+const ID_CHARS = 20;
+
+/** Repeating it finds what the first has stored. @throws ApplicationFailure `Tool.NotApproved`, `Tool.NotGranted`, `Store.*` */
+export async function beginSubRun(
+  deps: ActivityDeps,
+  input: BeginSubRunInput,
+  attempt: Attempt,
+): Promise<BeginSubRunResult> {
+  const found = await findCallRecord(toolRecords(deps, input));
+  if (found.answer) {
+    deps.metrics.reused('tool');
+    return { kind: 'answered', result: { ...found.answer.result, reused: true } };
+  }
+  const loaded = await requireAgent(deps, input);
+  const pin = Object.hasOwn(loaded.manifest.plan.tools, input.name)
+    ? loaded.manifest.plan.tools[input.name]?.agent
+    : undefined;
+  if (!pin) {
+    const what = `release ${input.release.slice(0, 12)} of agent "${input.agent}"`;
+    throw failure('Tool.NotGranted', `${what} has no agent "${input.name.slice(0, 64)}" among its tools.`);
+  }
+  const asked = await readCall(deps, input);
+  const call = await asEdited(deps, input, asked);
+  // Of what the tools of both are asked, `input` names the first message, which is not read here.
+  await requireAgreed(deps, { ...input, input: '' }, loaded, { asked, call });
+  const manifest = await readManifest(deps, pin.name, pin.release);
+  const first = call.malformed
+    ? { refused: 'the arguments are not a JSON object.' }
+    : firstMessageOf(deps.store, manifest, inputOf(manifest, call));
+  if (!('refused' in first)) return await begin(deps, input, attempt, { manifest, release: pin.release, first });
+
+  const message = safeText(`${first.refused} Call the agent again.`);
+  if (input.approval?.edited !== undefined) throw failure('Tool.NotApproved', message);
+  const now = deps.now();
+  const result = await keepResult(deps, input, {
+    ...{ parts: failureParts('Tool.InvalidArguments', message), failure: 'Tool.InvalidArguments' },
+    made: {
+      ...{ schemaVersion: 1 as const, startedAt: now, endedAt: now },
+      ...{ attempt: attempt.number, worker: deps.worker, release: loaded.codeRelease },
+    },
+    version: found.version,
+    objects: [],
+  });
+  return { kind: 'answered', result };
+}
+
+/** A plain text is the one property of the arguments: a model gives an object, whatever it calls. */
+const inputOf = ({ input }: ReleaseManifest, { arguments: given }: ToolCallPart): JsonValue | undefined =>
+  input !== undefined && input['type'] !== 'string' ? given : 'input' in given ? given.input : undefined;
+
+interface ToBegin {
+  manifest: ReleaseManifest;
+  release: string;
+  first: FirstMessage;
+}
+
+async function begin(
+  deps: ActivityDeps,
+  input: BeginSubRunInput,
+  attempt: Attempt,
+  { manifest, release, first }: ToBegin,
+): Promise<SubRun> {
+  const { key, tenant, user, session, tags } = input;
+  const root = input.root ?? attempt.workflowId;
+  const parent = { run: attempt.workflowId, root, firstRunId: key.run, turn: key.turn, index: key.index };
+  const about = { kind: 'begun' as const, agent: manifest.agent, release, parent, plan: manifest.plan };
+  for (let nth = 0; nth < RUNS_MAX; nth += 1) {
+    const id = subRunId(key, nth);
+    const record: RunRecord = {
+      ...{ schemaVersion: 1, id, agent: manifest.agent, release, tenant },
+      ...(user === undefined ? {} : { user }),
+      ...(session === undefined ? {} : { session }),
+      ...{ tags, input: first.head.hash, question: first.title, startedAt: deps.now(), parent },
+    };
+    const known = await recordBeginning(deps, record, first.bytes);
+    if (known && !isOf(known, record)) throw failure('Runtime.Unexpected', `run ${id} is of another call.`);
+    const begun = { ...about, id, input: first.head, question: first.title };
+    if (!known?.ended) return begun;
+    if (known.ended.outcome === 'completed' && !known.erased) return { ...begun, ended: true };
+  }
+  throw failure('Tool.AgentFailed', `${manifest.agent} was begun ${RUNS_MAX} times for one call.`);
+}
+
+/** @returns what was recorded under the id before */
+async function recordBeginning(
+  { store }: ActivityDeps,
+  record: RunRecord,
+  firstMessage: Uint8Array,
+): Promise<RunRecord | undefined> {
+  const name = runRecordName(record.id);
+  const { conflicts } = await store.commit({
+    objects: [firstMessage],
+    refs: [
+      { op: 'create', name, value: record },
+      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
+      ...(record.parent
+        ? [{ op: 'put' as const, name: subRunName(record.parent.root, record.id), value: { id: record.id } }]
+        : []),
+    ],
+  });
+  if (conflicts.length === 0) return undefined;
+  const known = runRecordSchema.safeParse((await store.readRef(name))?.value);
+  if (!known.success) throw failure('Store.ObjectCorrupt', `the record of run ${record.id} is not readable.`);
+  return known.data;
+}
+
+/** What is erased is as its tombstone says. */
+const isOf = (known: RunRecord, record: RunRecord): boolean =>
+  known.agent === record.agent &&
+  known.tenant === record.tenant &&
+  (known.erased !== undefined || (known.input === record.input && known.release === record.release));
+
+/** The same for every attempt of one call, in every execution of its run, and for no other call. */
+function subRunId({ run, fork, turn, index }: CallKey, nth: number): string {
+  const hash = createHash('sha256').update(['sub-run', run, fork, turn, index, nth].join('/'));
+  return `sub_${hash.digest('hex').slice(0, ID_CHARS)}`;
+}

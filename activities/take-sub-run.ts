@@ -1,0 +1,110 @@
+// What came of a sub-agent's run, as the answer to the call that began it: from the run's record, which outlives its history.
+import { z } from 'zod';
+import type { TakeSubRunInput, TakeSubRunResult } from '../workflows/contract/activities';
+import type { RunFailure } from '../workflows/contract/failures';
+import { FAILURE_CHARS } from '../workflows/contract/limits';
+import type { RunTotals } from '../workflows/contract/run';
+import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { asEdited, editedParts, personOf } from './approvals/decided-call';
+import { findCallRecord } from './call-records';
+import type { ActivityDeps, Attempt } from './deps';
+import { failure } from './failure';
+import { failureParts } from './failure-parts';
+import { safeText } from './redact';
+import { readCall } from './read-call';
+import { readManifest } from './require-agent';
+import { outputParts, type ToldOutput } from './tool-output';
+import { runRecordName } from './store/ref-names';
+import { callsOf, totalsOf } from './store/run-calls';
+import { keepResult, toolRecords } from './tool-records';
+
+/** Repeating it finds the call's record. @throws ApplicationFailure `Store.*` */
+export async function takeSubRun(
+  deps: ActivityDeps,
+  input: TakeSubRunInput,
+  attempt: Attempt,
+): Promise<TakeSubRunResult> {
+  const record = await readRecord(deps, input.run);
+  const end = await endOf(deps, record, input.end);
+  if (!end) return { kind: 'open' };
+  const { totals } = end;
+  const found = await findCallRecord(toolRecords(deps, input));
+  if (found.answer) return { kind: 'result', result: { ...found.answer.result, reused: true }, totals };
+
+  const manifest = await readManifest(deps, input.agent, input.release);
+  const onFailure = manifest.plan.tools[input.name]?.onFailure ?? 'tell-model';
+  const problem = 'failure' in end ? failureOf(input.name, end) : undefined;
+  if (problem && onFailure !== 'tell-model') return { kind: 'failed', failure: problem, totals };
+
+  const asked = await readCall(deps, input);
+  const call = await asEdited(deps, input, asked);
+  const told =
+    'failure' in end
+      ? { parts: failureParts('Tool.AgentFailed', problem?.message ?? '') }
+      : await answerOf(deps, record, end.output);
+  const person = personOf(input);
+  const result = await keepResult(deps, input, {
+    parts: [...editedParts(input, { asked, call, repeats: undefined }), ...told.parts],
+    failure: problem?.type,
+    made: {
+      schemaVersion: 1,
+      startedAt: record.startedAt,
+      endedAt: deps.now(),
+      attempt: attempt.number,
+      worker: deps.worker,
+      release: input.release,
+    },
+    version: found.version,
+    objects: [],
+    ...(person ? { person } : {}),
+  });
+  deps.metrics.toolCall({
+    agent: input.agent,
+    tool: input.name,
+    outcome: problem?.type ?? 'ok',
+    seconds: (deps.now() - record.startedAt) / 1000,
+  });
+  return { kind: 'result', result, totals };
+}
+
+async function readRecord({ store }: ActivityDeps, id: string): Promise<RunRecord> {
+  const { success, data } = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
+  if (success) return data;
+  throw failure('Store.ObjectMissing', `the record of run ${id} is gone, or is not readable.`);
+}
+
+type End = { totals: RunTotals } & ({ output: string } | { outcome: string; failure: RunFailure });
+
+/** A run that was terminated has recorded nothing: then Temporal says how it ended, and its calls what it has used. */
+async function endOf(
+  { store }: ActivityDeps,
+  { ended, erased }: RunRecord,
+  told: TakeSubRunInput['end'],
+): Promise<End | undefined> {
+  if (ended) {
+    const { totals, outcome } = ended;
+    if (outcome === 'completed' && ended.output && !erased) return { totals, output: ended.output.hash };
+    const what: RunFailure = ended.failure ?? { type: 'Runtime.Unexpected', message: erased ? 'erased' : 'not given' };
+    return { totals, outcome, failure: what };
+  }
+  if (!told) return undefined;
+  const { calls } = await callsOf(store, told.firstRunId);
+  return { totals: { ...totalsOf(calls), reusedCalls: 0 }, outcome: 'failed', failure: told.failure };
+}
+
+/** Short, and without anything that was said: a history keeps it. */
+const failureOf = (name: string, { outcome, failure: why }: { outcome: string; failure: RunFailure }): RunFailure => ({
+  type: 'Tool.AgentFailed',
+  message: safeText(`${name} gave no answer: ${outcome} (${why.type}: ${why.message})`).slice(0, FAILURE_CHARS),
+});
+
+/** Text as it was answered; of JSON also the files that it names. */
+async function answerOf(
+  deps: ActivityDeps,
+  { agent, release }: RunRecord,
+  hash: string,
+): Promise<Pick<ToldOutput, 'parts'>> {
+  const [manifest, bytes] = await Promise.all([readManifest(deps, agent, release), deps.toolStore.getObject(hash)]);
+  const text = new TextDecoder().decode(bytes);
+  return outputParts(manifest.output ? z.json().parse(JSON.parse(text)) : text);
+}

@@ -1,0 +1,168 @@
+// What a trace tells of a run: its calls, from their records, what it asked people, and the runs of its sub-agents; where a server answers,
+// also what is under way.
+import type { ContentStore } from '../../activities/store';
+import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../activities/store/run-calls';
+import type { Usage } from '../../workflows/contract/message';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { firstRunIdOf } from '../first-run';
+import { directSubRuns } from '../sub-runs';
+import { requestsOf, type AskedOfRun } from './commands/requests-of';
+import type { Connected } from './context';
+import { counted } from './format';
+import { liveRun, type LiveRun } from './live-run';
+import { callName, reusedCalls } from './reused-calls';
+import { settledRecord } from './settled-record';
+import { askedNow, openStatus, waitingNow, type Waiting } from './waiting';
+
+export interface TracedCall {
+  number: number;
+  fork: number;
+  turn: number;
+  index: number;
+  kind: Exclude<RunCall['record']['kind'], 'started-tool'>;
+  /** The model as `provider/model`, or the tool. */
+  name: string;
+  asked: string | null;
+  /** Milliseconds after the run's start. */
+  offsetMs: number;
+  durationMs: number;
+  /** The one that succeeded, from 1. */
+  attempt: number;
+  worker: string;
+  usage: Usage | null;
+  preview: string;
+  /** What was wrong with an answer, or how a tool failed. */
+  failure: string | null;
+  /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
+  reused: boolean | null;
+}
+
+/** One run, with those that its calls of sub-agents began. */
+export interface TracedRun {
+  record: RunRecord;
+  status: string;
+  firstRunId: string | undefined;
+  calls: TracedCall[];
+  totals: CallTotals;
+  live: LiveRun | undefined;
+  /** Everything that it has asked people. */
+  asked: AskedOfRun[];
+  /** What of it waits for an answer. */
+  waiting: Waiting[];
+  unreadable: number;
+  subRuns: TracedRun[];
+}
+
+/** @param below the records of all runs of sub-agents, at whatever depth */
+export async function tracedRun(
+  store: ContentStore,
+  connected: Connected | undefined,
+  found: RunRecord,
+  below: readonly RunRecord[],
+): Promise<TracedRun> {
+  const record = connected ? await settledRecord(store, connected.temporal, found) : found;
+  const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
+  const reused = connected && live ? await reusedCalls(connected.temporal, record.id) : undefined;
+  const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
+  const { calls, unreadable } =
+    firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
+  const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
+  return {
+    ...{ record, firstRunId, live, unreadable, waiting },
+    asked: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
+    status: record.ended?.outcome ?? openStatus(live, waiting),
+    calls: calls.map((call) => tracedCall(call, record, reused)),
+    totals: record.ended?.totals ?? totalsOf(calls),
+    subRuns: await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below))),
+  };
+}
+
+export function traceJson(traced: TracedRun): object {
+  const { record, status, firstRunId, calls, totals, live, asked, waiting, unreadable, subRuns } = traced;
+  const { turns, modelCalls, toolCalls, usage } = totals;
+  return {
+    id: record.id,
+    agent: record.agent,
+    status,
+    outcome: record.ended?.outcome ?? null,
+    firstRunId: firstRunId ?? null,
+    startedAt: record.startedAt,
+    endedAt: record.ended?.at ?? null,
+    totals: { turns, modelCalls, toolCalls, usage },
+    turns: turnsOf(calls).map(([first, ...others]) => ({
+      fork: first.fork,
+      turn: first.turn,
+      calls: [first, ...others],
+      requests: askedIn(first, asked),
+    })),
+    waiting: askedNow(waiting),
+    pending: live?.pending ?? [],
+    failure: record.ended?.failure ?? null,
+    forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
+    calledBy: record.parent ? { run: record.parent.run, turn: record.parent.turn, index: record.parent.index } : null,
+    erased: record.erased ?? null,
+    problems: live?.problems ?? [],
+    unreadable,
+    subRuns: subRuns.map(traceJson),
+  };
+}
+
+function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string> | undefined): TracedCall {
+  const { record, number, fork, turn, index, asked } = call;
+  const common = {
+    number,
+    fork,
+    turn,
+    index,
+    offsetMs: record.startedAt - startedAt,
+    durationMs: record.endedAt - record.startedAt,
+    attempt: record.attempt,
+    worker: record.worker,
+    reused: reused ? reused.has(callName(call)) : null,
+  };
+  if (record.kind === 'tool') {
+    const { message, failure } = record.result;
+    const result = { usage: null, preview: message.preview, failure: failure ?? null };
+    return { ...common, kind: 'tool', name: record.name, asked: asked ?? null, ...result };
+  }
+  if (record.kind === 'started-tool') {
+    const preview = 'has begun work elsewhere, whose outcome is asked for';
+    return { ...common, kind: 'tool', name: record.name, asked: asked ?? null, usage: null, preview, failure: null };
+  }
+  if (record.kind === 'compaction') {
+    const { model, usage, covered } = record.result;
+    const { first, last } = record.range;
+    const preview = `sums up ${counted(covered, 'message')}, ${first} to ${last}`;
+    return { ...common, kind: 'compaction', name: model, asked: null, usage, preview, failure: null };
+  }
+  const { model, usage, messages, toolCalls, problem, pruned, notices } = record.answer;
+  const preview =
+    toolCalls.length > 0 ? `calls ${toolCalls.map(({ name }) => name).join(', ')}` : (messages[0]?.preview ?? '');
+  const edit = pruned ? `leaves out ${counted(pruned.results, 'tool result')}; ` : '';
+  const told = notices ? 'is warned first; ' : '';
+  return {
+    ...common,
+    kind: 'model',
+    name: model,
+    asked: null,
+    usage,
+    preview: `${edit}${told}${preview}`,
+    failure: problem?.type ?? null,
+  };
+}
+
+type Turn = [TracedCall, ...TracedCall[]];
+
+export function turnsOf(calls: readonly TracedCall[]): Turn[] {
+  const turns = new Map<string, Turn>();
+  for (const call of calls) {
+    const turn = turns.get(`${call.fork}/${call.turn}`);
+    if (turn) turn.push(call);
+    else turns.set(`${call.fork}/${call.turn}`, [call]);
+  }
+  return [...turns.values()];
+}
+
+/** Of the turn of a call. */
+export const askedIn = ({ fork, turn }: TracedCall, asked: readonly AskedOfRun[]): AskedOfRun[] =>
+  fork > 0 ? [] : asked.filter((one) => one.turn === turn);

@@ -1,0 +1,324 @@
+// Needs: nothing but Node. Agents as tools: how they are defined, and what a run makes of their runs, which the test stands in for.
+import { z } from 'zod';
+import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
+import type { ActivityDeps } from '../../activities/deps';
+import { runRecordName } from '../../activities/store/ref-names';
+import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
+import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import {
+  createConversation,
+  createMemoryStore,
+  directToolStore,
+  encodeMessage,
+  objectHash,
+} from '../../activities/store';
+import { publishReleases } from '../../workers/publish-releases';
+import type { Outcome, RunLimits } from '../../workflows/contract/run';
+import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
+import { createScriptedProvider } from '../kit/scripted-provider';
+import { script, type Script } from '../kit/script';
+import { createTestPeople } from '../kit/test-people';
+import { startTestRun, type TestRun } from '../kit/test-run';
+import { createVirtualClock } from '../kit/virtual-clock';
+import { manifestFor } from '../stack/manifest-for';
+
+const agent = (name: string, more: object = {}) =>
+  defineAgent({ name, description: `The ${name}.`, instructions: name, ...more });
+const look = defineTool({
+  name: 'look',
+  description: 'Looks.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read',
+  run: () => 'seen',
+});
+const write = defineTool({
+  name: 'write',
+  description: 'Writes.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'idempotent',
+  run: () => 'written',
+});
+
+describe('a definition', () => {
+  test('is a tool with the name, the description and the schemas of the agent', () => {
+    const tool = agentTool(agent('reader'));
+    expect(tool).toMatchObject({ name: 'reader', description: 'The reader.', toolbox: undefined, approval: undefined });
+    expect(tool.input.safeParse({ input: 'a page' }).success).toBe(true);
+    const input = z.object({ page: z.number() });
+    expect(agentTool(agent('reader', { input })).input).toBe(input);
+  });
+
+  test('runs beside others where all that it can do is read, unless it says otherwise', () => {
+    const plan = (one: AnyAgent, options = {}) => agentTool(one, {}, options).plan;
+    const reader = agent('reader', { tools: [look] });
+    expect(plan(reader)).toMatchObject({ effect: 'idempotent', isIndependent: true });
+    expect(plan(agent('writer', { tools: [look, write] }))).not.toHaveProperty('isIndependent');
+    expect(plan(agent('lead', { tools: [agentTool(reader)] }))).toMatchObject({ isIndependent: true });
+    expect(plan(reader, { independent: false })).not.toHaveProperty('isIndependent');
+    expect(plan(agent('writer', { tools: [write] }), { independent: true })).toMatchObject({ isIndependent: true });
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ['no agent', () => agentTool(undefined as never), 'agentTool takes an agent, as defineAgent returns it'],
+    [
+      'no description',
+      () => agentTool(defineAgent({ name: 'a', instructions: 'x' })),
+      'agentTool a: the agent needs a description: it is what the model reads of it.',
+    ],
+    ['an unknown limit', () => agentTool(agent('a'), { usd: 1 } as never), 'agentTool a: limits: "usd" is not known.'],
+    ['a limit of nothing', () => agentTool(agent('a'), { tokens: 0 }), 'agentTool a: limits.tokens must be a whole'],
+    [
+      'a toolbox',
+      () => agentTool(agent('a'), {}, { toolbox: {} } as never),
+      'agentTool a: "toolbox" is not known. Known: onFailure, approval, independent.',
+    ],
+    [
+      'itself',
+      () => agent('a', { tools: [agentTool(agent('b', { tools: [agentTool(agent('a'))] }))] }),
+      'agent a: it is a tool of itself (a → b → a): its runs would have no end.',
+    ],
+    [
+      'too many in a row',
+      () => ['b', 'c', 'd', 'e', 'f'].reduce((below, name) => agent(name, { tools: [agentTool(below)] }), agent('a')),
+      'agent f: sub-agents may be 5 deep, and these are deeper: f → e → d → c → b → a.',
+    ],
+    [
+      'as its fallback another agent',
+      () => {
+        const input = z.object({});
+        const fallback = [agentTool(agent('a', { input }))];
+        return defineTool({
+          name: 'x',
+          description: 'x',
+          input,
+          output: z.string(),
+          effect: 'read',
+          fallback,
+          run: () => '',
+        } as never);
+      },
+      'its fallback a is an agent, which a fallback cannot be.',
+    ],
+  ])('that has %s is refused in one line', (_, define, says) => {
+    expect(define).toThrow(says);
+  });
+
+  test('whose release comes back from the store has the pin of the sub-agent', () => {
+    const { manifest } = manifestFor(
+      agent('lead', { tools: [agentTool(agent('reader'), { turns: 2, wall: '1m' })] }),
+      'a/b',
+    );
+    expect(releaseManifestSchema.parse(JSON.parse(JSON.stringify(manifest)))).toEqual(manifest);
+    expect(manifest.plan.tools['reader']?.agent).toMatchObject({
+      name: 'reader',
+      limits: { turns: 2, wallMs: 60_000 },
+    });
+  });
+});
+
+interface Given {
+  model: Script;
+  /** What the nth run of a sub-agent, from 1, comes to. */
+  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | Promise<Partial<End>>;
+  shouldContinueAsNew?(): boolean;
+}
+interface End {
+  outcome: Outcome;
+  text: string;
+  tokens: number;
+  toolCalls: number;
+}
+const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
+
+async function startWith(
+  lead: AnyAgent,
+  { model, ends = () => ({}), shouldContinueAsNew }: Given,
+): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[] }> {
+  const store = createMemoryStore();
+  const clock = createVirtualClock(0);
+  const loaded = manifestFor(lead, 'scripted/x');
+  const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
+  await publishReleases(store, [loaded, ...below]);
+  const provider = createScriptedProvider({ model, context: () => undefined, now: clock.now });
+  const people = createTestPeople(loaded.manifest.plan);
+  const nothing = (): undefined => undefined;
+  const deps: ActivityDeps = {
+    ...{ store, conversation: createConversation(store), toolStore: directToolStore(store) },
+    agents: { resolve: () => loaded },
+    providers: { resolve: () => ({ provider, model: 'x' }) },
+    ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
+    ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
+    metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+  };
+  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'go' }] });
+  await store.commit({ objects: [first] });
+  const started: SubAgentStart[] = [];
+  /** As its own endRun would. */
+  const end = async (
+    id: string,
+    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0 }: Partial<End>,
+  ) => {
+    const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
+    const totals = { turns: 1, modelCalls: 1, toolCalls, reusedCalls: 0, usage: { ...NONE, input: tokens } };
+    const output = { hash, bytes: text.length, preview: text };
+    const failure = { type: 'Model.Refused' as const, message: 'it would not' };
+    const said = outcome === 'completed' ? { output } : { failure };
+    const ref = await store.readRef(runRecordName(id));
+    const record = runRecordSchema.parse(ref?.value);
+    const ended = { at: 1, outcome, ...said, head: null, length: 2, firstRunId: id, totals };
+    await store.commit({ refs: [{ op: 'put', name: runRecordName(id), value: { ...record, ended } }] });
+    return { schemaVersion: 1 as const, outcome, ...said, head: null, length: 2, totals };
+  };
+  const runSubAgent = async (start: SubAgentStart): Promise<SubAgentEnd> => {
+    started.push(start);
+    const came = await ends(start, started.length);
+    if (came === 'elsewhere') return { kind: 'elsewhere' };
+    return { kind: 'ended', result: await end(start.id, came) };
+  };
+  const run = await startTestRun({
+    ...{ id: 'root', deps, clock, calls: [], runSubAgent },
+    ...(shouldContinueAsNew ? { shouldContinueAsNew } : {}),
+    input: {
+      ...{ schemaVersion: 1, agent: lead.name, release: loaded.release, tenant: 't', tags: ['a-tag'] },
+      ...{ input: { hash: objectHash(first), role: 'user', preview: 'go' }, plan: loaded.manifest.plan },
+    },
+    readOutput: (result) => Promise.resolve(result.output?.preview),
+    people,
+    onControls: () => undefined,
+  });
+  return { run, started };
+}
+
+const reader = agent('reader');
+const asks = (...inputs: string[]) => ({ calls: inputs.map((input) => ({ name: 'reader', args: { input } })) });
+const limitsOf = (started: readonly SubAgentStart[]): RunLimits[] => started.map(({ input }) => input.plan.limits);
+
+describe('a run', () => {
+  test('starts the run of a sub-agent under the tenant, tags and pins of its own, once', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, { turns: 2 })] });
+    const { run, started } = await startWith(lead, { model: script([asks('a page')]).answer('done') });
+    expect(await run.result()).toMatchObject({
+      outcome: 'completed',
+      totals: { turns: 2, modelCalls: 3, toolCalls: 1 },
+    });
+    expect(started).toMatchObject([
+      {
+        id: expect.stringMatching(/^sub_[0-9a-f]{20}$/),
+        question: 'a page',
+        input: {
+          ...{ agent: 'reader', release: manifestFor(reader, 'scripted/x').release, tenant: 't', tags: ['a-tag'] },
+          parent: { run: 'root', root: 'root', firstRunId: 'root-1', turn: 1, index: 1 },
+          plan: { limits: { turns: 2, toolCalls: 199 } },
+        },
+      },
+    ]);
+  });
+
+  test('parts what is left between those that run side by side, and reserves it while they do', async () => {
+    const lead = agent('lead', {
+      tools: [agentTool(reader), agentTool(agent('other'), { tokens: 10, toolCalls: 1 })],
+      limits: { tokens: 1_000, toolCalls: 13, wall: '10m' },
+    });
+    const { run, started } = await startWith(lead, {
+      model: script([
+        { calls: [...asks('a', 'b').calls, { name: 'other', args: { input: 'c' } }], usage: { input: 100, output: 0 } },
+        { ...asks('d'), usage: { input: 100, output: 0 } },
+      ]).answer('done'),
+      ends: (_, nth) => ({ tokens: nth * 10, toolCalls: 1 }),
+    });
+    await run.result();
+    expect(limitsOf(started)).toMatchObject([
+      // 900 tokens and 10 calls beside the three of the turn, for three.
+      { tokens: 300, toolCalls: 3, wallMs: 600_000 },
+      { tokens: 300, toolCalls: 3 },
+      { tokens: 10, toolCalls: 1 },
+      // 1,000 less 200 of its own answers and 60 of theirs; 13 less three calls, three of theirs and this one.
+      { tokens: 740, toolCalls: 6 },
+    ]);
+  });
+
+  test('waits for the approval that its tool needs, and begins no run of one that is denied', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { approval: {} })] });
+    const { run, started } = await startWith(lead, { model: script([asks('a'), asks('b')]).answer('done') });
+    expect(run.requests).toMatchObject([{ number: 1, tool: 'reader' }]);
+    await run.deny();
+    expect(started).toEqual([]);
+    await run.approve({ args: { input: 'c' } });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started.map(({ question }) => question)).toEqual(['c']);
+    expect((await run.transcript()).filter(({ role }) => role === 'tool')).toMatchObject([
+      { parts: [{ text: expect.stringContaining('Tool.Denied') }] },
+      { parts: [{ text: expect.stringContaining('A person changed the arguments of reader') }, { text: 'known' }] },
+    ]);
+  });
+
+  test('whose person wants a failed sub-agent tried again begins another run of it, and may be given a result by hand', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { onFailure: 'escalate' })] });
+    const { run, started } = await startWith(lead, {
+      model: script([asks('a'), asks('b')]).answer('done'),
+      ends: (_, nth) => (nth === 2 ? {} : { outcome: 'failed', tokens: 5 }),
+    });
+    expect(run.requests).toMatchObject([
+      {
+        kind: 'failed-call',
+        failure: { type: 'Tool.AgentFailed', message: 'reader gave no answer: failed (Model.Refused: it would not)' },
+      },
+    ]);
+    await run.approve();
+    expect(started[1]?.id).not.toBe(started[0]?.id);
+    await run.replace('by hand');
+    expect(await run.result()).toMatchObject({
+      outcome: 'completed',
+      totals: { modelCalls: 6, usage: { input: expect.any(Number) } },
+    });
+    expect((await run.transcript()).filter(({ role }) => role === 'tool')).toMatchObject([
+      { parts: [{ text: 'known' }] },
+      { parts: [{ text: expect.any(String) }, { text: 'by hand' }] },
+    ]);
+  });
+
+  test('does not leave its history while a sub-agent is at work', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    let isAtWork = false;
+    const { run, started } = await startWith(lead, {
+      model: script([asks('a', 'b')]).answer('done'),
+      ends: async (_, nth) => {
+        isAtWork = true;
+        if (nth === 1) await held;
+        else release();
+        if (nth === 1) isAtWork = false;
+        return {};
+      },
+      shouldContinueAsNew: () => isAtWork,
+    });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toHaveLength(2);
+    expect(run.progress().turn).toBe(2);
+  });
+
+  test('asks for the answer of one that an execution of before has begun', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const { run } = await startWith(lead, { model: script([asks('a')]).answer('done'), ends: () => 'elsewhere' });
+    expect(run.waitingFor).toMatchObject({
+      reason: expect.stringMatching(/^reader, which an execution of before has begun as sub_/),
+    });
+    await run.cancel('enough');
+    expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+  });
+
+  test('ends where nothing is left for a sub-agent', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)], limits: { tokens: 50 } });
+    const { run, started } = await startWith(lead, {
+      model: script([{ ...asks('a'), usage: { input: 50, output: 0 } }]),
+    });
+    expect(await run.result()).toMatchObject({
+      outcome: 'budget-exhausted',
+      failure: { type: 'Budget.TokensExhausted', message: '50 tokens were allowed, 50 used.' },
+    });
+    expect(started).toEqual([]);
+  });
+});

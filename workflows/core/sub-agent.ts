@@ -1,0 +1,229 @@
+// A call of a sub-agent: a run of its own, with a part of this one's budget. This one waits for it, and holds no worker meanwhile.
+//
+// Its end can be awaited by the execution alone that has started it, so a history is not left while one is under way.
+import type { BeginSubRunInput, SubRun, TakeSubRunResult } from '../contract/activities';
+import type { RunFailure } from '../contract/failures';
+import type { AgentRunInput, RunLimits, RunTotals, SubAgentPin, ToolPlan } from '../contract/run';
+import type { CallToolResult, ToolTurn } from '../contract/tool-call';
+import { awayDelayMs } from './backoff';
+import type { Run, SubAgentEnd } from './environment';
+import { exhaustedWall, wallLeftMs } from './limits';
+import { callContext } from './model-turn';
+import { RunEnd, cancelled, sleepUntil, step } from './persist';
+import { takeSubRunTotals } from './run-state';
+import type { Decided, Together } from './tool-attempts';
+
+/** Of calls that run together: what is left of the budget is parted between them. */
+export interface SubAgentsTogether {
+  /** Calls whose run has not begun. */
+  toBegin: Set<number>;
+  /** What those under way may use. */
+  reserved: { tokens: number; toolCalls: number };
+}
+
+export const noSubAgents = (toBegin: readonly number[]): SubAgentsTogether => ({
+  toBegin: new Set(toBegin),
+  reserved: { tokens: 0, toolCalls: 0 },
+});
+
+interface Tried {
+  plan: ToolPlan;
+  together: Together;
+  decided: Decided;
+}
+
+/** How far the call has come: made again after a pause, it goes on from there. */
+interface Progress {
+  begun?: SubRun;
+  end?: SubAgentEnd;
+  isCounted?: true;
+}
+
+type Answer = { kind: 'result'; result: CallToolResult } | { kind: 'failed'; failure: RunFailure };
+
+/** @throws RunEnd when the run is cancelled, or nothing is left of its budget */
+export async function callAgent(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  { together, decided, plan }: Tried,
+): Promise<CallToolResult | RunFailure> {
+  const { name = '', preview = '' } = turn.calls[call] ?? {};
+  const progress: Progress = {};
+  const asked = askedOf(run, turn, call, decided);
+  const done = await step<Answer>(
+    run,
+    { kind: 'tool', label: `${name} ${preview}`.trimEnd() },
+    () => untilAnswered(run, turn, call, { asked, pin: plan.agent, progress, together }),
+    (answer) =>
+      answer.kind === 'failed'
+        ? { preview: answer.failure.message, failed: true }
+        : { preview: answer.result.message.preview, failed: answer.result.failure !== undefined },
+  );
+  if ('failure' in done) return done.failure;
+  return done.result.kind === 'failed' ? done.result.failure : done.result.result;
+}
+
+type AskedCall = Omit<BeginSubRunInput, 'tags' | 'root'>;
+
+function askedOf(run: Run, { message, calls }: ToolTurn, call: number, { approval }: Decided): AskedCall {
+  const name = calls[call]?.name ?? '';
+  return { ...callContext(run, call + 1), name, message, call, ...(approval ? { approval } : {}) };
+}
+
+interface ToAnswer {
+  asked: AskedCall;
+  pin: SubAgentPin | undefined;
+  progress: Progress;
+  together: Together;
+}
+
+async function untilAnswered(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  { asked, pin, progress, together }: ToAnswer,
+): Promise<Answer> {
+  const { environment, input } = run;
+  if (!progress.begun) {
+    const root = input.parent?.root;
+    const begun = await underWay(together, () =>
+      environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
+    );
+    if (begun.kind === 'answered') return { kind: 'result', result: begun.result };
+    progress.begun = begun;
+  }
+  const { begun } = progress;
+  if (!begun.ended && !progress.end) {
+    if (environment.isCancelled()) throw cancelled(run);
+    progress.end = await untilEnded(run, turn, call, { begun, pin, together });
+    if (progress.end.kind === 'ended') count(run, progress, progress.end.result.totals);
+  }
+  // It was told so as well; what it has used is counted all the same.
+  if (environment.isCancelled()) {
+    if (progress.end?.kind === 'lost') await environment.uninterrupted(() => take(run, progress, asked));
+    throw cancelled(run);
+  }
+  for (let round = 1; ; round += 1) {
+    const taken = await underWay(together, () => take(run, progress, asked));
+    if (taken.kind === 'open') {
+      const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
+      try {
+        await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
+      } catch (error) {
+        if (error instanceof RunEnd) await environment.uninterrupted(() => environment.cancelSubAgent(begun.id));
+        throw error;
+      }
+      continue;
+    }
+    return taken;
+  }
+}
+
+async function take(run: Run, progress: Progress, asked: AskedCall): Promise<TakeSubRunResult> {
+  const { begun, end } = progress;
+  const taken = await run.environment.takeSubRun({
+    ...asked,
+    run: begun?.id ?? '',
+    ...(end?.kind === 'lost' ? { end: { firstRunId: end.firstRunId, failure: end.failure } } : {}),
+  });
+  if (taken.kind !== 'open') count(run, progress, taken.totals);
+  return taken;
+}
+
+/** While it goes on, what it may use is nobody else's. */
+async function untilEnded(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  { begun, pin, together }: { begun: SubRun; pin: SubAgentPin | undefined; together: Together },
+): Promise<SubAgentEnd> {
+  const limits = limitsLeft(run, turn, { own: begun.plan.limits, given: pin?.limits ?? {}, together });
+  const { reserved, toBegin } = together.agents;
+  toBegin.delete(call);
+  reserved.tokens += limits.tokens ?? 0;
+  reserved.toolCalls += limits.toolCalls;
+  try {
+    return await underWay(together, () =>
+      run.environment.runSubAgent(
+        { id: begun.id, question: begun.question, input: inputOf(run, begun, limits) },
+        `turn ${run.state.kept.turn}: ${begun.agent}`,
+      ),
+    );
+  } finally {
+    reserved.tokens -= limits.tokens ?? 0;
+    reserved.toolCalls -= limits.toolCalls;
+  }
+}
+
+/**
+ * The smallest of what the agent's release says, what the call gives it, and its part of what this run has left. Turns are each run's own.
+ * @throws RunEnd when nothing is left
+ */
+export function limitsLeft(
+  { input, state: { kept }, environment }: Run,
+  turn: Pick<ToolTurn, 'calls'>,
+  { own, given, together }: { own: RunLimits; given: Partial<RunLimits>; together: Pick<Together, 'agents'> },
+): RunLimits {
+  const { limits } = input.plan;
+  const { toBegin, reserved } = together.agents;
+  const share = (left: number): number => Math.max(0, Math.floor(left / Math.max(1, toBegin.size)));
+  const now = environment.now();
+  const exhausted = exhaustedWall(kept, limits, now) ?? exhaustedTokens(kept.totals, limits);
+  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
+  // The calls of this turn are counted when all of them are done.
+  const callsLeft = limits.toolCalls - kept.totals.toolCalls - turn.calls.length - reserved.toolCalls;
+  const used = usedTokens(kept.totals);
+  // One at the least: with none it could not even say that it has none.
+  const tokensLeft =
+    limits.tokens === undefined ? undefined : Math.max(1, share(limits.tokens - used - reserved.tokens));
+  const tokens = least(own.tokens, given.tokens, tokensLeft);
+  const wallLeft = wallLeftMs(kept, limits, now);
+  const wallMs = least(own.wallMs, given.wallMs, wallLeft === Infinity ? undefined : wallLeft);
+  return {
+    turns: Math.min(own.turns, given.turns ?? Infinity),
+    toolCalls: Math.min(own.toolCalls, given.toolCalls ?? Infinity, share(callsLeft)),
+    ...(tokens === undefined ? {} : { tokens }),
+    ...(wallMs === undefined ? {} : { wallMs }),
+  };
+}
+
+const least = (...given: (number | undefined)[]): number | undefined => {
+  const known = given.filter((one) => one !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+};
+
+const usedTokens = ({ usage }: RunTotals): number => usage.input + usage.output;
+
+function exhaustedTokens(totals: RunTotals, { tokens }: RunLimits): RunFailure | undefined {
+  const used = usedTokens(totals);
+  if (tokens === undefined || used < tokens) return undefined;
+  return { type: 'Budget.TokensExhausted', message: `${tokens} tokens were allowed, ${used} used.` };
+}
+
+function inputOf({ input }: Run, begun: SubRun, limits: RunLimits): AgentRunInput {
+  const { tenant, user, session, tags, plan } = input;
+  return {
+    ...{ schemaVersion: 1, agent: begun.agent, release: begun.release, tenant },
+    ...(user === undefined ? {} : { user }),
+    ...(session === undefined ? {} : { session }),
+    ...{ tags, input: begun.input, parent: begun.parent },
+    plan: { ...begun.plan, limits, ...(plan.inspect ? { inspect: true as const } : {}) },
+  };
+}
+
+function count({ state }: Run, progress: Progress, totals: RunTotals): void {
+  if (progress.isCounted) return;
+  progress.isCounted = true;
+  takeSubRunTotals(state, totals);
+}
+
+/** Nothing of it can be left to another execution meanwhile. */
+async function underWay<T>(together: Together, work: () => Promise<T>): Promise<T> {
+  together.underWay += 1;
+  try {
+    return await work();
+  } finally {
+    together.underWay -= 1;
+  }
+}
