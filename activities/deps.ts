@@ -79,7 +79,8 @@ export interface ActivityDeps {
 
 /** What another system is told of what a run asks people. */
 export interface PeopleEvent {
-  about: TellPeopleInput['about'];
+  /** `withdrawn`: its run has ended, and nobody need answer any more. */
+  about: TellPeopleInput['about'] | 'withdrawn';
   /** Id of the run. */
   run: string;
   agent: string;

@@ -3,8 +3,8 @@ import type { EndRunInput, EndRunResult } from '../workflows/contract/activities
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import type { ActivityDeps, Attempt } from './deps';
 import type { RefWrite } from './store/port';
-import { allRefs } from './store/all-refs';
-import { chainName, headName, inboxOf, openRunName, runRecordName } from './store/ref-names';
+import { withdrawRequests } from './withdraw-requests';
+import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
@@ -36,8 +36,8 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
       },
     ],
   });
-  const asked = await allRefs(deps.store, inboxOf(attempt.workflowId));
-  await Promise.all(asked.map(({ name }) => deps.store.deleteRef(name)));
+  // Only an execution that began the run can say for all of it that nothing was asked: a reset begins the count anew.
+  if (input.asked !== false || attempt.runId !== input.key.run) await withdrawRequests(deps, attempt.workflowId);
   // After the record, not with it: whoever reads the list looks at the record too.
   await deps.store.deleteRef(openRunName(attempt.workflowId));
   if (recorded)

@@ -11,8 +11,8 @@ import { issuesOf } from './judge-answer';
 import { planOfCall } from './plan-of-call';
 import { readCall } from './read-call';
 import { requireAgent } from './require-agent';
-import { outputParts } from './run-tool';
-import { signerOf, whyNot } from './approvals/require-approval';
+import { failedCallRefusal, signerOf } from './approvals/require-approval';
+import { outputParts } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
 /** @throws ApplicationFailure `Tool.NotApproved` where it does not fit, or whoever gives it may not */
@@ -27,12 +27,9 @@ export async function takeResult(
   if (found.answer) return { ...found.answer.result, reused: true };
   const refuse = (why: string) => failure('Tool.NotApproved', `${name.slice(0, 64)}: ${why}`);
   const by = signerOf(deps.approvers, decision);
-  const isOfCall = decision.run === input.key.run && decision.turn === input.key.turn && decision.call === input.call;
-  if (!isOfCall || decision.tool !== name || decision.kind !== 'failed-call' || decision.result === undefined)
-    throw refuse('the decision is about something else.');
-  const rule = loaded.manifest.plan.tools[name]?.escalation;
-  const why = whyNot(deps.approvers, decision, rule ? [rule] : []);
+  const why = failedCallRefusal(deps.approvers, loaded.manifest.plan, decision, input);
   if (why !== undefined) throw refuse(why);
+  if (decision.result === undefined) throw refuse('the decision gives no result.');
 
   const given = await storedJson(deps, decision.result);
   if (given === undefined) throw refuse('the result is not stored, or is not JSON.');

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { signDecision } from '../activities/keys/decision-signature';
 import { canonicalJson, createConversation } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
+import { DECISION_REASON_CHARS } from '../workflows/contract/approval';
 import type { PersonDecision, PersonRequest, Verdict } from '../workflows/contract/approval';
 import type { JsonValue, ToolCallPart } from '../workflows/contract/message';
 import { QUERY_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
@@ -72,6 +73,7 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
     { reason, args, remember }: Approval,
     result?: JsonValue,
   ): Promise<void> => {
+    requireReason(reason);
     const requests = await open();
     const request = requests.find((one) => one.number === number);
     if (!request) throw new ClientError('refused', notAsked(number, [...requests, ...(await below())]));
@@ -137,6 +139,15 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
 function asked(given: Answerable, of: RunRequestsOptions['of']): { run?: RunRequests; number: number } {
   if (typeof given === 'number') return { number: given };
   return given.subRun ? { run: of(given.subRun.id), number: given.number } : { number: given.number };
+}
+
+/** @throws ClientError `invalid-input` */
+export function requireReason(reason: string | undefined): void {
+  if (reason === undefined || reason.length <= DECISION_REASON_CHARS) return;
+  throw new ClientError(
+    'invalid-input',
+    `a reason has at most ${DECISION_REASON_CHARS} characters: this one has ${reason.length}.`,
+  );
 }
 
 /** What is signed is what was read: a workflow that somebody has changed may show one call and name another. */

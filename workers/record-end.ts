@@ -1,6 +1,7 @@
 // The end of a run that could not record it: Temporal terminated it, or its time was up, and no activity ran any more.
 import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import { safeText } from '../activities/redact';
+import { withdrawRequests } from '../activities/withdraw-requests';
 import type { ContentStore } from '../activities/store';
 import { openRunName, runRecordName } from '../activities/store/ref-names';
 import { executionEnd } from '../infra/temporal/execution-end';
@@ -44,5 +45,7 @@ export async function recordEnd(
   await withEndedRuns(store).commit({
     refs: [{ op: 'compare-and-set', name: runRecordName(id), version, value: { ...record, ended } }],
   });
+  // Nobody is told: whoever looks at the run need not know another system.
+  await withdrawRequests({ store, now: Date.now }, id);
   await store.deleteRef(openRunName(id));
 }

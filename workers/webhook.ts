@@ -14,13 +14,8 @@ export function webhookSignature(body: string, secret: string, seconds: number):
   return `t=${seconds},v1=${hex}`;
 }
 
-export function createWebhook(
-  { url, secretEnv }: { url: string; secretEnv: string },
-  read: (name: string) => string | undefined,
-): NonNullable<ActivityDeps['tellPeople']> {
+export function createWebhook(url: string, secret: string): NonNullable<ActivityDeps['tellPeople']> {
   return async (event) => {
-    const secret = read(secretEnv);
-    if (secret === undefined) throw failure('Runtime.Unexpected', `the webhook's secret, ${secretEnv}, is not set.`);
     const body = JSON.stringify(bodyOf(event));
     const seconds = Math.floor(Date.now() / 1000);
     const headers = {

@@ -9,7 +9,7 @@ import type { ToolCallDeps } from '../deps';
 import { failure } from '../failure';
 import { canonicalJson } from '../store/canonical-json';
 import { rulesOfCall } from './approval-need';
-import { isDecisionOf, requireApproval, whyNot } from './require-approval';
+import { failedCallRefusal, isDecisionOf, requireApproval } from './require-approval';
 
 const jsonObject = z.record(z.string(), z.json());
 
@@ -66,12 +66,9 @@ export function notDoneUntil(
   { manifest }: Pick<PinnedAgent, 'manifest'>,
   { key, call, notDone, name, insteadOf }: CallToolInput,
 ): number | undefined {
-  const tool = insteadOf ?? name;
-  if (notDone?.verdict !== 'approve' || notDone.kind !== 'failed-call' || notDone.byDefault) return undefined;
-  if (notDone.run !== key.run || notDone.turn !== key.turn || notDone.call !== call || notDone.tool !== tool)
-    return undefined;
-  const rule = manifest.plan.tools[tool]?.escalation;
-  if (!rule || whyNot(approvers, notDone, [rule]) !== undefined) return undefined;
+  if (notDone?.verdict !== 'approve') return undefined;
+  const asked = { key, call, name: insteadOf ?? name };
+  if (failedCallRefusal(approvers, manifest.plan, notDone, asked) !== undefined) return undefined;
   return Math.min(notDone.decidedAt, notDone.signed?.at ?? Infinity);
 }
 

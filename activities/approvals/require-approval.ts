@@ -1,8 +1,9 @@
 // Whether a decision allows a call: asked by the process that makes it, of the release itself and of its own configuration, so that a
 // workflow that somebody has changed cannot say for a person that they agreed.
 import type { CallToolInput } from '../../workflows/contract/activities';
-import type { ApprovalRule, MadeDecision } from '../../workflows/contract/approval';
+import { peopleOf, type ApprovalRule, type MadeDecision } from '../../workflows/contract/approval';
 import { FALLBACK_INDEX_STEP } from '../../workflows/contract/limits';
+import type { RunPlan } from '../../workflows/contract/run';
 import { failure } from '../failure';
 import { isSignedBy } from '../keys/decision-signature';
 
@@ -74,11 +75,7 @@ const isOnePlace = ({ key, call }: Pick<CallToolInput, 'key' | 'call'>): boolean
   key.fork === 0 && [0, 1, 2, 3].some((nth) => key.index === call + 1 + nth * FALLBACK_INDEX_STEP);
 
 /** Why whoever decided may not, by these rules; undefined where they may. Without a rule it takes anybody who may decide at all. */
-export function whyNot(
-  approvers: Approvers,
-  decision: MadeDecision,
-  rules: readonly ApprovalRule[],
-): string | undefined {
+function whyNot(approvers: Approvers, decision: MadeDecision, rules: readonly ApprovalRule[]): string | undefined {
   const by = signerOf(approvers, decision);
   if (decision.signed && by === undefined) return `the signature of ${decision.signed.by.slice(0, 64)} does not fit.`;
   if (by === undefined && !approvers.allowUnsigned) return 'an unsigned decision does not count here.';
@@ -88,6 +85,17 @@ export function whyNot(
   return `${by === undefined ? 'a decision without a name' : by} does not count: ${missing.join(' or ')} must agree.`;
 }
 
-/** Whoever it names, and those to whom it goes when they do not answer. */
-export const peopleOf = ({ by = [], escalation = [] }: ApprovalRule): string[] =>
-  by.length === 0 ? [] : [...new Set([...by, ...escalation.flatMap(({ to }) => to)])];
+/** Why a decision about a call that has failed for good does not count; undefined where it does. */
+export function failedCallRefusal(
+  approvers: Approvers,
+  { tools }: RunPlan,
+  decision: MadeDecision,
+  { key, call, name }: Pick<CallToolInput, 'key' | 'call' | 'name'>,
+): string | undefined {
+  const { kind, run, turn, call: about, tool, byDefault } = decision;
+  const rule = tools[name]?.escalation;
+  if (!rule || kind !== 'failed-call' || run !== key.run || turn !== key.turn || about !== call || tool !== name)
+    return 'the decision is about something else.';
+  if (byDefault) return 'nobody answered.';
+  return whyNot(approvers, decision, [rule]);
+}

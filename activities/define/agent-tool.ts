@@ -61,6 +61,7 @@ export function agentTool(agent: AnyAgent, limits: AgentLimits = {}, options: Ag
     output,
     needs: undefined,
     toolbox: undefined,
+    rate: undefined,
     plan,
     run: () => {
       // Reached where a run was begun when this was a tool of another kind.

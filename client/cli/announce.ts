@@ -6,6 +6,7 @@ import { webUiLink } from '../find-temporal';
 import type { CliContext } from './context';
 import { counted } from './format';
 import type { Host } from './host';
+import { waitingLine, waitingOf } from './waiting';
 
 export function modelLine({ model }: ReleaseManifest): string {
   const [route = 'none'] = model.route;
@@ -20,12 +21,16 @@ export function reportProblems({ output, settings }: CliContext, problems: reado
   for (const problem of problems) output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
 }
 
-/** What a crash left, in one line a run: said before anything goes on. */
-export function reportUnfinished({ output }: CliContext, { unfinished }: Host): void {
+/** What a crash left, in one line a run, and what of it waits for a person: said before anything goes on. */
+export async function reportUnfinished({ output }: CliContext, { unfinished, store }: Host): Promise<void> {
   for (const { record, kept, repeated } of unfinished) {
-    output.note(
-      `unfinished  ${record.id}  ${record.agent}  "${output.safeLine(record.question)}": picked up, ${counted(kept, 'call')} kept, ${counted(repeated, 'call')} repeated`,
-    );
+    const waiting = await waitingOf(store, record.id);
+    const found =
+      waiting.length > 0
+        ? `waits for a person, ${counted(kept, 'call')} kept`
+        : `picked up, ${counted(kept, 'call')} kept, ${counted(repeated, 'call')} repeated`;
+    output.note(`unfinished  ${record.id}  ${record.agent}  "${output.safeLine(record.question)}": ${found}`);
+    for (const one of waiting) output.note(`            ${waitingLine(output, one)}`);
   }
 }
 

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline/promises';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
-import { questionLine } from './commands/decide';
+import { questionLine } from './question-line';
 import type { CliContext } from './context';
 
 export interface Terminal {
@@ -32,6 +32,7 @@ export async function askTerminal(
     for (const request of await run.requests()) {
       const by = request.subRun ? `${request.subRun.agent} ` : '';
       output.note(`${by}${request.number}  ${output.safeLine(questionLine(request))}`);
+      if (request.again !== undefined) output.note(`asked again: ${output.safeLine(request.again)}`);
       const ask = request.kind === 'approval' ? 'approve it?' : 'try it again?';
       const said = (await lines.question(`${ask} [y]es, [n]o, [l]ater: `)).trim().toLowerCase();
       if (!/^[yn]/.test(said)) return false;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
+import { watchConfig } from '../../workers/watch-config';
 import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
 import { codecLine, isCodecTokenSet } from './commands/codec-server';
 import { createClosing } from './closing';
@@ -69,7 +70,13 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
     });
     closing.add(() => watcher.close());
-    announce(context, host, served, metrics);
+    const config = watchConfig(settings.project, {
+      onChange: () =>
+        output.note('changed  longhaul.config: it is read at the start; stop this and start it again to take it'),
+      onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
+    });
+    closing.add(() => config.close());
+    await announce(context, host, served, metrics);
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;
@@ -78,11 +85,16 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   }
 }
 
-function announce(context: CliContext, host: Host, served: ServedAgents, metrics: Server | undefined): void {
+async function announce(
+  context: CliContext,
+  host: Host,
+  served: ServedAgents,
+  metrics: Server | undefined,
+): Promise<void> {
   const { output, settings } = context;
   const { address, namespace, uiUrl, codecUrl } = host;
   reportProblems(context, served.loaded.problems);
-  reportUnfinished(context, host);
+  await reportUnfinished(context, host);
   const bound = metrics?.address();
   const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
   output.json({

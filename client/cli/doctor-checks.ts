@@ -6,6 +6,7 @@ import { openOne, readThrough } from '../../activities/store/read-through';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type TemporalCli } from '../../infra/temporal/find-cli';
 import { readFolderLock } from '../../infra/temporal/folder-lock';
+import { withoutCredentials } from '../../workers/describe-settings';
 import type { LoadedAgents } from '../../workers/load-agents';
 import { loadAgentsOnce } from '../../workers/mcp-servers';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
@@ -132,6 +133,14 @@ const MEND_STORE: { readonly [code: string]: string } = {
   'Store.KeyMissing': 'give LONGHAUL_KEYS the key that it names; other keys may stay beside it',
   'Store.ObjectCorrupt': 'stop what uses the store, and put a backup of its folder or database in its place',
 };
+
+export function checkWebhook({ settings: { webhook, secret } }: CliContext): Check[] {
+  if (!webhook) return [];
+  const { secretEnv } = webhook;
+  const found = `${withoutCredentials(webhook.url)}: ${secretEnv} is ${secret(secretEnv) === undefined ? 'not set' : 'set'}`;
+  if (secret(secretEnv) !== undefined) return [ok('webhook', found)];
+  return [missing('webhook', found, `set ${secretEnv}: until then nobody is told of what runs ask`)];
+}
 
 /** Below the first a run stops for want of room; below the second that day is near. */
 const DISK_LEAST = 100_000_000;

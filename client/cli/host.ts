@@ -19,6 +19,7 @@ import { startDevCodecServer } from './commands/codec-server';
 import { openOrClose, type Closing } from './closing';
 import { devEnded } from './dev-ended';
 import { settingsFor } from './in-use';
+import { ownSigner } from './own-identity';
 
 export interface HostOptions {
   settings: Settings;
@@ -74,6 +75,7 @@ export async function openHost(options: HostOptions): Promise<HostResult> {
 
 /** A worker beside those that a server may have already. */
 export async function openWorkerHost(options: HostOptions, found: FoundTemporal): Promise<Host> {
+  const { env } = options;
   const settings = settingsFor(options.settings, found);
   return await openOrClose(async (closing) => {
     const store = openStoreAt(settings.store, settings.keys);
@@ -89,7 +91,7 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
     const served = await serve({ ...options, settings }, system, closing);
     const address = connectionOptions.address;
     return assemble(settings, {
-      ...{ closing, temporal, namespace, address, store, served, unfinished, isOnlyWorker: false },
+      ...{ closing, env, temporal, namespace, address, store, served, unfinished, isOnlyWorker: false },
       ...(found.dev ? { crashed: watchDev(settings, found.dev, closing) } : {}),
       ...(uiUrl === undefined ? {} : { uiUrl }),
     });
@@ -153,7 +155,7 @@ async function openEmbedded(options: HostOptions, lock: FolderLock, closing: Clo
   const served = await serve(options, { connection: { address }, namespace, store }, closing);
   lock.publish({ address, namespace, uiUrl, taskQueue: settings.taskQueue, store: settings.store });
   return assemble(settings, {
-    ...{ closing, temporal, namespace, address, uiUrl, store, served, unfinished, crashed, isOnlyWorker: true },
+    ...{ closing, env, temporal, namespace, address, uiUrl, store, served, unfinished, crashed, isOnlyWorker: true },
     ...(codec ? { codecUrl: codec.url } : {}),
   });
 }
@@ -164,16 +166,22 @@ function watchDev({ stateDir }: Settings, dev: FolderLockHolder, closing: Closin
   return devEnded(stateDir, dev, watched.signal);
 }
 
-interface Parts extends Omit<Host, 'client' | 'broken' | 'stop'> {
+interface Parts extends Omit<Host, 'client' | 'broken' | 'stop'>, Pick<HostOptions, 'env'> {
   closing: Closing;
   /** Of the server. */
   crashed?: Promise<never>;
 }
 
-function assemble({ taskQueue, identity }: Settings, { closing, crashed, ...parts }: Parts): Host {
+function assemble({ taskQueue, identity, approvers }: Settings, { closing, crashed, env, ...parts }: Parts): Host {
   const { temporal, store, served } = parts;
   const { tenant, user } = identity;
-  const client = createAgentClient({ temporal, store, taskQueue, tenant, ...(user === undefined ? {} : { user }) });
+  // Whoever sits at the terminal may be asked.
+  const signer = ownSigner(approvers, env);
+  const client = createAgentClient({
+    ...{ temporal, store, taskQueue, tenant },
+    ...(user === undefined ? {} : { user }),
+    ...(signer ? { signer } : {}),
+  });
   const workerEnded = served?.worker.finished.then(() => new Promise<never>(() => undefined));
   const endings = [crashed, workerEnded].filter((ending) => ending !== undefined);
   const broken = endings.length === 0 ? new Promise<never>(() => undefined) : Promise.race(endings);
@@ -182,7 +190,10 @@ function assemble({ taskQueue, identity }: Settings, { closing, crashed, ...part
 }
 
 /** Joins a `dev` that runs in this folder, as a client. Undefined while that one is still starting. */
-export async function joinDev(settings: Settings, dev: FolderLockHolder): Promise<Host | undefined> {
+export async function joinDev(
+  { settings, env }: Pick<HostOptions, 'settings' | 'env'>,
+  dev: FolderLockHolder,
+): Promise<Host | undefined> {
   const found = devTemporal(dev);
   if (!found) return undefined;
   const joined = settingsFor(settings, found);
@@ -194,7 +205,7 @@ export async function joinDev(settings: Settings, dev: FolderLockHolder): Promis
     const store = openStoreAt(joined.store, joined.keys);
     closing.add(() => store.close());
     return assemble(joined, {
-      ...{ closing, temporal: temporalClient(connection, namespace, joined.keys), namespace, store },
+      ...{ closing, env, temporal: temporalClient(connection, namespace, joined.keys), namespace, store },
       address: server.connectionOptions.address,
       crashed: watchDev(settings, dev, closing),
       ...(uiUrl === undefined ? {} : { uiUrl }),

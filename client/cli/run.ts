@@ -20,9 +20,10 @@ import {
   type RunCommandOptions,
   type TypedRun,
 } from './start-run';
+import { waitingLine, waitingOf } from './waiting';
 import { watchRun } from './watch-run';
 import { askTerminal, terminalOf } from './ask-terminal';
-import { questionLine } from './commands/decide';
+import { questionLine } from './question-line';
 
 /** Ctrl-C in a shell: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -90,7 +91,7 @@ async function hostFor({ settings, env, output }: CliContext, debug: boolean): P
     if ('host' in opened) return opened.host;
     const { heldBy } = opened;
     try {
-      const host = await joinDev(settings, heldBy);
+      const host = await joinDev({ settings, env }, heldBy);
       if (host) return host;
     } catch (error) {
       unansweredSince ??= Date.now();
@@ -104,7 +105,7 @@ async function hostFor({ settings, env, output }: CliContext, debug: boolean): P
 async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun: Begun): Promise<number> {
   const { output } = context;
   reportProblems(context, host.served?.loaded.problems ?? []);
-  reportUnfinished(context, host);
+  await reportUnfinished(context, host);
   if (begun.pickedUp !== undefined) return await followOne(context, host.client.run(begun.pickedUp));
   const isBare = typed.text === undefined && typed.options.input === undefined && begun.id === undefined;
   if (isBare && host.unfinished.length > 0) return await finishAll(context, host);
@@ -129,15 +130,20 @@ async function runToEnd(context: CliContext, host: Host, typed: TypedRun, begun:
 /** With this process ends the only worker: what it had picked up and not finished is unfinished once more. */
 async function noteLeft(
   { output }: CliContext,
-  { client, unfinished, isOnlyWorker }: Host,
+  { client, store, unfinished, isOnlyWorker }: Host,
   done: string,
 ): Promise<void> {
   if (!isOnlyWorker) return;
   const others = unfinished.map(({ record }) => record.id).filter((id) => id !== done);
   const records = await Promise.all(others.map((id) => client.run(id).record()));
-  for (const { id, agent, ended } of records)
-    if (!ended)
+  for (const { id, agent, ended } of records) {
+    if (ended) continue;
+    const waiting = await waitingOf(store, id);
+    if (waiting.length === 0)
       output.note(`unfinished  ${id}  ${agent}: kept; "longhaul run ${agent}" without a question finishes it`);
+    for (const one of waiting)
+      output.note(`unfinished  ${id}  ${agent}: kept, waits for a person  ${waitingLine(output, one)}`);
+  }
 }
 
 /** Where this process is the only worker, an agent that it could not load would leave its run waiting. */

@@ -36,7 +36,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     const { served, address, namespace } = host;
     if (!served) throw new Error('a worker has no worker.');
     reportProblems(context, served.loaded.problems);
-    reportUnfinished(context, host);
+    await reportUnfinished(context, host);
     const taskQueue = found.taskQueue ?? settings.taskQueue;
     const { identity } = served.worker;
     if (only) requireToolboxes(only, served);

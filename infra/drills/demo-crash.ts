@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { temporalCliPath } from './checkout';
 import { courierRound, type CourierRound } from './courier-round';
 import { crashRun, type CrashRun, type Life } from './crash-run';
+import { killInMiddles, printActs } from './effects-drill';
 import type { OutsideKill } from './kill-plan';
 import { startOutsideWorld } from './outside-world';
 import { plainRun, type PlainLife, type PlainRun } from './plain-run';
@@ -40,9 +41,11 @@ async function main(): Promise<void> {
     const plain = await plainRun({ round, world, kills: KILLS, onLife: tellPlain() });
     console.log(`  answered: ${plain.answer}\n`);
     compare(round, kept, keptSeen, plain);
-    const isRight = kept.answer === round.answer && plain.answer === round.answer;
+    const problems = await killWhatActs(temporalCli);
+    const isRight = kept.answer === round.answer && plain.answer === round.answer && problems.length === 0;
     process.exitCode = isRight ? 0 : 1;
-    if (!isRight) console.log(`\nnot as it should be: exit code ${kept.code}\n${kept.stderr}`);
+    if (!isRight)
+      console.log(`\nnot as it should be: exit code ${kept.code}\n${[...problems, kept.stderr].join('\n')}`);
   } finally {
     await world.close();
     rmSync(dir, { recursive: true, force: true });
@@ -109,6 +112,16 @@ function compare(round: CourierRound, run: CrashRun, seen: readonly string[], pl
   );
   console.log('\ntime to resume: from a start to the first call that had not been made before.');
   console.log('With Longhaul only what was under way can be made twice: begun, and not stored when it was killed.');
+}
+
+/** @returns what is not as it must be */
+async function killWhatActs(temporalCli: string): Promise<string[]> {
+  console.log('\nTools that act on the world, once each, killed when a till outside has acted and not yet answered.');
+  const problems: string[] = [];
+  const { told, kills } = await killInMiddles(temporalCli, problems);
+  console.log(`${kills} kills; what the till counted:`);
+  console.log(`doubled ${printActs(told)}`);
+  return problems;
 }
 
 main().catch((error: unknown) => {

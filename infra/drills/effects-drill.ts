@@ -15,7 +15,7 @@ import {
   problemsOf,
   type Crash,
 } from './effects-cells';
-import { effectsRun, startTill, type EffectKill, type Told } from './effects-run';
+import { effectsRun, startTill, type Asked, type EffectKill, type Told } from './effects-run';
 import { printTable } from './print-table';
 
 const ACTS = ['charge', 'transfer', 'post_letter'] as const;
@@ -112,6 +112,25 @@ export async function killAtMoments(
     item: `at-${at}`,
   }));
   const kills: EffectKill[] = asked.map((call, at) => ({ done: call, afterMs: seeded(`${from + at}`, MOMENT_MS) }));
+  return await killInActs(temporalCli, asked, kills, problems);
+}
+
+/** In the middle of a call of each tool that acts: the till has done it, and holds its answer back. */
+export const killInMiddles = (
+  temporalCli: string,
+  problems: string[],
+): Promise<{ kills: number; told: readonly Told[] }> => {
+  const asked = ACTS.map((tool) => ({ tool, item: 'hold-1' }));
+  const kills = asked.map((done) => ({ done, afterMs: 0 }));
+  return killInActs(temporalCli, asked, kills, problems);
+};
+
+async function killInActs(
+  temporalCli: string,
+  asked: readonly Asked[],
+  kills: readonly EffectKill[],
+  problems: string[],
+): Promise<{ kills: number; told: Told[] }> {
   const till = await startTill();
   try {
     const run = await effectsRun({ till, asked, kills, temporalCli });
@@ -124,13 +143,19 @@ export async function killAtMoments(
 
 function reportMoments({ kills, told }: { kills: number; told: readonly Told[] }): void {
   console.log(`\n${kills} kills in ${told.length} calls that act, up to ${MOMENT_MS} ms after the till had acted`);
+  printActs(told);
+}
+
+/** @returns how many were done twice */
+export function printActs(told: readonly Told[]): number {
+  const isTwice = (call: Told): boolean => effectsOf(call) > 1;
   const rows = ACTS.map((tool) => {
     const mine = told.filter((call) => call.tool === tool);
-    const twice = mine.filter((call) => effectsOf(call) > 1).length;
     const unknown = mine.filter(({ failure }) => failure === 'Tool.OutcomeUnknown').length;
-    return [KINDS[tool], String(mine.length), String(twice), String(unknown)];
+    return [KINDS[tool], mine.length, mine.filter(isTwice).length, unknown].map(String);
   });
-  printTable(['effect', 'calls', 'done twice', 'unknown'], rows);
+  printTable(['effect', 'calls', 'doubled', 'unknown'], rows);
+  return told.filter(isTwice).length;
 }
 
 const seeded = (seed: string, below: number): number =>

@@ -30,6 +30,24 @@ test('a new project is well, and what could be better is said', async () => {
   expect(of('Temporal CLI')).toMatchObject([{ state: 'note', found: 'none yet' }]);
 });
 
+test('a webhook without its secret is missing something', async () => {
+  await told(project.dir, (context) => initCommand(context, 'hello'));
+  const webhook = { url: 'https://me:hidden@chat.example.com/hook', secretEnv: 'HOOK_SECRET' };
+  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), `export default ${JSON.stringify({ webhook })};`);
+  const unset = await doctor();
+  expect([unset.code, unset.of('webhook')]).toMatchObject([
+    1,
+    [
+      {
+        state: 'missing',
+        found: 'https://chat.example.com/hook: HOOK_SECRET is not set',
+        mend: expect.stringMatching(/^set HOOK_SECRET/),
+      },
+    ],
+  ]);
+  expect((await doctor({ HOOK_SECRET: 'x' })).of('webhook')).toMatchObject([{ state: 'ok' }]);
+});
+
 test('without agents something is missing, and there is a way to mend it', async () => {
   const { code, ok, checks } = await doctor();
   expect([code, ok]).toEqual([1, false]);

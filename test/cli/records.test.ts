@@ -77,6 +77,7 @@ describe('list', () => {
       session: null,
       tags: ['blue'],
       parent: null,
+      requests: [],
       problems: [],
     });
   });

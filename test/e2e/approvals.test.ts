@@ -1,9 +1,22 @@
 // Needs: the built command line (npm run build), a Temporal CLI, free ports. What a run asks people, asked and answered by commands: by
 // whom the policy names alone, and across the end of every process that was there when it was asked.
 import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { cli, runId, scratchFolder, startCli, TOP, type Ended, type RunningProcess } from './cli';
+import {
+  cli,
+  hasTerminals,
+  runId,
+  scratchFolder,
+  startAtTerminal,
+  startCli,
+  TOP,
+  until,
+  type Ended,
+  type RunningProcess,
+} from './cli';
 
 jest.setTimeout(180_000);
 
@@ -28,15 +41,30 @@ const THEIRS = { ...KEYS, LONGHAUL_IDENTITY: path.join(project, 'theirs.pem') };
 const spent = (): string[] => (existsSync(SPENT) ? readFileSync(SPENT, 'utf8').split('\n').filter(Boolean) : []);
 const ask = (args: readonly string[], env: Record<string, string> = MINE): Promise<Ended> =>
   cli(args, { cwd: project, env });
+/** What a terminal was sent, without colours and without what was taken away again. */
+const plain = (text: string): string => text.replaceAll(/\u001b\[[\d;?]*[A-Za-z]/g, '').replaceAll(/\r/g, '');
 let dev: RunningProcess | undefined;
 
-const up = async (): Promise<RunningProcess> => {
-  dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project, env: MINE });
+const up = async (env: Record<string, string> = {}): Promise<RunningProcess> => {
+  dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project, env: { ...MINE, ...env } });
   await dev.saying(/^ready /m);
   return dev;
 };
 
+/** Another system that is told. */
+const heard: { about: string; run: string }[] = [];
+let hook: Server;
+
 beforeAll(async () => {
+  hook = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk: Buffer) => (body += String(chunk)));
+    request.on('end', () => {
+      heard.push(JSON.parse(body) as { about: string; run: string });
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
   writeFileSync(path.join(project, 'package.json'), '{"private":true}');
   mkdirSync(path.join(project, 'agents', 'payer'), { recursive: true });
   mkdirSync(path.join(project, 'node_modules'));
@@ -45,13 +73,16 @@ beforeAll(async () => {
   const made = await ask(['identity']);
   expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ed25519:[\w-]{43}\n$/) });
   expect(made.stderr).toContain('longhaul.config.ts does not know it yet');
+  const url = `http://127.0.0.1:${(hook.address() as AddressInfo).port}/`;
+  const webhook = { url, secretEnv: 'HOOK_SECRET' };
   const people = { alice: { key: made.stdout.trim(), roles: ['finance'] } };
-  writeFileSync(path.join(project, 'longhaul.config.ts'), `export default ${JSON.stringify({ people })};`);
+  writeFileSync(path.join(project, 'longhaul.config.ts'), `export default ${JSON.stringify({ people, webhook })};`);
   expect((await ask(['identity'])).stderr).toContain('known as alice (finance)');
 });
 afterAll(async () => {
   dev?.kill('SIGTERM');
   await dev?.ended;
+  hook.close();
 });
 
 test('asked without a terminal, it waits; who may not answer is refused; who may is heard after every process has been killed', async () => {
@@ -68,7 +99,28 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
     requests: [{ id, request: { number: 1, tool: 'pay', arguments: { pay: '7 EUR' }, by: [['finance']] } }],
   });
 
+  // No server runs, and who looks is told all the same.
+  const asks = `pay {"pay":"7 EUR"}   longhaul approve ${id} 1`;
+  const listed = await ask(['list']);
+  expect(listed.stdout).toMatch(new RegExp(`^${id} +payer +asking `, 'm'));
+  expect(listed.stderr).toContain(`asks  ${id}  1  ${asks}`);
+  expect((await ask(['show', id])).stdout).toMatch(/^status +asking\nwaits for a person: 1 {2}pay /m);
+  const traced = await ask(['trace', id]);
+  expect(traced.stdout).toMatch(/asked 1: pay \{"pay":"7 EUR"\} {2}\+\d+[^+]* {2}nobody has answered\n/);
+  expect(traced.stdout).toContain(`asks  1  ${asks}`);
+  for (const command of [['list'], ['show', id], ['trace', id]]) {
+    const { stdout } = await ask([...command, '--json']);
+    const said = JSON.parse(stdout) as { runs?: { status: string; requests: unknown }[]; waiting?: unknown };
+    expect(said.runs?.[0] ?? said).toMatchObject({ status: 'asking' });
+    expect(said.runs?.[0]?.requests ?? said.waiting).toEqual([{ number: 1, question: 'pay {"pay":"7 EUR"}' }]);
+  }
+
   const first = await up();
+  expect(first.stderr()).toMatch(
+    new RegExp(`^unfinished {2}${id} {2}payer {2}".*": waits for a person, 1 call kept$`, 'm'),
+  );
+  expect(first.stderr()).toContain(`1  ${asks}`);
+  expect(first.stderr()).toContain('HOOK_SECRET, the secret of the webhook, is not set: nobody is told');
   await ask(['identity'], THEIRS);
   const theirs = await ask(['approve', id, '1'], THEIRS);
   expect(theirs).toMatchObject({ code: 1 });
@@ -82,7 +134,7 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
   first.kill('SIGKILL');
   await first.ended;
 
-  await up();
+  await up({ HOOK_SECRET: 'hush' });
   expect(await ask(['approve', id, '1', '--args', '{"pay":"6 EUR"}', '--reason', 'six is due'])).toMatchObject({
     code: 0,
   });
@@ -91,8 +143,74 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
   expect((await ask(['inbox'])).stderr).toContain('nothing waits for a person');
   const shown = await ask(['show', id]);
   expect(shown.stdout).toMatch(
-    /^asked +1 pay \{"pay":"7 EUR"\}: approved by alice, with \{"pay":"6 EUR"\}: six is due$/m,
+    /^asked +1 pay \{"pay":"7 EUR"\}: approved by alice \(signed\), with \{"pay":"6 EUR"\}: six is due$/m,
+  );
+  const told = await ask(['trace', id]);
+  expect(told.stdout).toMatch(
+    /─ asked 1: pay \{"pay":"7 EUR"\} {2}\+\d+[^+]* {2}\d[^+]* {2}approved by alice \(signed\), with \{"pay":"6 EUR"\}: six is due\n.*─ \d+\. tool pay /,
   );
   const late = await ask(['deny', id, '1']);
   expect(late).toMatchObject({ code: 1, stderr: expect.stringContaining('has ended already: completed') });
+});
+
+test('what a run asked when it was cancelled leaves the inbox, and who was told of it is told', async () => {
+  const { stdout } = await ask(['submit', 'payer', '--input', '{"pay":"9 EUR"}']);
+  const id = stdout.trim();
+  await until('question', async () => (await ask(['inbox'])).stdout.includes(id));
+  expect(await ask(['cancel', id, '--reason', 'enough'])).toMatchObject({ code: 0 });
+  expect(await ask(['tail', id])).toMatchObject({ code: 3 });
+  expect((await ask(['inbox'])).stderr).toContain('nothing waits for a person');
+  expect((await ask(['show', id])).stdout).toMatch(/^asked +1 pay \{"pay":"9 EUR"\}: withdrawn, the run has ended$/m);
+  expect(heard.filter(({ run }) => run === id).map(({ about }) => about)).toEqual(['asked', 'withdrawn']);
+  expect(spent()).toHaveLength(1);
+});
+
+describe('at a terminal', () => {
+  if (!hasTerminals()) {
+    test('nothing is asked here', () => console.log('script of util-linux is not installed: nobody can be asked'));
+    return;
+  }
+  const ASKED = /approve it\? \[y\]es, \[n\]o, \[l\]ater: /;
+  const asked = async (sum: string): Promise<RunningProcess> => {
+    const run = await startAtTerminal(['run', 'payer', '--input', JSON.stringify({ pay: sum })], {
+      ...{ cwd: project, env: MINE },
+    });
+    await run.saying(ASKED);
+    expect(run.stdout()).toContain(`pay {"pay":"${sum}"}`);
+    return run;
+  };
+
+  test('yes, by whom the policy names: the call is made', async () => {
+    const before = spent().length;
+    const run = await asked('1 EUR');
+    expect(spent()).toHaveLength(before);
+    run.type('y\r');
+    expect(await run.ended).toMatchObject({ code: 0 });
+    expect(spent().slice(before)).toEqual([expect.stringMatching(/^1 EUR /)]);
+    expect((await ask(['show', runId(plain(run.stdout()))])).stdout).toMatch(/: approved by alice \(signed\)$/m);
+  });
+
+  test('no, and why: the model is told', async () => {
+    const before = spent().length;
+    const run = await asked('2 EUR');
+    run.type('n\r');
+    await run.saying(/why\? /);
+    run.type('not two\r');
+    expect(await run.ended).toMatchObject({ code: 0 });
+    expect(spent()).toHaveLength(before);
+    expect((await ask(['show', runId(plain(run.stdout()))])).stdout).toMatch(/: denied by alice \(signed\): not two$/m);
+  });
+
+  test.each([
+    ['later', 'l\r'],
+    ['Ctrl-D', '\u0004'],
+  ])('%s leaves the run, and says how to answer', async (_, typed) => {
+    const run = await asked(`3 EUR ${typed.length}`);
+    run.type(typed);
+    const { code, stdout } = await run.ended;
+    const id = runId(plain(stdout));
+    expect(code).toBe(5);
+    expect(stdout).toContain(`longhaul approve ${id} 1`);
+    expect(await ask(['cancel', id])).toMatchObject({ code: 0 });
+  });
 });

@@ -121,6 +121,17 @@ const WRONG: { [what: string]: Wrong } = {
     errorCode: 'run-not-found',
     says: /there is no run "run_nobody"/,
   },
+  ...Object.fromEntries(
+    ['', '1e0', ' 1', '0', '1.0', '0x1'].map((number) => [
+      `"${number}" for the number of a request`,
+      {
+        args: ['approve', 'run_nobody', number],
+        code: 2,
+        errorCode: 'usage',
+        says: /'number'\. it is a whole number from 1\. "longhaul approve --help" shows/,
+      },
+    ]),
+  ),
   'nobody to submit to': {
     args: ['submit', 'hello'],
     code: 1,

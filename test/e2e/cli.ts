@@ -1,6 +1,6 @@
 // What the end-to-end tests share: the built command line as a process of its own, in a scratch folder, with an environment in which
 // nothing of the tester's machine shows.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,12 +23,16 @@ export interface RunningProcess {
   stderr(): string;
   /** Resolves with the match once either stream holds one. @throws with all that was said, when the process ends without it */
   saying(pattern: RegExp): Promise<RegExpExecArray>;
+  /** As a person types it. Of a process that was started with `typed`. */
+  type(text: string): void;
   kill(signal: NodeJS.Signals): void;
 }
 
 export interface StartOptions {
   cwd: string;
   env?: Readonly<Record<string, string>>;
+  /** Whether something is typed at it. @default false: its input is empty */
+  typed?: boolean;
 }
 
 /** An empty folder, gone when the tests of the file have ended. */
@@ -59,14 +63,17 @@ const running = new Set<ChildProcess>();
 export async function start(
   program: string,
   args: readonly string[],
-  { cwd, env }: StartOptions,
+  { cwd, env, typed = false }: StartOptions,
 ): Promise<RunningProcess> {
-  const child = spawn(program, args, { cwd, env: await cleanEnv(env), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    ...{ cwd, env: await cleanEnv(env) },
+    stdio: [typed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+  });
   running.add(child);
   const said = { stdout: '', stderr: '' };
   const listeners = new Set<() => void>();
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream].setEncoding('utf8').on('data', (text: string) => {
+    child[stream]?.setEncoding('utf8').on('data', (text: string) => {
       said[stream] += text;
       for (const listener of listeners) listener();
     });
@@ -97,12 +104,25 @@ export async function start(
         };
         ended.then(gone, reject);
       }),
+    type: (text) => void child.stdin?.write(text),
     kill: (signal) => void child.kill(signal),
   };
 }
 
 export const startCli = (args: readonly string[], options: StartOptions): Promise<RunningProcess> =>
   start(process.execPath, [CLI, ...args], options);
+
+const inShell = (text: string): string => `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+/** At a pseudo-terminal, which util-linux's `script` makes. Both streams come out as one, with the line ends of a terminal. */
+export const startAtTerminal = (args: readonly string[], options: StartOptions): Promise<RunningProcess> =>
+  start('script', ['-qefc', [process.execPath, CLI, ...args].map(inShell).join(' '), '/dev/null'], {
+    ...options,
+    typed: true,
+  });
+
+/** macOS and BSD have another one. */
+export const hasTerminals = (): boolean => spawnSync('script', ['-qefc', 'true', '/dev/null']).status === 0;
 
 export const cli = async (args: readonly string[], options: StartOptions): Promise<Ended> =>
   await (

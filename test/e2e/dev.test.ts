@@ -1,7 +1,7 @@
 // Needs: the built command line (npm run build), a Temporal CLI, free ports; promtool where there is one. `longhaul dev` from its first
 // line to its end, whichever end that is.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { cli, isRunning, runId, scratchFolder, startCli, temporalPid, until, type RunningProcess } from './cli';
 
@@ -97,6 +97,18 @@ describe('while it is up', () => {
     writeFileSync(AGENT, good.replace('Good morning, ', 'Good evening, '));
     await corrected;
     expect(await cli(['run', 'hello'], { cwd: project })).toMatchObject({ code: 0, stdout: 'Good evening, world!\n' });
+  });
+
+  test('a configuration that is another than the one it has read is said to need a new start', async () => {
+    const file = path.join(project, 'longhaul.config.ts');
+    const good = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    const told = (): number => dev.stderr().split('\nchanged  longhaul.config: it is read at the start;').length - 1;
+    writeFileSync(file, 'export default { unsignedDecisions: false };');
+    await until('a line about it', () => told() === 1);
+    writeFileSync(file, 'export default { unsignedDecisions: true };');
+    await until('another', () => told() === 2);
+    if (good === undefined) rmSync(file);
+    else writeFileSync(file, good);
   });
 
   test('/metrics answers with what promtool accepts', async () => {

@@ -1,9 +1,9 @@
 // People of a test: whoever a policy names exists, and signs with one key that nobody else has.
 import { privateKeyOf, newPrivateKey, publicKeyText, signDecision } from '../../activities/keys/decision-signature';
-import { peopleOf, type Approvers } from '../../activities/approvals/require-approval';
+import type { Approvers } from '../../activities/approvals/require-approval';
 import { canonicalJson } from '../../activities/store/canonical-json';
 import type { ContentStore } from '../../activities/store/port';
-import type { PersonDecision, PersonRequest, Verdict } from '../../workflows/contract/approval';
+import { peopleOf, type PersonDecision, type PersonRequest, type Verdict } from '../../workflows/contract/approval';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { RunPlan } from '../../workflows/contract/run';
 

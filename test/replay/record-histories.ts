@@ -63,6 +63,15 @@ const agent = defineAgent({
   tools: [look, write, hold],
   limits: { turns: 40 },
 });
+const pay = defineTool({
+  name: 'pay',
+  description: 'Pays.',
+  input: z.object({ amount: z.number() }),
+  output: z.string(),
+  effect: 'keyed',
+  run: () => 'paid',
+});
+const payer = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [look, pay], limits: { turns: 3 } });
 const forgetful = defineAgent({
   name: 'forgetful',
   instructions: 'Look.',
@@ -158,6 +167,25 @@ async function recordSubAgents(model: ModelServer, date: string): Promise<void> 
   await stack.close();
 }
 
+async function recordPeople(model: ModelServer, date: string): Promise<void> {
+  const stack = await startTestStack({ agents: [payer], modelUrl: model.url });
+  model.setScript(script().call('pay', { amount: 5 }).call('pay', { amount: 7 }).answer('paid').answer('and told'));
+  const run = await stack.client.agent<typeof payer>('payer').start('pay', { id: 'asking' });
+  const asked = async (number: number): Promise<void> => {
+    while (!(await run.requests()).some((one) => one.number === number))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  await asked(1);
+  await run.steer('tell me what you do');
+  await run.extend({ turns: 2 });
+  await run.approve(1);
+  await asked(2);
+  await run.deny(2, { reason: 'once is enough' });
+  await run.result();
+  await keep(stack, 'asking', 'asked-steered-and-extended', date);
+  await stack.close();
+}
+
 async function main(date: string): Promise<void> {
   const model = await startModelServer({ script: script() });
   const stack = await startTestStack({
@@ -243,6 +271,7 @@ async function main(date: string): Promise<void> {
   await recordWaiting(model, date);
   model.clearFaults();
   await recordSubAgents(model, date);
+  await recordPeople(model, date);
   await model.close();
 }
 

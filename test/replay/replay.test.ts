@@ -26,6 +26,7 @@ test('there is a history of every path through the run workflow', () => {
     'of-a-sub-agent',
     'sub-agent-without-an-answer',
     'sub-agent-cancelled',
+    'asked-steered-and-extended',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

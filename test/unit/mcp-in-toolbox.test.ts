@@ -70,6 +70,7 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     name,
     secrets: [],
     limits: {},
+    rates: {},
     files: [],
     servers: {},
     releases: {},

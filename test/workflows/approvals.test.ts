@@ -4,8 +4,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { PersonRequest } from '../../workflows/contract/approval';
-import { script, startModelServer, type ModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
+import { script } from '../kit/model-server';
+import { useStack } from '../stack/use-stack';
 
 const paid: unknown[] = [];
 const look = defineTool({
@@ -30,10 +30,8 @@ const pay = defineTool({
 const agent = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [pay, look] });
 const CANARY = 'canary-of-the-arguments-that-no-history-may-hold-in-full-'.repeat(4);
 
-let model: ModelServer;
-let stack: TestStack;
-beforeAll(async () => {
-  model = await startModelServer({
+const on = useStack(
+  {
     script: script()
       .turn({ calls: [{ name: 'look', args: {} }] })
       .turn({
@@ -43,20 +41,15 @@ beforeAll(async () => {
         ],
       })
       .answer('done'),
-  });
-  stack = await startTestStack({
+  },
+  {
     agents: [agent],
-    modelUrl: model.url,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 24 },
-  });
-}, 60_000);
-afterAll(async () => {
-  await stack.close();
-  await model.close();
-});
+  },
+);
 
 test('an approval waits across a continue-as-new and a restart of the worker, holds nothing meanwhile, and counts once', async () => {
-  const run = await stack.client.agent<typeof agent>('payer').start('go', { id: 'invoice' });
+  const run = await on.stack.client.agent<typeof agent>('payer').start('go', { id: 'invoice' });
   let asked: PersonRequest[] = [];
   for (let tries = 0; asked.length === 0 && tries < 200; tries += 1) {
     await after(100);
@@ -67,9 +60,9 @@ test('an approval waits across a continue-as-new and a restart of the worker, ho
   const { raw, runId } = await run.describe();
   expect(raw.workflowExecutionInfo?.firstRunId).not.toBe(runId);
   expect(raw.pendingActivities ?? []).toEqual([]);
-  await stack.restartWorker();
+  await on.stack.restartWorker();
 
-  const handle = stack.temporal.workflow.getHandle('invoice');
+  const handle = on.stack.temporal.workflow.getHandle('invoice');
   const [request] = await handle.query<PersonRequest[]>('pendingApprovals');
   const decide = (given: object) => handle.executeUpdate<void, [object]>('approve', { args: [given] });
   const refused = async (given: object) =>
@@ -89,8 +82,8 @@ test('an approval waits across a continue-as-new and a restart of the worker, ho
   await decide({ number: 1, args: request?.args });
   expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'done' });
   expect(paid).toEqual([{ to: CANARY, amount: 5 }]);
-  for await (const execution of stack.temporal.workflow.list({ query: `WorkflowId = 'invoice'` })) {
-    const history = await stack.temporal.workflow.getHandle('invoice', execution.runId).fetchHistory();
+  for await (const execution of on.stack.temporal.workflow.list({ query: `WorkflowId = 'invoice'` })) {
+    const history = await on.stack.temporal.workflow.getHandle('invoice', execution.runId).fetchHistory();
     expect(
       JSON.stringify(history, (_, value: unknown) =>
         value instanceof Uint8Array ? Buffer.from(value).toString() : value,

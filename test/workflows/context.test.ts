@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { tokenCounter } from '../../activities/context/count-tokens';
 import { defineAgent, defineTool } from '../../activities/define';
 import { callsOf } from '../../activities/store/run-calls';
-import { script, startModelServer, WireError, type ModelRequest, type ModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
+import { script, WireError, type ModelRequest } from '../kit/model-server';
+import { useStack } from '../stack/use-stack';
 
 const WINDOW = 6_000;
 const counter = tokenCounter('gpt-4o');
@@ -71,21 +71,14 @@ function respond(request: ModelRequest) {
     .turnAt(0);
 }
 
-let model: ModelServer;
-let stack: TestStack;
-beforeAll(async () => {
-  model = await startModelServer({ respond });
-  stack = await startTestStack({
+const on = useStack(
+  { respond },
+  {
     agents: [clerk, unaware, fixed],
-    modelUrl: model.url,
     // Continue-as-new falls among the edits.
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 300 },
-  });
-}, 60_000);
-afterAll(async () => {
-  await stack.close();
-  await model.close();
-});
+  },
+);
 beforeEach(() => {
   seen.length = 0;
   next = 0;
@@ -100,8 +93,8 @@ function breaks(requests: readonly ModelRequest[]): number {
 }
 
 async function editsOf(id: string): Promise<{ prunes: number; compactions: number }> {
-  const { ended } = await stack.client.run(id).record();
-  const { calls } = await callsOf(stack.store, ended?.firstRunId ?? '');
+  const { ended } = await on.stack.client.run(id).record();
+  const { calls } = await callsOf(on.stack.store, ended?.firstRunId ?? '');
   return {
     prunes: calls.filter(({ record }) => record.kind === 'model' && record.answer.pruned).length,
     compactions: calls.filter(({ record }) => record.kind === 'compaction').length,
@@ -111,7 +104,7 @@ async function editsOf(id: string): Promise<{ prunes: number; compactions: numbe
 test('sixty looks of 500 tokens through a window of 6,000: it completes, and what was left out is read again', async () => {
   // The result of the first look: after the question, the rules, and the call.
   recallOf = 4;
-  const run = await stack.client.agent<typeof clerk>('clerk').start('Look at all of them.', { id: 'long' });
+  const run = await on.stack.client.agent<typeof clerk>('clerk').start('Look at all of them.', { id: 'long' });
   expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'BK-1007' });
 
   const { prunes, compactions } = await editsOf('long');
@@ -148,7 +141,7 @@ test('sixty looks of 500 tokens through a window of 6,000: it completes, and wha
   // And in a fork of it too, which goes on among the edits, and reads the originals again by their places.
   next = LOOKS + 1;
   recallOf = 6;
-  const fork = await stack.client.fork('long', { say: 'And the second one?' });
+  const fork = await on.stack.client.fork('long', { say: 'And the second one?' });
   expect(await fork.result()).toMatchObject({ outcome: 'completed', output: 'BK-1014' });
   const forked = await fork.transcript();
   expect(forked.slice(0, transcript.length)).toEqual(transcript);
@@ -157,10 +150,10 @@ test('sixty looks of 500 tokens through a window of 6,000: it completes, and wha
 
   // One that begins in the middle has what came before it, and no more.
   const { ended } = await run.record();
-  const { calls } = await callsOf(stack.store, ended?.firstRunId ?? '');
+  const { calls } = await callsOf(on.stack.store, ended?.firstRunId ?? '');
   const half = calls.find(({ turn, record }) => turn === 40 && record.kind === 'model');
   next = LOOKS + 2;
-  const middle = await stack.client.fork('long', { at: half?.number ?? 0 });
+  const middle = await on.stack.client.fork('long', { at: half?.number ?? 0 });
   await middle.result();
   const shared = 2 * 39 + 1;
   expect((await middle.transcript()).slice(0, shared)).toEqual(transcript.slice(0, shared));
@@ -170,7 +163,7 @@ test('sixty looks of 500 tokens through a window of 6,000: it completes, and wha
 test('a window that nobody knew: the provider says too long, a summary is made, and the call is made once more', async () => {
   limit = 12_000;
   recallOf = 4;
-  const run = await stack.client.agent<typeof unaware>('unaware').start('Look at all of them.', { id: 'unknown' });
+  const run = await on.stack.client.agent<typeof unaware>('unaware').start('Look at all of them.', { id: 'unknown' });
   expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'BK-1007' });
   expect((await editsOf('unknown')).compactions).toBeGreaterThan(1);
   expect(await run.transcript()).toHaveLength(2 * (LOOKS + 2) + 2);
@@ -178,13 +171,13 @@ test('a window that nobody knew: the provider says too long, a summary is made, 
 
 test('where the agent wants its conversation left alone, too long is a failure of its type', async () => {
   limit = 12_000;
-  const run = await stack.client.agent<typeof fixed>('fixed').start('Look at all of them.', { id: 'fixed' });
+  const run = await on.stack.client.agent<typeof fixed>('fixed').start('Look at all of them.', { id: 'fixed' });
   expect(await run.result()).toMatchObject({ outcome: 'failed', failure: { type: 'Model.ContextTooLong' } });
 }, 60_000);
 
 test('a message larger than the window fails before any call', async () => {
   const question = Array.from({ length: WINDOW }, (_, at) => `word${at}`).join(' ');
-  const run = await stack.client.agent<typeof clerk>('clerk').start(question, { id: 'large' });
+  const run = await on.stack.client.agent<typeof clerk>('clerk').start(question, { id: 'large' });
   const result = await run.result();
   expect(result).toMatchObject({ outcome: 'failed', failure: { type: 'Model.ContextTooLong' } });
   expect(result).toMatchObject({

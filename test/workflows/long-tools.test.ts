@@ -2,8 +2,8 @@
 // between two questions nothing of it runs anywhere, and the run leaves its history behind in the middle of the turn.
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
-import { script, startModelServer, type ModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
+import { script } from '../kit/model-server';
+import { useStack } from '../stack/use-stack';
 
 const ASKED = 4;
 const farm = { begun: [] as string[], asked: 0, looked: 0 };
@@ -39,10 +39,8 @@ const look = defineTool({
 });
 const agent = defineAgent({ name: 'director', instructions: 'Direct.', tools: [render, look] });
 
-let model: ModelServer;
-let stack: TestStack;
-beforeAll(async () => {
-  model = await startModelServer({
+const on = useStack(
+  {
     script: script()
       .turn({
         calls: [
@@ -52,24 +50,19 @@ beforeAll(async () => {
         ],
       })
       .answer('24 frames'),
-  });
-  stack = await startTestStack({
+  },
+  {
     agents: [agent],
-    modelUrl: model.url,
     // A question and the wait before it take some ten events.
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 24 },
-  });
-}, 60_000);
-afterAll(async () => {
-  await stack.close();
-  await model.close();
-});
+  },
+);
 
 /** For each timer of a run, in all its executions: how many activities were open when it started. */
 async function openAtTimers(workflowId: string): Promise<number[]> {
   const counts: number[] = [];
-  for await (const { runId } of stack.temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
-    const { events } = await stack.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
+  for await (const { runId } of on.stack.temporal.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
+    const { events } = await on.stack.temporal.workflow.getHandle(workflowId, runId).fetchHistory();
     let open = 0;
     for (const event of events ?? []) {
       if (event.activityTaskScheduledEventAttributes) open += 1;
@@ -81,7 +74,7 @@ async function openAtTimers(workflowId: string): Promise<number[]> {
 }
 
 test('it is begun once and asked until it is done, across executions; what is called beside it is called once', async () => {
-  const run = await stack.client.agent<typeof agent>('director').start('go', { id: 'film' });
+  const run = await on.stack.client.agent<typeof agent>('director').start('go', { id: 'film' });
   expect(await run.result()).toMatchObject({
     outcome: 'completed',
     output: '24 frames',

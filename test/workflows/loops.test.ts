@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { callsOf } from '../../activities/store/run-calls';
 import type { Message } from '../../workflows/contract/message';
-import { script, startModelServer, type ModelRequest, type ModelServer } from '../kit/model-server';
-import { startTestStack, type TestStack } from '../stack/test-stack';
+import { script, type ModelRequest } from '../kit/model-server';
+import { useStack } from '../stack/use-stack';
 
 const look = defineTool({
   name: 'look',
@@ -46,20 +46,13 @@ function respond(request: ModelRequest) {
     .turnAt(0);
 }
 
-let model: ModelServer;
-let stack: TestStack;
-beforeAll(async () => {
-  model = await startModelServer({ respond });
-  stack = await startTestStack({
+const on = useStack(
+  { respond },
+  {
     agents: [looker, brief],
-    modelUrl: model.url,
     dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 60 },
-  });
-}, 60_000);
-afterAll(async () => {
-  await stack.close();
-  await model.close();
-});
+  },
+);
 beforeEach(() => {
   listens = true;
   fresh = FRESH;
@@ -74,17 +67,17 @@ const notices = (transcript: readonly Message[]): string[] =>
   );
 async function executionsOf(id: string): Promise<number> {
   let count = 0;
-  for await (const _ of stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) count += 1;
+  for await (const _ of on.stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) count += 1;
   return count;
 }
 async function kindsOf(id: string): Promise<string[]> {
-  const { ended } = await stack.client.run(id).record();
-  const { calls } = await callsOf(stack.store, ended?.firstRunId ?? '');
+  const { ended } = await on.stack.client.run(id).record();
+  const { calls } = await callsOf(on.stack.store, ended?.firstRunId ?? '');
   return calls.map(({ record }) => record.kind);
 }
 
 test('a model that listens is told once and completes; what it was told stands in the transcript, at its place', async () => {
-  const run = await stack.client.agent<typeof looker>('looker').start('look', { id: 'listens' });
+  const run = await on.stack.client.agent<typeof looker>('looker').start('look', { id: 'listens' });
   expect(await run.result()).toMatchObject({
     outcome: 'completed',
     output: 'told: You have called look 3 times with the sa',
@@ -100,7 +93,7 @@ test('a model that listens is told once and completes; what it was told stands i
 
 test('one that does not is stopped with the type of the loop, and a fork of it from before goes another way', async () => {
   listens = false;
-  const run = await stack.client.agent<typeof looker>('looker').start('look', { id: 'deaf' });
+  const run = await on.stack.client.agent<typeof looker>('looker').start('look', { id: 'deaf' });
   expect(await run.result()).toMatchObject({
     outcome: 'failed',
     failure: { type: 'Loop.RepeatedCall' },
@@ -114,7 +107,7 @@ test('one that does not is stopped with the type of the loop, and a fork of it f
 
   // As it came to its end: somebody says something, and the same looks are no loop any more.
   listens = true;
-  const forked = await stack.client.fork('deaf', { id: 'heard', say: 'Leave it, and give your final answer.' });
+  const forked = await on.stack.client.fork('deaf', { id: 'heard', say: 'Leave it, and give your final answer.' });
   expect(await forked.result()).toMatchObject({
     outcome: 'completed',
     output: 'told: Leave it, and give your final answer.',
@@ -126,11 +119,11 @@ test('one that does not is stopped with the type of the loop, and a fork of it f
 
 test('near its last turn a run is told, over executions and summaries; then it is stopped as before', async () => {
   fresh = 1_000;
-  const told = await stack.client.agent<typeof brief>('brief').start('look', { id: 'concludes' });
+  const told = await on.stack.client.agent<typeof brief>('brief').start('look', { id: 'concludes' });
   expect(await told.result()).toMatchObject({ outcome: 'completed', totals: { turns: 15 } });
   listens = false;
   asked = 0;
-  const run = await stack.client.agent<typeof brief>('brief').start('look', { id: 'goes-on' });
+  const run = await on.stack.client.agent<typeof brief>('brief').start('look', { id: 'goes-on' });
   expect(await run.result()).toMatchObject({
     outcome: 'budget-exhausted',
     failure: { type: 'Budget.TurnsExhausted' },

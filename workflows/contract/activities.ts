@@ -2,7 +2,7 @@
 import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
-import type { AgentRunResult, ParentRun, RunPlan, RunTotals, StoredValue } from './run';
+import type { AgentRunResult, ParentRun, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -129,6 +129,8 @@ export interface CallToolInput extends CallContext {
   approval?: MadeDecision;
   /** A person says that an attempt whose outcome is unknown has not acted: it may act. */
   notDone?: MadeDecision;
+  /** A person wants it tried again: what it had begun before then does not count any more. Milliseconds since the epoch. */
+  afresh?: number;
   /** Another tool is tried if this one fails for good: then the model is told nothing yet. */
   hasFallback?: true;
 }
@@ -203,6 +205,11 @@ export type TakeSubRunResult =
   /** It goes on. */
   | { kind: 'open' };
 
+/** What a person says to the run on its way: stored, and named by a ref of the run's until the conversation names it. */
+export interface TakeMessageInput extends CallContext {
+  said: SteerRequest;
+}
+
 export interface EndRunInput extends CallContext {
   base: string | null;
   append: string[];
@@ -210,10 +217,17 @@ export interface EndRunInput extends CallContext {
   input?: string;
   /** Milliseconds since the epoch, of the first execution. */
   startedAt?: number;
+  /** Whether it has ever asked a person. Absent from older histories, where it is not known. */
+  asked?: boolean;
   result: Omit<AgentRunResult, 'head'>;
 }
 export interface EndRunResult {
   head: string | null;
+}
+
+/** In the details of a cancelled model call: what it had cost by then, estimated, since the provider does not say it any more. */
+export interface SpentDetails {
+  spent: Usage;
 }
 
 export interface AgentActivities {
@@ -225,5 +239,6 @@ export interface AgentActivities {
   takeResult(input: TakeResultInput): Promise<CallToolResult>;
   beginSubRun(input: BeginSubRunInput): Promise<BeginSubRunResult>;
   takeSubRun(input: TakeSubRunInput): Promise<TakeSubRunResult>;
+  takeMessage(input: TakeMessageInput): Promise<MessageHead>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

@@ -111,6 +111,10 @@ export interface MadeDecision extends PersonDecision {
   byDefault?: true;
 }
 
+/** Whoever a rule names, and those to whom it goes when they do not answer. Nobody in particular: none. */
+export const peopleOf = ({ by = [], escalation = [] }: ApprovalRule): string[] =>
+  by.length === 0 ? [] : [...new Set([...by, ...escalation.flatMap(({ to }) => to)])];
+
 /** Characters of a reason: shown on one line and kept in the history for ever. */
 export const DECISION_REASON_CHARS = 500;
 /** Of a policy that does not say it. */

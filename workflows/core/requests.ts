@@ -7,7 +7,7 @@ import type {
   Unanswered,
   Verdict,
 } from '../contract/approval';
-import { DECISION_REASON_CHARS } from '../contract/approval';
+import { DECISION_REASON_CHARS, peopleOf } from '../contract/approval';
 import type { RunFailure } from '../contract/failures';
 import type { KeptRequests, OpenRequest, ToolPlan } from '../contract/run';
 import type { ToolCallHead, ToolTurn } from '../contract/tool-call';
@@ -40,7 +40,7 @@ export function openRequest(run: Run, { kind, turn, call, rules, failure, again,
     args: head.approval?.args ?? turn.message,
     preview: head.preview,
     rules: kind === 'approval' ? (head.approval?.rules ?? []) : [],
-    by: rules.flatMap(({ by, escalation = [] }) => (by ? [[...by, ...escalation.flatMap(({ to }) => to)]] : [])),
+    by: rules.map(peopleOf).filter((who) => who.length > 0),
     ...(failure ? { failure } : {}),
     askedAt: before?.askedAt ?? now,
     deadline: before?.deadline ?? now + Math.min(...rules.map(({ withinMs }) => withinMs)),

@@ -5,9 +5,11 @@ import { z } from 'zod';
 import type { JsonValue } from '../../../workflows/contract/message';
 import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
-import type { RunRequest } from '../../run-requests';
+import { requireReason } from '../../run-requests';
+import { becameOf, type Became } from '../became-of';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
+import { questionLine } from '../question-line';
 import { reachRun } from '../reach-run';
 import type { ReasonOptions } from './intervene';
 
@@ -19,45 +21,65 @@ export interface ReplaceOptions extends ReasonOptions {
   result: string;
 }
 
-export const approveCommand = (
+export async function approveCommand(
   context: CliContext,
   run: string,
   number: number,
   { args, remember, reason }: ApproveOptions,
-): Promise<number> =>
-  answer(context, run, number, args === undefined ? 'approved' : `approved with ${args}`, (handle) =>
-    handle.approve(number, {
-      ...(args === undefined ? {} : { args: argumentsIn(context, args) }),
-      ...(remember ? { remember } : {}),
-      ...because(reason),
-    }),
-  );
+): Promise<number> {
+  const approval = {
+    ...(args === undefined ? {} : { args: argumentsIn(context, args) }),
+    ...(remember ? { remember } : {}),
+    ...because(reason),
+  };
+  const says = args === undefined ? 'approved' : `approved with ${args}`;
+  return await answer(context, run, number, { says, decide: (handle) => handle.approve(number, approval) });
+}
 
-export const denyCommand = (
+export async function denyCommand(
   context: CliContext,
   run: string,
   number: number,
   { reason }: ReasonOptions,
-): Promise<number> => answer(context, run, number, 'denied', (handle) => handle.deny(number, because(reason)));
+): Promise<number> {
+  const about = because(reason);
+  return await answer(context, run, number, {
+    says: 'denied',
+    decide: (handle) => handle.deny(number, about),
+    isFinal: true,
+  });
+}
 
-export const replaceCommand = (
+export async function replaceCommand(
   context: CliContext,
   run: string,
   number: number,
   { result, reason }: ReplaceOptions,
-): Promise<number> =>
-  answer(context, run, number, 'replaced', (handle) =>
-    handle.replace(number, jsonIn(context, result, '--result'), because(reason)),
-  );
+): Promise<number> {
+  const [value, about] = [jsonIn(context, result, '--result'), because(reason)];
+  return await answer(context, run, number, {
+    says: 'replaced',
+    decide: (handle) => handle.replace(number, value, about),
+  });
+}
 
-const because = (reason: string | undefined): { reason?: string } => (reason === undefined ? {} : { reason });
+const because = (reason: string | undefined): { reason?: string } => {
+  requireReason(reason);
+  return reason === undefined ? {} : { reason };
+};
+
+interface Answer {
+  says: string;
+  decide(run: RunHandle<unknown>): Promise<void>;
+  /** Whether nobody may refuse it any more once the run has taken it. */
+  isFinal?: boolean;
+}
 
 async function answer(
   context: CliContext,
   given: string,
   number: number,
-  says: string,
-  decide: (run: RunHandle<unknown>) => Promise<void>,
+  { says, decide, isFinal = false }: Answer,
 ): Promise<number> {
   const { output } = context;
   const { id, record, connect } = await reachRun(context, given);
@@ -66,16 +88,14 @@ async function answer(
   const run = client.run(id);
   const asked = (await run.requests()).find((one) => one.number === number && !one.subRun);
   await decide(run);
-  output.json({ id, number, decided: says, request: asked ?? null });
+  const became: Became | undefined = asked && !isFinal ? await becameOf(context.readStore(), run, asked) : undefined;
+  output.json({ id, number, decided: says, request: asked ?? null, became: became?.what ?? null });
   output.line(`${id}  ${number}  ${says}${asked ? `: ${output.safeLine(questionLine(asked))}` : ''}`);
+  if (became?.what === 'failed-again')
+    output.note(`${output.safeLine(became.why)} It is asked again, as request ${became.as}.`);
+  if (became?.what === 'not-known') output.note(`whether the call is made with it is shown by: longhaul tail ${id}`);
   return EXIT.completed;
 }
-
-/** A request on one line, with its arguments in full. */
-export const questionLine = ({ tool, arguments: args, kind, failure }: RunRequest): string =>
-  kind === 'approval'
-    ? `${tool} ${JSON.stringify(args)}`
-    : `${tool} ${JSON.stringify(args)} has failed (${failure?.type ?? ''}: ${failure?.message ?? ''})`;
 
 const jsonObject = z.record(z.string(), z.json());
 

@@ -9,6 +9,7 @@ import {
   checkNode,
   checkStore,
   checkTemporal,
+  checkWebhook,
   type Check,
 } from '../doctor-checks';
 import { EXIT } from '../exit-codes';
@@ -22,6 +23,7 @@ export async function doctorCommand(context: CliContext): Promise<number> {
     ...(await checkTemporal(context)),
     await checkStore(context),
     await checkDisk(context),
+    ...checkWebhook(context),
     ...(await checkAgents(context)),
   ];
   const isWell = checks.every(({ state }) => state !== 'missing');

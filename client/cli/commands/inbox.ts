@@ -1,20 +1,9 @@
 // `longhaul inbox`: what waits for a person, across runs. From the store alone: who looks needs no server.
-import { allRefs, type ContentStore } from '../../../activities/store';
-import { INBOX_PREFIX, runRecordName } from '../../../activities/store/ref-names';
-import { requestRecordSchema, type RequestRecord } from '../../../workflows/contract/schemas/approval';
-import { runRecordSchema } from '../../../workflows/contract/schemas/run-record';
-import { z } from 'zod';
-import { argumentsOf, type RunRequest } from '../../run-requests';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { formatDuration } from '../format';
-import { questionLine } from './decide';
-
-interface Waiting extends Omit<RequestRecord, 'request'> {
-  request: RunRequest;
-  /** The run that a caller has started, where a sub-agent's asks. */
-  root?: string;
-}
+import { questionLine } from '../question-line';
+import { waitingIn } from '../waiting';
 
 export async function inboxCommand(context: CliContext, now = Date.now()): Promise<number> {
   const { output } = context;
@@ -43,28 +32,3 @@ export async function inboxCommand(context: CliContext, now = Date.now()): Promi
 }
 
 const DEFAULT = { deny: 'it is denied', approve: 'it is approved', escalate: 'the run ends as escalated' } as const;
-
-const entrySchema = z.object({ request: z.string() });
-
-async function waitingIn(store: ContentStore): Promise<Waiting[]> {
-  const entries = await allRefs(store, INBOX_PREFIX);
-  const found = await Promise.all(entries.map(({ value }) => waitingAt(store, value)));
-  return found.flatMap((one) => one ?? []).sort((a, b) => a.request.askedAt - b.request.askedAt);
-}
-
-/** A run that was terminated left what it had asked. */
-async function waitingAt(store: ContentStore, entry: unknown): Promise<Waiting | undefined> {
-  const { data } = entrySchema.safeParse(entry);
-  const record = data && requestRecordSchema.safeParse((await store.readRef(data.request))?.value).data;
-  if (!record || record.decision) return undefined;
-  const run = runRecordSchema.safeParse((await store.readRef(runRecordName(record.id)))?.value).data;
-  if (run?.ended || run?.erased) return undefined;
-  return {
-    ...record,
-    ...(run?.parent ? { root: run.parent.root } : {}),
-    request: {
-      ...record.request,
-      arguments: await argumentsOf(store.of(record.tenant), record.request).catch(() => record.request.preview),
-    },
-  };
-}

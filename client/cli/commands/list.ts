@@ -12,6 +12,7 @@ import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
+import { askedNow, openStatus, waitingLine, waitingNow, type Waiting } from '../waiting';
 import { formatAge, formatTokens, type Column } from '../output';
 
 export interface ListOptions {
@@ -25,7 +26,7 @@ export interface ListOptions {
 interface ListedRun {
   id: string;
   agent: string;
-  /** The outcome of an ended run, or `erased`; of an open one its status, or `unknown` where no server was there to ask. */
+  /** The outcome of an ended run, or `erased`; of an open one its status, or `unknown` where no server was there to ask and it asks nobody. */
   status: string;
   outcome: Outcome | null;
   reason: string | null;
@@ -42,6 +43,7 @@ interface ListedRun {
   parent: string | null;
   /** Why an open run makes no headway. */
   problems: string[];
+  waiting: Waiting[];
 }
 
 export async function listCommand(context: CliContext, options: ListOptions): Promise<number> {
@@ -53,9 +55,10 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
     // What was open by its record may have been ended from outside.
     (run) => !options.open || run.outcome === null,
   );
-  output.json({ runs, more });
+  output.json({ runs: runs.map(({ waiting, ...run }) => ({ ...run, requests: askedNow(waiting) })), more });
   output.table(runs, columns(context));
-  for (const { id, problems } of runs) {
+  for (const { id, problems, waiting } of runs) {
+    for (const one of waiting) output.note(`${output.colors.yellow('asks')}  ${id}  ${waitingLine(output, one)}`);
     if (problems.length > 0)
       output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
   }
@@ -144,6 +147,7 @@ const endedRun = (record: RunRecord, { outcome, failure, at, totals }: NonNullab
   turns: totals.turns,
   usage: totals.usage,
   problems: [],
+  waiting: [],
 });
 
 async function openRun(store: ContentStore, record: RunRecord, connected: Connected | undefined): Promise<ListedRun> {
@@ -151,23 +155,24 @@ async function openRun(store: ContentStore, record: RunRecord, connected: Connec
   const firstRunId = live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined ? [] : (await callsOf(store, firstRunId)).calls);
   const { turns, usage } = live?.progress?.totals ?? recorded;
+  const waiting = await waitingNow(store, record.id, live);
   return {
     ...about(record),
-    status: statusOf(live, connected),
+    status: statusOf(live, connected, waiting),
     outcome: null,
     reason: live?.reason ?? null,
     endedAt: null,
     turns,
     usage,
     problems: live?.problems ?? [],
+    waiting,
   };
 }
 
-function statusOf(live: LiveRun | undefined, connected: Connected | undefined): string {
-  if (!connected) return 'unknown';
+function statusOf(live: LiveRun | undefined, connected: Connected | undefined, waiting: readonly Waiting[]): string {
   // Recorded by its caller, who then could not start it; or Temporal has forgotten it.
-  if (!live) return 'not in Temporal';
-  return live.problems.length > 0 ? 'stuck' : live.status;
+  if (connected && !live) return 'not in Temporal';
+  return live && live.problems.length > 0 ? 'stuck' : openStatus(live, waiting);
 }
 
 function columns({ output: { colors } }: CliContext): Column<ListedRun>[] {

@@ -1,13 +1,15 @@
 // What a run has asked people, with who decided what and why: from the store, so that it is there when Temporal has forgotten the run.
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { requestsOfFirst } from '../../../activities/store/ref-names';
+import type { PersonRequest } from '../../../workflows/contract/approval';
 import { requestRecordSchema, type RequestRecord } from '../../../workflows/contract/schemas/approval';
 import { argumentsOf } from '../../run-requests';
-import { questionLine } from './decide';
+import { questionLine } from '../question-line';
 
-export interface AskedOfRun {
-  number: number;
+export interface AskedOfRun extends Pick<PersonRequest, 'number' | 'kind' | 'turn' | 'call' | 'tool' | 'askedAt'> {
   question: string;
+  /** Milliseconds since the epoch: its run has ended, and nobody had answered. */
+  withdrawnAt: number | null;
   decision: (NonNullable<RequestRecord['decision']> & { arguments?: string }) | null;
 }
 
@@ -17,12 +19,14 @@ export async function requestsOf(store: ContentStore, firstRunId: string): Promi
     ({ value }) => requestRecordSchema.safeParse(value).data ?? [],
   );
   return await Promise.all(
-    records.map(async ({ request, decision }) => {
+    records.map(async ({ request, decision, withdrawnAt }) => {
       const args = await argumentsOf(store, request).catch(() => request.preview);
       const edited = decision?.edited === undefined ? undefined : await textOf(store, decision.edited);
       return {
-        number: request.number,
+        ...{ number: request.number, kind: request.kind, turn: request.turn, call: request.call },
+        ...{ tool: request.tool, askedAt: request.askedAt },
         question: questionLine({ ...request, arguments: args }),
+        withdrawnAt: withdrawnAt ?? null,
         decision: decision ? { ...decision, ...(edited === undefined ? {} : { arguments: edited }) } : null,
       };
     }),
@@ -38,10 +42,14 @@ const textOf = async (store: ContentStore, name: string): Promise<string | undef
 const SAID = { approve: 'approved', deny: 'denied', replace: 'replaced' } as const;
 
 /** On one line. */
-export function askedLine({ number, question, decision }: AskedOfRun): string {
-  if (!decision) return `${number} ${question}: nobody has answered`;
+export const askedLine = (asked: AskedOfRun): string => `${asked.number} ${asked.question}: ${decisionText(asked)}`;
+
+/** Who decided what, and why. */
+export function decisionText({ decision, withdrawnAt }: AskedOfRun): string {
+  if (!decision) return withdrawnAt === null ? 'nobody has answered' : 'withdrawn, the run has ended';
   const { verdict, verified, signed, byDefault, arguments: args, reason } = decision;
-  const by = byDefault ? 'because nobody answered' : verified ? `by ${signed?.by ?? ''}` : 'unsigned';
+  const by = verified ? `by ${signed?.by ?? ''} (signed)` : signed ? 'with a signature that does not fit' : 'unsigned';
   const edited = args === undefined ? '' : `, with ${args}`;
-  return `${number} ${question}: ${SAID[verdict]} ${by}${edited}${reason === undefined || byDefault ? '' : `: ${reason}`}`;
+  const why = reason === undefined || byDefault ? '' : `: ${reason}`;
+  return `${SAID[verdict]} ${byDefault ? 'because nobody answered' : by}${edited}${why}`;
 }

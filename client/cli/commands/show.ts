@@ -17,6 +17,7 @@ import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
+import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
 import { showCall } from './show-call';
 import { askedLine, requestsOf } from './requests-of';
 import { originText } from './trace';
@@ -39,7 +40,7 @@ export async function showCommand(context: CliContext, given: string, options: S
   const live = connected && !record.ended ? await liveRun(connected.temporal, record.id) : undefined;
   const facts = await factsOf(store, record, live);
   const where = whereOf(record, connected);
-  context.output.json({ ...facts, where });
+  context.output.json({ ...facts, waiting: askedNow(facts.waiting), where });
   if (!context.output.isJson) showFacts(context, record, facts, where, live);
   return EXIT.completed;
 }
@@ -50,11 +51,12 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
   const recorded = totalsOf(firstRunId === undefined || record.ended ? [] : (await callsOf(store, firstRunId)).calls);
   const totals = record.ended?.totals ?? live?.progress?.totals ?? { ...recorded, reusedCalls: 0 };
   const manifest = await manifestOf(store, record);
+  const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
   return {
     id: record.id,
     agent: record.agent,
     release: record.release,
-    status: record.ended?.outcome ?? live?.status ?? 'unknown',
+    status: record.ended?.outcome ?? openStatus(live, waiting),
     outcome: record.ended?.outcome ?? null,
     reason: live?.reason ?? null,
     problems: live?.problems ?? [],
@@ -74,6 +76,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     subRuns: await subRunFacts(store, record),
     calledBy: record.parent ? { run: record.parent.run, root: record.parent.root } : null,
+    waiting,
     firstRunId: firstRunId ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
     erased: record.erased ?? null,
@@ -127,6 +130,8 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   row('agent', `${facts.agent}; release ${facts.release.slice(0, 12)}; model ${facts.model.join(', ') || 'not known'}`);
   row('status', `${facts.status}${live?.reason === undefined ? '' : `: ${live.reason}`}`);
   for (const problem of facts.problems) row('stuck', problem);
+  for (const one of facts.waiting)
+    output.line(`${output.colors.dim('waits for')} a person: ${waitingLine(output, one)}`);
   row(
     'who',
     [`tenant ${facts.tenant}`, facts.user && `user ${facts.user}`, facts.session && `session ${facts.session}`]

@@ -14,6 +14,9 @@ import { callName, reusedCalls } from '../reused-calls';
 import { directSubRuns, subRunsUnder } from '../../sub-runs';
 import type { ContentStore } from '../../../activities/store';
 import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../../activities/store/run-calls';
+import { FALLBACK_INDEX_STEP } from '../../../workflows/contract/limits';
+import { askedNow, openStatus, waitingLine, waitingNow, type Waiting } from '../waiting';
+import { decisionText, requestsOf, type AskedOfRun } from './requests-of';
 
 export interface TracedCall {
   number: number;
@@ -47,6 +50,8 @@ interface TracedRun {
   totals: CallTotals;
   live: LiveRun | undefined;
   unreadable: number;
+  asked: AskedOfRun[];
+  waiting: Waiting[];
   subRuns: TracedRun[];
 }
 
@@ -77,15 +82,18 @@ async function tracedRun(
   const { calls, unreadable } =
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
   const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)));
+  const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
   return {
-    ...{ record, firstRunId, live, unreadable, subRuns },
-    status: record.ended?.outcome ?? (live ? live.status : 'unknown'),
+    ...{ record, firstRunId, live, unreadable, subRuns, waiting },
+    status: record.ended?.outcome ?? openStatus(live, waiting),
     calls: calls.map((call) => tracedCall(call, record, reused)),
+    asked: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     totals: record.ended?.totals ?? totalsOf(calls),
   };
 }
 
-function jsonOf({ record, status, firstRunId, calls, totals, live, unreadable, subRuns }: TracedRun): object {
+function jsonOf(traced: TracedRun): object {
+  const { record, status, firstRunId, calls, totals, live, unreadable, subRuns, asked, waiting } = traced;
   const { turns, modelCalls, toolCalls, usage } = totals;
   return {
     id: record.id,
@@ -100,7 +108,9 @@ function jsonOf({ record, status, firstRunId, calls, totals, live, unreadable, s
       fork: first.fork,
       turn: first.turn,
       calls: [first, ...others],
+      requests: askedIn(first, asked),
     })),
+    waiting: askedNow(waiting),
     pending: live?.pending ?? [],
     failure: record.ended?.failure ?? null,
     forkedFrom: record.forkedFrom ? { run: record.forkedFrom.run, step: record.forkedFrom.step } : null,
@@ -114,7 +124,7 @@ function jsonOf({ record, status, firstRunId, calls, totals, live, unreadable, s
 
 /** @param indent of a sub-agent's run: it stands under the call that began it */
 function showRun(output: Output, traced: TracedRun, indent: string): void {
-  const { record, status, totals, live, unreadable } = traced;
+  const { record, status, totals, live, unreadable, waiting } = traced;
   const line = (text: string): void => output.line(`${indent}${text}`);
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
   line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(totals.turns, totals.toolCalls, totals.usage)}`);
@@ -128,6 +138,7 @@ function showRun(output: Output, traced: TracedRun, indent: string): void {
     );
   if (record.erased) line(`${output.colors.yellow('erased')}  it ${output.safeLine(erasedText(record.erased))}`);
   showTree(output, traced, indent);
+  for (const one of waiting) line(`${output.colors.yellow('asks')}  ${waitingLine(output, one)}`);
   for (const problem of live?.problems ?? []) line(`${output.colors.red('stuck')}  ${output.safeLine(problem)}`);
   if (live?.reason !== undefined) line(`${live.status}: ${output.safeLine(live.reason)}`);
   const failure = record.ended?.failure;
@@ -205,7 +216,11 @@ function turnsOf(calls: readonly TracedCall[]): Turn[] {
   return [...turns.values()];
 }
 
-function showTree(output: Output, { calls, live, subRuns }: TracedRun, indent: string): void {
+/** Of the turn of a call. */
+const askedIn = ({ fork, turn }: TracedCall, asked: readonly AskedOfRun[]): AskedOfRun[] =>
+  fork > 0 ? [] : asked.filter((one) => one.turn === turn);
+
+function showTree(output: Output, { record, calls, live, subRuns, asked }: TracedRun, indent: string): void {
   const pending = live?.pending ?? [];
   const turns = turnsOf(calls);
   // A call that has no record yet is under way in a run of its own.
@@ -216,11 +231,21 @@ function showTree(output: Output, { calls, live, subRuns }: TracedRun, indent: s
     const fork = turn[0].fork > 0 ? ` of fork ${turn[0].fork}` : '';
     output.line(`${indent}${isLast ? '└─' : '├─'} turn ${turn[0].turn}${fork}`);
     const inTurn = `${indent}${isLast ? '   ' : '│  '}`;
-    turn.forEach((call, nth) => {
-      const isLastCall = nth === turn.length - 1;
-      output.line(`${inTurn}${isLastCall ? '└─' : '├─'} ${callLine(output, call)}`);
-      for (const sub of subRuns)
-        if (isCallOf(call, sub.record.parent)) showRun(output, sub, `${inTurn}${isLastCall ? '   ' : '│  '}   `);
+    const lines = [
+      // A question stands before its call, which is recorded only once it is made.
+      ...askedIn(turn[0], asked).map((one) => ({
+        ...{ place: one.call + 0.5, text: askedText(output, one, record.startedAt) },
+        below: [],
+      })),
+      ...turn.map((call) => ({
+        ...{ place: call.index % FALLBACK_INDEX_STEP, text: callLine(output, call) },
+        below: subRuns.filter((sub) => isCallOf(call, sub.record.parent)),
+      })),
+    ].sort((a, b) => a.place - b.place);
+    lines.forEach(({ text, below }, nth) => {
+      const isLastLine = nth === lines.length - 1;
+      output.line(`${inTurn}${isLastLine ? '└─' : '├─'} ${text}`);
+      for (const sub of below) showRun(output, sub, `${inTurn}${isLastLine ? '   ' : '│  '}   `);
     });
   });
   pending.forEach((call, at) => {
@@ -238,6 +263,16 @@ function showTree(output: Output, { calls, live, subRuns }: TracedRun, indent: s
 
 const isCallOf = ({ fork, turn, index }: TracedCall, parent: RunRecord['parent']): boolean =>
   fork === 0 && turn === parent?.turn && index === parent.index;
+function askedText(output: Output, asked: AskedOfRun, startedAt: number): string {
+  const { number, question, askedAt, decision } = asked;
+  const facts = [
+    `asked ${number}: ${output.safeLine(question)}`,
+    `+${formatDuration(askedAt - startedAt)}`,
+    ...(decision ? [formatDuration(decision.decidedAt - askedAt)] : []),
+    output.safeLine(decisionText(asked)),
+  ];
+  return facts.join('  ');
+}
 
 function callLine(output: Output, call: TracedCall): string {
   const { colors } = output;

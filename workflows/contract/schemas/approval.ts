@@ -76,5 +76,10 @@ export const requestRecordSchema = z.object({
   request: personRequestSchema,
   /** `verified`: by a person whose signature fits the configuration that this worker has. */
   decision: madeDecisionSchema.and(z.object({ verified: z.boolean() })).exactOptional(),
+  /** Milliseconds since the epoch: the run has ended, and asks nothing any more. */
+  withdrawnAt: z.number().exactOptional(),
 });
 export type RequestRecord = z.output<typeof requestRecordSchema>;
+
+/** What the inbox holds of one: the name of its record's ref. */
+export const inboxEntrySchema = z.object({ request: z.string() });
