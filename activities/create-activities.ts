@@ -30,9 +30,9 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
     tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
     takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
-    takeMessage: (input) => attended(() => takeMessage(depsOf(deps, input), input)),
     beginSubRun: (input) => attended((attempt) => beginSubRun(depsOf(deps, input), input, attempt)),
     takeSubRun: (input) => attended((attempt) => takeSubRun(depsOf(deps, input), input, attempt)),
+    takeMessage: (input) => attended(() => takeMessage(depsOf(deps, input), input)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }

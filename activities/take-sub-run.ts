@@ -13,9 +13,9 @@ import { failureParts } from './failure-parts';
 import { safeText } from './redact';
 import { readCall } from './read-call';
 import { readManifest } from './require-agent';
-import { outputParts, type ToldOutput } from './tool-output';
 import { runRecordName } from './store/ref-names';
 import { callsOf, totalsOf } from './store/run-calls';
+import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
 /** Repeating it finds the call's record. @throws ApplicationFailure `Store.*` */
@@ -38,14 +38,13 @@ export async function takeSubRun(
 
   const asked = await readCall(deps, input);
   const call = await asEdited(deps, input, asked);
-  const told =
-    'failure' in end
-      ? { parts: failureParts('Tool.AgentFailed', problem?.message ?? '') }
-      : await answerOf(deps, record, end.output);
+  const told: ToldOutput = problem
+    ? { parts: failureParts(problem.type, problem.message), failure: problem }
+    : await answerOf(deps, record, 'output' in end ? end.output : '');
   const person = personOf(input);
   const result = await keepResult(deps, input, {
     parts: [...editedParts(input, { asked, call, repeats: undefined }), ...told.parts],
-    failure: problem?.type,
+    failure: told.failure?.type,
     made: {
       schemaVersion: 1,
       startedAt: record.startedAt,
@@ -61,7 +60,7 @@ export async function takeSubRun(
   deps.metrics.toolCall({
     agent: input.agent,
     tool: input.name,
-    outcome: problem?.type ?? 'ok',
+    outcome: told.failure?.type ?? 'ok',
     seconds: (deps.now() - record.startedAt) / 1000,
   });
   return { kind: 'result', result, totals };
@@ -99,11 +98,7 @@ const failureOf = (name: string, { outcome, failure: why }: { outcome: string; f
 });
 
 /** Text as it was answered; of JSON also the files that it names. */
-async function answerOf(
-  deps: ActivityDeps,
-  { agent, release }: RunRecord,
-  hash: string,
-): Promise<Pick<ToldOutput, 'parts'>> {
+async function answerOf(deps: ActivityDeps, { agent, release }: RunRecord, hash: string): Promise<ToldOutput> {
   const [manifest, bytes] = await Promise.all([readManifest(deps, agent, release), deps.toolStore.getObject(hash)]);
   const text = new TextDecoder().decode(bytes);
   return outputParts(manifest.output ? z.json().parse(JSON.parse(text)) : text);

@@ -90,15 +90,15 @@ export function createRunHandle<Output>({
     if (!ref) throw new ClientError('run-not-found', `there is no run "${id}".`);
     return runRecordSchema.parse(ref.value);
   };
-  const update = <T>(name: string, request: T): Promise<void> =>
-    found(id, () =>
-      answered(temporal, handle, id, () => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }))),
-    );
   const below = (): Promise<PersonRequest[]> => askedBelow(store, id);
   const progress = async (): Promise<RunProgress> => {
     const own = await found(id, () => queryProgress(temporal, handle, id));
     return own.result ? own : withAskedBelow(own, await below());
   };
+  const update = <T>(name: string, request: T): Promise<void> =>
+    found(id, () =>
+      answered(temporal, handle, id, () => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }))),
+    );
   const requests = createRunRequests({
     ...{ temporal, handle, store, signer, about: record },
     ask: (work) => found(id, () => answered(temporal, handle, id, work)),

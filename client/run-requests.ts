@@ -135,6 +135,12 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
   };
 }
 
+/** Who is to be answered; nobody where it is the run itself. */
+function asked(given: Answerable, of: RunRequestsOptions['of']): { run?: RunRequests; number: number } {
+  if (typeof given === 'number') return { number: given };
+  return given.subRun ? { run: of(given.subRun.id), number: given.number } : { number: given.number };
+}
+
 /** @throws ClientError `invalid-input` */
 export function requireReason(reason: string | undefined): void {
   if (reason === undefined || reason.length <= DECISION_REASON_CHARS) return;
@@ -142,12 +148,6 @@ export function requireReason(reason: string | undefined): void {
     'invalid-input',
     `a reason has at most ${DECISION_REASON_CHARS} characters: this one has ${reason.length}.`,
   );
-}
-
-/** Who is to be answered; nobody where it is the run itself. */
-function asked(given: Answerable, of: RunRequestsOptions['of']): { run?: RunRequests; number: number } {
-  if (typeof given === 'number') return { number: given };
-  return given.subRun ? { run: of(given.subRun.id), number: given.number } : { number: given.number };
 }
 
 /** What is signed is what was read: a workflow that somebody has changed may show one call and name another. */

@@ -2,9 +2,8 @@
 import { allRefs, type ContentStore } from '../activities/store';
 import { INBOX_PREFIX, inboxOf, runRecordName, subRunsOf } from '../activities/store/ref-names';
 import type { PersonRequest } from '../workflows/contract/approval';
-import { requestRecordSchema } from '../workflows/contract/schemas/approval';
+import { inboxEntrySchema, requestRecordSchema } from '../workflows/contract/schemas/approval';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
-import { z } from 'zod';
 
 /** Of all depths, in the order in which they began. */
 export async function subRunsUnder(
@@ -35,8 +34,6 @@ async function idsUnder(store: ContentStore, root: string): Promise<string[]> {
   return (await allRefs(store, prefix)).map(({ name }) => decodeURIComponent(name.slice(prefix.length)));
 }
 
-const entrySchema = z.object({ request: z.string() });
-
 /** What the sub-agents of a run that a caller has started ask, oldest first. From the store alone. */
 export async function askedBelow(store: ContentStore, root: string): Promise<PersonRequest[]> {
   const ids = await idsUnder(store, root);
@@ -47,10 +44,10 @@ export async function askedBelow(store: ContentStore, root: string): Promise<Per
   const asked = entries.filter(({ name }) => below.some((prefix) => name.startsWith(prefix)));
   const found = await Promise.all(
     asked.map(async ({ value }) => {
-      const entry = entrySchema.safeParse(value).data;
+      const entry = inboxEntrySchema.safeParse(value).data;
       const ref = entry && (await store.readRef(entry.request));
       const record = requestRecordSchema.safeParse(ref?.value).data;
-      if (!record || record.decision) return [];
+      if (!record || record.decision || record.withdrawnAt !== undefined) return [];
       const run = runRecordSchema.safeParse((await store.readRef(runRecordName(record.id)))?.value).data;
       if (run?.ended) return [];
       return [{ ...record.request, subRun: { id: record.id, agent: record.agent } }];

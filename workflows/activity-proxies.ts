@@ -84,9 +84,9 @@ export function bindActivities(plan: RunPlan): {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
-  takeMessage: AgentActivities['takeMessage'];
   beginSubRun: AgentActivities['beginSubRun'];
   takeSubRun: AgentActivities['takeSubRun'];
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -113,14 +113,14 @@ export function bindActivities(plan: RunPlan): {
       activities.takeResult.executeWithOptions({ ...RECORD, ...summaryOf(`takes a result by hand: ${input.name}`) }, [
         input,
       ]),
-    takeMessage: (input) =>
-      activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
     beginSubRun: (input) =>
       activities.beginSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`begins a run of ${input.name}`) }, [input]),
     takeSubRun: (input) =>
       activities.takeSubRun.executeWithOptions({ ...RECORD, ...summaryOf(`takes what ${input.name} answers`) }, [
         input,
       ]),
+    takeMessage: (input) =>
+      activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

@@ -61,6 +61,7 @@ export function agentTool(agent: AnyAgent, limits: AgentLimits = {}, options: Ag
     output,
     needs: undefined,
     toolbox: undefined,
+    rate: undefined,
     plan,
     run: () => {
       // Reached where a run was begun when this was a tool of another kind.
@@ -70,7 +71,6 @@ export function agentTool(agent: AnyAgent, limits: AgentLimits = {}, options: Ag
     reconcile: undefined,
     fallback: [],
     nonRetryable: [],
-    rate: undefined,
     approval: approvalRules(approval, `${what}: approval`),
     agent: { agent, limits: checked },
   };

@@ -8,8 +8,8 @@ import {
   inboxOf,
   openRunName,
   requestsOfFirst,
-  saidOfFirst,
   subRunName,
+  saidOfFirst,
 } from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 

@@ -76,6 +76,7 @@ describe('list', () => {
       user: 'u7',
       session: null,
       tags: ['blue'],
+      parent: null,
       requests: [],
       problems: [],
     });

@@ -4,8 +4,8 @@ import type { AgentRunInput, AgentRunResult, CarriedState } from '../../workflow
 import type { Run, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { runAgent } from '../../workflows/core/run-agent';
 import { initialState } from '../../workflows/core/run-state';
-import { TestSetupError } from './test-setup-error';
 import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
+import { TestSetupError } from './test-setup-error';
 import type { VirtualClock } from './virtual-clock';
 
 export interface ExecutionOptions {
@@ -28,6 +28,10 @@ export interface Execution {
   settled(): Promise<void>;
   result(): AgentRunResult | undefined;
 }
+
+const noSubAgents = ({ input }: SubAgentStart): never => {
+  throw new TestSetupError(`agent ${input.agent} is a tool here, whose runs no test starts: replace it in \`tools\`.`);
+};
 
 export function createExecution(options: ExecutionOptions): Execution {
   const { id, deps, clock } = options;
@@ -84,7 +88,3 @@ export function createExecution(options: ExecutionOptions): Execution {
     },
   };
 }
-
-const noSubAgents = ({ input }: SubAgentStart): never => {
-  throw new TestSetupError(`agent ${input.agent} is a tool here, whose runs no test starts: replace it in \`tools\`.`);
-};

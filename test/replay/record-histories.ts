@@ -136,25 +136,6 @@ async function recordWaiting(model: ModelServer, date: string): Promise<void> {
   await short.close();
 }
 
-async function recordPeople(model: ModelServer, date: string): Promise<void> {
-  const stack = await startTestStack({ agents: [payer], modelUrl: model.url });
-  model.setScript(script().call('pay', { amount: 5 }).call('pay', { amount: 7 }).answer('paid').answer('and told'));
-  const run = await stack.client.agent<typeof payer>('payer').start('pay', { id: 'asking' });
-  const asked = async (number: number): Promise<void> => {
-    while (!(await run.requests()).some((one) => one.number === number))
-      await new Promise((resolve) => setTimeout(resolve, 50));
-  };
-  await asked(1);
-  await run.steer('tell me what you do');
-  await run.extend({ turns: 2 });
-  await run.approve(1);
-  await asked(2);
-  await run.deny(2, { reason: 'once is enough' });
-  await run.result();
-  await keep(stack, 'asking', 'asked-steered-and-extended', date);
-  await stack.close();
-}
-
 /** Two side by side, then one that gives no answer; and one that is cancelled with what waits for it. */
 async function recordSubAgents(model: ModelServer, date: string): Promise<void> {
   const stack = await startTestStack({ agents: [scout, captain], modelUrl: model.url });
@@ -183,6 +164,25 @@ async function recordSubAgents(model: ModelServer, date: string): Promise<void> 
   await cancelled.cancel('enough');
   await cancelled.result();
   await keep(stack, 'called-back', 'sub-agent-cancelled', date);
+  await stack.close();
+}
+
+async function recordPeople(model: ModelServer, date: string): Promise<void> {
+  const stack = await startTestStack({ agents: [payer], modelUrl: model.url });
+  model.setScript(script().call('pay', { amount: 5 }).call('pay', { amount: 7 }).answer('paid').answer('and told'));
+  const run = await stack.client.agent<typeof payer>('payer').start('pay', { id: 'asking' });
+  const asked = async (number: number): Promise<void> => {
+    while (!(await run.requests()).some((one) => one.number === number))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  await asked(1);
+  await run.steer('tell me what you do');
+  await run.extend({ turns: 2 });
+  await run.approve(1);
+  await asked(2);
+  await run.deny(2, { reason: 'once is enough' });
+  await run.result();
+  await keep(stack, 'asking', 'asked-steered-and-extended', date);
   await stack.close();
 }
 
@@ -269,9 +269,9 @@ async function main(date: string): Promise<void> {
   await keep(stack, 'edited', 'pruned-compacted-and-recalled', date);
   await stack.close();
   await recordWaiting(model, date);
-  await recordPeople(model, date);
   model.clearFaults();
   await recordSubAgents(model, date);
+  await recordPeople(model, date);
   await model.close();
 }
 

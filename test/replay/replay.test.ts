@@ -22,11 +22,11 @@ test('there is a history of every path through the run workflow', () => {
     'continued-while-waiting-1',
     'continued-while-waiting-2',
     'tool-of-a-toolbox',
-    'asked-steered-and-extended',
     'sub-agents',
     'of-a-sub-agent',
     'sub-agent-without-an-answer',
     'sub-agent-cancelled',
+    'asked-steered-and-extended',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import { runRecordName, subRunsOf } from '../../activities/store/ref-names';
+import type { RunProgress } from '../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { script, startModelServer, type ModelServer, type Script } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
@@ -138,11 +139,10 @@ async function reset(workflowId: string): Promise<void> {
     requestId: `${workflowId}-again`,
   });
 }
+/** As the run itself says it: a client shows what its sub-agent asks in that place. */
 const waitsForBefore = async (id: string): Promise<true | undefined> => {
-  const { reason } = await stack.client
-    .run(id)
-    .progress()
-    .catch(() => ({ reason: undefined }));
+  const handle = stack.temporal.workflow.getHandle(id);
+  const { reason } = await handle.query<RunProgress>('progress').catch(() => ({ reason: undefined }));
   return reason?.startsWith('clerk, which an execution of before has begun') ? true : undefined;
 };
 

@@ -161,11 +161,6 @@ export interface TakeResultInput extends CallContext {
   approval?: MadeDecision;
 }
 
-/** What a person says to the run on its way: stored, and named by a ref of the run's until the conversation names it. */
-export interface TakeMessageInput extends CallContext {
-  said: SteerRequest;
-}
-
 /** A call of a sub-agent, before its run: arguments are checked, and what the run begins with is stored. */
 export interface BeginSubRunInput extends CallContext {
   name: string;
@@ -210,6 +205,11 @@ export type TakeSubRunResult =
   /** It goes on. */
   | { kind: 'open' };
 
+/** What a person says to the run on its way: stored, and named by a ref of the run's until the conversation names it. */
+export interface TakeMessageInput extends CallContext {
+  said: SteerRequest;
+}
+
 export interface EndRunInput extends CallContext {
   base: string | null;
   append: string[];
@@ -237,8 +237,8 @@ export interface AgentActivities {
   tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
   tellPeople(input: TellPeopleInput): Promise<void>;
   takeResult(input: TakeResultInput): Promise<CallToolResult>;
-  takeMessage(input: TakeMessageInput): Promise<MessageHead>;
   beginSubRun(input: BeginSubRunInput): Promise<BeginSubRunResult>;
   takeSubRun(input: TakeSubRunInput): Promise<TakeSubRunResult>;
+  takeMessage(input: TakeMessageInput): Promise<MessageHead>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

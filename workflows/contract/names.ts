@@ -47,9 +47,9 @@ export const ACTIVITY_NAMES = {
   endRun: 'endRun',
   tellPeople: 'tellPeople',
   takeResult: 'takeResult',
-  takeMessage: 'takeMessage',
   beginSubRun: 'beginSubRun',
   takeSubRun: 'takeSubRun',
+  takeMessage: 'takeMessage',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

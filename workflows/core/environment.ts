@@ -17,13 +17,13 @@ export interface RunEnvironment {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
-  takeMessage: AgentActivities['takeMessage'];
   beginSubRun: AgentActivities['beginSubRun'];
   takeSubRun: AgentActivities['takeSubRun'];
   /** Starts the run of a sub-agent and waits for its end, however that is; of a cancel it is told, and waited for all the same. */
   runSubAgent(start: SubAgentStart, summary: string): Promise<SubAgentEnd>;
   /** Of one that cannot be waited for here. */
   cancelSubAgent(id: string): Promise<void>;
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;

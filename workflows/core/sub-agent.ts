@@ -7,7 +7,7 @@ import type { AgentRunInput, RunLimits, RunTotals, SubAgentPin, ToolPlan } from 
 import type { CallToolResult, ToolTurn } from '../contract/tool-call';
 import { awayDelayMs } from './backoff';
 import type { Run, SubAgentEnd } from './environment';
-import { exhaustedWall, wallLeftMs } from './limits';
+import { exhaustedWall, limitsOf, wallLeftMs } from './limits';
 import { callContext } from './model-turn';
 import { RunEnd, cancelled, sleepUntil, step } from './persist';
 import { takeSubRunTotals } from './run-state';
@@ -161,11 +161,13 @@ async function untilEnded(
  * @throws RunEnd when nothing is left
  */
 export function limitsLeft(
-  { input, state: { kept }, environment }: Run,
+  run: Run,
   turn: Pick<ToolTurn, 'calls'>,
   { own, given, together }: { own: RunLimits; given: Partial<RunLimits>; together: Pick<Together, 'agents'> },
 ): RunLimits {
-  const { limits } = input.plan;
+  const limits = limitsOf(run);
+  const { state, environment } = run;
+  const { kept } = state;
   const { toBegin, reserved } = together.agents;
   const share = (left: number): number => Math.max(0, Math.floor(left / Math.max(1, toBegin.size)));
   const now = environment.now();
