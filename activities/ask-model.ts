@@ -11,8 +11,9 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import type { ModelProvider, ModelRequest, ModelResponse } from './model/provider';
+import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './model/provider';
 import { rawItemsOf } from './raw-items';
+import { generate } from './stopped-call';
 
 export interface Asked {
   response: ModelResponse;
@@ -47,14 +48,16 @@ export async function askModel(
   let streaming = false;
   const passing = { during: Promise.resolve() };
   try {
-    const response = await provider.generate(requestOf(deps, loaded, { model, entries, rawItems }), {
+    const call: ModelCall = {
       signal: attempt.signal,
       onDelta: () => {
         if (streaming) return;
         streaming = true;
         passing.during = deps.failpoint('model.during');
       },
-    });
+    };
+    const request = requestOf(deps, loaded, { model, entries, rawItems });
+    const response = await generate(provider, request, { call, counter: counterOf(loaded) });
     await passing.during;
     await deps.failpoint('model.answered');
     return { response, asked, before };

@@ -14,6 +14,7 @@ import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
+import { StoppedCall } from './stopped-call';
 import { storeAnswer, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
@@ -57,7 +58,18 @@ async function ask(
   const loaded = await requireAgent(deps, input);
   const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
-  const asked = await askModel(deps, input, attempt, { loaded, provider, model });
+  const asked = await askModel(deps, input, attempt, { loaded, provider, model }).catch((error: unknown) => {
+    if (error instanceof StoppedCall)
+      deps.metrics.modelCall({
+        agent: input.agent,
+        model: `${provider.name}/${model}`,
+        outcome: 'cancelled',
+        seconds: (deps.now() - startedAt) / 1000,
+        input: error.usage.input,
+        output: error.usage.output,
+      });
+    throw error;
+  });
   if ('instead' in asked) return asked;
   const verdict = await judgeAnswer(asked.response, loaded, {
     tenant: input.tenant,

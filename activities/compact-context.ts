@@ -28,6 +28,7 @@ import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelProvider, ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
+import { generate } from './stopped-call';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { placesOf } from './store/original-messages';
 import { chainName, earlierChainName } from './store/ref-names';
@@ -145,7 +146,8 @@ function summarise(
     throw failure('Model.ContextTooLong', `${why}; the model reads ${context.window}.`);
   }
   const transcript = transcriptWithin(messages, range.first, { most, countText });
-  return provider.generate(
+  return generate(
+    provider,
     {
       model,
       instructions: prompt,
@@ -155,7 +157,7 @@ function summarise(
       rawItems: new Map<number, JsonValue>(),
       loadFile: async (sha256) => (await store.get([sha256]))[0] ?? new Uint8Array(),
     },
-    { signal: attempt.signal },
+    { call: { signal: attempt.signal }, counter: counterOf(loaded) },
   );
 }
 

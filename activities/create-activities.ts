@@ -1,6 +1,6 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
-import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
+import type { AgentActivities, CallToolInput, SpentDetails } from '../workflows/contract/activities';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
 import { compactContext } from './compact-context';
@@ -9,6 +9,8 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
+import { StoppedCall } from './stopped-call';
+import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
@@ -26,6 +28,7 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
     tellToolFailure: (input) => attended((attempt) => tellToolFailure(depsOf(deps, input), input, attempt)),
     tellPeople: (input) => attended((attempt) => tellPeople(depsOf(deps, input), input, attempt)),
     takeResult: (input) => attended((attempt) => takeResult(depsOf(deps, input), input, attempt)),
+    takeMessage: (input) => attended(() => takeMessage(depsOf(deps, input), input)),
     endRun: (input) => attended((attempt) => endRun(depsOf(deps, input), input, attempt)),
   };
 }
@@ -34,6 +37,9 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
 export const createToolboxActivities = (call: ToolboxCall): Pick<AgentActivities, 'callTool'> => ({
   callTool: (input) => attended((attempt) => call(input, attempt)),
 });
+
+/** Numbers only, for the run's totals. */
+const spentBy = (error: unknown): SpentDetails[] => (error instanceof StoppedCall ? [{ spent: error.usage }] : []);
 
 /** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
 async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
@@ -50,7 +56,7 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
     });
   } catch (error) {
     // Without a cause: what a stopped call throws is of no use to anyone, and nobody has looked through it for secrets.
-    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled');
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spentBy(error));
     if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw failure(

@@ -35,6 +35,18 @@ export function redacted(text: string, known: readonly string[] = [], more: read
   return clean.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
 }
 
+/** A secret shorter than this may stand in a result by chance. */
+const SECRET_CHARS_IN_RESULT = 8;
+
+/** What a tool answered, without the secrets that it was given: as they are, and as JSON writes them. Nothing else is taken out. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const forms = secrets
+    .filter(({ length }) => length >= SECRET_CHARS_IN_RESULT)
+    .flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+    .sort((a, b) => b.length - a.length);
+  return forms.reduce((left, form) => left.replaceAll(form, REDACTED), text);
+}
+
 /** @returns at most `max` characters, an ellipsis where something was cut */
 export function cutText(text: string, max: number): string {
   if (text.length <= max) return text;

@@ -18,8 +18,8 @@ import { issuesOf } from './judge-answer';
 import { safeText } from './redact';
 import { repeatedOutcome } from './repeated-outcome';
 import { spreadMs } from './retry-delay';
-import { canonicalJson, decodeMessage } from './store';
-import { filePart, filesIn } from './store/file-parts';
+import { decodeMessage } from './store';
+import { describeError, outputParts } from './tool-output';
 import { TIMER_MAX_MS, ToolTimeout, withTimeout } from './with-timeout';
 
 /** What a tool that works elsewhere has begun, or that it has not come to an end yet. */
@@ -105,7 +105,7 @@ export async function runTool(
     const checked = await z.safeParseAsync(tool.output, output);
     if (!checked.success)
       return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
-    return { ...outputParts(checked.data), objects: written };
+    return { ...outputParts(checked.data, values), objects: written };
   } catch (error) {
     if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;
     if (error instanceof StillUnderWay) {
@@ -278,17 +278,3 @@ const filesOf = ({ toolStore }: ToolDeps, written: Uint8Array[]): ToolFiles => {
     },
   };
 };
-
-const describeError = (error: unknown): string =>
-  error instanceof Error ? error.message || error.name : String(error);
-
-/** The output as JSON text, then the files it names, so that a model that can see them does. */
-export function outputParts(output: unknown): Omit<ToolOutcome, 'objects'> {
-  const json = z.json().safeParse(output ?? null);
-  if (!json.success) {
-    const message = 'the tool answered with something that is not JSON.';
-    return { parts: failureParts('Tool.InvalidOutput', message), failure: { type: 'Tool.InvalidOutput', message } };
-  }
-  const text = typeof json.data === 'string' ? json.data : new TextDecoder().decode(canonicalJson(json.data));
-  return { parts: [{ type: 'text', text }, ...filesIn(json.data).map(filePart)] };
-}

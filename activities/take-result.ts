@@ -11,8 +11,8 @@ import { issuesOf } from './judge-answer';
 import { planOfCall } from './plan-of-call';
 import { readCall } from './read-call';
 import { requireAgent } from './require-agent';
-import { outputParts } from './run-tool';
 import { failedCallRefusal, signerOf } from './approvals/require-approval';
+import { outputParts } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
 /** @throws ApplicationFailure `Tool.NotApproved` where it does not fit, or whoever gives it may not */

@@ -7,14 +7,15 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { createConversation } from '../activities/store';
+import { createConversation, encodeMessage } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import { runRecordName } from '../activities/store/ref-names';
 import { hasCode } from '../infra/temporal/error-reason';
 import { executionEnd, type ExecutionEnd } from '../infra/temporal/execution-end';
 import type { Message } from '../workflows/contract/message';
+import { STEER_CHARS } from '../workflows/contract/limits';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
-import type { RunProgress, RunTotals } from '../workflows/contract/run';
+import type { ExtendRequest, RunProgress, RunTotals, SteerRequest } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { recordedResult, refuseErased } from './recorded-result';
@@ -50,6 +51,19 @@ export interface RunHandle<Output> extends RunRequests {
    * @throws ClientError `refused` when it is being cancelled already
    */
   cancel(reason?: string): Promise<{ reasonKept: boolean }>;
+  /**
+   * Says something to the model, which hears it when its next turn begins, and answers it before the run ends. Kept in the store, not in the
+   * history.
+   * @param text at most STEER_CHARS characters
+   * @throws ClientError `refused` when the run has ended, or is about to; `invalid-input`
+   */
+  steer(text: string): Promise<void>;
+  /**
+   * Lets the run use more than its limits: what is given is added to them, and counts from now on.
+   * @param added whole numbers from 1, `wallMs` in milliseconds
+   * @throws ClientError `refused` when the run has ended, or has no such limit
+   */
+  extend(added: ExtendRequest): Promise<void>;
 }
 
 export interface RunHandleOptions {
@@ -75,6 +89,10 @@ export function createRunHandle<Output>({
     return runRecordSchema.parse(ref.value);
   };
   const progress = (): Promise<RunProgress> => found(id, () => queryProgress(temporal, handle, id));
+  const update = <T>(name: string, request: T): Promise<void> =>
+    found(id, () =>
+      answered(temporal, handle, id, () => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }))),
+    );
   const requests = createRunRequests({
     ...{ temporal, handle, store, signer, about: record },
     ask: (work) => found(id, () => answered(temporal, handle, id, work)),
@@ -100,7 +118,32 @@ export function createRunHandle<Output>({
       found(id, () => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),
     resume: () => found(id, () => handle.signal(SIGNAL_NAMES.resume)),
     cancel: (reason) => found(id, () => cancelRun(temporal, handle, reason)),
+    steer: async (text) => {
+      const { tenant } = await record();
+      const message = await stored(store.of(tenant), text);
+      await update<SteerRequest>(UPDATE_NAMES.steer, { message });
+    },
+    extend: (added) => update<ExtendRequest>(UPDATE_NAMES.extend, added),
   };
+}
+
+async function stored(store: ContentStore, text: string): Promise<string> {
+  if (text.trim() === '' || text.length > STEER_CHARS)
+    throw new ClientError('invalid-input', `what is said to a run has 1 to ${STEER_CHARS} characters.`);
+  const { hashes } = await store.commit({
+    objects: [encodeMessage({ role: 'user', parts: [{ type: 'text', text }] })],
+  });
+  return hashes[0] ?? '';
+}
+
+/** @throws ClientError `refused`, with the run's own words */
+async function taken(update: () => Promise<void>): Promise<void> {
+  try {
+    await update();
+  } catch (error) {
+    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+    throw new ClientError('refused', `${error.cause?.message ?? error.message}.`, { cause: error });
+  }
 }
 
 async function found<T>(id: string, work: () => Promise<T>): Promise<T> {

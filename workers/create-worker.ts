@@ -12,9 +12,9 @@ import {
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
-import type { ToolboxLimits } from '../activities/define';
+import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
-import { toolboxQueue } from '../workflows/contract/names';
+import { toolQueue, toolboxQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
 
@@ -109,16 +109,19 @@ export interface ToolboxWorkerOptions extends Pick<
   taskQueue: string;
   toolbox: string;
   limits: ToolboxLimits;
+  /** Set for a queue of one of its tools; then its own rate. */
+  tool?: { name: string; rate: QueueRate | null };
   call: ToolboxCall;
 }
 
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
-  const { connection, namespace, identity, taskQueue, toolbox, limits, call, keys } = options;
+  const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys } = options;
+  const rate = tool ? tool.rate : limits.rate;
   return await createListening({
     connection,
     namespace,
-    taskQueue: toolboxQueue(taskQueue, toolbox),
+    taskQueue: tool ? toolQueue(taskQueue, toolbox, tool.name) : toolboxQueue(taskQueue, toolbox),
     identity,
     workerDeploymentOptions: {
       useWorkerVersioning: false,
@@ -128,7 +131,7 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     activities: createToolboxActivities(call),
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
-    ...(limits.rate ? { maxTaskQueueActivitiesPerSecond: (limits.rate.calls * 1_000) / limits.rate.perMs } : {}),
+    ...(rate ? { maxTaskQueueActivitiesPerSecond: (rate.calls * 1_000) / rate.perMs } : {}),
     ...TUNING,
   });
 }

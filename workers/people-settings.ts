@@ -1,6 +1,8 @@
 // Who decides what runs ask people, and which rules the configuration adds: checked where it is read.
 import type { Approvers } from '../activities/approvals/require-approval';
 import { publicKeyOf } from '../activities/keys/decision-signature';
+import type { ApprovalRule } from '../workflows/contract/approval';
+import type { ToolPlan } from '../workflows/contract/run';
 import { rulesFor, type RuleFor } from '../activities/define/approval';
 import type { ResolvedConfig } from '../activities/define/config';
 import { resolveTemporal } from '../infra/temporal/connect';
@@ -27,11 +29,8 @@ export function peopleSettings(
     }),
   );
   const approvals = checked(configName, () => rulesFor(config.approvals, 'approvals'));
-  const known = Object.entries(people).flatMap(([name, { roles }]) => [name, ...roles]);
   for (const { rule } of approvals) {
-    const stranger = [...(rule.by ?? []), ...(rule.escalation ?? []).flatMap(({ to }) => to)].find(
-      (name) => !known.includes(name),
-    );
+    const [stranger] = strangersOf(rule, people);
     if (stranger !== undefined)
       throw new ConfigError(
         `${configName}: approvals name "${stranger}", who is none of \`people\` and no role of theirs.`,
@@ -48,6 +47,31 @@ export function peopleSettings(
       { what: 'unsigned decisions', value: allowUnsigned ? 'count where nobody is named' : 'do not count', source },
     ],
   };
+}
+
+/** Of those whom a rule names, who are nobody of `people` and no role of theirs. */
+const strangersOf = (rule: ApprovalRule, people: Approvers['people']): string[] =>
+  [...(rule.by ?? []), ...(rule.escalation ?? []).flatMap(({ to }) => to)].filter(
+    (name) => !Object.entries(people).some(([one, { roles }]) => one === name || roles.includes(name)),
+  );
+
+/**
+ * A line for each tool that asks for somebody whom the configuration does not know: their decision would never count. No reason to serve
+ * nothing: somebody else may be named beside them, and people come and go.
+ */
+export function unknownApprovers(
+  plans: readonly { agent: string; tools: { [tool: string]: ToolPlan } }[],
+  people: Approvers['people'],
+): string[] {
+  return plans.flatMap(({ agent, tools }) =>
+    Object.entries(tools).flatMap(([tool, { approval = [], escalation }]) => {
+      const rules = [...approval, ...(escalation ? [escalation] : [])];
+      const strangers = [...new Set(rules.flatMap((rule) => strangersOf(rule, people)))];
+      if (strangers.length === 0) return [];
+      const who = strangers.map((name) => `"${name}"`).join(', ');
+      return [`agent ${agent}: tool ${tool} asks for ${who}, whom \`people\` of the configuration does not know`];
+    }),
+  );
 }
 
 function checked<T>(what: string, work: () => T): T {

@@ -13,6 +13,7 @@ import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import type { LoadedAgents } from './load-agents';
 import { loadAgentsOnce } from './mcp-servers';
+import { unknownApprovers } from './people-settings';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { secretsFrom } from './secrets-from';
 import { startWorker, type RunningWorker } from './start-worker';
@@ -70,6 +71,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   const { settings, store } = options;
   const { metrics, logger } = telemetryOf(options);
   const registry = createAgentRegistry({ strict: options.strict });
+  const note = options.note ?? ((line: string) => logger.warn(line));
   const toolboxes = serveToolboxes({
     settings,
     store,
@@ -80,13 +82,23 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     strict: options.strict,
     ...(options.toolboxes ? { only: options.toolboxes } : {}),
     ...(options.beside ? { beside: true } : {}),
-    note: options.note ?? ((line) => logger.warn(line)),
+    note,
   });
+  /** Said once, however often agents are saved. */
+  const strangers = new Set<string>();
+  const noteStrangers = ({ agents }: LoadedAgents): void => {
+    const plans = agents.map(({ manifest }) => ({ agent: manifest.agent, tools: manifest.plan.tools }));
+    for (const line of unknownApprovers(plans, settings.approvers.people)) {
+      if (!strangers.has(line)) note(line);
+      strangers.add(line);
+    }
+  };
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
   const reload: ServedAgents['reload'] = async () => {
     const loaded = await loadAgentsOnce(settings);
     registry.replaceAll(loaded.agents);
+    if (!options.toolboxesOnly) noteStrangers(loaded);
     // Before new runs take the release: their first call must meet its code.
     await toolboxes.update(toolboxSpecs(loaded.agents));
     if (options.toolboxesOnly) return { loaded, published: [], removed: [] };

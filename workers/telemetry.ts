@@ -34,7 +34,7 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   const modelCalls = new Histogram({
     name: 'agent_model_call_duration_seconds',
-    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer.',
+    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer; cancelled where one was stopped, its tokens estimated.',
     labelNames: ['agent', 'model', 'outcome'],
     buckets: CALL_BUCKETS,
     registers,

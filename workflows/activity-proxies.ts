@@ -5,7 +5,7 @@
 import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/common';
 import type { AgentActivities } from './contract/activities';
-import { toolboxQueue } from './contract/names';
+import { toolQueue, toolboxQueue } from './contract/names';
 import type { RunPlan, ToolPlan } from './contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
@@ -27,6 +27,12 @@ const RECORD: ActivityOptions = {
   retry: RECORD_BACKOFF,
 };
 
+/** Whoever says something waits to hear that it is kept: not for longer than a person does. */
+const SAID: ActivityOptions = {
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  retry: { ...RECORD_BACKOFF, maximumAttempts: 5 },
+};
+
 function timeouts(ms: number, inspect: boolean | undefined): ActivityOptions {
   return inspect
     ? { startToCloseTimeout: INSPECT_TIMEOUT }
@@ -42,13 +48,18 @@ export function modelOptions(plan: RunPlan): ActivityOptions {
   };
 }
 
-export function toolOptions(plan: ToolPlan, inspect: boolean | undefined): ActivityOptions {
+export function toolOptions(name: string, plan: ToolPlan, inspect: boolean | undefined): ActivityOptions {
   return {
     ...timeouts(plan.timeoutMs + TOOL_GRACE_MS, inspect),
     retry: { ...TOOL_BACKOFF, maximumAttempts: plan.attempts },
     cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    ...(plan.toolbox === undefined ? {} : { taskQueue: toolboxQueue(workflowInfo().taskQueue, plan.toolbox) }),
+    ...(plan.toolbox === undefined ? {} : { taskQueue: queueOf(name, plan.toolbox, plan) }),
   };
+}
+
+function queueOf(tool: string, toolbox: string, { hasRate }: ToolPlan): string {
+  const { taskQueue } = workflowInfo();
+  return hasRate ? toolQueue(taskQueue, toolbox, tool) : toolboxQueue(taskQueue, toolbox);
 }
 
 const activities = proxyActivities<AgentActivities>(RECORD);
@@ -73,6 +84,7 @@ export function bindActivities(plan: RunPlan): {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -81,7 +93,10 @@ export function bindActivities(plan: RunPlan): {
     compactContext: (input, summary) =>
       activities.compactContext.executeWithOptions({ ...modelOptions(plan), ...summaryOf(summary) }, [input]),
     callTool: (input, tool, summary) =>
-      activities.callTool.executeWithOptions({ ...toolOptions(tool, plan.inspect), ...summaryOf(summary) }, [input]),
+      activities.callTool.executeWithOptions(
+        { ...toolOptions(input.name, tool, plan.inspect), ...summaryOf(summary) },
+        [input],
+      ),
     tellToolFailure: (input) =>
       activities.tellToolFailure.executeWithOptions(
         { ...RECORD, ...summaryOf(`tells the model: ${input.failure.type}`) },
@@ -96,6 +111,8 @@ export function bindActivities(plan: RunPlan): {
       activities.takeResult.executeWithOptions({ ...RECORD, ...summaryOf(`takes a result by hand: ${input.name}`) }, [
         input,
       ]),
+    takeMessage: (input) =>
+      activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

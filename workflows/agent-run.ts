@@ -16,7 +16,7 @@ import { bindActivities } from './activity-proxies';
 import type { Run, RunEnvironment } from './core/environment';
 import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
-import { meaningOf } from './failure-meaning';
+import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { showDetails, showEnd } from './visibility';
 
@@ -41,6 +41,8 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
     await condition(allHandlersFinished);
     return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
   }
+  // What was said too late is refused, and not left unanswered.
+  await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   showDetails(input, state);
   showEnd(ending.result);
   return conclude(ending.result, root);
@@ -63,12 +65,14 @@ function bindEnvironment(input: AgentRunInput, work: CancellationScope, show: ()
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
     tellPeople: (call) => shown(activities.tellPeople(call)),
     takeResult: (call) => shown(activities.takeResult(call)),
+    takeMessage: (call) => shown(activities.takeMessage(call)),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),
     isCancelled: () => work.consideredCancelled,
     uninterrupted: (work) => CancellationScope.nonCancellable(work),
     meaningOf,
+    spentBy,
     waitsByItself: () => patched('wait-for-store'),
     // The next execution would not hear of a cancel that this one was sent: it is ended here, at the next call.
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested && !work.consideredCancelled,

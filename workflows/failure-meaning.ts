@@ -1,8 +1,16 @@
 // What an error caught in a workflow means. Only Temporal's failures mean something; any other error is a bug, and undefined.
 import { TimeoutType } from '@temporalio/common';
-import { ActivityFailure, ApplicationFailure, TimeoutFailure, isCancellation } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  TimeoutFailure,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { SpentDetails } from './contract/activities';
 import { FAILURE_CHARS } from './contract/limits';
 import { ACTIVITY_NAMES } from './contract/names';
+import type { Usage } from './contract/message';
 import { isFailureType, type FailureType, type RunFailure } from './contract/failures';
 
 export function meaningOf(error: unknown): RunFailure | 'cancelled' | undefined {
@@ -16,6 +24,13 @@ export function meaningOf(error: unknown): RunFailure | 'cancelled' | undefined 
     type: 'Runtime.Unexpected',
     message: `${activityType}: ${cause?.message ?? error.message}`.slice(0, FAILURE_CHARS),
   };
+}
+
+/** What a stopped call had cost. Absent from older workers' failures, and from calls that cost nothing. */
+export function spentBy(error: unknown): Usage | undefined {
+  if (!(error instanceof ActivityFailure) || !(error.cause instanceof CancelledFailure)) return undefined;
+  const [details] = error.cause.details as [Partial<SpentDetails>?];
+  return details?.spent;
 }
 
 function timeoutMeaning(timeout: TimeoutFailure, activityType: string): RunFailure {

@@ -2,7 +2,14 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from './contract/names';
 import type { PersonDecision, PersonRequest } from './contract/approval';
-import type { CancelRequest, PauseRequest, RunProgress, RunTranscript } from './contract/run';
+import type {
+  CancelRequest,
+  ExtendRequest,
+  PauseRequest,
+  RunProgress,
+  RunTranscript,
+  SteerRequest,
+} from './contract/run';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);
@@ -10,6 +17,8 @@ export const cancelUpdate = defineUpdate<void, [CancelRequest]>(UPDATE_NAMES.can
 export const approveUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.approve);
 export const denyUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.deny);
 export const replaceUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.replace);
+export const steerUpdate = defineUpdate<void, [SteerRequest]>(UPDATE_NAMES.steer);
+export const extendUpdate = defineUpdate<void, [ExtendRequest]>(UPDATE_NAMES.extend);
 export const pendingApprovalsQuery = defineQuery<PersonRequest[]>(QUERY_NAMES.pendingApprovals);
 export const progressQuery = defineQuery<RunProgress>(QUERY_NAMES.progress);
 export const transcriptQuery = defineQuery<RunTranscript>(QUERY_NAMES.transcript);

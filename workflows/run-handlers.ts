@@ -1,25 +1,43 @@
 // Binds signals, updates and queries to the state of a run. Validators refuse before anything reaches the history.
-import { setHandler, type CancellationScope } from '@temporalio/workflow';
+import { ApplicationFailure, setHandler, type CancellationScope } from '@temporalio/workflow';
 import type { PersonDecision } from './contract/approval';
-import type { CancelRequest, PauseRequest } from './contract/run';
+import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from './contract/run';
 import type { Run } from './core/environment';
-import { cancelRefusal, markCancelled, pauseRun, resumeRun } from './core/interventions';
+import {
+  cancelRefusal,
+  extendRefusal,
+  extendRun,
+  markCancelled,
+  pauseRun,
+  resumeRun,
+  steerRefusal,
+  steerRun,
+} from './core/interventions';
 import { decide, decisionRefusal } from './core/requests';
 import { pendingApprovalsOf, progressOf, transcriptOf } from './core/run-views';
 import {
   approveUpdate,
   cancelUpdate,
   denyUpdate,
+  extendUpdate,
   pauseSignal,
   pendingApprovalsQuery,
   progressQuery,
   replaceUpdate,
   resumeSignal,
+  steerUpdate,
   transcriptQuery,
 } from './messages';
 import { showDetails } from './visibility';
 
 export function bindHandlers(run: Run, work: CancellationScope): void {
+  bindStops(run, work);
+  bindDecisions(run);
+  bindSteering(run);
+  bindQueries(run);
+}
+
+function bindStops(run: Run, work: CancellationScope): void {
   const { state, input } = run;
 
   setHandler(
@@ -55,7 +73,10 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
       },
     },
   );
+}
 
+function bindDecisions(run: Run): void {
+  const { state, input } = run;
   for (const [update, verdict, description] of [
     [
       approveUpdate,
@@ -84,7 +105,45 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
       },
     );
   }
+}
 
+function bindSteering(run: Run): void {
+  const { state, input } = run;
+
+  setHandler(
+    steerUpdate,
+    async (request: SteerRequest) => {
+      const failure = await steerRun(run, request);
+      showDetails(input, state);
+      if (failure) throw ApplicationFailure.nonRetryable(failure.message, failure.type);
+    },
+    {
+      description: 'Say something to the model before its next turn. Input: {"text": "..."}',
+      validator: (request: SteerRequest) => {
+        const refusal = steerRefusal(run, request);
+        if (refusal !== undefined) throw new Error(refusal);
+      },
+    },
+  );
+
+  setHandler(
+    extendUpdate,
+    (request: ExtendRequest) => {
+      extendRun(run, request);
+      showDetails(input, state);
+    },
+    {
+      description:
+        'Let the run use more than its limits. Input: {"turns": 10, "toolCalls": 20, "tokens": 50000, "wallMs": 3600000}',
+      validator: (request: ExtendRequest) => {
+        const refusal = extendRefusal(run, request);
+        if (refusal !== undefined) throw new Error(refusal);
+      },
+    },
+  );
+}
+
+function bindQueries(run: Run): void {
   setHandler(pendingApprovalsQuery, () => pendingApprovalsOf(run), {
     description: 'What the run asks people: numbers, tools, previews, deadlines.',
   });

@@ -3,6 +3,7 @@ import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/commo
 import { setCurrentDetails, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { MEMO_KEYS, type SearchAttributeName } from './contract/names';
 import type { AgentRunInput, AgentRunResult, Step } from './contract/run';
+import { limitsOf } from './core/limits';
 import { reasonOf, statusOf, type RunState } from './core/run-state';
 
 /** Rows of the steps table: the Web UI carries the details in a URL, which must stay short. */
@@ -16,7 +17,7 @@ export function showDetails(input: AgentRunInput, state: RunState): void {
   const lines = [
     `**${input.agent}** ${statusOf(state)}${reason === undefined ? '' : `: ${cell(reason)}`}`,
     '',
-    `turn ${kept.turn} of ${input.plan.limits.turns}, ${toolCalls} tool calls, ${usage.input} tokens in, ${usage.output} out`,
+    `turn ${kept.turn} of ${limitsOf({ input, state }).turns}, ${toolCalls} tool calls, ${usage.input} tokens in, ${usage.output} out`,
     '',
     '| # | step | state |',
     '|---|---|---|',

@@ -12,7 +12,7 @@ export { mcpToolbox } from './mcp-toolbox';
 export type { McpServer, McpToolbox, McpToolOptions } from './mcp-toolbox';
 export { defineToolbox } from './toolbox';
 export type { Toolbox } from './toolbox';
-export type { ToolboxLimits, ToolboxOptions } from './toolbox-limits';
+export type { CallRate, QueueRate, ToolboxLimits, ToolboxOptions } from './toolbox-limits';
 export { defineConfig } from './config';
 export type { Config } from './config';
 export { fromFile } from './from-file';

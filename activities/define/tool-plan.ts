@@ -4,6 +4,7 @@ import type { Effect, OwnToolPlan, ToolPlan } from '../../workflows/contract/run
 import { approvalRules, escalationOf, type ApprovalPolicy } from './approval';
 import { durationMs, type Duration } from './duration';
 import { oneOf, onlyKnownKeys } from './known-keys';
+import type { CallRate } from './toolbox-limits';
 
 const EFFECTS: readonly Effect[] = ['read', 'idempotent', 'keyed', 'at-most-once'];
 const REPEATS: readonly NonNullable<ToolPlan['repeats']>[] = ['same-action', 'new-action'];
@@ -24,6 +25,7 @@ export interface ToolPolicies {
   approval?: false | ApprovalPolicy | readonly ApprovalPolicy[];
   independent?: boolean;
   atOnce?: number;
+  rate?: CallRate;
   poll?: { every: Duration; upTo: Duration };
   fallback?: readonly { name: string; plan: ToolPlan }[];
 }
@@ -53,6 +55,7 @@ export function toolPlan(given: ToolPolicies): ToolPlan {
     ...(given.onFailure === 'escalate'
       ? { escalation: escalationOf(approvalRules(given.approval, `${tool}: approval`) || []) }
       : {}),
+    ...(given.rate === undefined ? {} : { hasRate: true }),
     ...(given.poll ? { poll: pollPlan(tool, given.poll) } : {}),
     ...(fallback.length > 0 ? { fallback } : {}),
   };

@@ -9,6 +9,7 @@ import type { Duration } from './duration';
 import { onlyKnownKeys } from './known-keys';
 import { toolPlan } from './tool-plan';
 import type { Toolbox } from './toolbox';
+import { rateOf, type CallRate, type QueueRate } from './toolbox-limits';
 
 /** Files by reference: their bytes never enter a history or an argument. */
 export interface ToolFiles {
@@ -108,6 +109,8 @@ export interface ToolDefinition<
   independent?: boolean;
   /** How many calls of the tool one run makes at once. @default no limit */
   atOnce?: number;
+  /** How many calls of the tool are begun in a time, by all runs and workers together; its toolbox has the process. @default no limit */
+  rate?: CallRate;
   toolbox?: Toolbox<Secret>;
   /** What the tool reads of the run's input, which the model cannot choose. */
   needs?: Needs;
@@ -182,6 +185,8 @@ export interface Tool<
   /** In the order in which they are tried. */
   readonly fallback: readonly AnyTool[];
   readonly nonRetryable: readonly string[];
+  /** Undefined: as its toolbox. */
+  readonly rate: QueueRate | undefined;
   /** False: nobody. Undefined: nothing was said. */
   readonly approval: readonly ApprovalRule[] | false | undefined;
   /** Of a tool that a server of MCP has described. */
@@ -222,10 +227,13 @@ export function defineTool<
     const why = 'an attempt that was cut off is looked up only where the tool must not run again';
     throw new Error(`tool ${name}: reconcile is for at-most-once tools: ${why}.`);
   }
+  if (definition.rate && !toolbox)
+    throw new Error(`tool ${name}: a rate is kept for the process of a toolbox, and it has none: give it a toolbox.`);
+  const rate = definition.rate && rateOf(definition.rate, `tool ${name}: rate`);
   const nonRetryable = retry?.nonRetryable ?? [];
   const approval = approvalRules(definition.approval, `tool ${name}: approval`);
   const given = { name, description, input, output, needs, toolbox, plan, run, poll, reconcile };
-  return { kind: 'tool', ...given, fallback, nonRetryable, approval };
+  return { kind: 'tool', ...given, fallback, nonRetryable, approval, rate };
 }
 
 const TOOL_KEYS = [
@@ -245,6 +253,7 @@ const TOOL_KEYS = [
   'fallback',
   'independent',
   'atOnce',
+  'rate',
   'approval',
   'run',
 ];

@@ -11,14 +11,26 @@ export interface ToolboxOptions {
   /** Calls at once, in each process that serves the toolbox; others wait in Temporal. @default 100 */
   atOnce?: number;
   /** Calls that are begun, evenly spread, over all processes: Temporal's server keeps to it. Attempts count. @default no limit */
-  rate?: { calls: number; per: Duration };
+  rate?: CallRate;
+}
+
+/** Over all processes: so many calls in that time, evenly spread. An hour between two at most. */
+export interface CallRate {
+  calls: number;
+  per: Duration;
+}
+
+/** As a queue is asked for calls. */
+export interface QueueRate {
+  calls: number;
+  perMs: number;
 }
 
 /** As its process and its worker take them. */
 export interface ToolboxLimits {
   breaker?: { failures: number; openForMs: number };
   atOnce?: number;
-  rate?: { calls: number; perMs: number };
+  rate?: QueueRate;
 }
 
 export const TOOLBOX_OPTIONS = ['breaker', 'atOnce', 'rate'] as const satisfies readonly (keyof ToolboxOptions)[];
@@ -54,7 +66,8 @@ function breakerOf(
   return { failures, openForMs };
 }
 
-function rateOf(given: NonNullable<ToolboxOptions['rate']>, what: string): NonNullable<ToolboxLimits['rate']> {
+/** @throws Error in one line */
+export function rateOf(given: CallRate, what: string): QueueRate {
   objectWith(given, what, ['calls', 'per']);
   whole(given.calls, `${what}.calls`);
   const perMs = durationMs(given.per, `${what}.per`);

@@ -21,6 +21,9 @@ export const EFFECT_PREFIX = 'effect/';
 export const effectsOfFirst = (firstRunId: string): string => `${EFFECT_PREFIX}${encodeURIComponent(firstRunId)}/`;
 export const effectRecordName = ({ run, fork }: Pick<CallKey, 'run' | 'fork'>, effectKey: string): string =>
   `${effectsOfFirst(run)}${padded(fork, 4)}/${effectKey}`;
+/** What people have said to a run on its way, by the message. */
+export const saidOfFirst = (firstRunId: string): string => `said/${encodeURIComponent(firstRunId)}/`;
+export const saidName = (firstRunId: string, message: string): string => `${saidOfFirst(firstRunId)}${message}`;
 /** What a run has asked people, with what they decided. */
 export const requestsOfFirst = (firstRunId: string): string => `request/${encodeURIComponent(firstRunId)}/`;
 export const requestName = (firstRunId: string, number: number): string =>

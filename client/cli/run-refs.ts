@@ -8,6 +8,7 @@ import {
   inboxOf,
   openRunName,
   requestsOfFirst,
+  saidOfFirst,
 } from '../../activities/store/ref-names';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
@@ -24,6 +25,7 @@ export async function runRefNames(store: ContentStore, { id, ended }: RunRecord)
     callsOfFirst(runId),
     effectsOfFirst(runId),
     requestsOfFirst(runId),
+    saidOfFirst(runId),
   ]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
   const [chains, inbox] = await Promise.all([allRefs(store, chainsOf(id)), allRefs(store, inboxOf(id))]);

@@ -30,6 +30,8 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   messages: ({ messages }) => messages.map(({ hash }) => hash),
   paused: () => [],
   asking: () => [],
+  steered: ({ steered = [] }) => steered.map(({ hash }) => hash),
+  extended: () => [],
   warned: () => [],
   lastTurn: () => [],
   // A person's result, and what they wrote in place of the arguments, is named by the record of the request.

@@ -32,6 +32,7 @@ test('every new name is frozen too: add it to the snapshot, test/contract/frozen
 
 test('the task queue of a toolbox is the same for ever: calls wait in it', () => {
   expect(names.toolboxQueue('agents', 'payments')).toBe('agents/payments');
+  expect(names.toolQueue('agents', 'payments', 'refund')).toBe('agents/payments:refund');
 });
 
 test('no name carries the name of the product', () => {

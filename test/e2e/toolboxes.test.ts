@@ -28,7 +28,10 @@ const environment = () => JSON.stringify({ pid: process.pid, names: Object.keys(
 const show = defineTool({
   name: 'show', toolbox: payments, description: 'x', effect: 'read',
   input: z.object({ show: z.string() }), output: z.string(),
-  run: ({ show }, { secrets }) => show + ' ' + Object.keys(secrets).join() + environment(),
+  run: ({ show }, { secrets }) => {
+    console.log('paying with ' + secrets.PAY_KEY);
+    return show + ' ' + Object.keys(secrets).join() + environment();
+  },
 });
 const steal = defineTool({
   name: 'steal', toolbox: mail, description: 'x', effect: 'read',
@@ -167,6 +170,9 @@ describe('while dev is up', () => {
     expect(pid).not.toBe(dev.pid);
     expect(names).toContain('PAY_KEY');
     expect(names.filter((name) => !ALLOWED.includes(name))).toEqual(['PAY_KEY']);
+    // Its own it has, and gives away: that is taken out.
+    expect(values).toContain('[redacted]');
+    expect(values).not.toContain(SECRETS.PAY_KEY);
     for (const other of [SECRETS.MAIL_KEY, ...Object.values(LEAKS).filter((value) => value !== 'info'), KEYS])
       expect(values).not.toContain(other);
   });
@@ -287,7 +293,9 @@ describe('while dev is up', () => {
     expect(text).toMatch(/^agent_toolbox_process_ends_total\{toolbox="payments"\} 1$/m);
     expect(text).toMatch(/^agent_toolbox_calls_refused_total\{toolbox="mail"\} 1$/m);
     expect(text).toMatch(/^agent_toolbox_breaker_open\{toolbox="mail"\} 0$/m);
-    expect(readFileSync(path.join(project, '.longhaul/logs/worker.log'), 'utf8')).toMatch(/"toolbox":"payments"/);
+    const log = readFileSync(path.join(project, '.longhaul/logs/worker.log'), 'utf8');
+    expect(log).toMatch(/"toolbox":"payments".*paying with \[redacted\]/);
+    expect(log).not.toContain(SECRETS.PAY_KEY);
   });
 });
 

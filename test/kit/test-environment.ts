@@ -7,6 +7,8 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
+import { StoppedCall } from '../../activities/stopped-call';
+import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
 import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
@@ -95,6 +97,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
 
   const { model } = input.plan;
   const recorded: Policy = { attempts: Infinity, backoff: RECORD_BACKOFF };
+  const said: Policy = { attempts: 5, backoff: RECORD_BACKOFF };
   return {
     run: {
       callModel: (about) =>
@@ -106,6 +109,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       tellToolFailure: (about) => call(recorded, (attempt) => tellToolFailure(deps, about, attempt)),
       tellPeople: (about) => call(recorded, (attempt) => tellPeople(deps, about, attempt)),
       takeResult: (about) => call(recorded, (attempt) => takeResult(deps, about, attempt)),
+      takeMessage: (about) => call(said, () => takeMessage(deps, about)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),
@@ -115,6 +119,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         if (error instanceof Cancelled) return 'cancelled';
         return error instanceof CallFailed ? error.failure : undefined;
       },
+      spentBy: (error) => (error instanceof Cancelled ? error.spent : undefined),
       waitsByItself: () => true,
       shouldContinueAsNew: options.shouldContinueAsNew,
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
@@ -145,7 +150,7 @@ async function attempts<T>(
       return await work(number);
     } catch (error) {
       if (error instanceof TestSetupError) throw error;
-      if (signal.aborted) throw new Cancelled();
+      if (signal.aborted) throw new Cancelled(error instanceof StoppedCall ? error.usage : undefined);
       const failed = failureOf(error);
       const isFinal = !isRetryable(failed.type) || (error instanceof ApplicationFailure && error.nonRetryable === true);
       if (isFinal || number >= most) throw new CallFailed(failed);

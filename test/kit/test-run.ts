@@ -1,25 +1,30 @@
 // One run of a test: the pure core in an environment without a server, and what a test may see and do of it.
 import { durationMs, type Duration } from '../../activities/define/duration';
-import type { ActivityDeps } from '../../activities/deps';
 import type { RunFailure } from '../../workflows/contract/failures';
 import type { PersonRequest, Verdict } from '../../workflows/contract/approval';
 import type { JsonValue, Message } from '../../workflows/contract/message';
 import type {
-  AgentRunInput,
   AgentRunResult,
-  CarriedState,
+  ExtendRequest,
   Outcome,
   RunProgress,
   RunTotals,
   Step,
 } from '../../workflows/contract/run';
 import type { Run } from '../../workflows/core/environment';
-import { cancelRefusal, markCancelled, pauseRun, resumeRun } from '../../workflows/core/interventions';
-import { runAgent } from '../../workflows/core/run-agent';
-import { initialState } from '../../workflows/core/run-state';
+import {
+  cancelRefusal,
+  extendRefusal,
+  extendRun,
+  markCancelled,
+  pauseRun,
+  resumeRun,
+  steerRefusal,
+  steerRun,
+} from '../../workflows/core/interventions';
 import { decide, decisionRefusal } from '../../workflows/core/requests';
 import { pendingApprovalsOf, progressOf } from '../../workflows/core/run-views';
-import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
+import { createExecution, type Execution, type ExecutionOptions } from './test-execution';
 import type { TestApproval, TestDecision, TestPeople } from './test-people';
 import type { VirtualClock } from './virtual-clock';
 
@@ -33,6 +38,10 @@ export interface RunControls {
   cancel(reason?: string): void;
   /** Lets this much of the run's time pass, and none of the test's. */
   advance(time: Duration): void;
+  /** Says something that the model hears before its next turn. @throws Error when the run refuses it; so does `extend` */
+  steer(text: string): Promise<void>;
+  /** Lets it use more than its limits. */
+  extend(added: ExtendRequest): void;
   progress(): RunProgress;
 }
 
@@ -73,19 +82,17 @@ export interface TestRun<Output, Call> {
   pause(reason?: string): Promise<void>;
   resume(): Promise<void>;
   cancel(reason?: string): Promise<void>;
+  /** Says something that the model hears before its next turn. @throws Error when the run refuses it; so does `extend` */
+  steer(text: string): Promise<void>;
+  /** Lets it use more than its limits. */
+  extend(added: ExtendRequest): Promise<void>;
   advance(time: Duration): Promise<void>;
 }
 
-export interface StartTestRunOptions<Output, Call> {
-  id: string;
-  input: AgentRunInput;
-  deps: ActivityDeps;
-  clock: VirtualClock;
+export interface StartTestRunOptions<Output, Call> extends ExecutionOptions {
   people: TestPeople;
   calls: readonly Call[];
   readOutput(result: AgentRunResult): Promise<Output>;
-  /** Asked between turns. Default: never, for a test's history is short. */
-  shouldContinueAsNew?(carried: CarriedState): boolean;
   /** Told before the run begins, so that calls can reach it. */
   onControls(controls: RunControls): void;
 }
@@ -139,6 +146,11 @@ export async function startTestRun<Output, Call>(
     pause: (reason) => settledAfter(() => controls.pause(reason)),
     resume: () => settledAfter(controls.resume),
     cancel: (reason) => settledAfter(() => controls.cancel(reason)),
+    steer: async (text) => {
+      await controls.steer(text);
+      await execution.settled();
+    },
+    extend: (added) => settledAfter(() => controls.extend(added)),
     advance: (time) => settledAfter(() => controls.advance(time)),
     transcript: async () => {
       const { head, append } = execution.run().state.kept;
@@ -153,71 +165,6 @@ export async function startTestRun<Output, Call>(
         return { ...about, outcome: result.outcome, output: await options.readOutput(result) };
       if (!result.failure) throw new Error(`the run ended as ${result.outcome} without a failure.`);
       return { ...about, outcome: result.outcome, failure: result.failure };
-    },
-  };
-}
-
-/** One run over all its executions: each continue-as-new begins another. */
-interface Execution {
-  start(): void;
-  run(): Run;
-  environment(): TestEnvironment;
-  /** Resolves when the run waits or has ended. @throws what broke the run, which is no failure of it but a bug */
-  settled(): Promise<void>;
-  result(): AgentRunResult | undefined;
-}
-
-function createExecution<Output, Call>(options: StartTestRunOptions<Output, Call>): Execution {
-  const { id, deps, clock } = options;
-  let count = 0;
-  let result: AgentRunResult | undefined;
-  let broken: { error: unknown } | undefined;
-  let current = execute(options.input);
-
-  function execute(input: AgentRunInput): { run: Run; environment: TestEnvironment } {
-    count += 1;
-    const state = initialState(input, clock.now());
-    const environment = createTestEnvironment({
-      deps,
-      input,
-      clock,
-      id,
-      runId: `${id}-${count}`,
-      shouldContinueAsNew: () => options.shouldContinueAsNew?.(state.kept) ?? false,
-    });
-    return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
-  }
-
-  async function runToEnd(): Promise<void> {
-    for (;;) {
-      const ending = await runAgent(current.run);
-      if (ending.kind === 'result') {
-        result = ending.result;
-        return;
-      }
-      const { environment } = current;
-      // A copy, as it is in production, where it crosses the wire: nothing of the old execution reaches the new one.
-      current = execute({ ...options.input, carried: structuredClone(ending.carried) });
-      environment.wake();
-    }
-  }
-
-  return {
-    start: () => {
-      runToEnd()
-        .catch((error: unknown) => (broken = { error }))
-        .finally(() => current.environment.wake());
-    },
-    run: () => current.run,
-    environment: () => current.environment,
-    result: () => result,
-    settled: async () => {
-      for (;;) {
-        await soon();
-        if (broken) throw broken.error;
-        if (result || current.environment.isWaiting()) return;
-        await current.environment.changed();
-      }
     },
   };
 }
@@ -240,6 +187,19 @@ function controlsOf(execution: Execution, clock: VirtualClock): RunControls {
       }
       execution.environment().cancel();
     },
+    steer: async (text) => {
+      const run = execution.run();
+      const refusal = steerRefusal(run, { text });
+      if (refusal !== undefined) throw new Error(refusal);
+      const failure = await steerRun(run, { text });
+      if (failure) throw new Error(failure.message);
+    },
+    extend: (added) =>
+      wakeAfter((run) => {
+        const refusal = extendRefusal(run, added);
+        if (refusal !== undefined) throw new Error(refusal);
+        extendRun(run, added);
+      }),
     advance: (time) => wakeAfter(() => clock.moveTo(clock.now() + durationMs(time, 'advance'))),
     progress: () => progressOf(execution.run()),
   };

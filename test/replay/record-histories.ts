@@ -62,6 +62,15 @@ const agent = defineAgent({
   tools: [look, write, hold],
   limits: { turns: 40 },
 });
+const pay = defineTool({
+  name: 'pay',
+  description: 'Pays.',
+  input: z.object({ amount: z.number() }),
+  output: z.string(),
+  effect: 'keyed',
+  run: () => 'paid',
+});
+const payer = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [look, pay], limits: { turns: 3 } });
 const forgetful = defineAgent({
   name: 'forgetful',
   instructions: 'Look.',
@@ -118,6 +127,25 @@ async function recordWaiting(model: ModelServer, date: string): Promise<void> {
   await (await short.client.agent<typeof agent>('recorded').start('look around', { id: 'patient' })).result();
   await keep(short, 'patient', 'continued-while-waiting', date);
   await short.close();
+}
+
+async function recordPeople(model: ModelServer, date: string): Promise<void> {
+  const stack = await startTestStack({ agents: [payer], modelUrl: model.url });
+  model.setScript(script().call('pay', { amount: 5 }).call('pay', { amount: 7 }).answer('paid').answer('and told'));
+  const run = await stack.client.agent<typeof payer>('payer').start('pay', { id: 'asking' });
+  const asked = async (number: number): Promise<void> => {
+    while (!(await run.requests()).some((one) => one.number === number))
+      await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+  await asked(1);
+  await run.steer('tell me what you do');
+  await run.extend({ turns: 2 });
+  await run.approve(1);
+  await asked(2);
+  await run.deny(2, { reason: 'once is enough' });
+  await run.result();
+  await keep(stack, 'asking', 'asked-steered-and-extended', date);
+  await stack.close();
 }
 
 async function main(date: string): Promise<void> {
@@ -203,6 +231,7 @@ async function main(date: string): Promise<void> {
   await keep(stack, 'edited', 'pruned-compacted-and-recalled', date);
   await stack.close();
   await recordWaiting(model, date);
+  await recordPeople(model, date);
   await model.close();
 }
 

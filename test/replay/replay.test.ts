@@ -22,6 +22,7 @@ test('there is a history of every path through the run workflow', () => {
     'continued-while-waiting-1',
     'continued-while-waiting-2',
     'tool-of-a-toolbox',
+    'asked-steered-and-extended',
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
 });

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { defineAgent, defineTool, ToolRejection, type ToolDefinition } from '../../activities/define';
 import type { ApprovalPolicy } from '../../activities/define/approval';
+import { describeAgent } from '../../activities/describe-agent';
+import { unknownApprovers } from '../../workers/people-settings';
 import { script, testAgent } from '../kit';
 
 const seen: unknown[] = [];
@@ -446,4 +448,21 @@ test.each<[unknown, RegExp]>([
   [{ remind: '1s' }, /remind must be a minute/],
 ])('a policy that cannot be kept is refused where it is declared: %p', (approval, message) => {
   expect(() => pay(approval as Policy)).toThrow(message);
+});
+
+test('a tool that asks for somebody whom nobody knows is told of, once for all its rules', () => {
+  const tool = pay(
+    [
+      { by: ['alice', 'finanace'] },
+      { when: { arg: 'amount', above: 100 }, by: 'cfo', escalate: { after: '1h', to: 'finanace' } },
+    ],
+    { onFailure: 'escalate' },
+  );
+  const { tools } = describeAgent(payer(tool)).plan;
+  const people = { alice: { keys: [], roles: ['cfo'] } };
+  const known = { ...people, bob: { keys: [], roles: ['finanace'] } };
+  expect(unknownApprovers([{ agent: 'payer', tools }], people)).toEqual([
+    'agent payer: tool pay asks for "finanace", whom `people` of the configuration does not know',
+  ]);
+  expect(unknownApprovers([{ agent: 'payer', tools }], known)).toEqual([]);
 });

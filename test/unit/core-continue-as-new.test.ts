@@ -255,6 +255,18 @@ test('a provider that asks for patience for ever: each wait may end an execution
   expect(result.steps.filter(({ kind }) => kind === 'wait')).not.toEqual([]);
 });
 
+test('what a person said, and what they added to a limit, is carried to the next execution', async () => {
+  const kept: CarriedState[] = [];
+  const run = await startLong({ turns: 2, every: 1, waits: 1, onCarry: (carried) => kept.push(carried) });
+  await run.steer('only page 2');
+  await run.extend({ turns: 5 });
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  expect(kept[0]?.steered).toMatchObject([{ role: 'user', preview: 'only page 2' }]);
+  expect(kept.at(-1)?.steered).toBeUndefined();
+  expect((await run.transcript()).filter(({ role }) => role === 'user')).toHaveLength(2);
+  expect(run.progress().limits.turns).toBe(2_005);
+});
+
 test('a tool that works elsewhere for hours: each wait may end an execution, it begins once, and so does what is called beside it', async () => {
   const kept: CarriedState[] = [];
   const run = await startLong({

@@ -261,7 +261,7 @@ describe('a cancellation', () => {
         return new Promise(() => undefined);
       },
     }).start('go');
-    expect(await run.result()).toMatchObject({ ...CANCELLED, totals: { modelCalls: 0 } });
+    expect(await run.result()).toMatchObject({ ...CANCELLED, totals: { modelCalls: 1, estimated: true } });
     expect(run.progress().steps.map(({ label, state }) => `${label}: ${state}`)).toEqual([
       'model, turn 1: failed',
       'cancelling: enough: done',

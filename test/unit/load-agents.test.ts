@@ -194,12 +194,12 @@ test('a second load sees what was saved: the agent, an imported file, the instru
 });
 
 describe('toolboxes', () => {
-  const withTool = (agent: string, secrets: string, more = ''): string => `
+  const withTool = (agent: string, secrets: string, more = '', rate = ''): string => `
     import { defineAgent, defineTool, defineToolbox } from 'longhaul';
     import { z } from 'zod';
     const payments = defineToolbox({ name: 'payments', secrets: ${secrets}${more} });
     const pay = defineTool({
-      name: 'pay', toolbox: payments, description: 'x', input: z.object({}), output: z.string(), effect: 'read', run: () => '',
+      name: 'pay', toolbox: payments, description: 'x', input: z.object({}), output: z.string(), effect: 'read', run: () => '',${rate}
     });
     export const agent = defineAgent({ name: '${agent}', instructions: 'x', tools: [pay] });`;
 
@@ -226,6 +226,16 @@ describe('toolboxes', () => {
     expect(problems(made, await load(made))).toEqual([`agents/a.ts: ${why}`, `agents/b.ts: ${why}`]);
   });
 
+  test('a tool of one name with another rate is refused in the same way', async () => {
+    const made = project({
+      'agents/a.ts': withTool('a', '[]', '', " rate: { calls: 2, per: '1s' },"),
+      'agents/b.ts': withTool('b', '[]'),
+    });
+    const why =
+      'tool pay of toolbox "payments" has another rate in agent b (none) than in agent a ({"calls":2,"perMs":1000}): define it once and import it, or rename one; neither is served.';
+    expect(problems(made, await load(made))).toEqual([`agents/a.ts: ${why}`, `agents/b.ts: ${why}`]);
+  });
+
   test('of one name with the same secrets are one, whatever their order', async () => {
     const made = project({
       'agents/a.ts': withTool('a', "['ONE', 'TWO']"),
@@ -237,6 +247,7 @@ describe('toolboxes', () => {
         name: 'payments',
         secrets: ['ONE', 'TWO'],
         limits: { breaker: { failures: 5, openForMs: 30_000 } },
+        rates: {},
         files: ['a', 'b'].map((name) => path.join(made.folder, `agents/${name}.ts`)),
         servers: {},
       },

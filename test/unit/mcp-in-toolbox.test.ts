@@ -66,7 +66,14 @@ afterEach(async () => {
 afterAll(() => project.remove());
 
 function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
-  const spec = specs.find((one) => one.name === name) ?? { name, secrets: [], limits: {}, files: [], servers: {} };
+  const spec = specs.find((one) => one.name === name) ?? {
+    name,
+    secrets: [],
+    limits: {},
+    rates: {},
+    files: [],
+    servers: {},
+  };
   const { models, providers, approvals, stateDir } = settingsFor(project.folder);
   const tool = startToolProcess({
     // Strict: one that came to another release than its parent would refuse the call.

@@ -9,7 +9,7 @@ interface FakeProcess extends ToolProcess {
   loads: (readonly string[])[];
 }
 
-const spec = { name: 'payments', secrets: ['A'], limits: {}, files: ['/a.ts'], servers: {} };
+const spec = { name: 'payments', secrets: ['A'], limits: {}, rates: {}, files: ['/a.ts'], servers: {} };
 let processes: FakeProcess[];
 let polling: number;
 let limits: ToolboxSpec['limits'][];
@@ -100,8 +100,15 @@ test('what was saved is loaded by the same process, other secrets and limits by 
   await until('polling by another', () => processes.length === 2 && polling === 1);
   await toolbox.update({ ...spec, secrets: ['A', 'B'], limits: { atOnce: 2 } });
   await until('polling by a third', () => processes.length === 3 && polling === 1);
+  await toolbox.update({
+    ...spec,
+    secrets: ['A', 'B'],
+    limits: { atOnce: 2 },
+    rates: { pay: { calls: 1, perMs: 1_000 } },
+  });
+  await until('polling by a fourth', () => processes.length === 4 && polling === 1);
   expect(ends).toEqual([]);
-  expect(limits).toEqual([{}, {}, { atOnce: 2 }]);
+  expect(limits).toEqual([{}, {}, { atOnce: 2 }, { atOnce: 2 }]);
 });
 
 test('a worker that Temporal refuses is told of, and its process is not left behind', async () => {

@@ -4,7 +4,15 @@ import { setTimeout as after } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import { z } from 'zod';
 import { callTool } from '../../activities/call-tool';
-import { defineAgent, defineTool, defineToolbox, type AnyAgent, type Toolbox } from '../../activities/define';
+import {
+  defineAgent,
+  defineTool,
+  defineToolbox,
+  type AnyAgent,
+  type CallRate,
+  type QueueRate,
+  type Toolbox,
+} from '../../activities/define';
 import { directToolStore } from '../../activities/store';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { createToolboxWorker } from '../../workers/create-worker';
@@ -17,6 +25,7 @@ jest.setTimeout(60_000);
 
 const narrow = defineToolbox({ name: 'narrow', atOnce: 2 });
 const slow = defineToolbox({ name: 'slow', rate: { calls: 4, per: '2s' } });
+const free = defineToolbox({ name: 'free' });
 const CALLS = 7;
 interface Seen {
   now: number;
@@ -24,14 +33,15 @@ interface Seen {
   /** Milliseconds since the epoch. */
   begun: number[];
 }
-const seen = { narrow: unseen(), slow: unseen() };
+const seen = { narrow: unseen(), slow: unseen(), rated: unseen(), free: unseen() };
 function unseen(): Seen {
   return { now: 0, most: 0, begun: [] };
 }
 
-const toolOf = (box: Toolbox, its: Seen) =>
+const toolOf = (box: Toolbox, its: Seen, { name = box.name, rate }: { name?: string; rate?: CallRate } = {}) =>
   defineTool({
-    name: box.name,
+    name,
+    ...(rate ? { rate } : {}),
     description: 'Works.',
     input: z.object({ nth: z.number() }),
     output: z.number(),
@@ -57,7 +67,12 @@ const agent = placed(
   defineAgent({
     name: 'busy',
     instructions: 'Work.',
-    tools: [toolOf(narrow, seen.narrow), toolOf(slow, seen.slow)],
+    tools: [
+      toolOf(narrow, seen.narrow),
+      toolOf(slow, seen.slow),
+      toolOf(free, seen.free),
+      toolOf(free, seen.rated, { name: 'rated', rate: { calls: 4, per: '2s' } }),
+    ],
   }),
 );
 const turn = (name: string): { calls: { name: string; args: object }[] } => ({
@@ -69,12 +84,20 @@ let stack: TestStack;
 const workers: { worker: ToolboxWorker; running: Promise<void>; connection: NativeConnection }[] = [];
 
 beforeAll(async () => {
-  model = await startModelServer({ script: script().turn(turn('narrow')).turn(turn('slow')).answer('done') });
+  model = await startModelServer({
+    script: script()
+      .turn(turn('narrow'))
+      .turn(turn('slow'))
+      .turn({ calls: [...turn('rated').calls, ...turn('free').calls] })
+      .answer('done'),
+  });
   stack = await startTestStack({ agents: [agent], modelUrl: model.url });
   const agents = createAgentRegistry({ strict: false });
   agents.replaceAll([manifestFor(agent, 'test/model')]);
   // The slow one has two workers, each of which could take them all.
-  for (const box of [narrow, slow, slow]) await serve(box, agents);
+  for (const box of [narrow, slow, slow, free]) await serve(box, agents);
+  // Two queues of one process, as serve-toolboxes.ts has them; each of two workers could take all of the calls.
+  for (let nth = 0; nth < 2; nth += 1) await serve(free, agents, { name: 'rated', rate: { calls: 4, perMs: 2_000 } });
 });
 afterAll(async () => {
   for (const { worker } of workers) worker.shutdown();
@@ -84,7 +107,11 @@ afterAll(async () => {
   await model.close();
 });
 
-async function serve({ name, limits }: Toolbox, agents: ReturnType<typeof createAgentRegistry>): Promise<void> {
+async function serve(
+  { name, limits }: Toolbox,
+  agents: ReturnType<typeof createAgentRegistry>,
+  tool?: { name: string; rate: QueueRate },
+): Promise<void> {
   const connection = await NativeConnection.connect({ address: stack.server.address });
   const worker = await createToolboxWorker({
     connection,
@@ -93,6 +120,7 @@ async function serve({ name, limits }: Toolbox, agents: ReturnType<typeof create
     toolbox: name,
     identity: `${name} ${workers.length}`,
     limits,
+    ...(tool ? { tool } : {}),
     call: (input, attempt) =>
       callTool(
         {
@@ -117,13 +145,18 @@ async function serve({ name, limits }: Toolbox, agents: ReturnType<typeof create
 test('no more calls than it says, of any run, are made at once, and none before its time', async () => {
   const run = await stack.client.agent('busy').start('go', { id: 'busy' });
   const result = await run.result();
-  expect(result).toMatchObject({ outcome: 'completed', totals: { toolCalls: 2 * CALLS } });
+  expect(result).toMatchObject({ outcome: 'completed', totals: { toolCalls: 4 * CALLS } });
   expect(seen.narrow.begun).toHaveLength(CALLS);
   expect(seen.narrow.most).toBe(2);
-  const [first = 0, ...later] = seen.slow.begun;
-  const since = later.map((at) => at - first);
-  // The server keeps a queue in four parts, each with a share of the rate: of a low one, four begin together.
-  expect(since.filter((ms) => ms < 400).length).toBeLessThanOrEqual(3);
-  expect(since).toHaveLength(CALLS - 1);
-  expect(Math.max(...since)).toBeGreaterThan(1_000);
+  for (const { begun } of [seen.slow, seen.rated]) {
+    const [first = 0, ...later] = begun;
+    const since = later.map((at) => at - first);
+    // The server keeps a queue in four parts, each with a share of the rate: of a low one, four begin together.
+    expect(since.filter((ms) => ms < 400).length).toBeLessThanOrEqual(3);
+    expect(since).toHaveLength(CALLS - 1);
+    // Seven at four in two seconds; what was begun late itself makes the time since then shorter.
+    expect(Math.max(...since)).toBeGreaterThan(700);
+  }
+  // Of the same toolbox, in the same turn, and held up by nothing: done before the rate has let the other's last call through.
+  expect(Math.max(...seen.free.begun)).toBeLessThan(Math.max(...seen.rated.begun));
 });

@@ -1,5 +1,5 @@
 // The toolboxes of the loaded agents, each with its process and its task queue.
-import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
+import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import ms from 'ms';
 import type { Logger } from 'pino';
 import { redacted } from '../../activities/redact';
@@ -11,7 +11,7 @@ import type { Metrics } from '../telemetry';
 import { workerIdentity } from '../worker-identity';
 import { missingSecrets, toolboxEnvironment, toolboxProgram } from './environment';
 import type { BeginToolbox } from './messages';
-import { serveToolbox, type ServedToolbox, type ServeToolboxOptions } from './serve-toolbox';
+import { serveToolbox, type ServedToolbox, type ServeToolboxOptions, type ToolboxWorker } from './serve-toolbox';
 import { startToolProcess, type ToolProcess } from './tool-process';
 import type { ToolboxSpec } from './toolbox-specs';
 
@@ -47,6 +47,7 @@ const KEEPS_ENDING = 3;
 
 export function serveToolboxes(options: ServeToolboxesOptions): ServedToolboxes {
   const served = new Map<string, ServedToolbox>();
+  const kept = new Map<string, ToolboxSpec['rates']>();
   const isServed = createChoice(options);
   let connection: Promise<NativeConnection> | undefined;
   const connect = (): Promise<NativeConnection> => (connection ??= NativeConnection.connect(options.connection));
@@ -61,7 +62,10 @@ export function serveToolboxes(options: ServeToolboxesOptions): ServedToolboxes 
     update: async (toolboxes) => {
       const specs = toolboxes.filter(isServed);
       await Promise.all(
-        specs.map(async (spec) => {
+        specs.map(async ({ rates, ...now }) => {
+          // A run may still be pinned to a release in which a tool had a rate.
+          const spec = { ...now, rates: { ...kept.get(now.name), ...rates } };
+          kept.set(spec.name, spec.rates);
           const known = served.get(spec.name);
           if (known) return await known.update(spec);
           const toolbox = serveToolbox(toolboxOptions(options, spec, connect));
@@ -109,8 +113,8 @@ function toolboxOptions(
       logger.info({ toolbox: name, pid: started.pid }, 'the process of a toolbox was started');
       return started;
     },
-    worker: async (call, { limits }) =>
-      await createToolboxWorker({
+    worker: async (call, { limits, rates }) => {
+      const about = {
         connection: await connect(),
         namespace,
         taskQueue: settings.taskQueue,
@@ -119,7 +123,10 @@ function toolboxOptions(
         identity: workerIdentity(),
         call,
         ...(settings.keys ? { keys: settings.keys } : {}),
-      }),
+      };
+      const tools = Object.entries(rates).map(([tool, rate]) => ({ tool: { name: tool, rate } }));
+      return asOne(await Promise.all([{}, ...tools].map((tool) => createToolboxWorker({ ...about, ...tool }))));
+    },
     onProblems: (problems) => {
       for (const problem of problems)
         note(`toolbox ${name}: ${problemLine(problem, settings.project)} (in its own process, with its secrets alone)`);
@@ -134,6 +141,22 @@ function toolboxOptions(
         `toolbox ${name}: its process keeps ending (${how})${why}; calls wait until it stays, next in ${delayMs} ms`,
       );
     },
+  };
+}
+
+/** One queue each, stopped together: where one of them fails, all do. */
+function asOne(workers: readonly Worker[]): ToolboxWorker {
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  return {
+    run: async () => {
+      const running = workers.map((worker) => worker.run().finally(shutdown));
+      await Promise.allSettled(running);
+      await Promise.all(running);
+    },
+    getState: () => (workers.some((worker) => worker.getState() === 'RUNNING') ? 'RUNNING' : 'STOPPED'),
+    shutdown,
   };
 }
 

@@ -1,5 +1,5 @@
 // Which toolboxes the loaded agents use, and what each needs.
-import type { AnyTool, McpToolbox, Toolbox, ToolboxLimits } from '../../activities/define';
+import type { AnyTool, McpToolbox, QueueRate, ToolboxLimits } from '../../activities/define';
 import type { ListedTool } from '../../activities/mcp/listed-tool';
 import type { FoundAgent } from '../load-agents';
 import type { SourceProblem } from '../source-loader';
@@ -9,6 +9,8 @@ export interface ToolboxSpec {
   /** Names of environment variables, in order. */
   secrets: string[];
   limits: ToolboxLimits;
+  /** Of tools that have a queue of their own, by name; null where the rate is not known any more. */
+  rates: { [tool: string]: QueueRate | null };
   /** Of the agents that use it, absolute. */
   files: string[];
   /**
@@ -23,11 +25,12 @@ export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
   const specs = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
   for (const { agent, file } of agents)
-    for (const { toolbox } of toolsOf(agent)) {
-      if (!toolbox) continue;
-      const { name, secrets, limits } = toolbox;
-      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, files: [], servers };
+    for (const tool of toolsOf(agent)) {
+      if (!tool.toolbox) continue;
+      const { name, secrets, limits } = tool.toolbox;
+      const spec = specs.get(name) ?? { name, secrets: inOrder(secrets), limits, rates: {}, files: [], servers };
       specs.set(name, spec);
+      if (tool.rate) spec.rates[tool.name] = tool.rate;
       if (!spec.files.includes(file)) spec.files.push(file);
     }
   return [...specs.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -38,34 +41,34 @@ export function toolboxSpecs(agents: readonly FoundAgent[]): ToolboxSpec[] {
  * depend on the order of the files.
  */
 export function toolboxConflicts(agents: readonly FoundAgent[]): SourceProblem[] {
-  const seen = new Map<string, { is: Described; file: string; agent: string }>();
+  const seen = new Map<string, { value: string; file: string; agent: string }>();
   const problems = new Map<string, SourceProblem>();
   for (const { agent, file } of agents)
-    for (const { toolbox } of toolsOf(agent)) {
-      if (!toolbox) continue;
-      const is = described(toolbox);
-      const first = seen.get(toolbox.name) ?? { is, file, agent: agent.name };
-      seen.set(toolbox.name, first);
-      const other = is.find(({ value }, at) => value !== first.is[at]?.value);
-      if (!other) continue;
-      const of = first.is.find(({ what }) => what === other.what)?.value;
-      const named = `toolbox "${toolbox.name}" has other ${other.what} in agent ${agent.name} (${other.value}) than in agent ${first.agent} (${of})`;
+    for (const { what, value } of toolsOf(agent).flatMap(described)) {
+      const first = seen.get(what) ?? { value, file, agent: agent.name };
+      seen.set(what, first);
+      if (value === first.value) continue;
+      const named = `${what} in agent ${agent.name} (${value}) than in agent ${first.agent} (${first.value})`;
       const message = `${named}: define it once and import it, or rename one; neither is served.`;
-      for (const at of [first.file, file]) problems.set(at, { file: at, message });
+      for (const at of [first.file, file]) if (!problems.has(at)) problems.set(at, { file: at, message });
     }
   return [...problems.values()];
 }
 
 /** What its process and its worker are started with: where that changes, they are started anew. */
-export const startedWith = ({ secrets, limits }: Pick<ToolboxSpec, 'secrets' | 'limits'>): string =>
-  JSON.stringify([secrets, limits]);
+export const startedWith = ({ secrets, limits, rates }: Pick<ToolboxSpec, 'secrets' | 'limits' | 'rates'>): string =>
+  JSON.stringify([secrets, limits, Object.entries(rates).sort(([a], [b]) => (a < b ? -1 : 1))]);
 
-type Described = { what: string; value: string }[];
-
-const described = ({ secrets, limits }: Toolbox): Described => [
-  { what: 'secrets', value: inOrder(secrets).join(', ') || 'none' },
-  { what: 'limits', value: JSON.stringify(limits) },
-];
+/** What all who use a toolbox must say alike, and how it is told where they do not. */
+function described({ name, toolbox, rate }: AnyTool): { what: string; value: string }[] {
+  if (!toolbox) return [];
+  const box = `toolbox "${toolbox.name}"`;
+  return [
+    { what: `${box} has other secrets`, value: inOrder(toolbox.secrets).join(', ') || 'none' },
+    { what: `${box} has other limits`, value: JSON.stringify(toolbox.limits) },
+    { what: `tool ${name} of ${box} has another rate`, value: rate ? JSON.stringify(rate) : 'none' },
+  ];
+}
 
 /** Two agents may name one server's toolbox and take other tools of it, or give one name to two servers. */
 export const serverOf = ({ name, server }: Pick<McpToolbox, 'name' | 'server'>): string =>

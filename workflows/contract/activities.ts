@@ -2,7 +2,7 @@
 import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
-import type { AgentRunResult, StoredValue } from './run';
+import type { AgentRunResult, SteerRequest, StoredValue } from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -159,6 +159,11 @@ export interface TakeResultInput extends CallContext {
   approval?: MadeDecision;
 }
 
+/** What a person says to the run on its way: stored, and named by a ref of the run's until the conversation names it. */
+export interface TakeMessageInput extends CallContext {
+  said: SteerRequest;
+}
+
 export interface EndRunInput extends CallContext {
   base: string | null;
   append: string[];
@@ -174,6 +179,11 @@ export interface EndRunResult {
   head: string | null;
 }
 
+/** In the details of a cancelled model call: what it had cost by then, estimated, since the provider does not say it any more. */
+export interface SpentDetails {
+  spent: Usage;
+}
+
 export interface AgentActivities {
   callModel(input: CallModelInput): Promise<CallModelResult>;
   compactContext(input: CompactContextInput): Promise<CompactContextResult>;
@@ -181,5 +191,6 @@ export interface AgentActivities {
   tellToolFailure(input: TellToolFailureInput): Promise<CallToolResult>;
   tellPeople(input: TellPeopleInput): Promise<void>;
   takeResult(input: TakeResultInput): Promise<CallToolResult>;
+  takeMessage(input: TakeMessageInput): Promise<MessageHead>;
   endRun(input: EndRunInput): Promise<EndRunResult>;
 }

@@ -78,6 +78,8 @@ export const FAILURES = {
   /** An error that nobody foresaw, in our own code: the run waits for a mended worker instead of dying. */
   'Runtime.Unexpected': rule(true, 'pause'),
   'Run.Cancelled': rule(false, 'fail'),
+  /** What a person said to a run could not be taken: it goes on without it, and they are told. */
+  'Run.NotHeard': rule(false, 'fail'),
 } as const satisfies Record<string, FailureRule>;
 
 export type FailureType = keyof typeof FAILURES;

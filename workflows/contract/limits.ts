@@ -10,6 +10,12 @@ export const ID_CHARS = 200;
 export const TAGS_MAX = 20;
 export const TAG_CHARS = 64;
 
+/** Characters of what is said to a run on its way; as text in an update fewer, since that stays in the history. */
+export const STEER_CHARS = 100_000;
+export const STEER_TEXT_CHARS = 4_000;
+/** Said and not yet heard. */
+export const STEERED_MAX = 20;
+
 /** Steps that `progress` shows and continue-as-new carries: what fits a screen. */
 export const STEPS_SHOWN = 24;
 /** Messages that `transcript` shows and continue-as-new carries; older ones are read from the store, by head. */

@@ -9,6 +9,10 @@ export const DEFAULT_TASK_QUEUE = 'agents';
  */
 export const toolboxQueue = (taskQueue: string, toolbox: string): string => `${taskQueue}/${toolbox}`;
 
+/** Task queue of a tool that has a rate of its own: Temporal's server keeps a rate by the queue. A toolbox has no `:` in its name either. */
+export const toolQueue = (taskQueue: string, toolbox: string, tool: string): string =>
+  `${toolboxQueue(taskQueue, toolbox)}:${tool}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
 } as const;
@@ -23,6 +27,8 @@ export const UPDATE_NAMES = {
   approve: 'approve',
   deny: 'deny',
   replace: 'replace',
+  steer: 'steer',
+  extend: 'extend',
 } as const;
 
 export const QUERY_NAMES = {
@@ -39,6 +45,7 @@ export const ACTIVITY_NAMES = {
   endRun: 'endRun',
   tellPeople: 'tellPeople',
   takeResult: 'takeResult',
+  takeMessage: 'takeMessage',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

@@ -50,7 +50,12 @@ export interface OwnToolPlan {
    * and from releases of before toolboxes had processes: the run's own worker runs those, as long as a run may be pinned to one.
    */
   toolbox?: string;
+  /** Its calls go to a queue of its own beside that of its toolbox, which is asked for no more than the tool's rate. */
+  hasRate?: true;
 }
+
+/** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
+export type NearLimit = 'turns' | 'last-turn' | 'tool-calls' | 'no-tool-calls' | 'tokens' | 'wall';
 
 export interface RunLimits {
   turns: number;
@@ -105,6 +110,8 @@ export interface RunTotals {
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
   usage: Usage;
+  /** Set where a model call was stopped on its way: what it had cost by then is in `usage`, estimated. */
+  estimated?: true;
 }
 
 /** The result of a run, as history keeps it. The client resolves `output`. */
@@ -170,6 +177,12 @@ export interface CancelRequest {
   reason: string;
 }
 
+/** Something said to a run on its way: in the store already, or as a text, which then stands in the history. */
+export type SteerRequest = { message: string } | { text: string };
+
+/** What a run may use beyond its limits, added to what it was given before. Of a limit that it has. */
+export type ExtendRequest = Partial<RunLimits>;
+
 /** What continue-as-new carries: of constant size, whatever the length of the run. */
 export interface CarriedState {
   schemaVersion: 1;
@@ -191,8 +204,12 @@ export interface CarriedState {
   /** Set where tools were being waited for: their turn's calls, which go on first. */
   calling?: ToolTurn;
   requests?: KeptRequests;
+  /** What a person has said and the model has not been asked with. */
+  steered?: MessageHead[];
+  /** Added to the limits of the release. */
+  extended?: Partial<RunLimits>;
   /** What of its limits the model was told, see `LimitNotice`. */
-  warned?: string[];
+  warned?: NearLimit[];
   /** What the newest answer took: the next may take as much. */
   lastTurn?: { tokens: number; toolCalls: number };
 }

@@ -1,6 +1,7 @@
 // What the core is handed instead of the Temporal SDK, so that a whole run can be tested without a server, in milliseconds.
 import type { AgentActivities, CallModelResult, CompactContextResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
+import type { Usage } from '../contract/message';
 import type { AgentRunInput, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolWait } from '../contract/tool-call';
 import type { RunState } from './run-state';
@@ -16,6 +17,7 @@ export interface RunEnvironment {
   tellToolFailure: AgentActivities['tellToolFailure'];
   tellPeople: AgentActivities['tellPeople'];
   takeResult: AgentActivities['takeResult'];
+  takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;
@@ -27,6 +29,8 @@ export interface RunEnvironment {
   isCancelled(): boolean;
   /** What an error means: a failure, a cancellation, or undefined for a bug, which must be thrown on. */
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
+  /** What a model call that was stopped had cost, estimated. */
+  spentBy(error: unknown): Usage | undefined;
   /** Whether what comes back by itself is waited for without a person: runs of before paused. */
   waitsByItself(): boolean;
   /** The history is long enough to be left behind. */

@@ -1,7 +1,11 @@
 // What a person or a program may do to a run from outside, as named changes of its state. The handlers bind these to Temporal.
-import type { CancelRequest, PauseRequest } from '../contract/run';
+import type { RunFailure } from '../contract/failures';
+import { STEERED_MAX, STEER_TEXT_CHARS } from '../contract/limits';
+import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from '../contract/run';
 import type { Run } from './environment';
-import { note, pause, resume } from './run-state';
+import { LIMIT_NAMES, limitsOf } from './limits';
+import { callContext } from './model-turn';
+import { extend, note, pause, resume, steer } from './run-state';
 
 /** A reason is shown on one line and kept in the history for ever. */
 export const REASON_CHARS = 500;
@@ -33,9 +37,81 @@ export function markCancelled({ state, environment }: Run, { reason }: CancelReq
 
 /** @returns why a request to cancel is refused, undefined when it is not */
 export function cancelRefusal({ state }: Run, request: CancelRequest): string | undefined {
-  if (state.result) return `the run has ended: ${state.result.outcome}`;
+  if (state.result) return ended(state.result);
   if (state.cancel) return `the run is being cancelled already: ${state.cancel.reason}`;
   const { reason }: { reason?: unknown } = request ?? {};
   if (typeof reason === 'string' && reason.trim() !== '' && reason.length <= REASON_CHARS) return undefined;
   return `give a reason of 1 to ${REASON_CHARS} characters: {"reason": "..."}`;
+}
+
+const ended = ({ outcome }: { outcome: string }): string => `the run has ended: ${outcome}`;
+
+/** @returns why nothing can be said or given to a run any more */
+function over({ state }: Run): string | undefined {
+  if (state.result) return ended(state.result);
+  if (state.cancel) return `the run is being cancelled: ${state.cancel.reason}`;
+  return state.ending ? 'the run is at its end' : undefined;
+}
+
+const HASH = /^[0-9a-f]{64}$/;
+
+/** @returns why a request to steer is refused, undefined when it is not */
+export function steerRefusal(run: Run, request: SteerRequest): string | undefined {
+  const refusal = over(run);
+  if (refusal !== undefined) return refusal;
+  if ((run.state.kept.steered ?? []).length >= STEERED_MAX)
+    return `${STEERED_MAX} messages wait already for the next turn: they are heard first`;
+  const { text, message }: { text?: unknown; message?: unknown } = request ?? {};
+  if (text === undefined && typeof message === 'string' && HASH.test(message)) return undefined;
+  if (message === undefined && typeof text === 'string' && text.trim() !== '' && text.length <= STEER_TEXT_CHARS)
+    return undefined;
+  return `give a text of 1 to ${STEER_TEXT_CHARS} characters: {"text": "..."}; "longhaul steer" takes longer ones, and keeps them out of the history`;
+}
+
+/**
+ * What a person says is heard when the next turn begins; an answer that was under way and would have been the last is not, then.
+ * @returns why it will not be heard
+ */
+export async function steerRun(run: Run, said: SteerRequest): Promise<RunFailure | undefined> {
+  const { environment, state } = run;
+  try {
+    const message = await environment.takeMessage({ ...callContext(run, 0), said });
+    const refusal = over(run);
+    if (refusal !== undefined) return { type: 'Run.NotHeard', message: refusal };
+    steer(state, message);
+    note(state, { kind: 'note', label: 'a person says', preview: message.preview }, environment.now());
+    return undefined;
+  } catch (error) {
+    const failure = environment.meaningOf(error);
+    if (failure === undefined) throw error;
+    return failure === 'cancelled' ? { type: 'Run.NotHeard', message: 'the run is being cancelled' } : failure;
+  }
+}
+
+/** More than anybody means, and far from where a sum would lose precision. */
+const EXTEND_MAX = 1e12;
+
+/** @returns why a budget is not extended, undefined when it is */
+export function extendRefusal(run: Run, request: ExtendRequest): string | undefined {
+  const refusal = over(run);
+  if (refusal !== undefined) return refusal;
+  const how = 'give how much is added, in whole numbers from 1: {"turns": 10}, also toolCalls, tokens and wallMs';
+  if (typeof request !== 'object' || request === null || Array.isArray(request)) return how;
+  const given: [string, unknown][] = Object.entries(request);
+  if (given.length === 0) return how;
+  const limits = limitsOf(run);
+  for (const [name, more] of given) {
+    const limit = LIMIT_NAMES.find((known) => known === name);
+    if (!limit) return `there is no limit "${name.slice(0, 40)}": ${how}`;
+    if (typeof more !== 'number' || !Number.isInteger(more) || more < 1 || more > EXTEND_MAX) return how;
+    if (limits[limit] === undefined) return `the run has no limit of ${limit}: there is nothing to extend`;
+  }
+  return undefined;
+}
+
+/** It counts from now on, also for a wait that is under way. */
+export function extendRun({ state, environment }: Run, added: ExtendRequest): void {
+  extend(state, added);
+  const what = LIMIT_NAMES.flatMap((name) => (added[name] === undefined ? [] : [`${added[name]} ${name}`]));
+  note(state, { kind: 'note', label: `may use more: ${what.join(', ')}` }, environment.now());
 }

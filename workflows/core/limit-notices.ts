@@ -2,11 +2,18 @@
 //
 // Nothing of it is carried but the names of what was told: until the model has answered, a wait, a compaction or the next execution
 // begins here anew, with what is left by then.
-import type { CarriedState, RunLimits } from '../contract/run';
+import type { CarriedState, NearLimit, RunLimits } from '../contract/run';
 import { wallLeftMs } from './limits';
 
-/** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
-export type NearLimit = 'turns' | 'last-turn' | 'tool-calls' | 'no-tool-calls' | 'tokens' | 'wall';
+/** Whose approach it tells. */
+export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits>> = {
+  turns: 'turns',
+  'last-turn': 'turns',
+  'tool-calls': 'toolCalls',
+  'no-tool-calls': 'toolCalls',
+  tokens: 'tokens',
+  wall: 'wallMs',
+};
 
 export interface LimitNotice {
   /** Kept in `CarriedState.warned` once the model has answered to it. */

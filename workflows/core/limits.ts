@@ -1,6 +1,24 @@
 // Which limit, if any, a run has reached. Pure: the clock is handed in.
 import type { RunFailure } from '../contract/failures';
 import type { CarriedState, RunLimits } from '../contract/run';
+import type { Run } from './environment';
+
+/** Those of its release, and what a person has added since. */
+export function limitsOf({ input, state }: Pick<Run, 'input' | 'state'>): RunLimits {
+  const { limits } = input.plan;
+  const { extended } = state.kept;
+  return extended ? { ...limits, ...sumOf(limits, extended) } : limits;
+}
+
+/** Of the limits that both have. */
+export function sumOf(limits: Partial<RunLimits>, added: Partial<RunLimits>): Partial<RunLimits> {
+  const sums = LIMIT_NAMES.flatMap((name) => {
+    const [before, more] = [limits[name], added[name]];
+    return before === undefined || more === undefined ? [] : [[name, before + more] as const];
+  });
+  return Object.fromEntries(sums);
+}
+export const LIMIT_NAMES = ['turns', 'toolCalls', 'tokens', 'wallMs'] as const satisfies readonly (keyof RunLimits)[];
 
 /** Checked before each model call. */
 export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {

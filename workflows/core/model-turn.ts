@@ -1,11 +1,12 @@
 // The model's half of a turn: ask, wait where the provider says so, take the answer.
 import type { CallContext, CallKey, ContextFull, ModelAnswer, ModelWait } from '../contract/activities';
 import { COMPACTION_INDEX } from '../contract/context';
-import type { CarriedState } from '../contract/run';
+import type { CarriedState, NearLimit, RunLimits } from '../contract/run';
 import type { Run } from './environment';
-import { limitNotice, type LimitNotice } from './limit-notices';
+import { LIMIT_OF, limitNotice, type LimitNotice } from './limit-notices';
+import { limitsOf } from './limits';
 import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
-import { note, takeAnswer, takeCompaction, takeWarned } from './run-state';
+import { hearSteered, note, takeAnswer, takeCompaction, takeWarned } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
   const { agent, release, tenant, user, session } = run.input;
@@ -32,9 +33,13 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
   const { kept } = state;
   let isCompacted = kept.asking?.compacted ?? false;
   if (kept.asking) delete kept.asking;
-  else kept.turn += 1;
+  else {
+    kept.turn += 1;
+    hearSteered(state);
+  }
   for (;;) {
     const notice = noticeFor(run);
+    const limits = limitsOf(run);
     const input = {
       ...callContext(run, 0),
       ...conversationOf(run),
@@ -56,7 +61,11 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
     const { result } = done;
     if (result.kind === 'answer') {
       notePruned(run, result);
-      noteTold(run, result, notice);
+      noteTold(
+        run,
+        result,
+        notice?.about.filter((about) => isStill(run, limits, LIMIT_OF[about])),
+      );
       takeAnswer(state, result);
       return result;
     }
@@ -122,12 +131,18 @@ async function patience(run: Run, asked: ModelWait): Promise<void> {
   await sleepUntil(run, asked);
 }
 
-const noticeFor = ({ state, environment, input: { plan } }: Run): LimitNotice | undefined =>
-  limitNotice(state.kept, plan.limits, { now: environment.now(), hasTools: Object.keys(plan.tools).length > 0 });
+function noticeFor(run: Run): LimitNotice | undefined {
+  const { state, environment, input } = run;
+  const hasTools = Object.keys(input.plan.tools).length > 0;
+  return limitNotice(state.kept, limitsOf(run), { now: environment.now(), hasTools });
+}
+
+/** A person may have extended it while the model was asked: then what it was told does not hold any more. */
+const isStill = (run: Run, limits: RunLimits, name: keyof RunLimits): boolean => limitsOf(run)[name] === limits[name];
 
 /** A worker of before notices tells the model nothing, and answers without them: then it is told in the next turn. */
-function noteTold({ state, environment }: Run, { notices = [] }: ModelAnswer, notice: LimitNotice | undefined): void {
-  if (notice && notices.length > 0) takeWarned(state, notice.about);
+function noteTold({ state, environment }: Run, { notices = [] }: ModelAnswer, about: readonly NearLimit[] = []): void {
+  if (about.length > 0 && notices.length > 0) takeWarned(state, about);
   for (const { preview } of notices) note(state, { kind: 'note', label: 'told the model', preview }, environment.now());
 }
 

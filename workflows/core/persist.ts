@@ -3,8 +3,8 @@ import { consequenceOf, type RunFailure } from '../contract/failures';
 import type { Step } from '../contract/run';
 import { awayDelayMs } from './backoff';
 import type { Run } from './environment';
-import { exhaustedWall, wallLeftMs } from './limits';
-import { beginStep, beginWait, endStep, endWait, note, pause } from './run-state';
+import { exhaustedWall, limitsOf, wallLeftMs } from './limits';
+import { beginStep, beginWait, endStep, endWait, note, pause, takeSpent } from './run-state';
 
 /** Thrown inside the core to end a run; caught in `runAgent` alone. */
 export class RunEnd extends Error {
@@ -61,6 +61,8 @@ export async function step<T>(
     } catch (error) {
       if (error instanceof RunEnd)
         endStep(state, seq, { state: 'failed', preview: error.end.outcome }, environment.now());
+      const spent = environment.spentBy(error);
+      if (spent) takeSpent(state, spent);
       const told = environment.meaningOf(error);
       if (told === undefined) throw error;
       const meaning = told === 'cancelled' ? told : known(told);
@@ -124,20 +126,26 @@ export async function untilResumed(run: Run): Promise<void> {
  * @throws RunEnd when the run is cancelled, or its wall time has passed before it could go on
  */
 export async function wait(run: Run, holds: () => boolean, timeoutMs: number, reason: string): Promise<void> {
-  const { state, environment, input } = run;
-  const { limits } = input.plan;
-  const left = state.ending ? Infinity : wallLeftMs(state.kept, limits, environment.now());
+  const { state, environment } = run;
+  const until = environment.now() + timeoutMs;
   beginWait(state, reason);
   try {
-    if (await environment.until(holds, Math.max(0, Math.min(timeoutMs, left)), reason)) return;
+    for (;;) {
+      const limits = limitsOf(run);
+      const left = state.ending ? Infinity : wallLeftMs(state.kept, limits, environment.now());
+      const own = until - environment.now();
+      if (await environment.until(holds, Math.max(0, Math.min(own, left)), reason)) return;
+      const exhausted = state.ending ? undefined : exhaustedWall(state.kept, limitsOf(run), environment.now());
+      if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
+      // The run's own time was the shorter one, and has been extended meanwhile.
+      if (own <= left || limitsOf(run).wallMs === limits.wallMs) return;
+    }
   } catch (error) {
     if (environment.meaningOf(error) === 'cancelled') throw cancelled(run);
     throw error;
   } finally {
     endWait(state, reason);
   }
-  const exhausted = state.ending ? undefined : exhaustedWall(state.kept, limits, environment.now());
-  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
 }
 
 export const cancelled = (run: Run): RunEnd =>

@@ -4,7 +4,7 @@ import { isBudgetFailure, isEscalated, type RunFailure } from '../contract/failu
 import type { AgentRunResult, CarriedState, StoredValue } from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
-import { exhaustedLimit, exhaustedToolCalls } from './limits';
+import { exhaustedLimit, exhaustedToolCalls, limitsOf } from './limits';
 import { askModel, callContext } from './model-turn';
 import { RunEnd, cancelled, step, untilResumed } from './persist';
 import { takeCalling } from './run-state';
@@ -46,7 +46,7 @@ async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new
   for (;;) {
     await untilResumed(run);
     if (state.cancel) throw cancelled(run);
-    const exhausted = exhaustedLimit(state.kept, input.plan.limits, environment.now());
+    const exhausted = exhaustedLimit(state.kept, limitsOf(run), environment.now());
     if (exhausted) return failed(exhausted);
     // Between turns nothing is in flight, and the carried state is of constant size.
     if (environment.shouldContinueAsNew()) return 'continue-as-new';
@@ -55,9 +55,11 @@ async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new
     if (answer === 'continue-as-new') return answer;
     if (answer.problem && state.kept.badAnswersInARow > input.plan.repairs) return failed(answer.problem);
     if (answer.problem) continue;
+    // What a person has said meanwhile is answered too, where the run may still ask.
+    if (answer.output && state.kept.steered && !exhaustedLimit(state.kept, limitsOf(run), environment.now())) continue;
     if (answer.output) return { outcome: 'completed', output: answer.output };
 
-    const tooMany = exhaustedToolCalls(state.kept, input.plan.limits, answer.toolCalls.length);
+    const tooMany = exhaustedToolCalls(state.kept, limitsOf(run), answer.toolCalls.length);
     if (tooMany) return failed(tooMany);
     const [assistant] = answer.messages;
     if (assistant) return toolTurnOf(assistant.hash, answer.toolCalls);

@@ -2,8 +2,20 @@
 import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
-import type { AgentRunInput, AgentRunResult, CarriedState, RunStatus, RunTotals, Step } from '../contract/run';
+import type {
+  AgentRunInput,
+  AgentRunResult,
+  CarriedState,
+  ExtendRequest,
+  NearLimit,
+  RunStatus,
+  RunTotals,
+  Step,
+} from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
+
+import { LIMIT_OF } from './limit-notices';
+import { LIMIT_NAMES } from './limits';
 
 export interface RunState {
   /** What continue-as-new carries. */
@@ -67,6 +79,30 @@ export const resume = (state: RunState): void => {
   delete state.kept.paused;
 };
 
+export const steer = ({ kept }: RunState, message: MessageHead): void => {
+  kept.steered = [...(kept.steered ?? []), message];
+};
+
+/** At the beginning of a turn: what was said stands behind all that has happened. */
+export function hearSteered({ kept }: RunState): void {
+  const { steered = [] } = kept;
+  if (steered.length === 0) return;
+  show(kept, steered, kept.length + kept.append.length);
+  kept.append = [...kept.append, ...steered];
+  delete kept.steered;
+}
+
+/** What the model was told of a limit does not hold any more once there is more of it. */
+export function extend({ kept }: RunState, added: ExtendRequest): void {
+  const extended = { ...kept.extended };
+  for (const name of LIMIT_NAMES) {
+    const more = added[name];
+    if (more === undefined) continue;
+    extended[name] = (extended[name] ?? 0) + more;
+    kept.warned = kept.warned?.filter((about) => LIMIT_OF[about] !== name) ?? [];
+  }
+  kept.extended = extended;
+}
 export function beginStep(state: RunState, step: Pick<Step, 'kind' | 'label'>, now: number): number {
   const { kept } = state;
   kept.lastSeq += 1;
@@ -117,7 +153,7 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
 }
 
 /** What the model has answered to is not told again. */
-export function takeWarned({ kept }: RunState, about: readonly string[]): void {
+export function takeWarned({ kept }: RunState, about: readonly NearLimit[]): void {
   kept.warned = [...new Set([...(kept.warned ?? []), ...about])];
 }
 
@@ -132,6 +168,16 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, compacted.usage),
+  };
+}
+
+/** Of a model call that was stopped: paid for like any, though nothing of it is in the conversation. */
+export function takeSpent({ kept }: RunState, spent: Usage): void {
+  kept.totals = {
+    ...kept.totals,
+    modelCalls: kept.totals.modelCalls + 1,
+    usage: addUsage(kept.totals.usage, spent),
+    estimated: true,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { PersonRequest } from '../contract/approval';
 import type { RunProgress, RunTranscript } from '../contract/run';
 import type { Run } from './environment';
+import { limitsOf } from './limits';
 import { undecided } from './requests';
 import { reasonOf, statusOf } from './run-state';
 
@@ -18,7 +19,7 @@ export function progressOf({ input, state }: Pick<Run, 'input' | 'state'>): RunP
     head: kept.head,
     length: kept.length,
     totals: kept.totals,
-    limits: input.plan.limits,
+    limits: limitsOf({ input, state }),
     ...(requests.length > 0 ? { requests } : {}),
     steps: kept.steps,
     ...(state.result ? { result: state.result } : {}),

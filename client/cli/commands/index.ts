@@ -14,6 +14,7 @@ import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
 import { listCommand, type ListOptions } from './list';
 import { showCommand, type ShowOptions } from './show';
+import { extendCommand, steerCommand, type ExtendOptions } from './steer';
 import { tailCommand } from './tail';
 import { testCommand, type TestOptions } from './test';
 import { traceCommand } from './trace';
@@ -119,6 +120,23 @@ function describeActing(program: Command, wrap: Wrap): void {
     .argument(...RUN)
     .addHelpText('after', example('resume run_7kq'))
     .action(wrap((context, run: string) => resumeCommand(context, run)));
+  program
+    .command('steer')
+    .description('say something to a running model: it hears it when its next turn begins')
+    .argument(...RUN)
+    .argument('<text>', 'what is said; "@file" reads it from there')
+    .addHelpText('after', example('steer run_7kq "leave the tests alone"'))
+    .action(wrap((context, run: string, text: string) => steerCommand(context, run, text)));
+  program
+    .command('extend')
+    .description('let a run use more than its limits: what is given is added to them')
+    .argument(...RUN)
+    .option('--turns <n>', 'answers of the model', count)
+    .option('--tool-calls <n>', 'tool calls', count)
+    .option('--tokens <n>', 'input and output tokens', count)
+    .option('--wall <time>', 'time, such as "30m"')
+    .addHelpText('after', example('extend run_7kq --turns 10 --tokens 50000'))
+    .action(wrap((context, run: string, options: ExtendOptions) => extendCommand(context, run, options)));
   program
     .command('fork')
     .description('start a new run from a step of another, which is left as it is; prints its id')

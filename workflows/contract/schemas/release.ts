@@ -15,6 +15,7 @@ const ownToolPlan = z.object({
   repeats: z.enum(['same-action', 'new-action']).exactOptional(),
   isIndependent: z.literal(true).exactOptional(),
   atOnce: count.exactOptional(),
+  hasRate: z.literal(true).exactOptional(),
   onFailure: z.enum(['tell-model', 'stop', 'escalate']),
   escalation: approvalRuleSchema.exactOptional(),
   poll: z.object({ everyMs: z.number(), upToMs: z.number() }).exactOptional(),

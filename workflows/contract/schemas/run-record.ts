@@ -32,6 +32,7 @@ export const runRecordSchema = z.object({
         toolCalls: z.number(),
         reusedCalls: z.number(),
         usage: usageSchema,
+        estimated: z.literal(true).exactOptional(),
       }),
     })
     .exactOptional(),

@@ -1,0 +1,39 @@
+// What a model call has cost that was stopped on its way: the provider does not say it any more, and has read and written all the same.
+import type { Usage } from '../workflows/contract/message';
+import type { TokenCounter } from './context/count-tokens';
+import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './model/provider';
+
+export class StoppedCall extends Error {
+  override readonly name = 'StoppedCall';
+  /** @param usage estimated: the whole request, and the text that had come */
+  constructor(readonly usage: Usage) {
+    super('stopped');
+  }
+}
+
+/** @throws StoppedCall once the call's signal is aborted; otherwise what the provider throws */
+export async function generate(
+  provider: ModelProvider,
+  request: ModelRequest,
+  { call, counter }: { call: ModelCall; counter: TokenCounter },
+): Promise<ModelResponse> {
+  const came: string[] = [];
+  try {
+    return await provider.generate(request, {
+      signal: call.signal,
+      onDelta: (delta) => {
+        if (delta.text !== undefined) came.push(delta.text);
+        call.onDelta?.(delta);
+      },
+    });
+  } catch (error) {
+    if (!call.signal.aborted) throw error;
+    const output = counter.countText(came.join(''));
+    throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 });
+  }
+}
+
+function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
+  const frame = `${instructions}${tools.length > 0 ? JSON.stringify(tools) : ''}${output ? JSON.stringify(output) : ''}`;
+  return messages.reduce((sum, message) => sum + counter.count(message), counter.countText(frame));
+}

@@ -1,0 +1,65 @@
+// `longhaul steer` and `extend`: something said to a run on its way, and leave to use more than its limits.
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { durationMs, type Duration } from '../../../activities/define/duration';
+import type { ExtendRequest } from '../../../workflows/contract/run';
+import { ClientError } from '../../errors';
+import type { RunHandle } from '../../run-handle';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit-codes';
+import { reachRun } from '../reach-run';
+
+export interface ExtendOptions {
+  turns?: number;
+  toolCalls?: number;
+  tokens?: number;
+  wall?: string;
+}
+
+export async function steerCommand(context: CliContext, given: string, words: string): Promise<number> {
+  const text = words.startsWith('@') ? textOf(context, words.slice(1)) : words;
+  const { id, run } = await openRun(context, given);
+  await run.steer(text);
+  context.output.json({ id, steered: text });
+  context.output.line(`${id}  said; the model hears it when its next turn begins`);
+  return EXIT.completed;
+}
+
+export async function extendCommand(context: CliContext, given: string, options: ExtendOptions): Promise<number> {
+  const { wall, ...counts } = options;
+  const added: ExtendRequest = { ...counts, ...(wall === undefined ? {} : { wallMs: wallMs(wall) }) };
+  if (Object.keys(added).length === 0)
+    throw new ClientError('invalid-input', 'say what is added: --turns, --tool-calls, --tokens or --wall.');
+  const { id, run } = await openRun(context, given);
+  await run.extend(added);
+  const { limits } = await run.progress();
+  context.output.json({ id, extended: added, limits });
+  const now = Object.entries(limits).map(([name, limit]) => `${name} ${limit}`);
+  context.output.line(`${id}  may use more, now ${now.join(', ')}`);
+  return EXIT.completed;
+}
+
+async function openRun(context: CliContext, given: string): Promise<{ id: string; run: RunHandle<unknown> }> {
+  const { id, record, connect } = await reachRun(context, given);
+  if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
+  const { client } = await connect();
+  return { id, run: client.run(id) };
+}
+
+function textOf({ cwd }: CliContext, file: string): string {
+  try {
+    return readFileSync(path.resolve(cwd, file), 'utf8');
+  } catch (error) {
+    throw new ClientError('invalid-input', `the file "${file}" cannot be read.`, { cause: error });
+  }
+}
+
+function wallMs(text: string): number {
+  try {
+    return durationMs(text as Duration, '--wall');
+  } catch (error) {
+    throw new ClientError('invalid-input', error instanceof Error ? error.message : '--wall is not a duration.', {
+      cause: error,
+    });
+  }
+}
