@@ -277,6 +277,18 @@ export const payer = defineAgent({ name: 'payer', instructions: 'x', input: z.ob
     expect(paid()).toEqual(['Ada']);
   });
 
+  test('steer says something to its model, and extend lets it use more', async () => {
+    const id = await paying('Ada');
+    const args = await asked(id, 'approval');
+    const { limits } = await progressOf(id);
+    await temporal('workflow update execute -w RUN --name steer', id);
+    await temporal('workflow update execute -w RUN --name extend', id);
+    expect((await progressOf(id)).limits.turns).toBe(limits.turns + 10);
+    await temporal('workflow update execute -w RUN --name deny', id, { ARGS: args });
+    expect(await ended(id)).toMatchObject({ code: 0 });
+    expect(treasury.requests().at(-1)?.body?.toString()).toContain('be brief');
+  });
+
   test('deny tells the model why', async () => {
     const id = await paying('Ada');
     await temporal('workflow update execute -w RUN --name deny', id, { ARGS: await asked(id, 'approval') });
