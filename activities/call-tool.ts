@@ -4,6 +4,7 @@ import type { CallToolInput } from '../workflows/contract/activities';
 import type { ToolCallPart } from '../workflows/contract/message';
 import { isRetryable, mayFallBack } from '../workflows/contract/failures';
 import { pollAttempts } from '../workflows/contract/limits';
+import type { StartedToolRecord } from '../workflows/contract/schemas/call-record';
 import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
@@ -21,7 +22,7 @@ import { isRecall, recallOutcome } from './recall-outcome';
 import { readCall } from './read-call';
 import { repeatedOutcome } from './repeated-outcome';
 import { runTool, type ToolOutcome, type Unfinished } from './run-tool';
-import { keepBegun, keepResult, toolRecords, type ToolCallMade } from './tool-records';
+import { keepBegun, keepResult, toolRecords, type KeptRecord, type ToolCallMade } from './tool-records';
 
 export async function callTool(
   deps: ToolCallDeps,
@@ -34,7 +35,7 @@ export async function callTool(
     deps.metrics.reused('tool');
     return { ...found.answer.result, reused: true };
   }
-  const begun = found.record?.kind === 'started-tool' ? found.record : undefined;
+  const begun = begunBy(found.record, input);
   if (input.poll && !begun)
     throw failure('Store.ObjectMissing', `the record of what ${input.name} has begun, ${records.name}, is gone.`);
   const loaded = await requireAgent(deps, input);
@@ -82,6 +83,14 @@ export async function callTool(
   const { objects, started } = outcome;
   const kept = await keepBegun(deps, input, { started, made, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
+}
+
+/** What is asked for its outcome has begun, whatever a worker's clock says of when. */
+function begunBy(
+  record: KeptRecord | undefined,
+  { afresh = -Infinity, poll }: CallToolInput,
+): StartedToolRecord | undefined {
+  return record?.kind === 'started-tool' && (poll || record.startedAt >= afresh) ? record : undefined;
 }
 
 /** The question failed, and not what was begun: it is asked again as often as it takes, after its quick attempts as after an open answer. */

@@ -17,7 +17,7 @@ import { callRecordName } from './store/ref-names';
 import type { RecordWrite } from './store/tool-store';
 
 const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, startedToolRecordSchema]);
-type KeptRecord = z.output<typeof keptRecordSchema>;
+export type KeptRecord = z.output<typeof keptRecordSchema>;
 
 type ToolDeps = Pick<ActivityDeps, 'toolStore'>;
 type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'insteadOf' | 'message' | 'call'>;

@@ -166,6 +166,18 @@ test('resume lets it go on', async () => {
   expect((await transcript()).messages.map(({ role }) => role)).toEqual(['user', 'assistant', 'tool']);
 });
 
+test('update steer is kept for its next turn, and update extend lets it use more', async () => {
+  const { turns } = (await progress()).limits;
+  await temporal('workflow update execute -w RUN --name steer');
+  await temporal('workflow update execute -w RUN --name extend');
+  const { limits, steps } = await progress();
+  expect(limits.turns).toBe(turns + 10);
+  expect(steps.slice(-2)).toMatchObject([
+    { label: 'a person says', preview: 'leave the tests alone' },
+    { label: 'may use more: 10 turns' },
+  ]);
+});
+
 test('update cancel ends it at once, and its reason is kept', async () => {
   await temporal('workflow update execute -w RUN --name cancel');
   expect(await tailed(run)).toMatchObject({
@@ -277,16 +289,13 @@ export const payer = defineAgent({ name: 'payer', instructions: 'x', input: z.ob
     expect(paid()).toEqual(['Ada']);
   });
 
-  test('steer says something to its model, and extend lets it use more', async () => {
+  test('what steer says, the model of a run that asks hears after the answer', async () => {
     const id = await paying('Ada');
     const args = await asked(id, 'approval');
-    const { limits } = await progressOf(id);
     await temporal('workflow update execute -w RUN --name steer', id);
-    await temporal('workflow update execute -w RUN --name extend', id);
-    expect((await progressOf(id)).limits.turns).toBe(limits.turns + 10);
     await temporal('workflow update execute -w RUN --name deny', id, { ARGS: args });
     expect(await ended(id)).toMatchObject({ code: 0 });
-    expect(treasury.requests().at(-1)?.body?.toString()).toContain('be brief');
+    expect(treasury.requests().at(-1)?.body?.toString()).toContain('leave the tests alone');
   });
 
   test('deny tells the model why', async () => {

@@ -11,7 +11,11 @@ interface Farm {
   outcome: () => { frames: number } | undefined;
 }
 
-function film(effect: Effect, outcome: (farm: Farm) => { frames: number } | undefined) {
+function film(
+  effect: Effect,
+  outcome: (farm: Farm) => { frames: number } | undefined,
+  onFailure: 'tell-model' | 'escalate' = 'tell-model',
+) {
   const farm: Farm = { begun: [], asked: 0, outcome: () => outcome(farm) };
   const render = defineTool({
     name: 'render',
@@ -19,7 +23,10 @@ function film(effect: Effect, outcome: (farm: Farm) => { frames: number } | unde
     input: z.object({ scene: z.string() }),
     output: z.object({ frames: z.number() }),
     effect,
-    approval: false,
+    onFailure,
+    ...(onFailure === 'escalate'
+      ? { approval: { when: { arg: 'scene', is: 'never' } } }
+      : { approval: false as const }),
     poll: {
       started: z.object({ job: z.string() }),
       every: '10m',
@@ -57,6 +64,17 @@ test('it begins once and is asked every ten minutes until there is an outcome, w
   expect((step?.endedAt ?? 0) - (step?.startedAt ?? 0)).toBe(18 * 600_000);
   // What names the job is the tool's own business.
   expect(JSON.stringify(await run.transcript())).not.toContain(farm.begun[0]);
+});
+
+test("tried again at a person's word, it begins anew, and has all of its time", async () => {
+  const { farm, agent } = film('keyed', ({ begun }) => (begun.length > 1 ? { frames: 24 } : undefined), 'escalate');
+  const run = await testAgent(agent, { model: model() }).start('go');
+  await run.advance('7h');
+  expect(run.waitingFor).toMatchObject({ kind: 'failed-call', failure: { type: 'Tool.Timeout' } });
+  await run.approve();
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  expect(farm.begun).toHaveLength(2);
+  expect(told(await run.transcript())).toBe('{"frames":24}');
 });
 
 test('while it waits the run says so, a pause holds the next question, and a cancel ends the run', async () => {

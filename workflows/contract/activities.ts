@@ -129,6 +129,8 @@ export interface CallToolInput extends CallContext {
   approval?: MadeDecision;
   /** A person says that an attempt whose outcome is unknown has not acted: it may act. */
   notDone?: MadeDecision;
+  /** A person wants it tried again: what it had begun before then does not count any more. Milliseconds since the epoch. */
+  afresh?: number;
   /** Another tool is tried if this one fails for good: then the model is told nothing yet. */
   hasFallback?: true;
 }

@@ -53,6 +53,8 @@ const knownOf = (plan: ToolPlan, failure: RunFailure): RunFailure =>
 export interface Decided {
   approval?: MadeDecision;
   notDone?: MadeDecision;
+  /** When they wanted it tried again. Milliseconds since the epoch. */
+  afresh?: number;
   /** Why the last decision did not count, and what it was about. */
   again?: string;
   before?: OpenRequest;
@@ -125,6 +127,7 @@ function askedOf(run: Run, turn: ToolTurn, call: number, { name, plan, nth, isLa
     ...(isLast ? {} : { hasFallback: true as const }),
     ...(decided.approval ? { approval: decided.approval } : {}),
     ...(decided.notDone ? { notDone: decided.notDone } : {}),
+    ...(decided.afresh !== undefined && plan.poll ? { afresh: decided.afresh } : {}),
     message: turn.message,
     call,
     input: input.input.hash,

@@ -141,7 +141,8 @@ async function afterFailure(
     const decision = await untilDecided(run, request, rules, asking);
     if (decision === 'left') return decision;
     closeRequests(run.state, turn, call, 'failed-call');
-    if (decision.verdict === 'approve') return failure.type === 'Tool.OutcomeUnknown' ? { notDone: decision } : {};
+    if (decision.verdict === 'approve')
+      return { afresh: decision.decidedAt, ...(failure.type === 'Tool.OutcomeUnknown' ? { notDone: decision } : {}) };
     if (decision.verdict === 'deny') return await tell(run, turn, call, failure);
     const taken = await takeByHand(run, turn, call, { decision, ...(approval ? { approval } : {}) });
     if (!('type' in taken)) return taken;

@@ -25,6 +25,7 @@ export const callToolInputSchema: z.ZodType<CallToolInput> = z.looseObject({
   insteadOf: z.string().exactOptional(),
   approval: madeDecisionSchema.exactOptional(),
   notDone: madeDecisionSchema.exactOptional(),
+  afresh: z.number().exactOptional(),
   hasFallback: z.literal(true).exactOptional(),
 });
 
