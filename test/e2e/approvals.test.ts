@@ -18,7 +18,8 @@ import {
   type RunningProcess,
 } from './cli';
 
-jest.setTimeout(180_000);
+/** Some twenty commands, a process each, beside whatever else the machine does. */
+jest.setTimeout(300_000);
 
 const project = scratchFolder();
 const SPENT = path.join(project, 'spent.log');
@@ -101,15 +102,15 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
 
   // No server runs, and who looks is told all the same.
   const asks = `pay {"pay":"7 EUR"}   longhaul approve ${id} 1`;
-  const listed = await ask(['list']);
-  expect(listed.stdout).toMatch(new RegExp(`^${id} +payer +asking `, 'm'));
-  expect(listed.stderr).toContain(`asks  ${id}  1  ${asks}`);
-  expect((await ask(['show', id])).stdout).toMatch(/^status +asking\nwaits for a person: 1 {2}pay /m);
-  const traced = await ask(['trace', id]);
-  expect(traced.stdout).toMatch(/asked 1: pay \{"pay":"7 EUR"\} {2}\+\d+[^+]* {2}nobody has answered\n/);
-  expect(traced.stdout).toContain(`asks  1  ${asks}`);
-  for (const command of [['list'], ['show', id], ['trace', id]]) {
-    const { stdout } = await ask([...command, '--json']);
+  const looks = [['list'], ['show', id], ['trace', id]];
+  const told = await Promise.all([...looks, ...looks.map((look) => [...look, '--json'])].map((look) => ask(look)));
+  const [listed, shownNow, traced, ...json] = told;
+  expect(listed?.stdout).toMatch(new RegExp(`^${id} +payer +asking `, 'm'));
+  expect(listed?.stderr).toContain(`asks  ${id}  1  ${asks}`);
+  expect(shownNow?.stdout).toMatch(/^status +asking\nwaits for a person: 1 {2}pay /m);
+  expect(traced?.stdout).toMatch(/asked 1: pay \{"pay":"7 EUR"\} {2}\+\d+[^+]* {2}nobody has answered\n/);
+  expect(traced?.stdout).toContain(`asks  1  ${asks}`);
+  for (const { stdout } of json) {
     const said = JSON.parse(stdout) as { runs?: { status: string; requests: unknown }[]; waiting?: unknown };
     expect(said.runs?.[0] ?? said).toMatchObject({ status: 'asking' });
     expect(said.runs?.[0]?.requests ?? said.waiting).toEqual([{ number: 1, question: 'pay {"pay":"7 EUR"}' }]);
@@ -145,8 +146,8 @@ test('asked without a terminal, it waits; who may not answer is refused; who may
   expect(shown.stdout).toMatch(
     /^asked +1 pay \{"pay":"7 EUR"\}: approved by alice \(signed\), with \{"pay":"6 EUR"\}: six is due$/m,
   );
-  const told = await ask(['trace', id]);
-  expect(told.stdout).toMatch(
+  const decided = await ask(['trace', id]);
+  expect(decided.stdout).toMatch(
     /─ asked 1: pay \{"pay":"7 EUR"\} {2}\+\d+[^+]* {2}\d[^+]* {2}approved by alice \(signed\), with \{"pay":"6 EUR"\}: six is due\n.*─ \d+\. tool pay /,
   );
   const late = await ask(['deny', id, '1']);

@@ -289,6 +289,15 @@ export const payer = defineAgent({ name: 'payer', instructions: 'x', input: z.ob
     expect(paid()).toEqual(['Ada']);
   });
 
+  test('what steer says, the model of a run that asks hears after the answer', async () => {
+    const id = await paying('Ada');
+    const args = await asked(id, 'approval');
+    await temporal('workflow update execute -w RUN --name steer', id);
+    await temporal('workflow update execute -w RUN --name deny', id, { ARGS: args });
+    expect(await ended(id)).toMatchObject({ code: 0 });
+    expect(treasury.requests().at(-1)?.body?.toString()).toContain('leave the tests alone');
+  });
+
   test('deny tells the model why', async () => {
     const id = await paying('Ada');
     await temporal('workflow update execute -w RUN --name deny', id, { ARGS: await asked(id, 'approval') });
