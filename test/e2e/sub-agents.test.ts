@@ -84,7 +84,10 @@ test('what a sub-agent asks is asked under the run of its caller, and one trace 
   expect(await listed()).toEqual([id]);
   expect((await listed('--sub-agents')).sort()).toEqual([id, sub].sort());
 
-  expect(await ask(['erase', id, '--yes'])).toMatchObject({ code: 0 });
+  expect(await ask(['erase', id, '--yes'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`${id} and 1 run of its sub-agents  erased: `),
+  });
   expect((await ask(['show', sub])).stdout).toMatch(/^erased /m);
   expect(existsSync(SPENT)).toBe(true);
 });

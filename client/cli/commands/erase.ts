@@ -33,7 +33,8 @@ export async function eraseCommand(
   const store = context.readStore();
   const found =
     given === undefined ? await runsOf(store, tenant ?? '') : await withSubRuns(store, await exactly(store, given));
-  const what = given ?? `${counted(found.length, 'run')} of tenant ${tenant}`;
+  const what =
+    given === undefined ? `${counted(found.length, 'run')} of tenant ${tenant}` : named(given, found.length - 1);
   if (found.length === 0) throw new ClientError('run-not-found', `tenant ${tenant} has no runs in this store.`);
   if (!yes) {
     throw new ClientError(
@@ -73,6 +74,9 @@ export async function eraseCommand(
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
   return EXIT.completed;
 }
+
+const named = (id: string, below: number): string =>
+  below === 0 ? id : `${id} and ${counted(below, 'run')} of its sub-agents`;
 
 /** What sub-agents said and did, they did for it. */
 const withSubRuns = async (store: ContentStore, record: RunRecord): Promise<RunRecord[]> => [
