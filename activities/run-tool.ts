@@ -15,7 +15,7 @@ import { effectKey, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
 import { issuesOf } from './judge-answer';
-import { safeText } from './redact';
+import { redacted, safeText } from './redact';
 import { repeatedOutcome } from './repeated-outcome';
 import { spreadMs } from './retry-delay';
 import { decodeMessage } from './store';
@@ -104,7 +104,10 @@ export async function runTool(
     if (tool.poll && output === undefined) return { pending: true };
     const checked = await z.safeParseAsync(tool.output, output);
     if (!checked.success)
-      return failed('Tool.InvalidOutput', `the tool answered in a wrong shape: ${issuesOf(checked.error)}`);
+      return failed(
+        'Tool.InvalidOutput',
+        redacted(`the tool answered in a wrong shape: ${issuesOf(checked.error)}`, values),
+      );
     return { ...outputParts(checked.data, values), objects: written };
   } catch (error) {
     if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;

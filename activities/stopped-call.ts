@@ -17,6 +17,8 @@ export async function generate(
   request: ModelRequest,
   { call, counter }: { call: ModelCall; counter: TokenCounter },
 ): Promise<ModelResponse> {
+  // Before anything is sent nothing is paid.
+  call.signal.throwIfAborted();
   const came: string[] = [];
   try {
     return await provider.generate(request, {

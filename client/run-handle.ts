@@ -54,10 +54,10 @@ export interface RunHandle<Output> extends RunRequests {
    */
   cancel(reason?: string): Promise<{ reasonKept: boolean }>;
   /**
-   * Says something to the model, which hears it when its next turn begins, and answers it before the run ends. Kept in the store, not in the
-   * history.
+   * Says something to the model, which hears it when its next turn begins, and answers it before the run ends. Kept in the store; the history
+   * has its first 120 characters.
    * @param text at most STEER_CHARS characters
-   * @throws ClientError `refused` when the run has ended, or is about to; `invalid-input`
+   * @throws ClientError `refused` when the run has ended, is about to, or has no turn left; `invalid-input`
    */
   steer(text: string): Promise<void>;
   /**
@@ -96,9 +96,15 @@ export function createRunHandle<Output>({
     return own.result ? own : withAskedBelow(own, await below());
   };
   const update = <T>(name: string, request: T): Promise<void> =>
-    found(id, () =>
-      answered(temporal, handle, id, () => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }))),
-    );
+    found(id, async () => {
+      const work = (): Promise<void> => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }));
+      await answered(temporal, handle, id, work).catch((error: unknown) => {
+        if (!(error instanceof ClientError) || error.code !== 'no-worker') throw error;
+        // The server keeps it for whichever worker comes soon.
+        const message = `${error.message} It may still be taken: look before you say it again.`;
+        throw new ClientError(error.code, message, { cause: error });
+      });
+    });
   const requests = createRunRequests({
     ...{ temporal, handle, store, signer, about: record },
     ask: (work) => found(id, () => answered(temporal, handle, id, work)),

@@ -37,13 +37,14 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   bindHandlers(run, work);
   showDetails(input, state);
 
-  const ending = await work.run(() => runAgent(run));
-  if (ending.kind === 'continue-as-new') {
-    await condition(allHandlersFinished);
-    return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
-  }
+  let ending = await work.run(() => runAgent(run));
   // What was said too late is refused, and not left unanswered.
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+  if (ending.kind === 'continue-as-new' && !work.consideredCancelled)
+    return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
+  // A cancel came meanwhile, and the next execution would not hear of it: the first call that is made ends the run.
+  if (ending.kind === 'continue-as-new') ending = await work.run(() => runAgent(run));
+  if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
   showDetails(input, state);
   showEnd(ending.result);
   return conclude(ending.result, root);

@@ -29,8 +29,19 @@ export function meaningOf(error: unknown): RunFailure | 'cancelled' | undefined 
 /** What a stopped call had cost. Absent from older workers' failures, and from calls that cost nothing. */
 export function spentBy(error: unknown): Usage | undefined {
   if (!(error instanceof ActivityFailure) || !(error.cause instanceof CancelledFailure)) return undefined;
-  const [details] = error.cause.details as [Partial<SpentDetails>?];
-  return details?.spent;
+  const [details]: unknown[] = error.cause.details ?? [];
+  return isSpent(details) ? details.spent : undefined;
+}
+
+const USAGE_FIELDS = ['input', 'cachedInput', 'output', 'reasoning'] as const satisfies readonly (keyof Usage)[];
+
+/** What another process wrote: a field that is no number would make a total none either. */
+function isSpent(details: unknown): details is SpentDetails {
+  if (typeof details !== 'object' || details === null || !('spent' in details)) return false;
+  const { spent } = details;
+  if (typeof spent !== 'object' || spent === null) return false;
+  const numbers = new Map<string, unknown>(Object.entries(spent));
+  return USAGE_FIELDS.every((name) => Number.isFinite(numbers.get(name)));
 }
 
 function timeoutMeaning(timeout: TimeoutFailure, activityType: string): RunFailure {

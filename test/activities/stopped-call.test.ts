@@ -56,6 +56,12 @@ test('the whole request, and the text that had come', async () => {
   expect(long.error.usage.input - short.error.usage.input).toBeGreaterThan(600);
 });
 
+test('a call that is stopped before it is sent costs nothing', async () => {
+  const { error } = await stoppedAfter(0, 'go');
+  expect(error).toMatchObject({ name: 'AbortError' });
+  expect(model.counts().requests).toBe(0);
+});
+
 test('a failure that is no cancel costs what the provider says, which is nothing here', async () => {
   model.addFaults({ do: { status: 500 } });
   const { error } = await stoppedAfter(1_000, 'go');

@@ -1,7 +1,8 @@
 // Needs: nothing but Node. Who must agree to a call, what they decide, and what comes of it.
 import { z } from 'zod';
-import { defineAgent, defineTool, ToolRejection, type ToolDefinition } from '../../activities/define';
+import { agentTool, defineAgent, defineTool, ToolRejection, type ToolDefinition } from '../../activities/define';
 import type { ApprovalPolicy } from '../../activities/define/approval';
+import { rulesOfCall } from '../../activities/approvals/approval-need';
 import { describeAgent } from '../../activities/describe-agent';
 import { unknownApprovers } from '../../workers/people-settings';
 import { script, testAgent } from '../kit';
@@ -465,4 +466,18 @@ test('a tool that asks for somebody whom nobody knows is told of, once for all i
     'agent payer: tool pay asks for "finanace", whom `people` of the configuration does not know',
   ]);
   expect(unknownApprovers([{ agent: 'payer', tools }], known)).toEqual([]);
+});
+
+test('a sub-agent that its release asks about is asked about, though the code of today has no such tool, or takes other arguments', async () => {
+  const clerk = defineAgent({ name: 'clerk', description: 'Pays.', instructions: 'Pay.', tools: [pay(false)] });
+  const about = { name: 'desk', instructions: 'Have it paid.' };
+  const asked = agentTool(clerk, {}, { approval: { by: 'finance' } });
+  const described = describeAgent(defineAgent({ ...about, tools: [asked] }), [], () => 'r');
+  const model = { route: [], parameters: {} };
+  const manifest = { ...described, model, instructions: '', code: '', orchestration: '' };
+  const call = { name: 'clerk', arguments: { input: 'pay Ada' } };
+  const input = z.object({ amount: z.number() });
+  const other = agentTool(defineAgent({ name: 'clerk', description: 'Pays.', instructions: 'Pay.', input }));
+  for (const agent of [defineAgent(about), defineAgent({ ...about, tools: [other] })])
+    expect(await rulesOfCall({ agent, manifest }, call, 't')).toEqual([0]);
 });

@@ -61,14 +61,28 @@ describe('steer', () => {
     ]);
   });
 
-  test('where no turn is left the answer stands', async () => {
+  test('where no turn is left it is refused, and heard once there is one more', async () => {
     const run = await testAgent(looker({ turns: 1 }), {
-      model: async (_, { test: controls }) => {
+      model: async ({ messages }, { test: controls }) => {
+        if (messages.some(({ role }) => role === 'assistant')) return { text: 'oui' };
+        await expect(controls.steer('in French')).rejects.toThrow('the last of its 1 turns has begun');
+        controls.extend({ turns: 1 });
         await controls.steer('in French');
         return { text: 'yes' };
       },
     }).start('go');
-    expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'yes', totals: { turns: 1 } });
+    expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'oui', totals: { turns: 2 } });
+  });
+
+  test('of a run that fails before its next turn, it stands in the conversation', async () => {
+    const run = await testAgent(looker({ tokens: 100 }), {
+      model: async (_, { test: controls }) => {
+        await controls.steer('in French');
+        return { ...looks(1), usage: { input: 90, output: 20 } };
+      },
+    }).start('go');
+    expect(await run.result()).toMatchObject({ failure: { type: 'Budget.TokensExhausted' } });
+    expect(said(await run.transcript()).at(-1)).toBe('user: in French');
   });
 
   test('said to a run that is paused, it is heard after the pause; asked again in the same turn, not before the next', async () => {

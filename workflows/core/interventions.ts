@@ -5,6 +5,7 @@ import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from '.
 import type { Run } from './environment';
 import { LIMIT_NAMES, limitsOf } from './limits';
 import { callContext } from './model-turn';
+import { isHash } from './requests';
 import { extend, note, pause, resume, steer } from './run-state';
 
 /** A reason is shown on one line and kept in the history for ever. */
@@ -53,30 +54,36 @@ function over({ state }: Run): string | undefined {
   return state.ending ? 'the run is at its end' : undefined;
 }
 
-const HASH = /^[0-9a-f]{64}$/;
+/** @returns why there is no turn any more in which the model could hear it */
+function unheard(run: Run): string | undefined {
+  const { turns } = limitsOf(run);
+  if (run.state.kept.turn < turns) return over(run);
+  return over(run) ?? `the last of its ${turns} turns has begun: let it have more first, with "extend"`;
+}
 
 /** @returns why a request to steer is refused, undefined when it is not */
 export function steerRefusal(run: Run, request: SteerRequest): string | undefined {
-  const refusal = over(run);
+  const refusal = unheard(run);
   if (refusal !== undefined) return refusal;
   if ((run.state.kept.steered ?? []).length >= STEERED_MAX)
     return `${STEERED_MAX} messages wait already for the next turn: they are heard first`;
   const { text, message }: { text?: unknown; message?: unknown } = request ?? {};
-  if (text === undefined && typeof message === 'string' && HASH.test(message)) return undefined;
+  if (text === undefined && typeof message === 'string' && isHash(message)) return undefined;
   if (message === undefined && typeof text === 'string' && text.trim() !== '' && text.length <= STEER_TEXT_CHARS)
     return undefined;
   return `give a text of 1 to ${STEER_TEXT_CHARS} characters: {"text": "..."}; "longhaul steer" takes longer ones, and keeps them out of the history`;
 }
 
 /**
- * What a person says is heard when the next turn begins; an answer that was under way and would have been the last is not, then.
+ * What a person says is heard when the next turn begins; an answer that was under way and would have been the last is not, then. Of a run
+ * that fails before, it stands in the conversation all the same.
  * @returns why it will not be heard
  */
 export async function steerRun(run: Run, said: SteerRequest): Promise<RunFailure | undefined> {
   const { environment, state } = run;
   try {
     const message = await environment.takeMessage({ ...callContext(run, 0), said });
-    const refusal = over(run);
+    const refusal = unheard(run);
     if (refusal !== undefined) return { type: 'Run.NotHeard', message: refusal };
     steer(state, message);
     note(state, { kind: 'note', label: 'a person says', preview: message.preview }, environment.now());

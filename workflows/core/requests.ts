@@ -127,7 +127,7 @@ function whyNot(requests: KeptRequests | undefined, number: number): string {
   return `${known ? `request ${number} is decided already` : `there is no request ${number}`} (${which})`;
 }
 
-const isHash = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+export const isHash = (value: unknown): boolean => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 
 /** What a person types into the Web UI is anything. */
 function shapeRefusal(verdict: Verdict, given: unknown): string | undefined {

@@ -7,7 +7,7 @@ import type { Run } from './environment';
 import { exhaustedLimit, exhaustedToolCalls, limitsOf } from './limits';
 import { askModel, callContext } from './model-turn';
 import { RunEnd, cancelled, step, untilResumed } from './persist';
-import { takeCalling } from './run-state';
+import { hearSteered, takeCalling } from './run-state';
 import { callTools, toolTurnOf } from './tool-turn';
 
 export type Ending = { kind: 'result'; result: AgentRunResult } | { kind: 'continue-as-new'; carried: CarriedState };
@@ -87,6 +87,7 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
   const { state, environment } = run;
   const { kept } = state;
   state.ending = true;
+  hearSteered(state);
   const result = {
     schemaVersion: 1 as const,
     ...end,

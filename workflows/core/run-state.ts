@@ -83,7 +83,7 @@ export const steer = ({ kept }: RunState, message: MessageHead): void => {
   kept.steered = [...(kept.steered ?? []), message];
 };
 
-/** At the beginning of a turn: what was said stands behind all that has happened. */
+/** At the beginning of a turn, or at the end: what was said stands behind all that has happened. */
 export function hearSteered({ kept }: RunState): void {
   const { steered = [] } = kept;
   if (steered.length === 0) return;
