@@ -93,7 +93,8 @@ export function createRunHandle<Output>({
   const below = (): Promise<PersonRequest[]> => askedBelow(store, id);
   const progress = async (): Promise<RunProgress> => {
     const own = await found(id, () => queryProgress(temporal, handle, id));
-    return own.result ? own : withAskedBelow(own, await below());
+    // Where it calls none, what it says needs no store.
+    return own.result || !own.callsAgents ? own : withAskedBelow(own, await below());
   };
   const update = <T>(name: string, request: T): Promise<void> =>
     found(id, async () => {

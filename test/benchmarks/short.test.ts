@@ -15,7 +15,8 @@ jest.setTimeout(120_000);
 test('a history grows by as much with the last call as with the first, by little more than the floor, and says nothing twice', async () => {
   const made = await longConversation({ turns: 25, pageBytes: 8_000 });
   expect(made).toMatchObject({ outcome: 'completed', activities: 52 });
-  expect(made.flatness).toBeLessThan(1.05);
+  // Over so few, a digit more in the number of each event is some percent; what would be carried along is a multiple.
+  expect(made.flatness).toBeLessThan(1.1);
   // Of which some 50 are the run's own beginning and end, over so few.
   expect(made.bytesPerActivity).toBeLessThan(1_660);
   expect(made.storedBytes).toBeLessThan(1.5 * made.conversationBytes);

@@ -179,6 +179,8 @@ export interface RunProgress {
   length: number;
   totals: RunTotals;
   limits: RunLimits;
+  /** Set where agents are among its tools: what theirs ask is in the store, and no query tells it. */
+  callsAgents?: true;
   /** What it asks a person, oldest first. Absent where that is nothing. */
   requests?: PersonRequest[];
   /** The newest STEPS_SHOWN steps, oldest first. */

@@ -20,6 +20,7 @@ export function progressOf({ input, state }: Pick<Run, 'input' | 'state'>): RunP
     length: kept.length,
     totals: kept.totals,
     limits: limitsOf({ input, state }),
+    ...(Object.values(input.plan.tools).some(({ agent }) => agent) ? { callsAgents: true } : {}),
     ...(requests.length > 0 ? { requests } : {}),
     steps: kept.steps,
     ...(state.result ? { result: state.result } : {}),
