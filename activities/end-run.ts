@@ -19,6 +19,7 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
     length: result.length,
     firstRunId: input.key.run,
     totals: result.totals,
+    ...(input.limits ? { limits: input.limits } : {}),
   };
   // The call that stored a head has indexed it.
   const isIndexed = input.append.length === 0;

@@ -96,8 +96,15 @@ export function createRunHandle<Output>({
     // Where it calls none, what it says needs no store.
     return own.result || !own.callsAgents ? own : withAskedBelow(own, await below());
   };
+  /** A run that has ended is retained, and hears nothing. */
+  const acting = (work: () => Promise<void>): Promise<void> =>
+    found(id, work).catch(async (error: unknown) => {
+      const ended = ClientError.isInstance(error) && error.code === 'run-not-found' && (await record()).ended;
+      if (!ended) throw error;
+      throw new ClientError('refused', `run "${id}" has ended already: ${ended.outcome}.`, { cause: error });
+    });
   const update = <T>(name: string, request: T): Promise<void> =>
-    found(id, async () => {
+    acting(async () => {
       const work = (): Promise<void> => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }));
       await answered(temporal, handle, id, work).catch((error: unknown) => {
         if (!(error instanceof ClientError) || error.code !== 'no-worker') throw error;
@@ -129,9 +136,8 @@ export function createRunHandle<Output>({
       const entries = await createConversation(store.of(tenant)).originals(head, id);
       return entries.map((entry) => entry.message);
     },
-    pause: (reason) =>
-      found(id, () => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),
-    resume: () => found(id, () => handle.signal(SIGNAL_NAMES.resume)),
+    pause: (reason) => acting(() => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),
+    resume: () => acting(() => handle.signal(SIGNAL_NAMES.resume)),
     cancel: (reason) => found(id, () => cancelRun(temporal, handle, reason)),
     steer: async (text) => {
       const { tenant } = await record();
@@ -143,7 +149,7 @@ export function createRunHandle<Output>({
 }
 
 async function stored(store: ContentStore, text: string): Promise<string> {
-  if (text.trim() === '' || text.length > STEER_CHARS)
+  if (typeof text !== 'string' || text.trim() === '' || text.length > STEER_CHARS)
     throw new ClientError('invalid-input', `what is said to a run has 1 to ${STEER_CHARS} characters.`);
   const { hashes } = await store.commit({
     objects: [encodeMessage({ role: 'user', parts: [{ type: 'text', text }] })],

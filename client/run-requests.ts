@@ -67,16 +67,22 @@ export interface RunRequestsOptions {
 export function createRunRequests(options: RunRequestsOptions): RunRequests {
   const { handle, store, signer, about, ask, below, of } = options;
   const open = (): Promise<PersonRequest[]> => ask(() => handle.query<PersonRequest[]>(QUERY_NAMES.pendingApprovals));
+  const subRunOf = (given: Answerable): RunRequests | undefined =>
+    typeof given === 'number' || !given.subRun ? undefined : of(given.subRun.id);
   const decide = async (
-    number: number,
+    asked: Answerable,
     verdict: Verdict,
     { reason, args, remember }: Approval,
     result?: JsonValue,
   ): Promise<void> => {
     requireReason(reason);
+    const number = typeof asked === 'number' ? asked : asked.number;
     const requests = await open();
     const request = requests.find((one) => one.number === number);
     if (!request) throw new ClientError('refused', notAsked(number, [...requests, ...(await below())]));
+    // Numbers begin anew with a reset: what was looked at must be what is answered.
+    if (typeof asked !== 'number' && (asked.args !== request.args || asked.tool !== request.tool))
+      throw new ClientError('refused', `request ${number} is about another call by now: look at it again.`);
     const { tenant, release } = await about();
     await requireShown(store.of(tenant), handle, request);
     if (args) await requireFitting(store, { release, tool: request.tool }, args);
@@ -121,24 +127,25 @@ export function createRunRequests(options: RunRequestsOptions): RunRequests {
       );
     },
     approve: (given, about = {}) => {
-      const { run, number } = asked(given, of);
-      return run ? run.approve(number, about) : decide(number, 'approve', about);
+      const run = subRunOf(given);
+      return run ? run.approve(own(given), about) : decide(given, 'approve', about);
     },
     deny: (given, about = {}) => {
-      const { run, number } = asked(given, of);
-      return run ? run.deny(number, about) : decide(number, 'deny', about);
+      const run = subRunOf(given);
+      return run ? run.deny(own(given), about) : decide(given, 'deny', about);
     },
     replace: (given, result, about = {}) => {
-      const { run, number } = asked(given, of);
-      return run ? run.replace(number, result, about) : decide(number, 'replace', about, result);
+      const run = subRunOf(given);
+      return run ? run.replace(own(given), result, about) : decide(given, 'replace', about, result);
     },
   };
 }
 
-/** Who is to be answered; nobody where it is the run itself. */
-function asked(given: Answerable, of: RunRequestsOptions['of']): { run?: RunRequests; number: number } {
-  if (typeof given === 'number') return { number: given };
-  return given.subRun ? { run: of(given.subRun.id), number: given.number } : { number: given.number };
+/** As the run that asks it itself is asked. */
+function own(given: Answerable): Answerable {
+  if (typeof given === 'number') return given;
+  const { subRun: _, ...request } = given;
+  return request;
 }
 
 /** @throws ClientError `invalid-input` */
@@ -166,9 +173,8 @@ async function requireShown(store: ContentStore, handle: WorkflowHandle, request
 
 function notAsked(number: number, open: readonly PersonRequest[]): string {
   const which = open
-    .map(
-      ({ number: other, tool, subRun }) =>
-        `${other} (${tool}${subRun ? `, of ${subRun.id}, its ${subRun.agent}` : ''})`,
+    .map(({ number: other, tool, subRun }) =>
+      subRun ? `${tool}, by its ${subRun.agent}: that is request ${other} of ${subRun.id}` : `${other} (${tool})`,
     )
     .join(', ');
   return `the run does not ask request ${number} now: ${which === '' ? 'it asks nothing' : `it asks ${which}`}.`;

@@ -70,6 +70,8 @@ function breakerOf(
 export function rateOf(given: CallRate, what: string): QueueRate {
   objectWith(given, what, ['calls', 'per']);
   whole(given.calls, `${what}.calls`);
+  if (given.per === undefined)
+    throw new Error(`${what}.per is missing: the time in which so many calls are begun, such as "1m".`);
   const perMs = durationMs(given.per, `${what}.per`);
   if (perMs / given.calls > MOST_BETWEEN_MS) throw new Error(`${what} must allow a call an hour at least.`);
   return { calls: given.calls, perMs };

@@ -13,6 +13,7 @@ export interface ReachableRun {
 
 /** @throws ClientError `run-not-found` when there is no record of it, and no server to ask */
 export async function reachRun(context: CliContext, given: string): Promise<ReachableRun> {
+  if (given.trim() === '') throw new ClientError('invalid-input', 'give the id of a run.');
   const record = await findRun(context.readStore(), given).catch((error: unknown) => {
     if (ClientError.isInstance(error) && error.code === 'run-not-found') return error;
     throw error;

@@ -108,7 +108,13 @@ test('a reason that is too long is told before anything is sent', async () => {
       said: 'a reason has at most 500 characters: this one has 501.',
     });
   await expect(run.deny(1, { reason })).rejects.toThrow('a reason has at most 500 characters');
-  expect(await run.requests()).toMatchObject([{ number: 1 }]);
+  const [shown] = await run.requests();
+  expect(shown).toMatchObject({ number: 1 });
+  // What was looked at is what is answered.
+  if (shown)
+    await expect(run.approve({ ...shown, args: '0'.repeat(64) })).rejects.toThrow(
+      'request 1 is about another call by now: look at it again.',
+    );
   expect(await said((context) => denyCommand(context, 'wordy', 1, { reason: 'no' }))).toMatchObject({ code: 0 });
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
 }, 60_000);

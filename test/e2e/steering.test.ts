@@ -45,6 +45,14 @@ test('a run is extended and steered by commands, which say what they did, and re
     code: 2,
     stderr: expect.stringContaining('--wall: "soon" is not a positive duration'),
   });
+  expect(await ask('extend', id, '--wall', '3')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('--wall: "3" has no unit'),
+  });
+  expect(await ask('steer', '', 'hi')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('give the id of a run.'),
+  });
   expect(await ask('extend', id, '--tokens', '5')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('the run has no limit of tokens: there is nothing to extend.'),
@@ -69,6 +77,9 @@ test('a run is extended and steered by commands, which say what they did, and re
   expect(await ask('tail', id)).toMatchObject({ code: 0, stdout: expect.stringContaining('two') });
   expect(model.requests()[1]?.body?.toString()).toContain('in French');
   expect((await ask('show', id, '--transcript')).stdout).toContain('in French');
+  const { stdout: shown } = await ask('show', id);
+  expect(shown).toMatch(/^told +\S+ in French, /m);
+  expect(shown).toMatch(/^limits +2 turns, 200 tool calls, 1h 30m/m);
   expect(await ask('steer', id, 'too late')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`run ${id} has ended already: completed.`),

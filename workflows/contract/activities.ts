@@ -2,7 +2,7 @@
 import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
-import type { AgentRunResult, ParentRun, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
+import type { AgentRunResult, ParentRun, RunLimits, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -219,6 +219,8 @@ export interface EndRunInput extends CallContext {
   startedAt?: number;
   /** Whether it has ever asked a person. Absent from older histories, where it is not known. */
   asked?: boolean;
+  /** With what was added on the way. Absent from older histories. */
+  limits?: RunLimits;
   result: Omit<AgentRunResult, 'head'>;
 }
 export interface EndRunResult {

@@ -96,7 +96,7 @@ export async function steerRun(run: Run, said: SteerRequest): Promise<RunFailure
 }
 
 /** More than anybody means, and far from where a sum would lose precision. */
-const EXTEND_MAX = 1e12;
+const LIMIT_MAX = 1_000_000_000_000;
 
 /** @returns why a budget is not extended, undefined when it is */
 export function extendRefusal(run: Run, request: ExtendRequest): string | undefined {
@@ -110,8 +110,10 @@ export function extendRefusal(run: Run, request: ExtendRequest): string | undefi
   for (const [name, more] of given) {
     const limit = LIMIT_NAMES.find((known) => known === name);
     if (!limit) return `there is no limit "${name.slice(0, 40)}": ${how}`;
-    if (typeof more !== 'number' || !Number.isInteger(more) || more < 1 || more > EXTEND_MAX) return how;
-    if (limits[limit] === undefined) return `the run has no limit of ${limit}: there is nothing to extend`;
+    if (typeof more !== 'number' || !Number.isInteger(more) || more < 1) return how;
+    const before = limits[limit];
+    if (before === undefined) return `the run has no limit of ${limit}: there is nothing to extend`;
+    if (before + more > LIMIT_MAX) return `${limit}: a limit may be ${LIMIT_MAX} at most`;
   }
   return undefined;
 }

@@ -101,7 +101,15 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
     const done = await step(
       run,
       { kind: 'note', label: `records the end: ${end.outcome}` },
-      () => environment.endRun({ ...callContext(run, 0), base: kept.head, append, ...about, result }),
+      () =>
+        environment.endRun({
+          ...callContext(run, 0),
+          base: kept.head,
+          append,
+          ...about,
+          limits: limitsOf(run),
+          result,
+        }),
       () => ({}),
     );
     // endRun has no attempt limit, so a failure here is a type that nobody declared: a bug, and loud.

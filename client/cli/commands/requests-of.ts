@@ -1,6 +1,7 @@
 // What a run has asked people, with who decided what and why: from the store, so that it is there when Temporal has forgotten the run.
-import { allRefs, type ContentStore } from '../../../activities/store';
-import { requestsOfFirst } from '../../../activities/store/ref-names';
+import { z } from 'zod';
+import { allRefs, createConversation, previewOf, type ContentStore } from '../../../activities/store';
+import { requestsOfFirst, saidOfFirst } from '../../../activities/store/ref-names';
 import type { PersonRequest } from '../../../workflows/contract/approval';
 import { requestRecordSchema, type RequestRecord } from '../../../workflows/contract/schemas/approval';
 import { argumentsOf } from '../../run-requests';
@@ -31,6 +32,19 @@ export async function requestsOf(store: ContentStore, firstRunId: string): Promi
       };
     }),
   );
+}
+
+const saidSchema = z.object({ message: z.string(), at: z.number() });
+
+/** What people have said to it on its way, with the beginning of each, oldest first. */
+export async function saidTo(store: ContentStore, firstRunId: string): Promise<{ at: number; text: string }[]> {
+  const said = (await allRefs(store, saidOfFirst(firstRunId))).flatMap(
+    ({ value }) => saidSchema.safeParse(value).data ?? [],
+  );
+  const messages = await createConversation(store).messages(said.map(({ message }) => message));
+  return said
+    .flatMap(({ at }, nth) => (messages[nth] ? [{ at, text: previewOf(messages[nth]) }] : []))
+    .sort((a, b) => a.at - b.at);
 }
 
 const textOf = async (store: ContentStore, name: string): Promise<string | undefined> =>

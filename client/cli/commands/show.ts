@@ -19,7 +19,7 @@ import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
 import { showCall } from './show-call';
-import { askedLine, requestsOf } from './requests-of';
+import { askedLine, requestsOf, saidTo } from './requests-of';
 import { originText } from './trace';
 
 export interface ShowOptions {
@@ -68,12 +68,13 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     startedAt: record.startedAt,
     endedAt: record.ended?.at ?? null,
     model: manifest?.model.route ?? [],
-    limits: manifest?.plan.limits ?? null,
+    limits: record.ended?.limits ?? live?.progress?.limits ?? manifest?.plan.limits ?? null,
     totals,
     checkpoint: (await lastCheckpoint(store, record)).head,
     answer: result?.outcome === 'completed' ? result.output : null,
     failure: record.ended?.failure ?? null,
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
+    said: firstRunId === undefined || record.erased ? [] : await saidTo(store.of(record.tenant), firstRunId),
     subRuns: await subRunFacts(store, record),
     calledBy: record.parent ? { run: record.parent.run, root: record.parent.root } : null,
     waiting,
@@ -152,6 +153,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
     `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
+  for (const { at, text } of facts.said) row('told', `${new Date(at).toISOString()}  ${text}`);
   for (const one of facts.requests) row('asked', askedLine(one));
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {
     row('sub-agent', `${agent} as ${id}, ${outcome ?? 'not ended'}: ${question}`);

@@ -7,6 +7,7 @@ import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
+import { formatDuration } from '../format';
 import { reachRun } from '../reach-run';
 
 export interface ExtendOptions {
@@ -34,7 +35,9 @@ export async function extendCommand(context: CliContext, given: string, options:
   await run.extend(added);
   const { limits } = await run.progress();
   context.output.json({ id, extended: added, limits });
-  const now = Object.entries(limits).map(([name, limit]) => `${name} ${limit}`);
+  const now = Object.entries({ ...limits }).map(([name, limit]) =>
+    name === 'wallMs' ? `wall ${formatDuration(limit)}` : `${name} ${limit}`,
+  );
   context.output.line(`${id}  may use more, now ${now.join(', ')}`);
   return EXIT.completed;
 }
@@ -55,6 +58,9 @@ function textOf({ cwd }: CliContext, file: string): string {
 }
 
 function wallMs(text: string): number {
+  // A number alone would be milliseconds, which nobody means here.
+  if (/^\s*[\d.]+\s*$/.test(text))
+    throw new ClientError('invalid-input', `--wall: "${text}" has no unit: write "30s", "20m" or "2h".`);
   try {
     return durationMs(text as Duration, '--wall');
   } catch (error) {

@@ -26,6 +26,15 @@ export const runRecordSchema = z.object({
       head: z.string().nullable(),
       length: z.number(),
       firstRunId: z.string(),
+      /** With what was added on the way. */
+      limits: z
+        .object({
+          turns: z.number(),
+          toolCalls: z.number(),
+          tokens: z.number().exactOptional(),
+          wallMs: z.number().exactOptional(),
+        })
+        .exactOptional(),
       totals: z.object({
         turns: z.number(),
         modelCalls: z.number(),
