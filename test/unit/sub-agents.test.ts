@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
+import type { ContentStore } from '../../activities/store/port';
 import { runRecordName } from '../../activities/store/ref-names';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
@@ -123,6 +124,10 @@ interface Given {
   /** What the nth run of a sub-agent, from 1, comes to. */
   ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | Promise<Partial<End>>;
   shouldContinueAsNew?(): boolean;
+  /** Of another run that this one is after its reset: it has the same id, and first execution. */
+  store?: ContentStore;
+  /** Its first message. */
+  says?: string;
 }
 interface End {
   outcome: Outcome;
@@ -134,9 +139,8 @@ const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 async function startWith(
   lead: AnyAgent,
-  { model, ends = () => ({}), shouldContinueAsNew }: Given,
+  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go' }: Given,
 ): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[] }> {
-  const store = createMemoryStore();
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -152,7 +156,7 @@ async function startWith(
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
   };
-  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'go' }] });
+  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });
   const started: SubAgentStart[] = [];
   /** As its own endRun would. */
@@ -182,7 +186,7 @@ async function startWith(
     ...(shouldContinueAsNew ? { shouldContinueAsNew } : {}),
     input: {
       ...{ schemaVersion: 1, agent: lead.name, release: loaded.release, tenant: 't', tags: ['a-tag'] },
-      ...{ input: { hash: objectHash(first), role: 'user', preview: 'go' }, plan: loaded.manifest.plan },
+      ...{ input: { hash: objectHash(first), role: 'user', preview: says }, plan: loaded.manifest.plan },
     },
     readOutput: (result) => Promise.resolve(result.output?.preview),
     people,
@@ -277,6 +281,29 @@ describe('a run', () => {
       { parts: [{ text: 'known' }] },
       { parts: [{ text: expect.any(String) }, { text: 'by hand' }] },
     ]);
+  });
+
+  test('that is led to another call by a reset begins another run for it', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const store = createMemoryStore();
+    const before = await startWith(lead, { store, model: script([asks('a')]).answer('done') });
+    await before.run.result();
+    const { run, started } = await startWith(lead, { store, says: 'go on', model: script([asks('b')]).answer('done') });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toMatchObject([{ question: 'b' }]);
+    expect(started[0]?.id).not.toBe(before.started[0]?.id);
+  });
+
+  test('begins another run of a call whose arguments a person changes otherwise after a reset', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { approval: {} })] });
+    const store = createMemoryStore();
+    const model = script([asks('a')]).answer('done');
+    const before = await startWith(lead, { store, model, ends: () => 'elsewhere' });
+    await before.run.approve({ args: { input: 'b' } });
+    const { run, started } = await startWith(lead, { store, model });
+    await run.approve({ args: { input: 'c' } });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toMatchObject([{ question: 'c' }]);
   });
 
   test('does not leave its history while a sub-agent is at work', async () => {
