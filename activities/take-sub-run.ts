@@ -3,18 +3,17 @@ import { z } from 'zod';
 import type { TakeSubRunInput, TakeSubRunResult } from '../workflows/contract/activities';
 import type { RunFailure } from '../workflows/contract/failures';
 import { FAILURE_CHARS } from '../workflows/contract/limits';
-import type { RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, editedParts, personOf } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
+import { closeLost, recordLost } from './lost-sub-run';
 import { safeText } from './redact';
 import { readCall } from './read-call';
 import { readManifest } from './require-agent';
 import { runRecordName } from './store/ref-names';
-import { callsOf, totalsOf } from './store/run-calls';
 import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
@@ -24,10 +23,10 @@ export async function takeSubRun(
   input: TakeSubRunInput,
   attempt: Attempt,
 ): Promise<TakeSubRunResult> {
-  const record = await readRecord(deps, input.run);
-  const end = await endOf(deps, record, input.end);
-  if (!end) return { kind: 'open' };
-  const { totals } = end;
+  const record = await endedRecord(deps, input);
+  if (!record) return { kind: 'open' };
+  const { totals } = record.ended;
+  const end = endOf(record);
   const found = await findCallRecord(toolRecords(deps, input));
   if (found.answer) return { kind: 'result', result: { ...found.answer.result, reused: true }, totals };
 
@@ -66,29 +65,28 @@ export async function takeSubRun(
   return { kind: 'result', result, totals };
 }
 
-async function readRecord({ store }: ActivityDeps, id: string): Promise<RunRecord> {
-  const { success, data } = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
-  if (success) return data;
-  throw failure('Store.ObjectMissing', `the record of run ${id} is gone, or is not readable.`);
+/** As it has ended, by its own record or, where it recorded nothing, as Temporal has told it. Undefined while it goes on. */
+async function endedRecord(deps: ActivityDeps, { run, end }: TakeSubRunInput): Promise<EndedRecord | undefined> {
+  for (;;) {
+    const ref = await deps.store.readRef(runRecordName(run));
+    const record = runRecordSchema.safeParse(ref?.value).data;
+    if (!ref || !record) throw failure('Store.ObjectMissing', `the record of run ${run} is gone, or is not readable.`);
+    const { ended } = record;
+    if (ended) {
+      if (end) await closeLost(deps, record);
+      return { ...record, ended };
+    }
+    if (!end) return undefined;
+    await recordLost(deps, { record, version: ref.version }, end);
+  }
 }
 
-type End = { totals: RunTotals } & ({ output: string } | { outcome: string; failure: RunFailure });
+type EndedRecord = RunRecord & Required<Pick<RunRecord, 'ended'>>;
+type End = { output: string } | { outcome: string; failure: RunFailure };
 
-/** A run that was terminated has recorded nothing: then Temporal says how it ended, and its calls what it has used. */
-async function endOf(
-  { store }: ActivityDeps,
-  { ended, erased }: RunRecord,
-  told: TakeSubRunInput['end'],
-): Promise<End | undefined> {
-  if (ended) {
-    const { totals, outcome } = ended;
-    if (outcome === 'completed' && ended.output && !erased) return { totals, output: ended.output.hash };
-    const what: RunFailure = ended.failure ?? { type: 'Runtime.Unexpected', message: erased ? 'erased' : 'not given' };
-    return { totals, outcome, failure: what };
-  }
-  if (!told) return undefined;
-  const { calls } = await callsOf(store, told.firstRunId);
-  return { totals: { ...totalsOf(calls), reusedCalls: 0 }, outcome: 'failed', failure: told.failure };
+function endOf({ ended: { outcome, output, failure: why }, erased }: EndedRecord): End {
+  if (outcome === 'completed' && output && !erased) return { output: output.hash };
+  return { outcome, failure: why ?? { type: 'Runtime.Unexpected', message: erased ? 'erased' : 'not given' } };
 }
 
 /** Short, and without anything that was said: a history keeps it. */

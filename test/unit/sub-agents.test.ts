@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
-import { runRecordName } from '../../activities/store/ref-names';
+import { openRunName, runRecordName } from '../../activities/store/ref-names';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import {
@@ -122,7 +122,7 @@ describe('a definition', () => {
 interface Given {
   model: Script;
   /** What the nth run of a sub-agent, from 1, comes to. */
-  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | Promise<Partial<End>>;
+  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | 'terminated' | Promise<Partial<End>>;
   shouldContinueAsNew?(): boolean;
   /** Of another run that this one is after its reset: it has the same id, and first execution. */
   store?: ContentStore;
@@ -179,6 +179,8 @@ async function startWith(
     started.push(start);
     const came = await ends(start, started.length);
     if (came === 'elsewhere') return { kind: 'elsewhere' };
+    const failure = { type: 'Run.Cancelled' as const, message: 'it was terminated.' };
+    if (came === 'terminated') return { kind: 'lost', firstRunId: `${start.id}-1`, failure };
     return { kind: 'ended', result: await end(start.id, came) };
   };
   const run = await startTestRun({
@@ -281,6 +283,23 @@ describe('a run', () => {
       { parts: [{ text: 'known' }] },
       { parts: [{ text: expect.any(String) }, { text: 'by hand' }] },
     ]);
+  });
+
+  test('tries a sub-agent that was terminated again in another run, and the one before has its end recorded', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { onFailure: 'escalate' })] });
+    const store = createMemoryStore();
+    const { run, started } = await startWith(lead, {
+      ...{ store, model: script([asks('a')]).answer('done') },
+      ends: (_, nth) => (nth === 1 ? 'terminated' : {}),
+    });
+    const [{ id } = { id: '' }] = started;
+    expect((await store.readRef(runRecordName(id)))?.value).toMatchObject({
+      ended: { outcome: 'cancelled', failure: { message: 'it was terminated.' }, firstRunId: `${id}-1` },
+    });
+    expect(await store.readRef(openRunName(id))).toBeUndefined();
+    await run.approve();
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(new Set(started.map((one) => one.id)).size).toBe(2);
   });
 
   test('that is led to another call by a reset begins another run for it', async () => {
