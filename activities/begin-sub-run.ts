@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { BeginSubRunInput, BeginSubRunResult, SubRun } from '../workflows/contract/activities';
 import type { JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
@@ -30,7 +31,7 @@ export async function beginSubRun(
   const found = await findCallRecord(toolRecords(deps, input));
   if (found.answer) {
     deps.metrics.reused('tool');
-    return { kind: 'answered', result: { ...found.answer.result, reused: true } };
+    return { kind: 'answered', result: { ...found.answer.result, reused: true }, used: await usedBy(deps, input) };
   }
   const loaded = await requireAgent(deps, input);
   const pin = Object.hasOwn(loaded.manifest.plan.tools, input.name)
@@ -63,6 +64,17 @@ export async function beginSubRun(
     objects: [],
   });
   return { kind: 'answered', result };
+}
+
+/** Of all runs of the call: a reset counts them anew. */
+async function usedBy({ store }: ActivityDeps, input: BeginSubRunInput): Promise<RunTotals[]> {
+  const used: RunTotals[] = [];
+  for (let nth = 0; nth < RUNS_MAX; nth += 1) {
+    const known = runRecordSchema.safeParse((await store.readRef(runRecordName(subRunId(input, nth))))?.value).data;
+    if (!known) break;
+    if (known.ended) used.push(known.ended.totals);
+  }
+  return used;
 }
 
 /** A plain text is the one property of the arguments: a model gives an object, whatever it calls. */

@@ -302,6 +302,23 @@ describe('a run', () => {
     expect(new Set(started.map((one) => one.id)).size).toBe(2);
   });
 
+  test('counts after a reset what its sub-agents had used before', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { onFailure: 'escalate' })] });
+    const store = createMemoryStore();
+    const given: Given = {
+      ...{ store, model: script([asks('a')]).answer('done') },
+      ends: (_, nth) => ({ outcome: nth === 1 ? 'failed' : 'completed', tokens: 1_000, toolCalls: 3 }),
+    };
+    const before = await startWith(lead, given);
+    await before.run.approve();
+    const { totals } = await before.run.result();
+    expect(totals).toMatchObject({ modelCalls: 4, toolCalls: 7 });
+    expect(totals.usage.input).toBeGreaterThanOrEqual(2_000);
+    const { run, started } = await startWith(lead, given);
+    expect((await run.result()).totals).toEqual({ ...totals, reusedCalls: 3 });
+    expect(started).toEqual([]);
+  });
+
   test('that is led to another call by a reset begins another run for it', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)] });
     const store = createMemoryStore();

@@ -187,8 +187,8 @@ export interface SubRun {
   /** It has ended in an execution of before: there is nothing to start. */
   ended?: true;
 }
-/** The call is answered already, or its arguments do not fit and the model is told. */
-export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolResult };
+/** The call is answered already, by runs that have used what is told of them; or its arguments do not fit and the model is told. */
+export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolResult; used?: RunTotals[] };
 
 /** What came of a sub-agent's run, as the answer to the call. */
 export interface TakeSubRunInput extends Omit<BeginSubRunInput, 'tags' | 'root'> {

@@ -90,7 +90,10 @@ async function untilAnswered(
     const begun = await underWay(together, () =>
       environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
     );
-    if (begun.kind === 'answered') return { kind: 'result', result: begun.result };
+    if (begun.kind === 'answered') {
+      for (const totals of begun.used ?? []) takeSubRunTotals(run.state, totals);
+      return { kind: 'result', result: begun.result };
+    }
     progress.begun = begun;
   }
   const { begun } = progress;
