@@ -19,7 +19,7 @@ import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environmen
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { script, type Script } from '../kit/script';
 import { createTestPeople } from '../kit/test-people';
-import { startTestRun, type TestRun } from '../kit/test-run';
+import { startTestRun, type RunControls, type TestRun } from '../kit/test-run';
 import { createVirtualClock } from '../kit/virtual-clock';
 import { manifestFor } from '../stack/manifest-for';
 
@@ -128,6 +128,8 @@ interface Given {
   store?: ContentStore;
   /** Its first message. */
   says?: string;
+  /** Of the run, while it is under way. */
+  onControls?(controls: RunControls): void;
 }
 interface End {
   outcome: Outcome;
@@ -139,8 +141,8 @@ const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 async function startWith(
   lead: AnyAgent,
-  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go' }: Given,
-): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[] }> {
+  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
+): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[] }> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -159,6 +161,11 @@ async function startWith(
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });
   const started: SubAgentStart[] = [];
+  const cancelled: string[] = [];
+  const cancelSubAgent = (id: string): boolean => {
+    cancelled.push(id);
+    return started.some((one) => one.id === id);
+  };
   /** As its own endRun would. */
   const end = async (
     id: string,
@@ -184,7 +191,7 @@ async function startWith(
     return { kind: 'ended', result: await end(start.id, came) };
   };
   const run = await startTestRun({
-    ...{ id: 'root', deps, clock, calls: [], runSubAgent },
+    ...{ id: 'root', deps, clock, calls: [], runSubAgent, cancelSubAgent },
     ...(shouldContinueAsNew ? { shouldContinueAsNew } : {}),
     input: {
       ...{ schemaVersion: 1, agent: lead.name, release: loaded.release, tenant: 't', tags: ['a-tag'] },
@@ -192,9 +199,9 @@ async function startWith(
     },
     readOutput: (result) => Promise.resolve(result.output?.preview),
     people,
-    onControls: () => undefined,
+    onControls: onControls ?? nothing,
   });
-  return { run, started };
+  return { run, started, cancelled };
 }
 
 const reader = agent('reader');
@@ -365,13 +372,45 @@ describe('a run', () => {
 
   test('asks for the answer of one that an execution of before has begun', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)] });
-    const { run } = await startWith(lead, { model: script([asks('a')]).answer('done'), ends: () => 'elsewhere' });
+    const { run, started, cancelled } = await startWith(lead, {
+      ...{ model: script([asks('a')]).answer('done'), ends: () => 'elsewhere' },
+    });
     expect(run.waitingFor).toMatchObject({
       reason: expect.stringMatching(/^reader, which an execution of before has begun as sub_/),
     });
     await run.cancel('enough');
     expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+    expect(cancelled).toEqual(started.map(({ id }) => id));
   });
+
+  test.each(['is found to be elsewhere', 'is asked for'])(
+    'that is cancelled while a sub-agent %s leaves none working',
+    async (when) => {
+      const lead = agent('lead', { tools: [agentTool(reader)] });
+      const memory = createMemoryStore();
+      let controls: RunControls | undefined;
+      let isElsewhere = false;
+      const { run, started, cancelled } = await startWith(lead, {
+        model: script([asks('a')]).answer('done'),
+        onControls: (given) => (controls = given),
+        ends: () => {
+          isElsewhere = true;
+          if (when === 'is found to be elsewhere') controls?.cancel();
+          return 'elsewhere';
+        },
+        store: {
+          ...memory,
+          readRef: async (name) => {
+            if (!isElsewhere || name !== runRecordName(started[0]?.id ?? '')) return await memory.readRef(name);
+            controls?.cancel();
+            throw new Error('stopped');
+          },
+        },
+      });
+      expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+      expect(cancelled).toEqual(started.map(({ id }) => id));
+    },
+  );
 
   test('ends where nothing is left for a sub-agent', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)], limits: { tokens: 50 } });

@@ -59,7 +59,10 @@ export async function callAgent(
       answer.kind === 'failed'
         ? { preview: answer.failure.message, failed: true }
         : { preview: answer.result.message.preview, failed: answer.result.failure !== undefined },
-  );
+  ).catch(async (error: unknown) => {
+    if (error instanceof RunEnd) await leaveToItself(run, progress);
+    throw error;
+  });
   if ('failure' in done) return done.failure;
   return done.result.kind === 'failed' ? done.result.failure : done.result.result;
 }
@@ -111,16 +114,16 @@ async function untilAnswered(
     const taken = await underWay(together, () => take(run, progress, asked));
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
-      try {
-        await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
-      } catch (error) {
-        if (error instanceof RunEnd) await environment.uninterrupted(() => environment.cancelSubAgent(begun.id));
-        throw error;
-      }
+      await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
       continue;
     }
     return taken;
   }
+}
+
+/** The run ends: one that it cannot wait for works for nobody any more. */
+async function leaveToItself({ environment }: Run, { begun, end }: Progress): Promise<void> {
+  if (begun && end?.kind === 'elsewhere') await environment.uninterrupted(() => environment.cancelSubAgent(begun.id));
 }
 
 async function take(run: Run, progress: Progress, asked: AskedCall): Promise<TakeSubRunResult> {
