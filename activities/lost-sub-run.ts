@@ -1,4 +1,4 @@
-// The end of a sub-agent's run that could not record it itself: Temporal has told the run that waits for it.
+// The end of a sub-agent's run that could not record it itself: the run that waits for it tells it, by what Temporal has said.
 import type { TakeSubRunInput } from '../workflows/contract/activities';
 import { isBudgetFailure, type RunFailure } from '../workflows/contract/failures';
 import type { Outcome } from '../workflows/contract/run';
@@ -17,7 +17,7 @@ import { withdrawRequests } from './withdraw-requests';
 export async function recordLost(
   deps: ActivityDeps,
   { record, version }: { record: RunRecord; version: number },
-  { firstRunId, failure }: NonNullable<TakeSubRunInput['end']>,
+  { firstRunId = '', failure }: NonNullable<TakeSubRunInput['end']>,
 ): Promise<void> {
   const { store } = deps;
   const { calls } = await callsOf(store, firstRunId);

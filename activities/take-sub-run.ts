@@ -26,6 +26,7 @@ export async function takeSubRun(
   const record = await endedRecord(deps, input);
   if (!record) return { kind: 'open' };
   const { totals } = record.ended;
+  if (input.end && input.end.firstRunId === undefined) return { kind: 'failed', failure: input.end.failure, totals };
   const end = endOf(record);
   const found = await findCallRecord(toolRecords(deps, input));
   if (found.answer) return { kind: 'result', result: { ...found.answer.result, reused: true }, totals };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
-import { openRunName, runRecordName } from '../../activities/store/ref-names';
+import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import {
@@ -414,13 +414,47 @@ describe('a run', () => {
 
   test('ends where nothing is left for a sub-agent', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)], limits: { tokens: 50 } });
+    const store = createMemoryStore();
     const { run, started } = await startWith(lead, {
-      model: script([{ ...asks('a'), usage: { input: 50, output: 0 } }]),
+      ...{ store, model: script([{ ...asks('a'), usage: { input: 50, output: 0 } }]) },
     });
     expect(await run.result()).toMatchObject({
       outcome: 'budget-exhausted',
       failure: { type: 'Budget.TokensExhausted', message: '50 tokens were allowed, 50 used.' },
     });
     expect(started).toEqual([]);
+    expect(await store.listRefs(subRunsOf('root'))).toEqual([]);
+  });
+
+  test('that is cancelled as it begins a sub-agent records that it was never started, and begins another after a reset', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const memory = createMemoryStore();
+    let controls: RunControls | undefined;
+    const given: Given = {
+      ...{ store: memory, model: script([asks('a')]).answer('done') },
+      onControls: (one) => (controls = one),
+    };
+    const { run, started } = await startWith(lead, {
+      ...given,
+      store: {
+        ...memory,
+        commit: async (request) => {
+          if (request.refs?.some(({ name }) => name.startsWith(subRunsOf('root')))) controls?.cancel('enough');
+          return await memory.commit(request);
+        },
+      },
+    });
+    expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+    expect(started).toEqual([]);
+    const [ref] = await memory.listRefs(subRunsOf('root'));
+    const id = ref?.name.split('/').at(-1) ?? '';
+    expect((await memory.readRef(runRecordName(id)))?.value).toMatchObject({
+      ended: { outcome: 'cancelled', failure: { message: 'it was never started.' } },
+    });
+    expect(await memory.readRef(openRunName(id))).toBeUndefined();
+    const after = await startWith(lead, given);
+    expect(await after.run.result()).toMatchObject({ outcome: 'completed' });
+    expect(after.started).toHaveLength(1);
+    expect(after.started[0]?.id).not.toBe(id);
   });
 });

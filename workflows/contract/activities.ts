@@ -194,8 +194,8 @@ export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolRes
 export interface TakeSubRunInput extends Omit<BeginSubRunInput, 'tags' | 'root'> {
   /** Id of the run. */
   run: string;
-  /** Of one that ended without recording it, as Temporal tells its end. */
-  end?: { firstRunId: string; failure: RunFailure };
+  /** Of one that ended without recording it, as Temporal tells its end. One that was never started has no first run, and answers nothing. */
+  end?: { firstRunId?: string; failure: RunFailure };
 }
 export type TakeSubRunResult =
   /** Its answer, or that it has none, as the model is told. */
