@@ -13,21 +13,19 @@ export async function subRunsUnder(
   const root = parent?.root ?? id;
   const refs = await Promise.all((await idsUnder(store, root)).map((sub) => store.readRef(runRecordName(sub))));
   const all = refs.flatMap((ref) => runRecordSchema.safeParse(ref?.value).data ?? []);
-  const below = new Set([id]);
-  // A run begins after the one that has called it.
-  return all
-    .sort((a, b) => a.startedAt - b.startedAt || depthOf(a, all) - depthOf(b, all))
-    .filter((record) => below.has(record.parent?.run ?? '') && below.add(record.id));
+  // Level by level: by its time a run may have begun before its caller, where two workers' clocks differ.
+  const below: RunRecord[] = [];
+  for (let callers = new Set([id]); callers.size > 0;) {
+    const next = all.filter(({ parent: by }) => by && callers.has(by.run));
+    below.push(...next);
+    callers = new Set(next.map((record) => record.id));
+  }
+  return below.sort((a, b) => a.startedAt - b.startedAt);
 }
 
 /** Those that one of its calls has begun. */
 export const directSubRuns = (all: readonly RunRecord[], { id }: Pick<RunRecord, 'id'>): RunRecord[] =>
   all.filter(({ parent }) => parent?.run === id);
-
-function depthOf({ parent }: RunRecord, all: readonly RunRecord[]): number {
-  const above = parent && all.find(({ id }) => id === parent.run);
-  return above ? 1 + depthOf(above, all) : 0;
-}
 
 async function idsUnder(store: ContentStore, root: string): Promise<string[]> {
   const prefix = subRunsOf(root);
