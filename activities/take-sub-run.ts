@@ -17,13 +17,13 @@ import { runRecordName } from './store/ref-names';
 import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
-/** Repeating it finds the call's record. @throws ApplicationFailure `Store.*` */
+/** Repeating it finds the call's record, and of what another call has begun nothing is taken. @throws ApplicationFailure `Store.*` */
 export async function takeSubRun(
   deps: ActivityDeps,
   input: TakeSubRunInput,
   attempt: Attempt,
 ): Promise<TakeSubRunResult> {
-  const record = await endedRecord(deps, input);
+  const record = await endedRecord(deps, input, attempt);
   if (!record) return { kind: 'open' };
   const { totals } = record.ended;
   if (input.end && input.end.firstRunId === undefined) return { kind: 'failed', failure: input.end.failure, totals };
@@ -67,11 +67,17 @@ export async function takeSubRun(
 }
 
 /** As it has ended, by its own record or, where it recorded nothing, as Temporal has told it. Undefined while it goes on. */
-async function endedRecord(deps: ActivityDeps, { run, end }: TakeSubRunInput): Promise<EndedRecord | undefined> {
+async function endedRecord(
+  deps: ActivityDeps,
+  input: TakeSubRunInput,
+  attempt: Attempt,
+): Promise<EndedRecord | undefined> {
+  const { run, end } = input;
   for (;;) {
     const ref = await deps.store.readRef(runRecordName(run));
     const record = runRecordSchema.safeParse(ref?.value).data;
     if (!ref || !record) throw failure('Store.ObjectMissing', `the record of run ${run} is gone, or is not readable.`);
+    if (!isOf(record, input, attempt)) throw failure('Store.ObjectCorrupt', `run ${run} is not of this call.`);
     const { ended } = record;
     if (ended) {
       if (end) await closeLost(deps, record);
@@ -81,6 +87,17 @@ async function endedRecord(deps: ActivityDeps, { run, end }: TakeSubRunInput): P
     await recordLost(deps, { record, version: ref.version }, end);
   }
 }
+
+const isOf = (
+  { tenant, parent }: RunRecord,
+  { key, tenant: asks }: TakeSubRunInput,
+  { workflowId }: Attempt,
+): boolean =>
+  tenant === asks &&
+  parent?.run === workflowId &&
+  parent.firstRunId === key.run &&
+  parent.turn === key.turn &&
+  parent.index === key.index;
 
 type EndedRecord = RunRecord & Required<Pick<RunRecord, 'ended'>>;
 type End = { output: string } | { outcome: string; failure: RunFailure };

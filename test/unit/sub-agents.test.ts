@@ -4,6 +4,9 @@ import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activit
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
 import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
+import { takeSubRun } from '../../activities/take-sub-run';
+import type { TakeSubRunInput } from '../../workflows/contract/activities';
+import { toolRecordSchema } from '../../workflows/contract/schemas/call-record';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import {
@@ -142,7 +145,7 @@ const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 async function startWith(
   lead: AnyAgent,
   { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
-): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[] }> {
+): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[]; deps: ActivityDeps }> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -201,7 +204,7 @@ async function startWith(
     people,
     onControls: onControls ?? nothing,
   });
-  return { run, started, cancelled };
+  return { run, started, cancelled, deps };
 }
 
 const reader = agent('reader');
@@ -324,6 +327,27 @@ describe('a run', () => {
     const { run, started } = await startWith(lead, given);
     expect((await run.result()).totals).toEqual({ ...totals, reusedCalls: 3 });
     expect(started).toEqual([]);
+  });
+
+  test.each<[string, Partial<TakeSubRunInput>]>([
+    ['another call', { key: { run: 'root-1', fork: 0, turn: 1, index: 2 } }],
+    ['another run', { key: { run: 'other-1', fork: 0, turn: 1, index: 1 } }],
+    ['another tenant', { tenant: 'other' }],
+  ])('takes the answer of its own call, and of none that %s has begun', async (_, asked) => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const { run, started, deps } = await startWith(lead, { model: script([asks('a', 'b')]).answer('done') });
+    await run.result();
+    const [message] = await deps.store
+      .listRefs('call/root-1/')
+      .then((refs) => refs.flatMap(({ value }) => toolRecordSchema.safeParse(value).data?.from.message ?? []));
+    const own: TakeSubRunInput = {
+      ...{ key: { run: 'root-1', fork: 0, turn: 1, index: 1 }, agent: 'lead', tenant: 't' },
+      release: manifestFor(lead, 'scripted/x').release,
+      ...{ name: 'reader', message: message ?? '', call: 0, run: started[0]?.id ?? '' },
+    };
+    const attempt = { number: 1, workflowId: 'root', runId: 'root-1', signal: new AbortController().signal };
+    expect(await takeSubRun(deps, own, attempt)).toMatchObject({ kind: 'result' });
+    await expect(takeSubRun(deps, { ...own, ...asked }, attempt)).rejects.toThrow('is not of this call');
   });
 
   test('that is led to another call by a reset begins another run for it', async () => {
