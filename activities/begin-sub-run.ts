@@ -16,6 +16,7 @@ import { readCall } from './read-call';
 import { readManifest, requireAgent } from './require-agent';
 import { firstMessageOf, type FirstMessage } from './store/first-message';
 import { openRunName, runRecordName, subRunName } from './store/ref-names';
+import { RESULT_BYTES_MOST } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
 /** Runs of one call: another is begun where the one before has ended without an answer, or began with arguments that it has no more. */
@@ -110,10 +111,13 @@ async function begin(
     if (known && !isOf(known, record)) continue;
     const begun = { ...about, id, input: first.head, question: first.title };
     if (!known?.ended) return begun;
-    if (known.ended.outcome === 'completed' && !known.erased) return { ...begun, ended: true };
+    if (isAnswered(known)) return { ...begun, ended: true };
   }
   throw failure('Tool.AgentFailed', `${manifest.agent} was begun ${RUNS_MAX} times for one call.`);
 }
+
+const isAnswered = ({ ended, erased }: RunRecord): boolean =>
+  ended?.outcome === 'completed' && !erased && (ended.output?.bytes ?? 0) <= RESULT_BYTES_MOST;
 
 /** @returns what was recorded under the id before */
 async function recordBeginning(

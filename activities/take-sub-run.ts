@@ -33,14 +33,12 @@ export async function takeSubRun(
 
   const manifest = await readManifest(deps, input.agent, input.release);
   const onFailure = manifest.plan.tools[input.name]?.onFailure ?? 'tell-model';
-  const problem = 'failure' in end ? failureOf(input.name, end) : undefined;
-  if (problem && onFailure !== 'tell-model') return { kind: 'failed', failure: problem, totals };
+  const told: ToldOutput =
+    'failure' in end ? noAnswer(failureOf(input.name, end)) : await answerOf(deps, record, end.output);
+  if (told.failure && onFailure !== 'tell-model') return { kind: 'failed', failure: told.failure, totals };
 
   const asked = await readCall(deps, input);
   const call = await asEdited(deps, input, asked);
-  const told: ToldOutput = problem
-    ? { parts: failureParts(problem.type, problem.message), failure: problem }
-    : await answerOf(deps, record, 'output' in end ? end.output : '');
   const person = personOf(input);
   const result = await keepResult(deps, input, {
     parts: [...editedParts(input, { asked, call, repeats: undefined }), ...told.parts],
@@ -112,6 +110,8 @@ const failureOf = (name: string, { outcome, failure: why }: { outcome: string; f
   type: 'Tool.AgentFailed',
   message: safeText(`${name} gave no answer: ${outcome} (${why.type}: ${why.message})`).slice(0, FAILURE_CHARS),
 });
+
+const noAnswer = (why: RunFailure): ToldOutput => ({ parts: failureParts(why.type, why.message), failure: why });
 
 /** Text as it was answered; of JSON also the files that it names. */
 async function answerOf(deps: ActivityDeps, { agent, release }: RunRecord, hash: string): Promise<ToldOutput> {

@@ -4,6 +4,7 @@ import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activit
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
 import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
+import { RESULT_BYTES_MOST } from '../../activities/tool-output';
 import { takeSubRun } from '../../activities/take-sub-run';
 import type { TakeSubRunInput } from '../../workflows/contract/activities';
 import { toolRecordSchema } from '../../workflows/contract/schemas/call-record';
@@ -17,7 +18,7 @@ import {
   objectHash,
 } from '../../activities/store';
 import { publishReleases } from '../../workers/publish-releases';
-import type { Outcome, RunLimits } from '../../workflows/contract/run';
+import type { Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
 import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { script, type Script } from '../kit/script';
@@ -176,7 +177,7 @@ async function startWith(
   ) => {
     const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
     const totals = { turns: 1, modelCalls: 1, toolCalls, reusedCalls: 0, usage: { ...NONE, input: tokens } };
-    const output = { hash, bytes: text.length, preview: text };
+    const output = { hash, bytes: text.length, preview: text.slice(0, 100) };
     const failure = { type: 'Model.Refused' as const, message: 'it would not' };
     const said = outcome === 'completed' ? { output } : { failure };
     const ref = await store.readRef(runRecordName(id));
@@ -293,6 +294,25 @@ describe('a run', () => {
       { parts: [{ text: 'known' }] },
       { parts: [{ text: expect.any(String) }, { text: 'by hand' }] },
     ]);
+  });
+
+  test('whose sub-agent answers with more than a result may have fails that call, as its tool says', async () => {
+    const large = 'x'.repeat(RESULT_BYTES_MOST + 1);
+    const given: Given = {
+      ...{ model: script([asks('a')]).answer('done'), ends: (_, nth) => (nth === 1 ? { text: large } : {}) },
+    };
+    const leadWith = (onFailure: ToolPlan['onFailure']) =>
+      agent('lead', { tools: [agentTool(reader, {}, { onFailure })] });
+    const told = await startWith(leadWith('tell-model'), given);
+    expect(await told.run.result()).toMatchObject({ outcome: 'completed' });
+    expect((await told.run.transcript())[2]).toMatchObject({ outcome: 'error' });
+    const stopped = await startWith(leadWith('stop'), given);
+    expect(await stopped.run.result()).toMatchObject({ outcome: 'failed', failure: { type: 'Tool.InvalidOutput' } });
+    const { run, started } = await startWith(leadWith('escalate'), given);
+    expect(run.requests).toMatchObject([{ kind: 'failed-call', failure: { type: 'Tool.InvalidOutput' } }]);
+    await run.approve();
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toHaveLength(2);
   });
 
   test('tries a sub-agent that was terminated again in another run, and the one before has its end recorded', async () => {
