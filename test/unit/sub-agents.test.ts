@@ -140,6 +140,7 @@ interface End {
   text: string;
   tokens: number;
   toolCalls: number;
+  estimated: true;
 }
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
@@ -173,10 +174,17 @@ async function startWith(
   /** As its own endRun would. */
   const end = async (
     id: string,
-    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0 }: Partial<End>,
+    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0, ...estimated }: Partial<End>,
   ) => {
     const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
-    const totals = { turns: 1, modelCalls: 1, toolCalls, reusedCalls: 0, usage: { ...NONE, input: tokens } };
+    const totals = {
+      turns: 1,
+      modelCalls: 1,
+      toolCalls,
+      reusedCalls: 0,
+      usage: { ...NONE, input: tokens },
+      ...estimated,
+    };
     const output = { hash, bytes: text.length, preview: text.slice(0, 100) };
     const failure = { type: 'Model.Refused' as const, message: 'it would not' };
     const said = outcome === 'completed' ? { output } : { failure };
@@ -313,6 +321,15 @@ describe('a run', () => {
     await run.approve();
     expect(await run.result()).toMatchObject({ outcome: 'completed' });
     expect(started).toHaveLength(2);
+  });
+
+  test('whose sub-agent has used what is estimated has so too', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const model = script([asks('a'), asks('b')]).answer('done');
+    const { run } = await startWith(lead, { model, ends: (_, nth) => (nth === 1 ? { estimated: true } : {}) });
+    expect((await run.result()).totals).toMatchObject({ estimated: true });
+    const known = await startWith(lead, { model });
+    expect((await known.run.result()).totals).not.toHaveProperty('estimated');
   });
 
   test('tries a sub-agent that was terminated again in another run, and the one before has its end recorded', async () => {
