@@ -2,8 +2,8 @@
 import { allRefs, type ContentStore } from '../activities/store';
 import { INBOX_PREFIX, inboxOf, runRecordName, subRunsOf } from '../activities/store/ref-names';
 import type { PersonRequest } from '../workflows/contract/approval';
-import { inboxEntrySchema, requestRecordSchema } from '../workflows/contract/schemas/approval';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { stillAsked } from './still-asked';
 
 /** Of all depths, in the order in which they began. */
 export async function subRunsUnder(
@@ -32,24 +32,17 @@ async function idsUnder(store: ContentStore, root: string): Promise<string[]> {
   return (await allRefs(store, prefix)).map(({ name }) => decodeURIComponent(name.slice(prefix.length)));
 }
 
-/** What the sub-agents of a run that a caller has started ask, oldest first. From the store alone. */
-export async function askedBelow(store: ContentStore, root: string): Promise<PersonRequest[]> {
-  const ids = await idsUnder(store, root);
+/** What the sub-agents of a run ask, of all depths, oldest first. From the store alone. */
+export async function askedBelow(store: ContentStore, id: string): Promise<PersonRequest[]> {
+  const parent = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value).data?.parent;
+  const ids = parent ? (await subRunsUnder(store, { id, parent })).map((run) => run.id) : await idsUnder(store, id);
   if (ids.length === 0) return [];
   // A short list, whatever runs there are.
   const entries = await allRefs(store, INBOX_PREFIX);
   const below = ids.map(inboxOf);
   const asked = entries.filter(({ name }) => below.some((prefix) => name.startsWith(prefix)));
-  const found = await Promise.all(
-    asked.map(async ({ value }) => {
-      const entry = inboxEntrySchema.safeParse(value).data;
-      const ref = entry && (await store.readRef(entry.request));
-      const record = requestRecordSchema.safeParse(ref?.value).data;
-      if (!record || record.decision || record.withdrawnAt !== undefined) return [];
-      const run = runRecordSchema.safeParse((await store.readRef(runRecordName(record.id)))?.value).data;
-      if (run?.ended) return [];
-      return [{ ...record.request, subRun: { id: record.id, agent: record.agent } }];
-    }),
-  );
-  return found.flat().sort((a, b) => a.askedAt - b.askedAt);
+  const found = await Promise.all(asked.map(({ value }) => stillAsked(store, value)));
+  return found
+    .flatMap((one) => (one ? [{ ...one.record.request, subRun: { id: one.record.id, agent: one.record.agent } }] : []))
+    .sort((a, b) => a.askedAt - b.askedAt);
 }

@@ -1,7 +1,10 @@
 // Needs: nothing but Node. Runs of sub-agents as a caller finds them: by records in a store, which the test writes.
 import { createMemoryStore, type ContentStore } from '../../activities/store';
-import { runRecordName, subRunName } from '../../activities/store/ref-names';
-import { subRunsUnder } from '../../client/sub-runs';
+import { inboxName, requestName, runRecordName, subRunName } from '../../activities/store/ref-names';
+import { waitingIn } from '../../client/cli/waiting';
+import { askedBelow, subRunsUnder } from '../../client/sub-runs';
+import type { PersonRequest } from '../../workflows/contract/approval';
+import type { RequestRecord } from '../../workflows/contract/schemas/approval';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 const record = (id: string, by: string | undefined, more: Partial<RunRecord> = {}): RunRecord => ({
@@ -43,4 +46,37 @@ describe('runs of sub-agents under a run', () => {
     expect(idsOf(await subRunsUnder(store, root))).toEqual(['grandchild', 'child', 'late']);
     expect(idsOf(await subRunsUnder(store, child))).toEqual(['grandchild']);
   });
+
+  test('ask for it what is not answered: those of an intermediate run for that run too', async () => {
+    const records = [
+      record('root', undefined),
+      record('child', 'root'),
+      record('beside', 'root'),
+      record('grandchild', 'child'),
+      record('erased', 'child', { erased: { at: 1, by: 'them' } }),
+    ];
+    const store = await storeOf(...records);
+    for (const [at, { id }] of records.entries()) await ask(store, id, at);
+    expect(await askedIn(store, 'root')).toEqual(['child', 'beside', 'grandchild']);
+    expect(await askedIn(store, 'child')).toEqual(['grandchild']);
+    expect(await askedIn(store, 'grandchild')).toEqual([]);
+    expect((await waitingIn(store)).map(({ id }) => id)).toEqual(['root', 'child', 'beside', 'grandchild']);
+  });
 });
+
+async function ask(store: ContentStore, id: string, askedAt: number): Promise<void> {
+  const request: PersonRequest = {
+    ...{ number: 1, kind: 'approval', run: `${id}-1`, turn: 1, call: 0, message: 'none', tool: 'pay', args: 'none' },
+    ...{ preview: '', rules: [], by: [], askedAt, deadline: 9, otherwise: 'deny' },
+  };
+  const name = requestName(`${id}-1`, 1);
+  const value = { schemaVersion: 1, id, agent: 'reader', release: 'r', tenant: 't', request } satisfies RequestRecord;
+  await store.commit({
+    refs: [
+      { op: 'put', name, value },
+      { op: 'put', name: inboxName(id, 1), value: { request: name } },
+    ],
+  });
+}
+const askedIn = async (store: ContentStore, id: string): Promise<unknown[]> =>
+  (await askedBelow(store, id)).map(({ subRun }) => subRun?.id);
