@@ -5,6 +5,7 @@ import { waitingIn } from '../../client/cli/waiting';
 import { askedBelow, subRunsUnder } from '../../client/sub-runs';
 import type { PersonRequest } from '../../workflows/contract/approval';
 import type { RequestRecord } from '../../workflows/contract/schemas/approval';
+import { withSubRuns, type UnfinishedRun } from '../../workers/recover-runs';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 const record = (id: string, by: string | undefined, more: Partial<RunRecord> = {}): RunRecord => ({
@@ -62,6 +63,21 @@ describe('runs of sub-agents under a run', () => {
     expect(await askedIn(store, 'grandchild')).toEqual([]);
     expect((await waitingIn(store)).map(({ id }) => id)).toEqual(['root', 'child', 'beside', 'grandchild']);
   });
+});
+
+test('unfinished runs of sub-agents count for the run above them, and are named where that is in other hands', () => {
+  const unfinished = (of: RunRecord, kept: number) => ({ record: of, kept, repeated: 1 });
+  const root = record('root', undefined);
+  const below = [record('child', 'root'), record('grandchild', 'child')];
+  const told = (runs: UnfinishedRun[]) => withSubRuns(runs).map(({ record: { id }, ...sums }) => ({ id, ...sums }));
+  const all = [root, ...below].map((one, at) => unfinished(one, at + 1));
+  expect(told(all)).toEqual([{ id: 'root', kept: 6, repeated: 3 }]);
+  expect(told(all.toReversed())).toEqual([{ id: 'root', kept: 6, repeated: 3 }]);
+  expect(told(all.slice(1))).toEqual([{ id: 'child', kept: 5, repeated: 2 }]);
+  expect(told([...all.slice(2), unfinished(record('beside', 'root'), 7)])).toEqual([
+    { id: 'grandchild', kept: 3, repeated: 1 },
+    { id: 'beside', kept: 7, repeated: 1 },
+  ]);
 });
 
 async function ask(store: ContentStore, id: string, askedAt: number): Promise<void> {
