@@ -1,9 +1,10 @@
 // A call of a sub-agent becomes a run: its arguments are checked as the agent's release asks, and stored with the run's record. The
 // workflow then starts the run by a name that follows from the call, so whoever asks for the call again finds the run again.
 import { createHash } from 'node:crypto';
-import type { BeginSubRunInput, BeginSubRunResult, CallKey, SubRun } from '../workflows/contract/activities';
+import type { BeginSubRunInput, BeginSubRunResult, SubRun } from '../workflows/contract/activities';
 import type { JsonValue, ToolCallPart } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
@@ -15,9 +16,10 @@ import { readCall } from './read-call';
 import { readManifest, requireAgent } from './require-agent';
 import { firstMessageOf, type FirstMessage } from './store/first-message';
 import { openRunName, runRecordName, subRunName } from './store/ref-names';
+import { RESULT_BYTES_MOST } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
-/** Runs of one call: another is begun where the one before has ended without an answer, and a person wants it tried again. */
+/** Runs of one call: another is begun where the one before has ended without an answer, or began with arguments that it has no more. */
 const RUNS_MAX = 100;
 const ID_CHARS = 20;
 
@@ -30,7 +32,7 @@ export async function beginSubRun(
   const found = await findCallRecord(toolRecords(deps, input));
   if (found.answer) {
     deps.metrics.reused('tool');
-    return { kind: 'answered', result: { ...found.answer.result, reused: true } };
+    return { kind: 'answered', result: { ...found.answer.result, reused: true }, used: await usedBy(deps, input) };
   }
   const loaded = await requireAgent(deps, input);
   const pin = Object.hasOwn(loaded.manifest.plan.tools, input.name)
@@ -65,6 +67,17 @@ export async function beginSubRun(
   return { kind: 'answered', result };
 }
 
+/** Of all runs of the call: a reset counts them anew. */
+async function usedBy({ store }: ActivityDeps, input: BeginSubRunInput): Promise<RunTotals[]> {
+  const used: RunTotals[] = [];
+  for (let nth = 0; nth < RUNS_MAX; nth += 1) {
+    const known = runRecordSchema.safeParse((await store.readRef(runRecordName(subRunId(input, nth))))?.value).data;
+    if (!known) break;
+    if (known.ended) used.push(known.ended.totals);
+  }
+  return used;
+}
+
 /** A plain text is the one property of the arguments: a model gives an object, whatever it calls. */
 const inputOf = ({ input }: ReleaseManifest, { arguments: given }: ToolCallPart): JsonValue | undefined =>
   input !== undefined && input['type'] !== 'string' ? given : 'input' in given ? given.input : undefined;
@@ -86,7 +99,7 @@ async function begin(
   const parent = { run: attempt.workflowId, root, firstRunId: key.run, turn: key.turn, index: key.index };
   const about = { kind: 'begun' as const, agent: manifest.agent, release, parent, plan: manifest.plan };
   for (let nth = 0; nth < RUNS_MAX; nth += 1) {
-    const id = subRunId(key, nth);
+    const id = subRunId(input, nth);
     const record: RunRecord = {
       ...{ schemaVersion: 1, id, agent: manifest.agent, release, tenant },
       ...(user === undefined ? {} : { user }),
@@ -94,13 +107,17 @@ async function begin(
       ...{ tags, input: first.head.hash, question: first.title, startedAt: deps.now(), parent },
     };
     const known = await recordBeginning(deps, record, first.bytes);
-    if (known && !isOf(known, record)) throw failure('Runtime.Unexpected', `run ${id} is of another call.`);
+    // The same call with other arguments, which a person has given it after a reset.
+    if (known && !isOf(known, record)) continue;
     const begun = { ...about, id, input: first.head, question: first.title };
     if (!known?.ended) return begun;
-    if (known.ended.outcome === 'completed' && !known.erased) return { ...begun, ended: true };
+    if (isAnswered(known)) return { ...begun, ended: true };
   }
   throw failure('Tool.AgentFailed', `${manifest.agent} was begun ${RUNS_MAX} times for one call.`);
 }
+
+const isAnswered = ({ ended, erased }: RunRecord): boolean =>
+  ended?.outcome === 'completed' && !erased && (ended.output?.bytes ?? 0) <= RESULT_BYTES_MOST;
 
 /** @returns what was recorded under the id before */
 async function recordBeginning(
@@ -131,8 +148,9 @@ const isOf = (known: RunRecord, record: RunRecord): boolean =>
   known.tenant === record.tenant &&
   (known.erased !== undefined || (known.input === record.input && known.release === record.release));
 
-/** The same for every attempt of one call, in every execution of its run, and for no other call. */
-function subRunId({ run, fork, turn, index }: CallKey, nth: number): string {
-  const hash = createHash('sha256').update(['sub-run', run, fork, turn, index, nth].join('/'));
+/** The same for every attempt of one call, in every execution of its run, and for no other: not for one that has its key after a reset. */
+function subRunId({ key, message }: Pick<BeginSubRunInput, 'key' | 'message'>, nth: number): string {
+  const { run, fork, turn, index } = key;
+  const hash = createHash('sha256').update(['sub-run', run, fork, turn, index, message, nth].join('/'));
   return `sub_${hash.digest('hex').slice(0, ID_CHARS)}`;
 }

@@ -3,44 +3,42 @@ import { z } from 'zod';
 import type { TakeSubRunInput, TakeSubRunResult } from '../workflows/contract/activities';
 import type { RunFailure } from '../workflows/contract/failures';
 import { FAILURE_CHARS } from '../workflows/contract/limits';
-import type { RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, editedParts, personOf } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
+import { closeLost, recordLost } from './lost-sub-run';
 import { safeText } from './redact';
 import { readCall } from './read-call';
 import { readManifest } from './require-agent';
 import { runRecordName } from './store/ref-names';
-import { callsOf, totalsOf } from './store/run-calls';
 import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
-/** Repeating it finds the call's record. @throws ApplicationFailure `Store.*` */
+/** Repeating it finds the call's record, and of what another call has begun nothing is taken. @throws ApplicationFailure `Store.*` */
 export async function takeSubRun(
   deps: ActivityDeps,
   input: TakeSubRunInput,
   attempt: Attempt,
 ): Promise<TakeSubRunResult> {
-  const record = await readRecord(deps, input.run);
-  const end = await endOf(deps, record, input.end);
-  if (!end) return { kind: 'open' };
-  const { totals } = end;
+  const record = await endedRecord(deps, input, attempt);
+  if (!record) return { kind: 'open' };
+  const { totals } = record.ended;
+  if (input.end && input.end.firstRunId === undefined) return { kind: 'failed', failure: input.end.failure, totals };
+  const end = endOf(record);
   const found = await findCallRecord(toolRecords(deps, input));
   if (found.answer) return { kind: 'result', result: { ...found.answer.result, reused: true }, totals };
 
   const manifest = await readManifest(deps, input.agent, input.release);
   const onFailure = manifest.plan.tools[input.name]?.onFailure ?? 'tell-model';
-  const problem = 'failure' in end ? failureOf(input.name, end) : undefined;
-  if (problem && onFailure !== 'tell-model') return { kind: 'failed', failure: problem, totals };
+  const told: ToldOutput =
+    'failure' in end ? noAnswer(failureOf(input.name, end)) : await answerOf(deps, record, end.output);
+  if (told.failure && onFailure !== 'tell-model') return { kind: 'failed', failure: told.failure, totals };
 
   const asked = await readCall(deps, input);
   const call = await asEdited(deps, input, asked);
-  const told: ToldOutput = problem
-    ? { parts: failureParts(problem.type, problem.message), failure: problem }
-    : await answerOf(deps, record, 'output' in end ? end.output : '');
   const person = personOf(input);
   const result = await keepResult(deps, input, {
     parts: [...editedParts(input, { asked, call, repeats: undefined }), ...told.parts],
@@ -66,29 +64,45 @@ export async function takeSubRun(
   return { kind: 'result', result, totals };
 }
 
-async function readRecord({ store }: ActivityDeps, id: string): Promise<RunRecord> {
-  const { success, data } = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
-  if (success) return data;
-  throw failure('Store.ObjectMissing', `the record of run ${id} is gone, or is not readable.`);
+/** As it has ended, by its own record or, where it recorded nothing, as Temporal has told it. Undefined while it goes on. */
+async function endedRecord(
+  deps: ActivityDeps,
+  input: TakeSubRunInput,
+  attempt: Attempt,
+): Promise<EndedRecord | undefined> {
+  const { run, end } = input;
+  for (;;) {
+    const ref = await deps.store.readRef(runRecordName(run));
+    const record = runRecordSchema.safeParse(ref?.value).data;
+    if (!ref || !record) throw failure('Store.ObjectMissing', `the record of run ${run} is gone, or is not readable.`);
+    if (!isOf(record, input, attempt)) throw failure('Store.ObjectCorrupt', `run ${run} is not of this call.`);
+    const { ended } = record;
+    if (ended) {
+      if (end) await closeLost(deps, record);
+      return { ...record, ended };
+    }
+    if (!end) return undefined;
+    await recordLost(deps, { record, version: ref.version }, end);
+  }
 }
 
-type End = { totals: RunTotals } & ({ output: string } | { outcome: string; failure: RunFailure });
+const isOf = (
+  { tenant, parent }: RunRecord,
+  { key, tenant: asks }: TakeSubRunInput,
+  { workflowId }: Attempt,
+): boolean =>
+  tenant === asks &&
+  parent?.run === workflowId &&
+  parent.firstRunId === key.run &&
+  parent.turn === key.turn &&
+  parent.index === key.index;
 
-/** A run that was terminated has recorded nothing: then Temporal says how it ended, and its calls what it has used. */
-async function endOf(
-  { store }: ActivityDeps,
-  { ended, erased }: RunRecord,
-  told: TakeSubRunInput['end'],
-): Promise<End | undefined> {
-  if (ended) {
-    const { totals, outcome } = ended;
-    if (outcome === 'completed' && ended.output && !erased) return { totals, output: ended.output.hash };
-    const what: RunFailure = ended.failure ?? { type: 'Runtime.Unexpected', message: erased ? 'erased' : 'not given' };
-    return { totals, outcome, failure: what };
-  }
-  if (!told) return undefined;
-  const { calls } = await callsOf(store, told.firstRunId);
-  return { totals: { ...totalsOf(calls), reusedCalls: 0 }, outcome: 'failed', failure: told.failure };
+type EndedRecord = RunRecord & Required<Pick<RunRecord, 'ended'>>;
+type End = { output: string } | { outcome: string; failure: RunFailure };
+
+function endOf({ ended: { outcome, output, failure: why }, erased }: EndedRecord): End {
+  if (outcome === 'completed' && output && !erased) return { output: output.hash };
+  return { outcome, failure: why ?? { type: 'Runtime.Unexpected', message: erased ? 'erased' : 'not given' } };
 }
 
 /** Short, and without anything that was said: a history keeps it. */
@@ -96,6 +110,8 @@ const failureOf = (name: string, { outcome, failure: why }: { outcome: string; f
   type: 'Tool.AgentFailed',
   message: safeText(`${name} gave no answer: ${outcome} (${why.type}: ${why.message})`).slice(0, FAILURE_CHARS),
 });
+
+const noAnswer = (why: RunFailure): ToldOutput => ({ parts: failureParts(why.type, why.message), failure: why });
 
 /** Text as it was answered; of JSON also the files that it names. */
 async function answerOf(deps: ActivityDeps, { agent, release }: RunRecord, hash: string): Promise<ToldOutput> {

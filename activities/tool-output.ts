@@ -21,7 +21,7 @@ export function describeError(error: unknown): string {
 }
 
 /** A model reads far less, and whoever reads the conversation loads it. */
-const RESULT_BYTES_MOST = 4_194_304;
+export const RESULT_BYTES_MOST = 4_194_304;
 
 /**
  * The output as JSON text, then the files it names, so that a model that can see them does.

@@ -7,7 +7,7 @@ import { openRunName, runRecordName } from '../activities/store/ref-names';
 import { executionEnd } from '../infra/temporal/execution-end';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import { withEndedRuns } from './ended-runs';
-import { lastCheckpoint } from './last-checkpoint';
+import { lastCheckpoint } from '../activities/store/last-checkpoint';
 import { callsOf, totalsOf } from '../activities/store/run-calls';
 
 /** Whoever terminates a run may say anything; a record stays small. */

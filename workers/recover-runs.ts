@@ -45,17 +45,20 @@ export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRu
   return withSubRuns(found).sort((a, b) => a.record.startedAt - b.record.startedAt);
 }
 
-/** What sub-agents have done counts for the run that a caller has started: that one is finished, and they with it. */
-function withSubRuns(found: readonly UnfinishedRun[]): UnfinishedRun[] {
-  const below = (id: string): UnfinishedRun[] => found.filter(({ record }) => record.parent?.root === id);
-  const sum = (runs: readonly UnfinishedRun[], what: 'kept' | 'repeated'): number =>
-    runs.reduce((total, run) => total + run[what], 0);
-  return found
-    .filter(({ record }) => !record.parent)
-    .map((run) => {
-      const all = [run, ...below(run.record.id)];
-      return { record: run.record, kept: sum(all, 'kept'), repeated: sum(all, 'repeated') };
-    });
+/** What sub-agents have done counts for the uppermost run that is found: what is above it is in the hands of a living worker. */
+export function withSubRuns(found: readonly UnfinishedRun[]): UnfinishedRun[] {
+  const byId = new Map(found.map((run) => [run.record.id, run]));
+  const topOf = ({ parent, id }: RunRecord): string => {
+    const above = parent && (byId.get(parent.root) ?? byId.get(parent.run));
+    return above ? topOf(above.record) : id;
+  };
+  const tops = new Map<string, UnfinishedRun>();
+  for (const { record, kept, repeated } of found) {
+    const top = byId.get(topOf(record))?.record ?? record;
+    const sums = tops.get(top.id) ?? { kept: 0, repeated: 0 };
+    tops.set(top.id, { record: top, kept: sums.kept + kept, repeated: sums.repeated + repeated });
+  }
+  return [...tops.values()];
 }
 
 async function recoverRun(options: RecoverOptions, id: string): Promise<UnfinishedRun | undefined> {

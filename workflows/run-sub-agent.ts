@@ -82,10 +82,14 @@ function reasonOf(given: string | undefined): string {
   return `run ${workflowInfo().workflowId}, which waits for it, is cancelled${why}`.slice(0, REASON_CHARS);
 }
 
-export async function cancelSubAgent(id: string, reason: string | undefined): Promise<void> {
+/** @returns false where there is none, or it is over */
+export async function cancelSubAgent(id: string, reason: string | undefined): Promise<boolean> {
   const run = getExternalWorkflowHandle(id);
   await tell(run, reason);
-  await run.cancel().catch(() => undefined);
+  return await run.cancel().then(
+    () => true,
+    () => false,
+  );
 }
 
 async function endOf(child: Child): Promise<SubAgentEnd> {

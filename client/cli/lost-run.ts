@@ -5,7 +5,7 @@ import type { ContentStore } from '../../activities/store';
 import { openRunName, runRecordName } from '../../activities/store/ref-names';
 import { callsOf, totalsOf } from '../../activities/store/run-calls';
 import { withEndedRuns } from '../../workers/ended-runs';
-import { lastCheckpoint } from '../../workers/last-checkpoint';
+import { lastCheckpoint } from '../../activities/store/last-checkpoint';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
 import { settledRecord } from './settled-record';

@@ -1,9 +1,9 @@
 // What runs ask people, from the store alone: it is there when no server is, and no worker answers.
 import { allRefs, type ContentStore } from '../../activities/store';
-import { INBOX_PREFIX, inboxOf, runRecordName } from '../../activities/store/ref-names';
-import { inboxEntrySchema, requestRecordSchema, type RequestRecord } from '../../workflows/contract/schemas/approval';
-import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import { INBOX_PREFIX, inboxOf } from '../../activities/store/ref-names';
+import type { RequestRecord } from '../../workflows/contract/schemas/approval';
 import { argumentsOf, type RunRequest } from '../run-requests';
+import { stillAsked } from '../still-asked';
 import type { LiveRun } from './live-run';
 import { questionLine } from './question-line';
 import type { Output } from './output';
@@ -25,13 +25,10 @@ async function waitingUnder(store: ContentStore, prefix: string): Promise<Waitin
   return found.flatMap((one) => one ?? []).sort((a, b) => a.request.askedAt - b.request.askedAt);
 }
 
-/** A run that was terminated left what it had asked. */
 async function waitingAt(store: ContentStore, entry: unknown): Promise<Waiting | undefined> {
-  const { data } = inboxEntrySchema.safeParse(entry);
-  const record = data && requestRecordSchema.safeParse((await store.readRef(data.request))?.value).data;
-  if (!record || record.decision || record.withdrawnAt !== undefined) return undefined;
-  const run = runRecordSchema.safeParse((await store.readRef(runRecordName(record.id)))?.value).data;
-  if (run?.ended || run?.erased) return undefined;
+  const asked = await stillAsked(store, entry);
+  if (!asked) return undefined;
+  const { record, run } = asked;
   return {
     ...record,
     ...(run?.parent ? { root: run.parent.root } : {}),

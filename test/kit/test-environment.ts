@@ -30,6 +30,7 @@ export interface TestEnvironmentOptions {
   runId: string;
   shouldContinueAsNew(): boolean;
   runSubAgent(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
+  cancelSubAgent(id: string): boolean;
 }
 
 export interface TestEnvironment {
@@ -118,7 +119,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       beginSubRun: (about) => call(recorded, (attempt) => beginSubRun(deps, about, attempt)),
       takeSubRun: (about) => call(recorded, (attempt) => takeSubRun(deps, about, attempt)),
       runSubAgent: (start) => call(ONCE, ({ signal }) => options.runSubAgent(start, signal)),
-      cancelSubAgent: () => Promise.resolve(),
+      cancelSubAgent: (id) => Promise.resolve(options.cancelSubAgent(id)),
       takeMessage: (about) => call(said, () => takeMessage(deps, about)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),

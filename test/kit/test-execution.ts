@@ -17,6 +17,8 @@ export interface ExecutionOptions {
   shouldContinueAsNew?(carried: CarriedState): boolean;
   /** What stands in for the runs of sub-agents. @throws by default: a test gives what an agent among the tools answers */
   runSubAgent?(start: SubAgentStart, cancelled: AbortSignal): Promise<SubAgentEnd>;
+  /** Told of a run that an execution of before has begun. Default: there is none. @returns whether there was one */
+  cancelSubAgent?(id: string): boolean;
 }
 
 /** One run over all its executions: each continue-as-new begins another. */
@@ -51,6 +53,7 @@ export function createExecution(options: ExecutionOptions): Execution {
       runId: `${id}-${count}`,
       shouldContinueAsNew: () => options.shouldContinueAsNew?.(state.kept) ?? false,
       runSubAgent: options.runSubAgent ?? noSubAgents,
+      cancelSubAgent: (id) => options.cancelSubAgent?.(id) ?? false,
     });
     return { environment, run: { input, state, firstRunId: `${id}-1`, environment: environment.run } };
   }

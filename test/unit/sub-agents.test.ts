@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
-import { runRecordName } from '../../activities/store/ref-names';
+import type { ContentStore } from '../../activities/store/port';
+import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
+import { RESULT_BYTES_MOST } from '../../activities/tool-output';
+import { takeSubRun } from '../../activities/take-sub-run';
+import type { TakeSubRunInput } from '../../workflows/contract/activities';
+import { toolRecordSchema } from '../../workflows/contract/schemas/call-record';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import {
@@ -13,12 +18,12 @@ import {
   objectHash,
 } from '../../activities/store';
 import { publishReleases } from '../../workers/publish-releases';
-import type { Outcome, RunLimits } from '../../workflows/contract/run';
+import type { Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
 import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { script, type Script } from '../kit/script';
 import { createTestPeople } from '../kit/test-people';
-import { startTestRun, type TestRun } from '../kit/test-run';
+import { startTestRun, type RunControls, type TestRun } from '../kit/test-run';
 import { createVirtualClock } from '../kit/virtual-clock';
 import { manifestFor } from '../stack/manifest-for';
 
@@ -121,22 +126,28 @@ describe('a definition', () => {
 interface Given {
   model: Script;
   /** What the nth run of a sub-agent, from 1, comes to. */
-  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | Promise<Partial<End>>;
+  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | 'terminated' | Promise<Partial<End>>;
   shouldContinueAsNew?(): boolean;
+  /** Of another run that this one is after its reset: it has the same id, and first execution. */
+  store?: ContentStore;
+  /** Its first message. */
+  says?: string;
+  /** Of the run, while it is under way. */
+  onControls?(controls: RunControls): void;
 }
 interface End {
   outcome: Outcome;
   text: string;
   tokens: number;
   toolCalls: number;
+  estimated: true;
 }
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 async function startWith(
   lead: AnyAgent,
-  { model, ends = () => ({}), shouldContinueAsNew }: Given,
-): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[] }> {
-  const store = createMemoryStore();
+  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
+): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[]; deps: ActivityDeps }> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -152,17 +163,29 @@ async function startWith(
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
   };
-  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'go' }] });
+  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });
   const started: SubAgentStart[] = [];
+  const cancelled: string[] = [];
+  const cancelSubAgent = (id: string): boolean => {
+    cancelled.push(id);
+    return started.some((one) => one.id === id);
+  };
   /** As its own endRun would. */
   const end = async (
     id: string,
-    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0 }: Partial<End>,
+    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0, ...estimated }: Partial<End>,
   ) => {
     const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
-    const totals = { turns: 1, modelCalls: 1, toolCalls, reusedCalls: 0, usage: { ...NONE, input: tokens } };
-    const output = { hash, bytes: text.length, preview: text };
+    const totals = {
+      turns: 1,
+      modelCalls: 1,
+      toolCalls,
+      reusedCalls: 0,
+      usage: { ...NONE, input: tokens },
+      ...estimated,
+    };
+    const output = { hash, bytes: text.length, preview: text.slice(0, 100) };
     const failure = { type: 'Model.Refused' as const, message: 'it would not' };
     const said = outcome === 'completed' ? { output } : { failure };
     const ref = await store.readRef(runRecordName(id));
@@ -175,20 +198,22 @@ async function startWith(
     started.push(start);
     const came = await ends(start, started.length);
     if (came === 'elsewhere') return { kind: 'elsewhere' };
+    const failure = { type: 'Run.Cancelled' as const, message: 'it was terminated.' };
+    if (came === 'terminated') return { kind: 'lost', firstRunId: `${start.id}-1`, failure };
     return { kind: 'ended', result: await end(start.id, came) };
   };
   const run = await startTestRun({
-    ...{ id: 'root', deps, clock, calls: [], runSubAgent },
+    ...{ id: 'root', deps, clock, calls: [], runSubAgent, cancelSubAgent },
     ...(shouldContinueAsNew ? { shouldContinueAsNew } : {}),
     input: {
       ...{ schemaVersion: 1, agent: lead.name, release: loaded.release, tenant: 't', tags: ['a-tag'] },
-      ...{ input: { hash: objectHash(first), role: 'user', preview: 'go' }, plan: loaded.manifest.plan },
+      ...{ input: { hash: objectHash(first), role: 'user', preview: says }, plan: loaded.manifest.plan },
     },
     readOutput: (result) => Promise.resolve(result.output?.preview),
     people,
-    onControls: () => undefined,
+    onControls: onControls ?? nothing,
   });
-  return { run, started };
+  return { run, started, cancelled, deps };
 }
 
 const reader = agent('reader');
@@ -279,6 +304,112 @@ describe('a run', () => {
     ]);
   });
 
+  test('whose sub-agent answers with more than a result may have fails that call, as its tool says', async () => {
+    const large = 'x'.repeat(RESULT_BYTES_MOST + 1);
+    const given: Given = {
+      ...{ model: script([asks('a')]).answer('done'), ends: (_, nth) => (nth === 1 ? { text: large } : {}) },
+    };
+    const leadWith = (onFailure: ToolPlan['onFailure']) =>
+      agent('lead', { tools: [agentTool(reader, {}, { onFailure })] });
+    const told = await startWith(leadWith('tell-model'), given);
+    expect(await told.run.result()).toMatchObject({ outcome: 'completed' });
+    expect((await told.run.transcript())[2]).toMatchObject({ outcome: 'error' });
+    const stopped = await startWith(leadWith('stop'), given);
+    expect(await stopped.run.result()).toMatchObject({ outcome: 'failed', failure: { type: 'Tool.InvalidOutput' } });
+    const { run, started } = await startWith(leadWith('escalate'), given);
+    expect(run.requests).toMatchObject([{ kind: 'failed-call', failure: { type: 'Tool.InvalidOutput' } }]);
+    await run.approve();
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toHaveLength(2);
+  });
+
+  test('whose sub-agent has used what is estimated has so too', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const model = script([asks('a'), asks('b')]).answer('done');
+    const { run } = await startWith(lead, { model, ends: (_, nth) => (nth === 1 ? { estimated: true } : {}) });
+    expect((await run.result()).totals).toMatchObject({ estimated: true });
+    const known = await startWith(lead, { model });
+    expect((await known.run.result()).totals).not.toHaveProperty('estimated');
+  });
+
+  test('tries a sub-agent that was terminated again in another run, and the one before has its end recorded', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { onFailure: 'escalate' })] });
+    const store = createMemoryStore();
+    const { run, started } = await startWith(lead, {
+      ...{ store, model: script([asks('a')]).answer('done') },
+      ends: (_, nth) => (nth === 1 ? 'terminated' : {}),
+    });
+    const [{ id } = { id: '' }] = started;
+    expect((await store.readRef(runRecordName(id)))?.value).toMatchObject({
+      ended: { outcome: 'cancelled', failure: { message: 'it was terminated.' }, firstRunId: `${id}-1` },
+    });
+    expect(await store.readRef(openRunName(id))).toBeUndefined();
+    await run.approve();
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(new Set(started.map((one) => one.id)).size).toBe(2);
+  });
+
+  test('counts after a reset what its sub-agents had used before', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { onFailure: 'escalate' })] });
+    const store = createMemoryStore();
+    const given: Given = {
+      ...{ store, model: script([asks('a')]).answer('done') },
+      ends: (_, nth) => ({ outcome: nth === 1 ? 'failed' : 'completed', tokens: 1_000, toolCalls: 3 }),
+    };
+    const before = await startWith(lead, given);
+    await before.run.approve();
+    const { totals } = await before.run.result();
+    expect(totals).toMatchObject({ modelCalls: 4, toolCalls: 7 });
+    expect(totals.usage.input).toBeGreaterThanOrEqual(2_000);
+    const { run, started } = await startWith(lead, given);
+    expect((await run.result()).totals).toEqual({ ...totals, reusedCalls: 3 });
+    expect(started).toEqual([]);
+  });
+
+  test.each<[string, Partial<TakeSubRunInput>]>([
+    ['another call', { key: { run: 'root-1', fork: 0, turn: 1, index: 2 } }],
+    ['another run', { key: { run: 'other-1', fork: 0, turn: 1, index: 1 } }],
+    ['another tenant', { tenant: 'other' }],
+  ])('takes the answer of its own call, and of none that %s has begun', async (_, asked) => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const { run, started, deps } = await startWith(lead, { model: script([asks('a', 'b')]).answer('done') });
+    await run.result();
+    const [message] = await deps.store
+      .listRefs('call/root-1/')
+      .then((refs) => refs.flatMap(({ value }) => toolRecordSchema.safeParse(value).data?.from.message ?? []));
+    const own: TakeSubRunInput = {
+      ...{ key: { run: 'root-1', fork: 0, turn: 1, index: 1 }, agent: 'lead', tenant: 't' },
+      release: manifestFor(lead, 'scripted/x').release,
+      ...{ name: 'reader', message: message ?? '', call: 0, run: started[0]?.id ?? '' },
+    };
+    const attempt = { number: 1, workflowId: 'root', runId: 'root-1', signal: new AbortController().signal };
+    expect(await takeSubRun(deps, own, attempt)).toMatchObject({ kind: 'result' });
+    await expect(takeSubRun(deps, { ...own, ...asked }, attempt)).rejects.toThrow('is not of this call');
+  });
+
+  test('that is led to another call by a reset begins another run for it', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const store = createMemoryStore();
+    const before = await startWith(lead, { store, model: script([asks('a')]).answer('done') });
+    await before.run.result();
+    const { run, started } = await startWith(lead, { store, says: 'go on', model: script([asks('b')]).answer('done') });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toMatchObject([{ question: 'b' }]);
+    expect(started[0]?.id).not.toBe(before.started[0]?.id);
+  });
+
+  test('begins another run of a call whose arguments a person changes otherwise after a reset', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader, {}, { approval: {} })] });
+    const store = createMemoryStore();
+    const model = script([asks('a')]).answer('done');
+    const before = await startWith(lead, { store, model, ends: () => 'elsewhere' });
+    await before.run.approve({ args: { input: 'b' } });
+    const { run, started } = await startWith(lead, { store, model });
+    await run.approve({ args: { input: 'c' } });
+    expect(await run.result()).toMatchObject({ outcome: 'completed' });
+    expect(started).toMatchObject([{ question: 'c' }]);
+  });
+
   test('does not leave its history while a sub-agent is at work', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)] });
     let release: () => void = () => undefined;
@@ -302,23 +433,89 @@ describe('a run', () => {
 
   test('asks for the answer of one that an execution of before has begun', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)] });
-    const { run } = await startWith(lead, { model: script([asks('a')]).answer('done'), ends: () => 'elsewhere' });
+    const { run, started, cancelled } = await startWith(lead, {
+      ...{ model: script([asks('a')]).answer('done'), ends: () => 'elsewhere' },
+    });
     expect(run.waitingFor).toMatchObject({
       reason: expect.stringMatching(/^reader, which an execution of before has begun as sub_/),
     });
     await run.cancel('enough');
     expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+    expect(cancelled).toEqual(started.map(({ id }) => id));
   });
+
+  test.each(['is found to be elsewhere', 'is asked for'])(
+    'that is cancelled while a sub-agent %s leaves none working',
+    async (when) => {
+      const lead = agent('lead', { tools: [agentTool(reader)] });
+      const memory = createMemoryStore();
+      let controls: RunControls | undefined;
+      let isElsewhere = false;
+      const { run, started, cancelled } = await startWith(lead, {
+        model: script([asks('a')]).answer('done'),
+        onControls: (given) => (controls = given),
+        ends: () => {
+          isElsewhere = true;
+          if (when === 'is found to be elsewhere') controls?.cancel();
+          return 'elsewhere';
+        },
+        store: {
+          ...memory,
+          readRef: async (name) => {
+            if (!isElsewhere || name !== runRecordName(started[0]?.id ?? '')) return await memory.readRef(name);
+            controls?.cancel();
+            throw new Error('stopped');
+          },
+        },
+      });
+      expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+      expect(cancelled).toEqual(started.map(({ id }) => id));
+    },
+  );
 
   test('ends where nothing is left for a sub-agent', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)], limits: { tokens: 50 } });
+    const store = createMemoryStore();
     const { run, started } = await startWith(lead, {
-      model: script([{ ...asks('a'), usage: { input: 50, output: 0 } }]),
+      ...{ store, model: script([{ ...asks('a'), usage: { input: 50, output: 0 } }]) },
     });
     expect(await run.result()).toMatchObject({
       outcome: 'budget-exhausted',
       failure: { type: 'Budget.TokensExhausted', message: '50 tokens were allowed, 50 used.' },
     });
     expect(started).toEqual([]);
+    expect(await store.listRefs(subRunsOf('root'))).toEqual([]);
+  });
+
+  test('that is cancelled as it begins a sub-agent records that it was never started, and begins another after a reset', async () => {
+    const lead = agent('lead', { tools: [agentTool(reader)] });
+    const memory = createMemoryStore();
+    let controls: RunControls | undefined;
+    const given: Given = {
+      ...{ store: memory, model: script([asks('a')]).answer('done') },
+      onControls: (one) => (controls = one),
+    };
+    const { run, started } = await startWith(lead, {
+      ...given,
+      store: {
+        ...memory,
+        commit: async (request) => {
+          if (request.refs?.some(({ name }) => name.startsWith(subRunsOf('root')))) controls?.cancel('enough');
+          return await memory.commit(request);
+        },
+      },
+    });
+    expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
+    expect(started).toEqual([]);
+    const [ref] = await memory.listRefs(subRunsOf('root'));
+    const id = ref?.name.split('/').at(-1) ?? '';
+    expect((await memory.readRef(runRecordName(id)))?.value).toMatchObject({
+      ended: { outcome: 'cancelled', failure: { message: 'it was never started.' } },
+    });
+    expect(await memory.readRef(openRunName(id))).toBeUndefined();
+    const after = await startWith(lead, given);
+    expect(await after.run.result()).toMatchObject({ outcome: 'completed' });
+    expect(after.started).toHaveLength(1);
+    expect(after.started[0]?.id).not.toBe(id);
   });
 });

@@ -1,9 +1,10 @@
-// Toolboxes, and queues of single tools, that open runs are pinned to, and that no agent here uses any more: in development one is renamed or taken out while a run
-// waits. Its calls would wait for ever in a queue that nobody asks.
+// Toolboxes, and queues of single tools, that open runs are pinned to, and that no agent here uses any more: in development one is renamed
+// or taken out while a run waits. Its calls would wait for ever in a queue that nobody asks.
 import { allRefs, type ContentStore } from '../../activities/store';
 import { OPEN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { FoundAgent } from '../load-agents';
 import { toolboxLimits } from '../../activities/define/toolbox-limits';
 import { releasesOf, serversOf, toolboxSpecs, type ToolboxSpec } from './toolbox-specs';
@@ -14,9 +15,9 @@ export async function leftToolboxes(store: ContentStore, agents: readonly FoundA
   const left = new Map<string, ToolboxSpec>();
   const servers = serversOf(agents);
   const releases = releasesOf(agents);
-  for (const [release, agent] of await openReleases(store)) {
-    const found = agents.find(({ manifest }) => manifest.agent === agent);
-    for (const { toolbox: name, tool, hasRate } of await placesOf(store, release)) {
+  for (const manifest of await openManifests(store)) {
+    const found = agents.find((one) => one.manifest.agent === manifest.agent);
+    for (const { toolbox: name, tool, hasRate } of placesOf(manifest)) {
       const rates = hasRate ? { [tool]: null } : {};
       const known = left.get(name) ?? used.get(name);
       if (used.has(name) && !isMissing(known?.rates ?? {}, rates)) continue;
@@ -39,33 +40,35 @@ export async function leftToolboxes(store: ContentStore, agents: readonly FoundA
 const isMissing = (known: ToolboxSpec['rates'], rates: ToolboxSpec['rates']): boolean =>
   Object.keys(rates).some((tool) => !Object.hasOwn(known, tool));
 
-/** The agent of each. */
-async function openReleases(store: ContentStore): Promise<Map<string, string>> {
-  const releases = new Map<string, string>();
+/** Of open runs, and of the sub-agents whose runs they may begin. None that cannot be read: its runs say so themselves. */
+async function openManifests(store: ContentStore): Promise<ReleaseManifest[]> {
+  const manifests = new Map<string, ReleaseManifest | undefined>();
+  const add = async (release: string): Promise<void> => {
+    if (manifests.has(release)) return;
+    const manifest = await manifestOf(store, release);
+    manifests.set(release, manifest);
+    for (const { agent } of Object.values(manifest?.plan.tools ?? {})) if (agent) await add(agent.release);
+  };
   for (const { name } of await allRefs(store, OPEN_PREFIX)) {
     const ref = await store.readRef(runRecordName(decodeURIComponent(name.slice(OPEN_PREFIX.length))));
     const { data: record } = runRecordSchema.safeParse(ref?.value);
-    if (record && !record.ended) releases.set(record.release, record.agent);
+    if (record && !record.ended) await add(record.release);
   }
-  return releases;
+  return [...manifests.values()].flatMap((manifest) => manifest ?? []);
 }
 
-/** None of a release that cannot be read: its runs say so themselves. */
-async function placesOf(
-  store: ContentStore,
-  release: string,
-): Promise<{ toolbox: string; tool: string; hasRate: boolean }[]> {
+async function manifestOf(store: ContentStore, release: string): Promise<ReleaseManifest | undefined> {
   try {
     const [bytes = new Uint8Array()] = await store.get([release]);
-    const { plan } = releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
-    const plans = Object.entries(plan.tools).flatMap(([name, tool]) => [
-      { name, plan: tool },
-      ...(tool.fallback ?? []),
-    ]);
-    return plans.flatMap(({ name: tool, plan: { toolbox, hasRate = false } }) =>
-      toolbox === undefined ? [] : [{ toolbox, tool, hasRate }],
-    );
+    return releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+function placesOf({ plan }: ReleaseManifest): { toolbox: string; tool: string; hasRate: boolean }[] {
+  const plans = Object.entries(plan.tools).flatMap(([name, tool]) => [{ name, plan: tool }, ...(tool.fallback ?? [])]);
+  return plans.flatMap(({ name: tool, plan: { toolbox, hasRate = false } }) =>
+    toolbox === undefined ? [] : [{ toolbox, tool, hasRate }],
+  );
 }

@@ -187,15 +187,15 @@ export interface SubRun {
   /** It has ended in an execution of before: there is nothing to start. */
   ended?: true;
 }
-/** The call is answered already, or its arguments do not fit and the model is told. */
-export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolResult };
+/** The call is answered already, by runs that have used what is told of them; or its arguments do not fit and the model is told. */
+export type BeginSubRunResult = SubRun | { kind: 'answered'; result: CallToolResult; used?: RunTotals[] };
 
 /** What came of a sub-agent's run, as the answer to the call. */
 export interface TakeSubRunInput extends Omit<BeginSubRunInput, 'tags' | 'root'> {
   /** Id of the run. */
   run: string;
-  /** Of one that ended without recording it, as Temporal tells its end. */
-  end?: { firstRunId: string; failure: RunFailure };
+  /** Of one that ended without recording it, as Temporal tells its end. One that was never started has no first run, and answers nothing. */
+  end?: { firstRunId?: string; failure: RunFailure };
 }
 export type TakeSubRunResult =
   /** Its answer, or that it has none, as the model is told. */

@@ -21,8 +21,8 @@ export interface RunEnvironment {
   takeSubRun: AgentActivities['takeSubRun'];
   /** Starts the run of a sub-agent and waits for its end, however that is; of a cancel it is told, and waited for all the same. */
   runSubAgent(start: SubAgentStart, summary: string): Promise<SubAgentEnd>;
-  /** Of one that cannot be waited for here. */
-  cancelSubAgent(id: string): Promise<void>;
+  /** Of one that cannot be waited for here. @returns whether there was one */
+  cancelSubAgent(id: string): Promise<boolean>;
   takeMessage: AgentActivities['takeMessage'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */

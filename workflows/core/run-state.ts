@@ -202,13 +202,17 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 }
 
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
-export function takeSubRunTotals({ kept }: RunState, { modelCalls, toolCalls, reusedCalls, usage }: RunTotals): void {
+export function takeSubRunTotals(
+  { kept }: RunState,
+  { modelCalls, toolCalls, reusedCalls, usage, estimated }: RunTotals,
+): void {
   kept.totals = {
     ...kept.totals,
     modelCalls: kept.totals.modelCalls + modelCalls,
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
     usage: addUsage(kept.totals.usage, usage),
+    ...(estimated ? { estimated } : {}),
   };
 }
 

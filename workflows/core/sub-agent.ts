@@ -1,7 +1,7 @@
 // A call of a sub-agent: a run of its own, with a part of this one's budget. This one waits for it, and holds no worker meanwhile.
 //
 // Its end can be awaited by the execution alone that has started it, so a history is not left while one is under way.
-import type { BeginSubRunInput, SubRun, TakeSubRunResult } from '../contract/activities';
+import type { BeginSubRunInput, SubRun, TakeSubRunInput, TakeSubRunResult } from '../contract/activities';
 import type { RunFailure } from '../contract/failures';
 import type { AgentRunInput, RunLimits, RunTotals, SubAgentPin, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolTurn } from '../contract/tool-call';
@@ -59,7 +59,10 @@ export async function callAgent(
       answer.kind === 'failed'
         ? { preview: answer.failure.message, failed: true }
         : { preview: answer.result.message.preview, failed: answer.result.failure !== undefined },
-  );
+  ).catch(async (error: unknown) => {
+    if (error instanceof RunEnd) await leaveToItself(run, asked, progress);
+    throw error;
+  });
   if ('failure' in done) return done.failure;
   return done.result.kind === 'failed' ? done.result.failure : done.result.result;
 }
@@ -86,16 +89,22 @@ async function untilAnswered(
 ): Promise<Answer> {
   const { environment, input } = run;
   if (!progress.begun) {
+    requireLeft(run);
     const root = input.parent?.root;
+    // To its end: what it has begun has an id, by which a run that ends now says so.
     const begun = await underWay(together, () =>
-      environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
+      environment.uninterrupted(() =>
+        environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
+      ),
     );
-    if (begun.kind === 'answered') return { kind: 'result', result: begun.result };
+    if (begun.kind === 'answered') {
+      for (const totals of begun.used ?? []) takeSubRunTotals(run.state, totals);
+      return { kind: 'result', result: begun.result };
+    }
     progress.begun = begun;
   }
   const { begun } = progress;
   if (!begun.ended && !progress.end) {
-    if (environment.isCancelled()) throw cancelled(run);
     progress.end = await untilEnded(run, turn, call, { begun, pin, together });
     if (progress.end.kind === 'ended') count(run, progress, progress.end.result.totals);
   }
@@ -108,28 +117,42 @@ async function untilAnswered(
     const taken = await underWay(together, () => take(run, progress, asked));
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
-      try {
-        await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
-      } catch (error) {
-        if (error instanceof RunEnd) await environment.uninterrupted(() => environment.cancelSubAgent(begun.id));
-        throw error;
-      }
+      await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
       continue;
     }
     return taken;
   }
 }
 
-async function take(run: Run, progress: Progress, asked: AskedCall): Promise<TakeSubRunResult> {
+const NEVER_STARTED: RunFailure = { type: 'Run.Cancelled', message: 'it was never started.' };
+
+/** The run ends. One that it cannot wait for works for nobody any more; one that was never started cannot record its own end. */
+async function leaveToItself(run: Run, asked: AskedCall, progress: Progress): Promise<void> {
+  const { environment } = run;
   const { begun, end } = progress;
-  const taken = await run.environment.takeSubRun({
-    ...asked,
-    run: begun?.id ?? '',
-    ...(end?.kind === 'lost' ? { end: { firstRunId: end.firstRunId, failure: end.failure } } : {}),
+  if (!begun || begun.ended || (end && end.kind !== 'elsewhere')) return;
+  await environment.uninterrupted(async () => {
+    if ((await environment.cancelSubAgent(begun.id)) || end) return;
+    // What keeps it from being recorded does not keep the run from its end.
+    await take(run, progress, asked, { failure: NEVER_STARTED }).catch((error: unknown) => {
+      if (environment.meaningOf(error) === undefined) throw error;
+    });
   });
+}
+
+async function take(
+  run: Run,
+  progress: Progress,
+  asked: AskedCall,
+  end = lostOf(progress.end),
+): Promise<TakeSubRunResult> {
+  const taken = await run.environment.takeSubRun({ ...asked, run: progress.begun?.id ?? '', ...(end ? { end } : {}) });
   if (taken.kind !== 'open') count(run, progress, taken.totals);
   return taken;
 }
+
+const lostOf = (end: SubAgentEnd | undefined): TakeSubRunInput['end'] =>
+  end?.kind === 'lost' ? { firstRunId: end.firstRunId, failure: end.failure } : undefined;
 
 /** While it goes on, what it may use is nobody else's. */
 async function untilEnded(
@@ -171,8 +194,7 @@ export function limitsLeft(
   const { toBegin, reserved } = together.agents;
   const share = (left: number): number => Math.max(0, Math.floor(left / Math.max(1, toBegin.size)));
   const now = environment.now();
-  const exhausted = exhaustedWall(kept, limits, now) ?? exhaustedTokens(kept.totals, limits);
-  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
+  requireLeft(run);
   // The calls of this turn are counted when all of them are done.
   const callsLeft = limits.toolCalls - kept.totals.toolCalls - turn.calls.length - reserved.toolCalls;
   const used = usedTokens(kept.totals);
@@ -188,6 +210,15 @@ export function limitsLeft(
     ...(tokens === undefined ? {} : { tokens }),
     ...(wallMs === undefined ? {} : { wallMs }),
   };
+}
+
+/** @throws RunEnd when the run is cancelled, or nothing is left of its time or tokens */
+function requireLeft(run: Run): void {
+  const { state, environment } = run;
+  if (environment.isCancelled()) throw cancelled(run);
+  const limits = limitsOf(run);
+  const exhausted = exhaustedWall(state.kept, limits, environment.now()) ?? exhaustedTokens(state.kept.totals, limits);
+  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
 }
 
 const least = (...given: (number | undefined)[]): number | undefined => {

@@ -1,7 +1,7 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
 import { createConversation, type ContentStore } from '../../../activities/store';
 import { askedBelow, subRunsUnder } from '../../sub-runs';
-import { lastCheckpoint } from '../../../workers/last-checkpoint';
+import { lastCheckpoint } from '../../../activities/store/last-checkpoint';
 import { callsOf, totalsOf } from '../../../activities/store/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';

@@ -1,6 +1,7 @@
-import { allRefs, type ContentStore } from '../activities/store';
-import { headName } from '../activities/store/ref-names';
-import { headRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { allRefs } from './all-refs';
+import type { ContentStore } from './port';
+import { headName } from './ref-names';
+import { headRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 
 export interface Checkpoint {
   head: string | null;
