@@ -18,7 +18,7 @@ import {
   objectHash,
 } from '../../activities/store';
 import { publishReleases } from '../../workers/publish-releases';
-import type { Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
+import type { CarriedState, Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
 import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { script, type Script } from '../kit/script';
@@ -126,8 +126,8 @@ describe('a definition', () => {
 interface Given {
   model: Script;
   /** What the nth run of a sub-agent, from 1, comes to. */
-  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | 'terminated' | Promise<Partial<End>>;
-  shouldContinueAsNew?(): boolean;
+  ends?(start: SubAgentStart, nth: number): Ending | Promise<Ending>;
+  shouldContinueAsNew?(carried: CarriedState): boolean;
   /** Of another run that this one is after its reset: it has the same id, and first execution. */
   store?: ContentStore;
   /** Its first message. */
@@ -142,12 +142,22 @@ interface End {
   toolCalls: number;
   estimated: true;
 }
+interface Started {
+  run: TestRun<unknown, unknown>;
+  started: SubAgentStart[];
+  /** Ids of runs that were told to end, though this one could not wait for them. */
+  cancelled: string[];
+  deps: ActivityDeps;
+  /** Ends a run that works elsewhere. */
+  end(id: string, came: Partial<End>): Promise<unknown>;
+}
+type Ending = Partial<End> | 'elsewhere' | 'terminated';
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 async function startWith(
   lead: AnyAgent,
   { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
-): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[]; deps: ActivityDeps }> {
+): Promise<Started> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -213,7 +223,7 @@ async function startWith(
     people,
     onControls: onControls ?? nothing,
   });
-  return { run, started, cancelled, deps };
+  return { run, started, cancelled, deps, end };
 }
 
 const reader = agent('reader');
@@ -410,25 +420,44 @@ describe('a run', () => {
     expect(started).toMatchObject([{ question: 'c' }]);
   });
 
-  test('does not leave its history while a sub-agent is at work', async () => {
-    const lead = agent('lead', { tools: [agentTool(reader)] });
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
-    let isAtWork = false;
-    const { run, started } = await startWith(lead, {
-      model: script([asks('a', 'b')]).answer('done'),
-      ends: async (_, nth) => {
-        isAtWork = true;
-        if (nth === 1) await held;
-        else release();
-        if (nth === 1) isAtWork = false;
+  test.each(['is at work', 'works elsewhere'])('does not leave its history while a sub-agent %s', async (where) => {
+    const executions = new Set<CarriedState>();
+    let isLong = false;
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let asked = 0;
+    // Alone it would leave it, for as long as its job takes.
+    const job = defineTool({
+      ...{ name: 'job', description: 'Runs.', input: z.object({}), output: z.string(), effect: 'read' },
+      poll: { started: z.object({}), every: '1m', upTo: '1h', check: () => ((asked += 1) < 3 ? undefined : 'done') },
+      run: () => {
+        isLong = true;
         return {};
       },
-      shouldContinueAsNew: () => isAtWork,
     });
+    const lead = agent('lead', { tools: [agentTool(reader), job] });
+    const { run, started, end } = await startWith(lead, {
+      model: script([{ calls: [...asks('a').calls, { name: 'job', args: {} }] }]).answer('done'),
+      ends: async () => {
+        if (where === 'works elsewhere') return 'elsewhere';
+        await held;
+        isLong = false;
+        return {};
+      },
+      shouldContinueAsNew: (carried) => {
+        executions.add(carried);
+        // The job has begun, and asks whether it may leave.
+        goOn();
+        return isLong;
+      },
+    });
+    await run.advance('2m');
+    isLong = false;
+    if (where === 'works elsewhere') await end(started[0]?.id ?? '', {});
     expect(await run.result()).toMatchObject({ outcome: 'completed' });
-    expect(started).toHaveLength(2);
-    expect(run.progress().turn).toBe(2);
+    expect({ executions: executions.size, asked, started: started.length }).toEqual({
+      ...{ executions: 1, asked: 3, started: 1 },
+    });
   });
 
   test('asks for the answer of one that an execution of before has begun', async () => {
