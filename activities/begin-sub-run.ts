@@ -21,7 +21,7 @@ import { keepResult, toolRecords } from './tool-records';
 
 /** Runs of one call: another is begun where the one before has ended without an answer, or began with arguments that it has no more. */
 const RUNS_MAX = 100;
-const ID_CHARS = 20;
+const SUB_RUN_ID_CHARS = 20;
 
 /** Repeating it finds what the first has stored. @throws ApplicationFailure `Tool.NotApproved`, `Tool.NotGranted`, `Store.*` */
 export async function beginSubRun(
@@ -152,5 +152,5 @@ const isOf = (known: RunRecord, record: RunRecord): boolean =>
 function subRunId({ key, message }: Pick<BeginSubRunInput, 'key' | 'message'>, nth: number): string {
   const { run, fork, turn, index } = key;
   const hash = createHash('sha256').update(['sub-run', run, fork, turn, index, message, nth].join('/'));
-  return `sub_${hash.digest('hex').slice(0, ID_CHARS)}`;
+  return `sub_${hash.digest('hex').slice(0, SUB_RUN_ID_CHARS)}`;
 }

@@ -2,7 +2,6 @@
 import { z } from 'zod';
 import type { TakeSubRunInput, TakeSubRunResult } from '../workflows/contract/activities';
 import type { RunFailure } from '../workflows/contract/failures';
-import { FAILURE_CHARS } from '../workflows/contract/limits';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, editedParts, personOf } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
@@ -108,7 +107,7 @@ function endOf({ ended: { outcome, output, failure: why }, erased }: EndedRecord
 /** Short, and without anything that was said: a history keeps it. */
 const failureOf = (name: string, { outcome, failure: why }: { outcome: string; failure: RunFailure }): RunFailure => ({
   type: 'Tool.AgentFailed',
-  message: safeText(`${name} gave no answer: ${outcome} (${why.type}: ${why.message})`).slice(0, FAILURE_CHARS),
+  message: safeText(`${name} gave no answer: ${outcome} (${why.type}: ${why.message})`),
 });
 
 const noAnswer = (why: RunFailure): ToldOutput => ({ parts: failureParts(why.type, why.message), failure: why });

@@ -1,4 +1,4 @@
-// Needs: nothing but Node. Agents as tools: how they are defined, and what a run makes of their runs, which the test stands in for.
+// Needs: nothing but Node. Agents as tools: what a run makes of their runs, which the test stands in for.
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
@@ -8,7 +8,6 @@ import { RESULT_BYTES_MOST } from '../../activities/tool-output';
 import { takeSubRun } from '../../activities/take-sub-run';
 import type { TakeSubRunInput } from '../../workflows/contract/activities';
 import { toolRecordSchema } from '../../workflows/contract/schemas/call-record';
-import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import {
   createConversation,
@@ -18,7 +17,7 @@ import {
   objectHash,
 } from '../../activities/store';
 import { publishReleases } from '../../workers/publish-releases';
-import type { Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
+import type { CarriedState, Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
 import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { createScriptedProvider } from '../kit/scripted-provider';
 import { script, type Script } from '../kit/script';
@@ -29,105 +28,12 @@ import { manifestFor } from '../stack/manifest-for';
 
 const agent = (name: string, more: object = {}) =>
   defineAgent({ name, description: `The ${name}.`, instructions: name, ...more });
-const look = defineTool({
-  name: 'look',
-  description: 'Looks.',
-  input: z.object({}),
-  output: z.string(),
-  effect: 'read',
-  run: () => 'seen',
-});
-const write = defineTool({
-  name: 'write',
-  description: 'Writes.',
-  input: z.object({}),
-  output: z.string(),
-  effect: 'idempotent',
-  run: () => 'written',
-});
-
-describe('a definition', () => {
-  test('is a tool with the name, the description and the schemas of the agent', () => {
-    const tool = agentTool(agent('reader'));
-    expect(tool).toMatchObject({ name: 'reader', description: 'The reader.', toolbox: undefined, approval: undefined });
-    expect(tool.input.safeParse({ input: 'a page' }).success).toBe(true);
-    const input = z.object({ page: z.number() });
-    expect(agentTool(agent('reader', { input })).input).toBe(input);
-  });
-
-  test('runs beside others where all that it can do is read, unless it says otherwise', () => {
-    const plan = (one: AnyAgent, options = {}) => agentTool(one, {}, options).plan;
-    const reader = agent('reader', { tools: [look] });
-    expect(plan(reader)).toMatchObject({ effect: 'idempotent', isIndependent: true });
-    expect(plan(agent('writer', { tools: [look, write] }))).not.toHaveProperty('isIndependent');
-    expect(plan(agent('lead', { tools: [agentTool(reader)] }))).toMatchObject({ isIndependent: true });
-    expect(plan(reader, { independent: false })).not.toHaveProperty('isIndependent');
-    expect(plan(agent('writer', { tools: [write] }), { independent: true })).toMatchObject({ isIndependent: true });
-  });
-
-  test.each<[string, () => unknown, string]>([
-    ['no agent', () => agentTool(undefined as never), 'agentTool takes an agent, as defineAgent returns it'],
-    [
-      'no description',
-      () => agentTool(defineAgent({ name: 'a', instructions: 'x' })),
-      'agentTool a: the agent needs a description: it is what the model reads of it.',
-    ],
-    ['an unknown limit', () => agentTool(agent('a'), { usd: 1 } as never), 'agentTool a: limits: "usd" is not known.'],
-    ['a limit of nothing', () => agentTool(agent('a'), { tokens: 0 }), 'agentTool a: limits.tokens must be a whole'],
-    [
-      'a toolbox',
-      () => agentTool(agent('a'), {}, { toolbox: {} } as never),
-      'agentTool a: "toolbox" is not known. Known: onFailure, approval, independent.',
-    ],
-    [
-      'itself',
-      () => agent('a', { tools: [agentTool(agent('b', { tools: [agentTool(agent('a'))] }))] }),
-      'agent a: it is a tool of itself (a → b → a): its runs would have no end.',
-    ],
-    [
-      'too many in a row',
-      () => ['b', 'c', 'd', 'e', 'f'].reduce((below, name) => agent(name, { tools: [agentTool(below)] }), agent('a')),
-      'agent f: sub-agents may be 5 deep, and these are deeper: f → e → d → c → b → a.',
-    ],
-    [
-      'as its fallback another agent',
-      () => {
-        const input = z.object({});
-        const fallback = [agentTool(agent('a', { input }))];
-        return defineTool({
-          name: 'x',
-          description: 'x',
-          input,
-          output: z.string(),
-          effect: 'read',
-          fallback,
-          run: () => '',
-        } as never);
-      },
-      'its fallback a is an agent, which a fallback cannot be.',
-    ],
-  ])('that has %s is refused in one line', (_, define, says) => {
-    expect(define).toThrow(says);
-  });
-
-  test('whose release comes back from the store has the pin of the sub-agent', () => {
-    const { manifest } = manifestFor(
-      agent('lead', { tools: [agentTool(agent('reader'), { turns: 2, wall: '1m' })] }),
-      'a/b',
-    );
-    expect(releaseManifestSchema.parse(JSON.parse(JSON.stringify(manifest)))).toEqual(manifest);
-    expect(manifest.plan.tools['reader']?.agent).toMatchObject({
-      name: 'reader',
-      limits: { turns: 2, wallMs: 60_000 },
-    });
-  });
-});
 
 interface Given {
   model: Script;
   /** What the nth run of a sub-agent, from 1, comes to. */
-  ends?(start: SubAgentStart, nth: number): Partial<End> | 'elsewhere' | 'terminated' | Promise<Partial<End>>;
-  shouldContinueAsNew?(): boolean;
+  ends?(start: SubAgentStart, nth: number): Ending | Promise<Ending>;
+  shouldContinueAsNew?(carried: CarriedState): boolean;
   /** Of another run that this one is after its reset: it has the same id, and first execution. */
   store?: ContentStore;
   /** Its first message. */
@@ -142,12 +48,22 @@ interface End {
   toolCalls: number;
   estimated: true;
 }
+interface Started {
+  run: TestRun<unknown, unknown>;
+  started: SubAgentStart[];
+  /** Ids of runs that were told to end, though this one could not wait for them. */
+  cancelled: string[];
+  deps: ActivityDeps;
+  /** Ends a run that works elsewhere. */
+  end(id: string, came: Partial<End>): Promise<unknown>;
+}
+type Ending = Partial<End> | 'elsewhere' | 'terminated';
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 async function startWith(
   lead: AnyAgent,
   { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
-): Promise<{ run: TestRun<unknown, unknown>; started: SubAgentStart[]; cancelled: string[]; deps: ActivityDeps }> {
+): Promise<Started> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
   const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
@@ -213,7 +129,7 @@ async function startWith(
     people,
     onControls: onControls ?? nothing,
   });
-  return { run, started, cancelled, deps };
+  return { run, started, cancelled, deps, end };
 }
 
 const reader = agent('reader');
@@ -410,25 +326,44 @@ describe('a run', () => {
     expect(started).toMatchObject([{ question: 'c' }]);
   });
 
-  test('does not leave its history while a sub-agent is at work', async () => {
-    const lead = agent('lead', { tools: [agentTool(reader)] });
-    let release: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (release = resolve));
-    let isAtWork = false;
-    const { run, started } = await startWith(lead, {
-      model: script([asks('a', 'b')]).answer('done'),
-      ends: async (_, nth) => {
-        isAtWork = true;
-        if (nth === 1) await held;
-        else release();
-        if (nth === 1) isAtWork = false;
+  test.each(['is at work', 'works elsewhere'])('does not leave its history while a sub-agent %s', async (where) => {
+    const executions = new Set<CarriedState>();
+    let isLong = false;
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    let asked = 0;
+    // Alone it would leave it, for as long as its job takes.
+    const job = defineTool({
+      ...{ name: 'job', description: 'Runs.', input: z.object({}), output: z.string(), effect: 'read' },
+      poll: { started: z.object({}), every: '1m', upTo: '1h', check: () => ((asked += 1) < 3 ? undefined : 'done') },
+      run: () => {
+        isLong = true;
         return {};
       },
-      shouldContinueAsNew: () => isAtWork,
     });
+    const lead = agent('lead', { tools: [agentTool(reader), job] });
+    const { run, started, end } = await startWith(lead, {
+      model: script([{ calls: [...asks('a').calls, { name: 'job', args: {} }] }]).answer('done'),
+      ends: async () => {
+        if (where === 'works elsewhere') return 'elsewhere';
+        await held;
+        isLong = false;
+        return {};
+      },
+      shouldContinueAsNew: (carried) => {
+        executions.add(carried);
+        // The job has begun, and asks whether it may leave.
+        if (isLong) goOn();
+        return isLong;
+      },
+    });
+    await run.advance('2m');
+    isLong = false;
+    if (where === 'works elsewhere') await end(started[0]?.id ?? '', {});
     expect(await run.result()).toMatchObject({ outcome: 'completed' });
-    expect(started).toHaveLength(2);
-    expect(run.progress().turn).toBe(2);
+    expect({ executions: executions.size, asked, started: started.length }).toEqual({
+      ...{ executions: 1, asked: 3, started: 1 },
+    });
   });
 
   test('asks for the answer of one that an execution of before has begun', async () => {

@@ -54,7 +54,7 @@ export async function callAgent(
   const done = await step<Answer>(
     run,
     { kind: 'tool', label: `${name} ${preview}`.trimEnd() },
-    () => untilAnswered(run, turn, call, { asked, pin: plan.agent, progress, together }),
+    () => underWay(together, () => untilAnswered(run, turn, call, { asked, pin: plan.agent, progress, together })),
     (answer) =>
       answer.kind === 'failed'
         ? { preview: answer.failure.message, failed: true }
@@ -92,10 +92,8 @@ async function untilAnswered(
     requireLeft(run);
     const root = input.parent?.root;
     // To its end: what it has begun has an id, by which a run that ends now says so.
-    const begun = await underWay(together, () =>
-      environment.uninterrupted(() =>
-        environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
-      ),
+    const begun = await environment.uninterrupted(() =>
+      environment.beginSubRun({ ...asked, tags: input.tags, ...(root === undefined ? {} : { root }) }),
     );
     if (begun.kind === 'answered') {
       for (const totals of begun.used ?? []) takeSubRunTotals(run.state, totals);
@@ -114,10 +112,10 @@ async function untilAnswered(
     throw cancelled(run);
   }
   for (let round = 1; ; round += 1) {
-    const taken = await underWay(together, () => take(run, progress, asked));
+    const taken = await take(run, progress, asked);
     if (taken.kind === 'open') {
       const reason = `${asked.name}, which an execution of before has begun as ${begun.id}`;
-      await underWay(together, () => sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason }));
+      await sleepUntil(run, { waitUntil: environment.now() + awayDelayMs(round), reason });
       continue;
     }
     return taken;
@@ -167,11 +165,9 @@ async function untilEnded(
   reserved.tokens += limits.tokens ?? 0;
   reserved.toolCalls += limits.toolCalls;
   try {
-    return await underWay(together, () =>
-      run.environment.runSubAgent(
-        { id: begun.id, question: begun.question, input: inputOf(run, begun, limits) },
-        `turn ${run.state.kept.turn}: ${begun.agent}`,
-      ),
+    return await run.environment.runSubAgent(
+      { id: begun.id, question: begun.question, input: inputOf(run, begun, limits) },
+      `turn ${run.state.kept.turn}: ${begun.agent}`,
     );
   } finally {
     reserved.tokens -= limits.tokens ?? 0;
@@ -251,7 +247,7 @@ function count({ state }: Run, progress: Progress, totals: RunTotals): void {
   takeSubRunTotals(state, totals);
 }
 
-/** Nothing of it can be left to another execution meanwhile. */
+/** Nothing of it can be left to another execution meanwhile, not even between two of its steps. */
 async function underWay<T>(together: Together, work: () => Promise<T>): Promise<T> {
   together.underWay += 1;
   try {
