@@ -59,7 +59,10 @@ test('what a sub-agent asks is asked under the run of its caller, and one trace 
   await dev.saying(/^ready /m);
   // A number alone is good for one run: the other's first request is another one.
   const other = await ask(['approve', id, '1']);
-  expect(other).toMatchObject({ code: 1, stderr: expect.stringContaining(`it asks 1 (pay, of ${sub}, its payer)`) });
+  expect(other).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`it asks pay, by its payer: that is request 1 of ${sub}`),
+  });
   const live = await ask(['trace', id]);
   expect(live.stdout).toMatch(new RegExp(`^└─ turn 1: payer asking\\n {3}${sub} {2}payer`, 'm'));
   expect(await ask(command.split(' '))).toMatchObject({ code: 0 });
