@@ -3,7 +3,15 @@ import type { BackendObject, StoreBackend, StoredObject } from './backend';
 import type { LargeObjects } from './large-objects';
 import type { LmdbTables } from './lmdb-database';
 import { objectEntry } from './lmdb-entries';
-import { applyCommit, applyDeleteObjects, fileNamed, keyOf, listEntries, type LmdbPut } from './lmdb-transactions';
+import {
+  applyCommit,
+  applyDeleteObjects,
+  fileIn,
+  fileNamed,
+  keyOf,
+  listEntries,
+  type LmdbPut,
+} from './lmdb-transactions';
 import { NoAnswer, type Transactor } from './lmdb-transactor';
 
 /**
@@ -99,18 +107,14 @@ const freshEntries = (tables: LmdbTables, names: readonly string[]): (Buffer | u
   tables.fresh(() =>
     names.map((name) => {
       const key = keyOf(name);
-      const entry = tables.objects.getBinary(key);
       // That it is not there is believed of whole pages alone: whoever collects garbage follows what is there.
-      if (!entry) tables.pages.checkWayTo('objects', key);
-      return entry;
+      return tables.objects.getBinary(key) ?? tables.pages.find('objects', key);
     }),
   );
 const freshFile = (tables: LmdbTables, name: string): string | undefined =>
   tables.fresh(() => {
-    const file = fileNamed(tables, name);
     // Here too: a file that no object names is removed.
-    if (file === undefined) tables.pages.checkWayTo('objects', keyOf(name));
-    return file;
+    return fileNamed(tables, name) ?? fileIn(tables.pages.find('objects', keyOf(name)), name);
   });
 
 /** Writes the large ones to files, but those that are there already where they may be used again. */

@@ -17,8 +17,11 @@ export interface LmdbEntry {
 export interface LmdbPages {
   /** In order, from the first key that is not before `start`. @throws LmdbDamage */
   entries(table: string, start: Buffer): Iterable<LmdbEntry>;
-  /** Looks at the pages that say whether the table has the key. @throws LmdbDamage */
-  checkWayTo(table: string, key: Buffer): void;
+  /**
+   * What the pages say where LMDB says that there is nothing: they may be newer by the moment in which a commit is told to readers, and what
+   * was listed must be found. @throws LmdbDamage
+   */
+  find(table: string, key: Buffer): Buffer | undefined;
   close(): void;
 }
 
@@ -74,11 +77,13 @@ export function openLmdbPages(path: string): LmdbPages {
       const meta = newestMeta(file, path);
       yield* entriesOf(meta, reader(file, path, meta), table, start);
     },
-    checkWayTo(table, key) {
+    find(table, key) {
       const meta = newestMeta(file, path);
       const read = reader(file, path, meta);
       const tree = tableTree(meta, read, table);
-      if (tree) nodesFrom(read, tree, key).next();
+      for (const node of tree ? nodesFrom(read, tree, key) : [])
+        return node.key.equals(key) ? valueOf(read, node) : undefined;
+      return undefined;
     },
     close: () => closeSync(file),
   };

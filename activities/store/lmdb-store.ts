@@ -8,7 +8,7 @@ import { openLargeObjects } from './large-objects';
 import { openLmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
 import { LmdbDamage } from './lmdb-pages';
-import { applyDeleteRef, listLiveRefs, liveRef } from './lmdb-transactions';
+import { applyDeleteRef, listLiveRefs, liveIn, liveRef } from './lmdb-transactions';
 import { createTransactor } from './lmdb-transactor';
 
 export interface LmdbStoreOptions {
@@ -49,10 +49,9 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
   const fresh = <T>(work: () => T): Promise<T> => use(() => tables.fresh(work));
 
   function readRef(name: string): BackendRef | undefined {
-    const ref = liveRef(tables, name, Date.now());
+    const now = Date.now();
     // That it is not there is believed of whole pages alone: a call whose record is not found is made again.
-    if (!ref) tables.pages.checkWayTo('refs', Buffer.from(name, 'latin1'));
-    return ref;
+    return liveRef(tables, name, now) ?? liveIn(tables.pages.find('refs', Buffer.from(name, 'latin1')), name, now);
   }
 
   /** What is under way may have files to write or to read before and after its transaction. */

@@ -84,8 +84,10 @@ export function applyDeleteRef(tables: LmdbTables, name: string, version: number
 }
 
 /** @throws ApplicationFailure `Store.ObjectCorrupt` */
-export function liveRef(tables: LmdbTables, name: string, now: number): BackendRef | undefined {
-  const stored = tables.refs.getBinary(name);
+export const liveRef = (tables: LmdbTables, name: string, now: number): BackendRef | undefined =>
+  liveIn(tables.refs.getBinary(name), name, now);
+
+export function liveIn(stored: Buffer | undefined, name: string, now: number): BackendRef | undefined {
   const ref = stored && decodeRef(name, stored);
   return ref && isLive(ref, now) ? ref : undefined;
 }
@@ -128,8 +130,10 @@ export function listEntries(
 }
 
 /** The file that holds the object, where one does. */
-export function fileNamed(tables: LmdbTables, name: string): string | undefined {
-  const stored = tables.objects.getBinary(keyOf(name));
+export const fileNamed = (tables: LmdbTables, name: string): string | undefined =>
+  fileIn(tables.objects.getBinary(keyOf(name)), name);
+
+export function fileIn(stored: Buffer | undefined, name: string): string | undefined {
   const entry = stored && objectEntry(name, stored);
   return entry && 'file' in entry ? entry.file : undefined;
 }

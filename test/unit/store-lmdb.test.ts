@@ -106,6 +106,33 @@ test('what another process committed is read at once, without a turn of the even
   await store.close();
 });
 
+test('what is listed is found, whatever is being committed: a listing is not ahead of a reading', async () => {
+  const store = openStore(`lmdb:${folder}`);
+  let writing = true;
+  const missing: string[] = [];
+  const write = async (writer: number): Promise<void> => {
+    for (let nth = 0; nth < 600; nth += 1) {
+      const id = `${writer}-${nth}`;
+      const [first, second] = [`record/${id}`, `under/${writer}-${nth % 20}/${id}`];
+      await store.commit({ refs: [first, second].map((name) => ({ op: 'create', name, value: { id } })) });
+    }
+  };
+  const read = async (writer: number): Promise<void> => {
+    for (let nth = 0; writing; nth += 1) {
+      const listed = await store.listRefs(`under/${writer}-${nth % 20}/`);
+      const ids = listed.slice(-3).map(({ name }) => name.split('/').at(-1) ?? '');
+      const found = await Promise.all(ids.map((id) => store.readRef(`record/${id}`)));
+      missing.push(...ids.filter((_, at) => !found[at]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const readers = [0, 1, 2, 3].map(read);
+  await Promise.all([0, 1, 2, 3].map(write)).finally(() => (writing = false));
+  await Promise.all(readers);
+  await store.close();
+  expect(missing).toEqual([]);
+}, 60_000);
+
 test('a full disk is a typed failure that leaves the process and what was committed alone', async () => {
   // A limit on the size of files stands for the disk: the kernel refuses the write in the same place.
   const child = spawn(
