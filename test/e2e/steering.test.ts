@@ -49,7 +49,7 @@ test('a run is extended and steered by commands, which say what they did, and re
     code: 2,
     stderr: expect.stringContaining('--wall: "3" has no unit'),
   });
-  expect(await ask('steer', '', 'hi')).toMatchObject({ code: 1, stderr: expect.stringContaining('there is no run') });
+  expect(await ask('steer', '', 'hi')).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no run') });
   expect(await ask('extend', id, '--tokens', '5')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('the run has no limit of tokens: there is nothing to extend.'),
