@@ -2,7 +2,7 @@
 // workflow that somebody has changed cannot say for a person that they agreed.
 import type { CallToolInput } from '../../workflows/contract/activities';
 import { peopleOf, type ApprovalRule, type MadeDecision } from '../../workflows/contract/approval';
-import { FALLBACK_INDEX_STEP } from '../../workflows/contract/limits';
+import { indexesOf } from '../../workflows/contract/limits';
 import type { RunPlan } from '../../workflows/contract/run';
 import { failure } from '../failure';
 import { isSignedBy } from '../keys/decision-signature';
@@ -72,7 +72,7 @@ export const isDecisionOf = (
 
 /** A call stands at one place of its turn: at another, or in another fork, its effect would be another. */
 const isOnePlace = ({ key, call }: Pick<CallToolInput, 'key' | 'call'>): boolean =>
-  key.fork === 0 && [0, 1, 2, 3].some((nth) => key.index === call + 1 + nth * FALLBACK_INDEX_STEP);
+  key.fork === 0 && indexesOf(call).includes(key.index);
 
 /** Why whoever decided may not, by these rules; undefined where they may. Without a rule it takes anybody who may decide at all. */
 function whyNot(approvers: Approvers, decision: MadeDecision, rules: readonly ApprovalRule[]): string | undefined {

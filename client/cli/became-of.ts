@@ -3,7 +3,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import type { ContentStore } from '../../activities/store';
 import { callRecordName } from '../../activities/store/ref-names';
-import { FALLBACK_INDEX_STEP } from '../../workflows/contract/limits';
+import { indexesOf } from '../../workflows/contract/limits';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import type { RunRequest } from '../run-requests';
@@ -38,8 +38,7 @@ export async function becameOf(store: ContentStore, run: RunHandle<unknown>, ask
 }
 
 async function isRecorded(store: ContentStore, { run, turn, call }: RunRequest): Promise<boolean> {
-  const indexes = [0, 1, 2, 3].map((nth) => call + 1 + nth * FALLBACK_INDEX_STEP);
-  const names = indexes.map((index) => callRecordName({ run, fork: 0, turn, index }));
+  const names = indexesOf(call).map((index) => callRecordName({ run, fork: 0, turn, index }));
   const found = await Promise.all(names.map((name) => store.readRef(name)));
   return found.some((record) => record !== undefined);
 }

@@ -1,5 +1,6 @@
 // A run that a command acts on: by its record, or, where it was started without our client, as Temporal alone knows it.
 import { ClientError } from '../errors';
+import type { RunHandle } from '../run-handle';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { CliContext, Connected } from './context';
 import { findRun } from './find-run';
@@ -9,6 +10,17 @@ export interface ReachableRun {
   record?: RunRecord;
   /** @throws ClientError `temporal-unreachable` */
   connect(): Promise<Connected>;
+}
+
+/** One that can still be acted on, as whoever acts on it holds it. @throws ClientError `refused` when it has ended */
+export async function reachOpenRun(
+  context: CliContext,
+  given: string,
+): Promise<{ id: string; run: RunHandle<unknown> }> {
+  const { id, record, connect } = await reachRun(context, given);
+  if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
+  const { client } = await connect();
+  return { id, run: client.run(id) };
 }
 
 /** @throws ClientError `run-not-found` when there is no record of it, and no server to ask */

@@ -36,6 +36,9 @@ export const DEFAULT_TOOL_BACKOFF = { firstMs: 500, factor: 2, mostMs: 20_000 } 
 export const FALLBACKS_MAX = 3;
 /** A turn has fewer calls: Temporal holds 2,000 activities of a run at once, and a model asks for a few dozen. */
 export const FALLBACK_INDEX_STEP = 1_000;
+/** Of a call of a turn, by its place there: its own index in the calls' keys, then those of the tools that may stand in for it. */
+export const indexesOf = (call: number): number[] =>
+  Array.from({ length: FALLBACKS_MAX + 1 }, (_, nth) => call + 1 + nth * FALLBACK_INDEX_STEP);
 /** A tool that is asked for the outcome of what it began changes nothing by it, however few attempts its beginning has. */
 export const pollAttempts = ({ attempts }: { attempts: number }): number => Math.max(attempts, DEFAULT_TOOL_ATTEMPTS);
 /** A provider's retry-after up to this is waited for inside Temporal's own retry; a longer one frees the slot. */

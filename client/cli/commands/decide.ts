@@ -10,7 +10,7 @@ import { becameOf, type Became } from '../became-of';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { questionLine } from '../question-line';
-import { reachRun } from '../reach-run';
+import { reachOpenRun } from '../reach-run';
 import type { ReasonOptions } from './intervene';
 
 export interface ApproveOptions extends ReasonOptions {
@@ -82,10 +82,7 @@ async function answer(
   { says, decide, isFinal = false }: Answer,
 ): Promise<number> {
   const { output } = context;
-  const { id, record, connect } = await reachRun(context, given);
-  if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
-  const { client } = await connect();
-  const run = client.run(id);
+  const { id, run } = await reachOpenRun(context, given);
   const asked = (await run.requests()).find((one) => one.number === number && !one.subRun);
   await decide(run);
   const became: Became | undefined = asked && !isFinal ? await becameOf(context.readStore(), run, asked) : undefined;

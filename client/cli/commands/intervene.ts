@@ -1,9 +1,8 @@
 // `longhaul cancel`, `pause` and `resume`: asks a run, and says so. What comes of it is seen with `tail` or `show`.
-import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { reachRun } from '../reach-run';
+import { reachOpenRun } from '../reach-run';
 
 export interface ReasonOptions {
   reason?: string;
@@ -48,10 +47,8 @@ async function intervene(
   reason?: string,
 ): Promise<number> {
   const { output } = context;
-  const { id, record, connect } = await reachRun(context, given);
-  if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
-  const { client } = await connect();
-  const kept = (await act(client.run(id))) ? reason : undefined;
+  const { id, run } = await reachOpenRun(context, given);
+  const kept = (await act(run)) ? reason : undefined;
   output.json({ id, asked, reason: kept ?? null });
   output.line(`${id}  ${says}${kept === undefined ? '' : ` (${output.safeLine(kept)})`}`);
   if (kept !== reason)

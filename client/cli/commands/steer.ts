@@ -4,11 +4,10 @@ import path from 'node:path';
 import { durationMs, type Duration } from '../../../activities/define/duration';
 import type { ExtendRequest } from '../../../workflows/contract/run';
 import { ClientError } from '../../errors';
-import type { RunHandle } from '../../run-handle';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { formatDuration } from '../format';
-import { reachRun } from '../reach-run';
+import { reachOpenRun } from '../reach-run';
 
 export interface ExtendOptions {
   turns?: number;
@@ -19,7 +18,7 @@ export interface ExtendOptions {
 
 export async function steerCommand(context: CliContext, given: string, words: string): Promise<number> {
   const text = words.startsWith('@') ? textOf(context, words.slice(1)) : words;
-  const { id, run } = await openRun(context, given);
+  const { id, run } = await reachOpenRun(context, given);
   await run.steer(text);
   context.output.json({ id, steered: text });
   context.output.line(`${id}  said; the model hears it when its next turn begins`);
@@ -31,7 +30,7 @@ export async function extendCommand(context: CliContext, given: string, options:
   const added: ExtendRequest = { ...counts, ...(wall === undefined ? {} : { wallMs: wallMs(wall) }) };
   if (Object.keys(added).length === 0)
     throw new ClientError('invalid-input', 'say what is added: --turns, --tool-calls, --tokens or --wall.');
-  const { id, run } = await openRun(context, given);
+  const { id, run } = await reachOpenRun(context, given);
   await run.extend(added);
   const { limits } = await run.progress();
   context.output.json({ id, extended: added, limits });
@@ -40,13 +39,6 @@ export async function extendCommand(context: CliContext, given: string, options:
   );
   context.output.line(`${id}  may use more, now ${now.join(', ')}`);
   return EXIT.completed;
-}
-
-async function openRun(context: CliContext, given: string): Promise<{ id: string; run: RunHandle<unknown> }> {
-  const { id, record, connect } = await reachRun(context, given);
-  if (record?.ended) throw new ClientError('refused', `run ${id} has ended already: ${record.ended.outcome}.`);
-  const { client } = await connect();
-  return { id, run: client.run(id) };
 }
 
 function textOf({ cwd }: CliContext, file: string): string {
