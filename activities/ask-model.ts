@@ -11,12 +11,11 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './model/provider';
+import { sendRequest, type Sent } from './gateway/send-request';
+import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
-import { generate } from './stopped-call';
 
-export interface Asked {
-  response: ModelResponse;
+export interface Asked extends Sent {
   asked: EditedConversation;
   /** Head of what was asked, with the nodes to write. */
   before: { head: string; objects: Uint8Array[] };
@@ -30,7 +29,7 @@ export async function askModel(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  { loaded, provider, model }: { loaded: LoadedAgent; provider: ModelProvider; model: string },
+  loaded: LoadedAgent,
 ): Promise<Asked | { instead: ModelWait | ContextFull }> {
   const found = await loadConversation(deps, input, attempt);
   const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice });
@@ -40,10 +39,6 @@ export async function askModel(
   const full = context && asked.measured && isFull(asked.measured, context, loaded, isCompacted);
   if (full) return { instead: { kind: 'compact', reason: full } };
   const before = linked(deps, asked);
-  const { entries, earlier } = asked;
-  const rawItems = provider.rawItemsForm
-    ? await rawItemsOf(deps, input, provider, entries.slice(0, earlier))
-    : new Map<number, JsonValue>();
   await deps.failpoint('model.before');
   let streaming = false;
   const passing = { during: Promise.resolve() };
@@ -56,11 +51,15 @@ export async function askModel(
         passing.during = deps.failpoint('model.during');
       },
     };
-    const request = requestOf(deps, loaded, { model, entries, rawItems });
-    const response = await generate(provider, request, { call, counter: counterOf(loaded) });
+    const sent = await sendRequest(deps, {
+      loaded,
+      tenant: input.tenant,
+      call,
+      requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+    });
     await passing.during;
     await deps.failpoint('model.answered');
-    return { response, asked, before };
+    return { ...sent, asked, before };
   } catch (error) {
     if (error instanceof ModelWaitError)
       return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
@@ -70,17 +69,23 @@ export async function askModel(
   }
 }
 
-function requestOf(
-  { store }: ActivityDeps,
-  loaded: LoadedAgent,
-  {
-    model,
-    entries,
-    rawItems,
-  }: { model: string; entries: EditedConversation['entries']; rawItems: ReadonlyMap<number, JsonValue> },
-): ModelRequest {
+interface ToAsk {
+  loaded: LoadedAgent;
+  asked: EditedConversation;
+  provider: ModelProvider;
+  model: string;
+}
+
+async function requestOf(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  { loaded, asked: { entries, earlier }, provider, model }: ToAsk,
+): Promise<ModelRequest> {
   const { manifest } = loaded;
   const messages = entries.map(({ message }) => message);
+  const rawItems = provider.rawItemsForm
+    ? await rawItemsOf(deps, input, provider, entries.slice(0, earlier))
+    : new Map<number, JsonValue>();
   return {
     model,
     instructions: manifest.instructions,
@@ -89,7 +94,7 @@ function requestOf(
     ...(manifest.output ? { output: { name: `${manifest.agent}_output`, schema: manifest.output } } : {}),
     parameters: manifest.model.parameters,
     rawItems,
-    loadFile: async (sha256) => (await store.get([sha256]))[0] ?? new Uint8Array(),
+    loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
   };
 }
 

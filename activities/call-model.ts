@@ -10,11 +10,11 @@ import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
 import { addedTo } from './edited-conversation';
+import { StoppedCall } from './gateway/stopped-call';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
-import { StoppedCall } from './stopped-call';
 import { storeAnswer, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
@@ -56,13 +56,12 @@ async function ask(
   attempt: Attempt,
 ): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
-  const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   const startedAt = deps.now();
-  const asked = await askModel(deps, input, attempt, { loaded, provider, model }).catch((error: unknown) => {
+  const asked = await askModel(deps, input, attempt, loaded).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({
         agent: input.agent,
-        model: `${provider.name}/${model}`,
+        model: error.route,
         outcome: 'cancelled',
         seconds: (deps.now() - startedAt) / 1000,
         input: error.usage.input,
@@ -86,8 +85,6 @@ async function ask(
       worker: deps.worker,
       release: loaded.release,
     },
-    route: `${provider.name}/${model}`,
-    rawForm: provider.rawItemsForm,
   });
   const added = record.answer.messages.map(({ hash }) => hash);
   const { base } = asked.asked;
@@ -103,8 +100,6 @@ async function ask(
 interface ToBuild extends Asked {
   verdict: Verdict;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
-  route: string;
-  rawForm: string | undefined;
 }
 
 function build(

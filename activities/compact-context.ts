@@ -24,11 +24,11 @@ import {
   type EditedConversation,
 } from './edited-conversation';
 import { failure } from './failure';
+import { sendRequest, type Sent } from './gateway/send-request';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import type { ModelProvider, ModelResponse } from './model/provider';
+import type { ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
-import { generate } from './stopped-call';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { placesOf } from './store/original-messages';
 import { chainName, earlierChainName } from './store/ref-names';
@@ -75,14 +75,13 @@ async function ask(
   const range = rangeOf(toAsk, context, loaded, input.refused ?? false);
   const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
-  const { provider, model } = deps.providers.resolve(loaded.manifest.model.route[0] ?? '');
   try {
-    const response = await summarise(deps, attempt, { asked, range, context, loaded, provider, model });
+    const { response, route } = await summarise(deps, input, attempt, { asked, range, context, loaded });
     return build(deps, input, attempt, {
       ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
       count: (message) => counterOf(loaded).count(message),
-      route: `${provider.name}/${model}`,
+      route,
       made: {
         schemaVersion: 1,
         startedAt,
@@ -128,15 +127,14 @@ interface Summarise {
   range: CompactRange;
   context: ContextPlan;
   loaded: LoadedAgent;
-  provider: ModelProvider;
-  model: string;
 }
 
 function summarise(
-  { store }: ActivityDeps,
+  deps: ActivityDeps,
+  { tenant }: CompactContextInput,
   attempt: Attempt,
-  { asked, range, context, loaded, provider, model }: Summarise,
-): Promise<ModelResponse> {
+  { asked, range, context, loaded }: Summarise,
+): Promise<Sent> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
   const { countText } = counterOf(loaded);
   const prompt = context.compact?.prompt.text ?? '';
@@ -146,19 +144,21 @@ function summarise(
     throw failure('Model.ContextTooLong', `${why}; the model reads ${context.window}.`);
   }
   const transcript = transcriptWithin(messages, range.first, { most, countText });
-  return generate(
-    provider,
-    {
-      model,
-      instructions: prompt,
-      messages: [summaryRequest(transcript)],
-      tools: [],
-      parameters: loaded.manifest.model.parameters,
-      rawItems: new Map<number, JsonValue>(),
-      loadFile: async (sha256) => (await store.get([sha256]))[0] ?? new Uint8Array(),
-    },
-    { call: { signal: attempt.signal }, counter: counterOf(loaded) },
-  );
+  return sendRequest(deps, {
+    loaded,
+    tenant,
+    call: { signal: attempt.signal },
+    requestTo: (_provider, model) =>
+      Promise.resolve({
+        model,
+        instructions: prompt,
+        messages: [summaryRequest(transcript)],
+        tools: [],
+        parameters: loaded.manifest.model.parameters,
+        rawItems: new Map<number, JsonValue>(),
+        loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
+      }),
+  });
 }
 
 function transcriptTokens(context: ContextPlan, range: CompactRange, prompt: number): number {

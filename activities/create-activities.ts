@@ -10,7 +10,7 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
-import { StoppedCall } from './stopped-call';
+import { StoppedCall } from './gateway/stopped-call';
 import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { takeSubRun } from './take-sub-run';

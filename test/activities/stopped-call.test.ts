@@ -2,7 +2,7 @@
 import { tokenCounter } from '../../activities/context/count-tokens';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import type { ModelRequest } from '../../activities/model/provider';
-import { StoppedCall, generate } from '../../activities/stopped-call';
+import { StoppedCall, generate } from '../../activities/gateway/stopped-call';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { text } from './given';
 
@@ -40,7 +40,11 @@ async function stoppedAfter(deltas: number, question: string): Promise<{ came: s
     },
   };
   if (deltas === 0) stop.abort();
-  const error: unknown = await generate(provider, request(question), { call, counter }).catch((one: unknown) => one);
+  const error: unknown = await generate(provider, request(question), {
+    call,
+    route: 'openai/gpt-5-mini',
+    counter,
+  }).catch((one: unknown) => one);
   return { came, error };
 }
 
@@ -48,6 +52,7 @@ test('the whole request, and the text that had come', async () => {
   const short = await stoppedAfter(20, 'go');
   if (!(short.error instanceof StoppedCall)) throw new Error(String(short.error));
   expect(short.came).not.toBe('');
+  expect(short.error.route).toBe('openai/gpt-5-mini');
   expect(short.error.usage.output).toBe(counter.countText(short.came));
   expect(short.error.usage.input).toBe(counter.countText('Count.') + counter.count(text('go')));
   const long = await stoppedAfter(60, WORDS);

@@ -8,7 +8,7 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
-import { StoppedCall } from '../../activities/stopped-call';
+import { StoppedCall } from '../../activities/gateway/stopped-call';
 import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
 import { takeSubRun } from '../../activities/take-sub-run';

@@ -1,12 +1,18 @@
 // What a model call has cost that was stopped on its way: the provider does not say it any more, and has read and written all the same.
-import type { Usage } from '../workflows/contract/message';
-import type { TokenCounter } from './context/count-tokens';
-import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './model/provider';
+import type { Usage } from '../../workflows/contract/message';
+import type { TokenCounter } from '../context/count-tokens';
+import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 
 export class StoppedCall extends Error {
   override readonly name = 'StoppedCall';
-  /** @param usage estimated: the whole request, and the text that had come */
-  constructor(readonly usage: Usage) {
+  /**
+   * @param usage estimated: the whole request, and the text that had come
+   * @param route who was asked, as `provider/model`
+   */
+  constructor(
+    readonly usage: Usage,
+    readonly route: string,
+  ) {
     super('stopped');
   }
 }
@@ -15,7 +21,7 @@ export class StoppedCall extends Error {
 export async function generate(
   provider: ModelProvider,
   request: ModelRequest,
-  { call, counter }: { call: ModelCall; counter: TokenCounter },
+  { call, route, counter }: { call: ModelCall; route: string; counter: TokenCounter },
 ): Promise<ModelResponse> {
   // Before anything is sent nothing is paid.
   call.signal.throwIfAborted();
@@ -31,7 +37,7 @@ export async function generate(
   } catch (error) {
     if (!call.signal.aborted) throw error;
     const output = counter.countText(came.join(''));
-    throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 });
+    throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 }, route);
   }
 }
 
