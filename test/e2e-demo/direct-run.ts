@@ -1,6 +1,6 @@
 // Runs an agent's loop in this process: model and tools are the real ones, and nothing lies between them. No server, no store.
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -16,7 +16,15 @@ export interface ToolEnvironment {
   signal?: AbortSignal;
 }
 
-export const temporaryFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'longhaul-demo-'));
+const folders: string[] = [];
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
+/** Removed when the test file that asks for it is through. */
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'longhaul-demo-'));
+  folders.push(folder);
+  return folder;
+}
 
 /** What the tool answers, parsed by its own schemas on the way in and out. */
 export async function runTool(

@@ -1,5 +1,4 @@
 // Needs nothing: the demo model and the analyst's tools on folders made from seeds.
-import { rm } from 'node:fs/promises';
 import { createDemoProvider } from '../../activities/model/demo';
 import { repoAnalyst } from '../../agents/repo-analyst/agent';
 import { citationFault, citationsIn, runDirectly, temporaryFolder } from './direct-run';
@@ -29,7 +28,6 @@ test('finds the line that answers, first, and quotes only what is there', async 
         );
       }
     }
-    await Promise.all([dir, stateDir].map((folder) => rm(folder, { recursive: true, force: true })));
   }
   process.stdout.write(`demo hit rate: ${asked - missed.length}/${asked}\n`);
   if (missed.length > 0) process.stdout.write(`${missed.join('\n')}\n`);
