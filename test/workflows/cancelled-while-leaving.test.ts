@@ -49,6 +49,8 @@ beforeAll(async () => {
   };
 }, 60_000);
 afterAll(async () => {
+  calling.open();
+  saying.open();
   await stack.close();
   await model.close();
 });
@@ -88,5 +90,4 @@ test('a cancel that comes while a long history waits to be left ends the run, wi
   });
   expect((await run.describe()).status.name).toBe('CANCELLED');
   expect(await said).toMatchObject({ code: 'refused' });
-  saying.open();
 }, 60_000);
