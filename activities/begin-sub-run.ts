@@ -15,7 +15,8 @@ import { safeText } from './redact';
 import { readCall } from './read-call';
 import { readManifest, requireAgent } from './require-agent';
 import { firstMessageOf, type FirstMessage } from './store/first-message';
-import { openRunName, runRecordName, subRunName } from './store/ref-names';
+import { createRunRecord } from './store/create-run-record';
+import { runRecordName } from './store/ref-names';
 import { RESULT_BYTES_MOST } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
 
@@ -106,7 +107,7 @@ async function begin(
       ...(session === undefined ? {} : { session }),
       ...{ tags, input: first.head.hash, question: first.title, startedAt: deps.now(), parent },
     };
-    const known = await recordBeginning(deps, record, first.bytes);
+    const known = await createRunRecord(deps.store, record, { objects: [first.bytes] });
     // The same call with other arguments, which a person has given it after a reset.
     if (known && !isOf(known, record)) continue;
     const begun = { ...about, id, input: first.head, question: first.title };
@@ -118,29 +119,6 @@ async function begin(
 
 const isAnswered = ({ ended, erased }: RunRecord): boolean =>
   ended?.outcome === 'completed' && !erased && (ended.output?.bytes ?? 0) <= RESULT_BYTES_MOST;
-
-/** @returns what was recorded under the id before */
-async function recordBeginning(
-  { store }: ActivityDeps,
-  record: RunRecord,
-  firstMessage: Uint8Array,
-): Promise<RunRecord | undefined> {
-  const name = runRecordName(record.id);
-  const { conflicts } = await store.commit({
-    objects: [firstMessage],
-    refs: [
-      { op: 'create', name, value: record },
-      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
-      ...(record.parent
-        ? [{ op: 'put' as const, name: subRunName(record.parent.root, record.id), value: { id: record.id } }]
-        : []),
-    ],
-  });
-  if (conflicts.length === 0) return undefined;
-  const known = runRecordSchema.safeParse((await store.readRef(name))?.value);
-  if (!known.success) throw failure('Store.ObjectCorrupt', `the record of run ${record.id} is not readable.`);
-  return known.data;
-}
 
 /** What is erased is as its tombstone says. */
 const isOf = (known: RunRecord, record: RunRecord): boolean =>

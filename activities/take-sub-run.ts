@@ -1,20 +1,21 @@
 // What came of a sub-agent's run, as the answer to the call that began it: from the run's record, which outlives its history.
 import { z } from 'zod';
 import type { TakeSubRunInput, TakeSubRunResult } from '../workflows/contract/activities';
-import type { RunFailure } from '../workflows/contract/failures';
+import { isBudgetFailure, type RunFailure } from '../workflows/contract/failures';
+import type { Outcome } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, editedParts, personOf } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
-import { closeLost, recordLost } from './lost-sub-run';
 import { safeText } from './redact';
 import { readCall } from './read-call';
 import { readManifest } from './require-agent';
 import { runRecordName } from './store/ref-names';
 import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
+import { closeRun, recordUnrecordedEnd } from './unrecorded-end';
 
 /** Repeating it finds the call's record, and of what another call has begun nothing is taken. @throws ApplicationFailure `Store.*` */
 export async function takeSubRun(
@@ -77,12 +78,19 @@ async function endedRecord(
     if (!isOf(record, input, attempt)) throw failure('Store.ObjectCorrupt', `run ${run} is not of this call.`);
     const { ended } = record;
     if (ended) {
-      if (end) await closeLost(deps, record);
+      if (end) await closeRun(deps, run);
       return { ...record, ended };
     }
     if (!end) return undefined;
-    await recordLost(deps, { record, version: ref.version }, end);
+    const { firstRunId = '', failure: why } = end;
+    const lost = { at: deps.now(), outcome: outcomeOf(why), failure: why, firstRunId };
+    await recordUnrecordedEnd(deps.store, { record, version: ref.version }, lost);
   }
+}
+
+function outcomeOf({ type }: RunFailure): Outcome {
+  if (type === 'Run.Cancelled') return 'cancelled';
+  return isBudgetFailure(type) ? 'budget-exhausted' : 'failed';
 }
 
 const isOf = (

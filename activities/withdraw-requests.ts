@@ -4,7 +4,7 @@ import type { ActivityDeps } from './deps';
 import { allRefs } from './store/all-refs';
 import { inboxOf } from './store/ref-names';
 
-type WithdrawDeps = Pick<ActivityDeps, 'store' | 'now' | 'tellPeople'>;
+export type WithdrawDeps = Pick<ActivityDeps, 'store' | 'now' | 'tellPeople'>;
 
 /** Another system is told once, whether or not it hears it: an end waits for nobody. Repeating it changes nothing but that. */
 export async function withdrawRequests(deps: WithdrawDeps, workflowId: string): Promise<void> {

@@ -50,7 +50,7 @@ export interface RunHandle<Output> extends RunRequests {
   /**
    * Closes the provider's socket and stops running tools. Needs no worker: without one the run ends when the next one comes.
    * @returns whether the reason was kept, which takes a worker that answers
-   * @throws ClientError `refused` when it is being cancelled already
+   * @throws ClientError `refused` when it has ended, or is being cancelled already
    */
   cancel(reason?: string): Promise<{ reasonKept: boolean }>;
   /**
@@ -97,7 +97,7 @@ export function createRunHandle<Output>({
     return own.result || !own.callsAgents ? own : withAskedBelow(own, await below());
   };
   /** A run that has ended is retained, and hears nothing. */
-  const acting = (work: () => Promise<void>): Promise<void> =>
+  const acting = <T>(work: () => Promise<T>): Promise<T> =>
     found(id, work).catch(async (error: unknown) => {
       const ended = ClientError.isInstance(error) && error.code === 'run-not-found' && (await record()).ended;
       if (!ended) throw error;
@@ -138,7 +138,7 @@ export function createRunHandle<Output>({
     },
     pause: (reason) => acting(() => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),
     resume: () => acting(() => handle.signal(SIGNAL_NAMES.resume)),
-    cancel: (reason) => found(id, () => cancelRun(temporal, handle, reason)),
+    cancel: (reason) => acting(() => cancelRun(temporal, handle, reason)),
     steer: async (text) => {
       const { tenant } = await record();
       const message = await stored(store.of(tenant), text);

@@ -7,16 +7,15 @@ import {
 } from '@temporalio/client';
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
 import type { ContentStore, RefWrite } from '../activities/store/port';
-import { openRunName, runRecordName } from '../activities/store/ref-names';
+import { createRunRecord } from '../activities/store/create-run-record';
 import type { MessageHead } from '../workflows/contract/message';
 import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { AgentRunInput, CarriedState, RunPlan } from '../workflows/contract/run';
-import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { isTemporalGone } from './temporal-gone';
 
 /**
- * The record comes before the run, so that a run always has one.
  * @param stored what the run begins with, durable together with the record
  * @returns the record of an earlier start with this id
  * @throws ClientError `id-in-use`
@@ -26,17 +25,8 @@ export async function recordStart(
   record: RunRecord,
   stored: { objects: readonly Uint8Array[]; refs?: readonly RefWrite[] },
 ): Promise<RunRecord | undefined> {
-  const name = runRecordName(record.id);
-  const { conflicts } = await store.commit({
-    objects: stored.objects,
-    refs: [
-      ...(stored.refs ?? []),
-      { op: 'create', name, value: record },
-      { op: 'put', name: openRunName(record.id), value: { id: record.id } },
-    ],
-  });
-  if (conflicts.length === 0) return undefined;
-  const known = runRecordSchema.parse((await store.readRef(name))?.value);
+  const known = await createRunRecord(store, record, stored);
+  if (!known) return undefined;
   if (known.erased)
     throw new ClientError('id-in-use', `run ${record.id} was erased, and its id stays taken. Choose another id.`);
   if (isSameStart(known, record)) return known;

@@ -2,10 +2,10 @@
 // gone. Nobody will ever record its end, so whoever wants to be rid of it does.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
-import { openRunName, runRecordName } from '../../activities/store/ref-names';
-import { callsOf, totalsOf } from '../../activities/store/run-calls';
+import { runRecordName } from '../../activities/store/ref-names';
+import { callsOf } from '../../activities/store/run-calls';
 import { withEndedRuns } from '../../workers/ended-runs';
-import { lastCheckpoint } from '../../activities/store/last-checkpoint';
+import { closeRun, recordUnrecordedEnd } from '../../activities/unrecorded-end';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
 import { settledRecord } from './settled-record';
@@ -48,22 +48,17 @@ async function recordLost(store: ContentStore, id: string): Promise<RunRecord | 
   if (!ref || !data || data.ended) return undefined;
   const firstRunId = (await firstRunIdOf(store, data)) ?? '';
   const { calls } = await callsOf(store, firstRunId);
-  const value: RunRecord = {
-    ...data,
-    ended: {
+  const ended = await recordUnrecordedEnd(
+    withEndedRuns(store),
+    { record: data, version: ref.version },
+    {
       // The last that is known of it: when it really ended, nobody can tell.
       at: Math.max(data.startedAt, ...calls.map(({ record }) => record.endedAt)),
       outcome: 'failed',
       failure: { type: 'Runtime.Unexpected', message: 'it was never started, or Temporal no longer knows it.' },
-      ...(await lastCheckpoint(store, data)),
       firstRunId,
-      totals: { ...totalsOf(calls), reusedCalls: 0 },
     },
-  };
-  const { conflicts } = await withEndedRuns(store).commit({
-    refs: [{ op: 'compare-and-set', name, version: ref.version, value }],
-  });
-  if (conflicts.length > 0) return undefined;
-  await store.deleteRef(openRunName(id));
-  return value;
+  );
+  if (ended) await closeRun({ store, now: Date.now }, id);
+  return ended;
 }

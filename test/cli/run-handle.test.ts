@@ -28,6 +28,15 @@ test('a run is cancelled with a reason while no worker is up, and says that the 
   expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
 }, 60_000);
 
+test('a run that has ended is said to have, whatever it is told to do', async () => {
+  await (await start('run_ended')).result();
+  const run = stack.client.run('run_ended');
+  const told = [run.cancel('too late'), run.pause(), run.resume(), run.steer('too late'), run.extend({ turns: 1 })];
+  const refusals = await Promise.allSettled(told);
+  const refused = { code: 'refused', message: 'run "run_ended" has ended already: completed.' };
+  expect(refusals).toMatchObject(told.map(() => ({ status: 'rejected', reason: refused })));
+});
+
 test('a stuck run is said to be stuck, not without a worker', async () => {
   const handle = await stack.temporal.workflow.start('agentRun', {
     workflowId: 'run_stuck',

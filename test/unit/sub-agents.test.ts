@@ -1,139 +1,18 @@
 // Needs: nothing but Node. Agents as tools: what a run makes of their runs, which the test stands in for.
 import { z } from 'zod';
-import { agentTool, defineAgent, defineTool, type AnyAgent } from '../../activities/define';
-import type { ActivityDeps } from '../../activities/deps';
-import type { ContentStore } from '../../activities/store/port';
+import { agentTool, defineTool } from '../../activities/define';
 import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
 import { RESULT_BYTES_MOST } from '../../activities/tool-output';
 import { takeSubRun } from '../../activities/take-sub-run';
 import type { TakeSubRunInput } from '../../workflows/contract/activities';
 import { toolRecordSchema } from '../../workflows/contract/schemas/call-record';
-import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
-import {
-  createConversation,
-  createMemoryStore,
-  directToolStore,
-  encodeMessage,
-  objectHash,
-} from '../../activities/store';
-import { publishReleases } from '../../workers/publish-releases';
-import type { CarriedState, Outcome, RunLimits, ToolPlan } from '../../workflows/contract/run';
-import type { SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
-import { createScriptedProvider } from '../kit/scripted-provider';
-import { script, type Script } from '../kit/script';
-import { createTestPeople } from '../kit/test-people';
-import { startTestRun, type RunControls, type TestRun } from '../kit/test-run';
-import { createVirtualClock } from '../kit/virtual-clock';
+import { createMemoryStore } from '../../activities/store';
+import type { CarriedState, RunLimits, ToolPlan } from '../../workflows/contract/run';
+import type { SubAgentStart } from '../../workflows/core/environment';
+import { script } from '../kit/script';
 import { manifestFor } from '../stack/manifest-for';
+import { agent, asks, reader, startWith, type Given } from '../stack/sub-agent-run';
 
-const agent = (name: string, more: object = {}) =>
-  defineAgent({ name, description: `The ${name}.`, instructions: name, ...more });
-
-interface Given {
-  model: Script;
-  /** What the nth run of a sub-agent, from 1, comes to. */
-  ends?(start: SubAgentStart, nth: number): Ending | Promise<Ending>;
-  shouldContinueAsNew?(carried: CarriedState): boolean;
-  /** Of another run that this one is after its reset: it has the same id, and first execution. */
-  store?: ContentStore;
-  /** Its first message. */
-  says?: string;
-  /** Of the run, while it is under way. */
-  onControls?(controls: RunControls): void;
-}
-interface End {
-  outcome: Outcome;
-  text: string;
-  tokens: number;
-  toolCalls: number;
-  estimated: true;
-}
-interface Started {
-  run: TestRun<unknown, unknown>;
-  started: SubAgentStart[];
-  /** Ids of runs that were told to end, though this one could not wait for them. */
-  cancelled: string[];
-  deps: ActivityDeps;
-  /** Ends a run that works elsewhere. */
-  end(id: string, came: Partial<End>): Promise<unknown>;
-}
-type Ending = Partial<End> | 'elsewhere' | 'terminated';
-const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
-
-async function startWith(
-  lead: AnyAgent,
-  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
-): Promise<Started> {
-  const clock = createVirtualClock(0);
-  const loaded = manifestFor(lead, 'scripted/x');
-  const below = lead.tools.flatMap((tool) => (tool.agent ? [manifestFor(tool.agent.agent, 'scripted/x')] : []));
-  await publishReleases(store, [loaded, ...below]);
-  const provider = createScriptedProvider({ model, context: () => undefined, now: clock.now });
-  const people = createTestPeople(loaded.manifest.plan);
-  const nothing = (): undefined => undefined;
-  const deps: ActivityDeps = {
-    ...{ store, conversation: createConversation(store), toolStore: directToolStore(store) },
-    agents: { resolve: () => loaded },
-    providers: { resolve: () => ({ provider, model: 'x' }) },
-    ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
-    ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
-  };
-  const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
-  await store.commit({ objects: [first] });
-  const started: SubAgentStart[] = [];
-  const cancelled: string[] = [];
-  const cancelSubAgent = (id: string): boolean => {
-    cancelled.push(id);
-    return started.some((one) => one.id === id);
-  };
-  /** As its own endRun would. */
-  const end = async (
-    id: string,
-    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0, ...estimated }: Partial<End>,
-  ) => {
-    const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
-    const totals = {
-      turns: 1,
-      modelCalls: 1,
-      toolCalls,
-      reusedCalls: 0,
-      usage: { ...NONE, input: tokens },
-      ...estimated,
-    };
-    const output = { hash, bytes: text.length, preview: text.slice(0, 100) };
-    const failure = { type: 'Model.Refused' as const, message: 'it would not' };
-    const said = outcome === 'completed' ? { output } : { failure };
-    const ref = await store.readRef(runRecordName(id));
-    const record = runRecordSchema.parse(ref?.value);
-    const ended = { at: 1, outcome, ...said, head: null, length: 2, firstRunId: id, totals };
-    await store.commit({ refs: [{ op: 'put', name: runRecordName(id), value: { ...record, ended } }] });
-    return { schemaVersion: 1 as const, outcome, ...said, head: null, length: 2, totals };
-  };
-  const runSubAgent = async (start: SubAgentStart): Promise<SubAgentEnd> => {
-    started.push(start);
-    const came = await ends(start, started.length);
-    if (came === 'elsewhere') return { kind: 'elsewhere' };
-    const failure = { type: 'Run.Cancelled' as const, message: 'it was terminated.' };
-    if (came === 'terminated') return { kind: 'lost', firstRunId: `${start.id}-1`, failure };
-    return { kind: 'ended', result: await end(start.id, came) };
-  };
-  const run = await startTestRun({
-    ...{ id: 'root', deps, clock, calls: [], runSubAgent, cancelSubAgent },
-    ...(shouldContinueAsNew ? { shouldContinueAsNew } : {}),
-    input: {
-      ...{ schemaVersion: 1, agent: lead.name, release: loaded.release, tenant: 't', tags: ['a-tag'] },
-      ...{ input: { hash: objectHash(first), role: 'user', preview: says }, plan: loaded.manifest.plan },
-    },
-    readOutput: (result) => Promise.resolve(result.output?.preview),
-    people,
-    onControls: onControls ?? nothing,
-  });
-  return { run, started, cancelled, deps, end };
-}
-
-const reader = agent('reader');
-const asks = (...inputs: string[]) => ({ calls: inputs.map((input) => ({ name: 'reader', args: { input } })) });
 const limitsOf = (started: readonly SubAgentStart[]): RunLimits[] => started.map(({ input }) => input.plan.limits);
 
 describe('a run', () => {
@@ -379,35 +258,6 @@ describe('a run', () => {
     expect(cancelled).toEqual(started.map(({ id }) => id));
   });
 
-  test.each(['is found to be elsewhere', 'is asked for'])(
-    'that is cancelled while a sub-agent %s leaves none working',
-    async (when) => {
-      const lead = agent('lead', { tools: [agentTool(reader)] });
-      const memory = createMemoryStore();
-      let controls: RunControls | undefined;
-      let isElsewhere = false;
-      const { run, started, cancelled } = await startWith(lead, {
-        model: script([asks('a')]).answer('done'),
-        onControls: (given) => (controls = given),
-        ends: () => {
-          isElsewhere = true;
-          if (when === 'is found to be elsewhere') controls?.cancel();
-          return 'elsewhere';
-        },
-        store: {
-          ...memory,
-          readRef: async (name) => {
-            if (!isElsewhere || name !== runRecordName(started[0]?.id ?? '')) return await memory.readRef(name);
-            controls?.cancel();
-            throw new Error('stopped');
-          },
-        },
-      });
-      expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
-      expect(cancelled).toEqual(started.map(({ id }) => id));
-    },
-  );
-
   test('ends where nothing is left for a sub-agent', async () => {
     const lead = agent('lead', { tools: [agentTool(reader)], limits: { tokens: 50 } });
     const store = createMemoryStore();
@@ -420,37 +270,5 @@ describe('a run', () => {
     });
     expect(started).toEqual([]);
     expect(await store.listRefs(subRunsOf('root'))).toEqual([]);
-  });
-
-  test('that is cancelled as it begins a sub-agent records that it was never started, and begins another after a reset', async () => {
-    const lead = agent('lead', { tools: [agentTool(reader)] });
-    const memory = createMemoryStore();
-    let controls: RunControls | undefined;
-    const given: Given = {
-      ...{ store: memory, model: script([asks('a')]).answer('done') },
-      onControls: (one) => (controls = one),
-    };
-    const { run, started } = await startWith(lead, {
-      ...given,
-      store: {
-        ...memory,
-        commit: async (request) => {
-          if (request.refs?.some(({ name }) => name.startsWith(subRunsOf('root')))) controls?.cancel('enough');
-          return await memory.commit(request);
-        },
-      },
-    });
-    expect(await run.result()).toMatchObject({ outcome: 'cancelled' });
-    expect(started).toEqual([]);
-    const [ref] = await memory.listRefs(subRunsOf('root'));
-    const id = ref?.name.split('/').at(-1) ?? '';
-    expect((await memory.readRef(runRecordName(id)))?.value).toMatchObject({
-      ended: { outcome: 'cancelled', failure: { message: 'it was never started.' } },
-    });
-    expect(await memory.readRef(openRunName(id))).toBeUndefined();
-    const after = await startWith(lead, given);
-    expect(await after.run.result()).toMatchObject({ outcome: 'completed' });
-    expect(after.started).toHaveLength(1);
-    expect(after.started[0]?.id).not.toBe(id);
   });
 });

@@ -53,6 +53,11 @@ const strict = defineAgent({
   instructions: 'strict',
   tools: [agentTool(researcher, {}, { onFailure: 'stop' })],
 });
+const guarded = defineAgent({
+  name: 'guarded',
+  instructions: 'guarded',
+  tools: [agentTool(clerk, {}, { approval: {} })],
+});
 const frugal = defineAgent({
   name: 'frugal',
   instructions: 'frugal',
@@ -65,7 +70,7 @@ let stack: TestStack;
 beforeAll(async () => {
   model = await startModelServer({ script: script() });
   stack = await startTestStack({
-    agents: [reader, researcher, clerk, lead, strict, frugal],
+    agents: [reader, researcher, clerk, lead, strict, guarded, frugal],
     modelUrl: model.url,
     atOnce: 1,
   });
@@ -350,4 +355,28 @@ test('after a reset the run finds the sub-agent that it had begun', async () => 
   expect(model.counts()).toMatchObject({ requests: 4, repeated: 0 });
   expect(paid).toEqual([{ amount: 2 }]);
   expect(await subRunsUnder('reset')).toHaveLength(1);
+}, 60_000);
+
+test('a reset that leads elsewhere leaves a sub-agent that was begun before to itself, under the run, until it is cancelled by its own id', async () => {
+  say({
+    guarded: script().call('clerk', { input: 'pay' }).answer('never mind'),
+    clerk: script().call('pay', { amount: 3 }).answer('done'),
+  });
+  await start(guarded, 'led-elsewhere');
+  const run = stack.client.run('led-elsewhere');
+  const asksItself = async (): Promise<true | undefined> =>
+    (await run.requests().catch(() => [])).some(({ subRun }) => !subRun) ? true : undefined;
+  await eventually(asksItself);
+  await run.approve(1);
+  const { id } = await asking('led-elsewhere');
+  await reset('led-elsewhere');
+  await eventually(asksItself);
+  await run.deny(1);
+  // What the other uses is no part of it any more.
+  expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'never mind', totals: { modelCalls: 2 } });
+  expect(await stack.client.run(id).progress()).toMatchObject({ status: 'asking' });
+  expect(await subRunsUnder('led-elsewhere')).toMatchObject([{ id, parent: { run: 'led-elsewhere' } }]);
+  await stack.client.run(id).cancel('nobody waits for it');
+  expect(await stack.client.run(id).result()).toMatchObject({ outcome: 'cancelled' });
+  expect(paid).not.toContainEqual({ amount: 3 });
 }, 60_000);

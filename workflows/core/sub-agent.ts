@@ -108,7 +108,7 @@ async function untilAnswered(
   }
   // It was told so as well; what it has used is counted all the same.
   if (environment.isCancelled()) {
-    if (progress.end?.kind === 'lost') await environment.uninterrupted(() => take(run, progress, asked));
+    if (isToCount(progress)) await take(run, progress, asked);
     throw cancelled(run);
   }
   for (let round = 1; ; round += 1) {
@@ -130,9 +130,9 @@ async function leaveToItself(run: Run, asked: AskedCall, progress: Progress): Pr
   const { begun, end } = progress;
   if (!begun || begun.ended || (end && end.kind !== 'elsewhere')) return;
   await environment.uninterrupted(async () => {
-    if ((await environment.cancelSubAgent(begun.id)) || end) return;
-    // What keeps it from being recorded does not keep the run from its end.
-    await take(run, progress, asked, { failure: NEVER_STARTED }).catch((error: unknown) => {
+    if (await environment.cancelSubAgent(begun.id)) return;
+    // What keeps it from being recorded, or counted where it is over by now, does not keep the run from its end.
+    await take(run, progress, asked, end ? undefined : { failure: NEVER_STARTED }).catch((error: unknown) => {
       if (environment.meaningOf(error) === undefined) throw error;
     });
   });
@@ -144,10 +144,17 @@ async function take(
   asked: AskedCall,
   end = lostOf(progress.end),
 ): Promise<TakeSubRunResult> {
-  const taken = await run.environment.takeSubRun({ ...asked, run: progress.begun?.id ?? '', ...(end ? { end } : {}) });
+  const { environment } = run;
+  const work = (): Promise<TakeSubRunResult> =>
+    environment.takeSubRun({ ...asked, run: progress.begun?.id ?? '', ...(end ? { end } : {}) });
+  const taken = await (isToCount(progress) ? environment.uninterrupted(work) : work());
   if (taken.kind !== 'open') count(run, progress, taken.totals);
   return taken;
 }
+
+/** It is over, and its record alone says what it has used: a cancel does not keep that from being read. */
+const isToCount = ({ begun, end, isCounted }: Progress): boolean =>
+  !isCounted && (begun?.ended === true || end?.kind === 'lost');
 
 const lostOf = (end: SubAgentEnd | undefined): TakeSubRunInput['end'] =>
   end?.kind === 'lost' ? { firstRunId: end.firstRunId, failure: end.failure } : undefined;

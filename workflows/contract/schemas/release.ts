@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import type { ReleaseManifest } from '../release';
 import { approvalRuleSchema } from './approval';
+import { count, runLimitsSchema } from './run-limits';
 
 const jsonObject = z.record(z.string(), z.json());
-const count = z.number().int().nonnegative();
 
 /** What is missing here is lost with a worker's restart: test/unit/core-tool-failures.test.ts sends a whole one through. */
 const ownToolPlan = z.object({
@@ -41,12 +41,7 @@ const toolPlan = ownToolPlan.extend({
 });
 
 const runPlan = z.object({
-  limits: z.object({
-    turns: count,
-    toolCalls: count,
-    tokens: count.exactOptional(),
-    wallMs: z.number().exactOptional(),
-  }),
+  limits: runLimitsSchema,
   model: z.object({ timeoutMs: z.number(), attempts: count }),
   tools: z.record(z.string(), toolPlan),
   repairs: count,

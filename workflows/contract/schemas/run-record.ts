@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
 import { messageHead, toolCallHead } from './call-record';
 import { usageSchema } from './message';
+import { runLimitsSchema } from './run-limits';
 
 export const runRecordSchema = z.object({
   schemaVersion: z.literal(1),
@@ -27,14 +28,7 @@ export const runRecordSchema = z.object({
       length: z.number(),
       firstRunId: z.string(),
       /** With what was added on the way. */
-      limits: z
-        .object({
-          turns: z.number(),
-          toolCalls: z.number(),
-          tokens: z.number().exactOptional(),
-          wallMs: z.number().exactOptional(),
-        })
-        .exactOptional(),
+      limits: runLimitsSchema.exactOptional(),
       totals: z.object({
         turns: z.number(),
         modelCalls: z.number(),
