@@ -33,6 +33,9 @@ export const isRunId = (id: unknown): boolean =>
   id.isWellFormed() &&
   encodeURIComponent(id).length <= ENCODED_ID_BYTES;
 
+/** It is printed on one line, and typed again. */
+const CONTROL = /\p{Cc}/u;
+
 /** @throws ClientError `invalid-input`: what the server would refuse, or keep and not find again */
 export function checkedLabels(id: string, start: StartOptions): string[] {
   const { tags = [] } = start;
@@ -40,6 +43,7 @@ export function checkedLabels(id: string, start: StartOptions): string[] {
     const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;
     throw new ClientError('invalid-input', rule);
   }
+  if (CONTROL.test(id)) throw new ClientError('invalid-input', 'a run id is one line, without control characters.');
   for (const name of ['tenant', 'user', 'session'] as const) {
     // A caller in JavaScript may pass anything.
     const label: unknown = start[name];

@@ -77,12 +77,19 @@ const isOnePlace = ({ key, call }: Pick<CallToolInput, 'key' | 'call'>): boolean
 /** Why whoever decided may not, by these rules; undefined where they may. Without a rule it takes anybody who may decide at all. */
 function whyNot(approvers: Approvers, decision: MadeDecision, rules: readonly ApprovalRule[]): string | undefined {
   const by = signerOf(approvers, decision);
-  if (decision.signed && by === undefined) return `the signature of ${decision.signed.by.slice(0, 64)} does not fit.`;
+  if (decision.signed && by === undefined) return unfitting(approvers, decision.signed.by);
   if (by === undefined && !approvers.allowUnsigned) return 'an unsigned decision does not count here.';
   const roles = by === undefined ? [] : [by, ...(approvers.people[by]?.roles ?? [])];
   const missing = rules.map(peopleOf).find((who) => who.length > 0 && !who.some((name) => roles.includes(name)));
   if (!missing) return undefined;
   return `${by === undefined ? 'a decision without a name' : by} does not count: ${missing.join(' or ')} must agree.`;
+}
+
+/** Whoever serves tools reads its configuration at its start, so somebody who was added since is not known there yet. */
+function unfitting({ people }: Approvers, by: string): string {
+  const who = by.slice(0, 64);
+  if (Object.hasOwn(people, by)) return `the signature of ${who} does not fit.`;
+  return `${who} is not among the \`people\` that it was started with: start it again where the configuration has them by now.`;
 }
 
 /** Why a decision about a call that has failed for good does not count; undefined where it does. */

@@ -1,4 +1,6 @@
 // Numbers as people read them.
+import type { RunLimits } from '../../workflows/contract/run';
+
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -40,5 +42,14 @@ export function formatBytes(bytes: number): string {
   if (bytes < 1_000_000_000) return `${(bytes / 1_000_000).toFixed(1)} MB`;
   return `${(bytes / 1_000_000_000).toFixed(1)} GB`;
 }
+
+/** As they are when it is asked, each with its unit. */
+export const limitsText = ({ turns, toolCalls, tokens, wallMs }: RunLimits): string =>
+  [
+    counted(turns, 'turn'),
+    counted(toolCalls, 'tool call'),
+    ...(tokens === undefined ? [] : [`${formatTokens(tokens)} tokens`]),
+    ...(wallMs === undefined ? [] : [formatDuration(wallMs)]),
+  ].join(', ');
 
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -57,6 +57,11 @@ test.each<[string, MadeDecision | undefined, RegExp]>([
     { ...made(), signed: { ...made({}, 'intern').signed, by: 'alice' } } as MadeDecision,
     /does not fit/,
   ],
+  [
+    'somebody whom this process does not know yet',
+    { ...made(), signed: { ...made({}, 'intern').signed, by: 'bob' } } as MadeDecision,
+    /pay: bob is not among the `people` that it was started with: start it again/,
+  ],
   ['silence', made({ byDefault: true }, 'nobody'), /does not mean yes/],
   ['silence with other arguments', made({ byDefault: true, edited: 'e' }, 'nobody'), /only from a person/],
   ['other arguments for the rest of the run', made({ edited: 'e', remember: true }), /only from a person/],
@@ -71,7 +76,7 @@ test.each([{ fork: 1 }, { index: 3 }, { index: 1 }])('it is good for one place: 
 );
 
 test('a key that was taken out is worth nothing from then on', () =>
-  expect(refusal(made(), { by: { people: {}, allowUnsigned: true } })).toMatch(/does not fit/));
+  expect(refusal(made(), { by: { people: {}, allowUnsigned: true } })).toMatch(/alice is not among/));
 
 test('silence is a yes where the rules say so, and unsigned ones count where they may', () => {
   expect(refusal(made({ byDefault: true }, 'nobody'), { rules: [ANYBODY] })).toBe('allowed');

@@ -4,6 +4,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { approveCommand, denyCommand, replaceCommand } from '../../client/cli/commands/decide';
+import { showCommand } from '../../client/cli/commands/show';
 import type { CliContext } from '../../client/cli/context';
 import { errorLine, exitCodeOfError } from '../../client/cli/exit-codes';
 import { useStack } from '../stack/use-stack';
@@ -86,7 +87,7 @@ test('a result in a wrong shape is told to be refused, and one that fits ends th
   const run = await asking('by-hand', '13');
   expect(await said((context) => approveCommand(context, 'by-hand', 1, {}))).toMatchObject({
     code: 0,
-    said: expect.stringContaining('the bank is superstitious It is asked again, as request 2.') as string,
+    said: expect.stringContaining('the bank is superstitious; it is asked again, as request 2.') as string,
   });
   expect(await said((context) => replaceCommand(context, 'by-hand', 2, { result: '17' }))).toMatchObject({
     code: 1,
@@ -97,6 +98,27 @@ test('a result in a wrong shape is told to be refused, and one that fits ends th
     said: expect.stringMatching(/^by-hand {2}3 {2}replaced: pay \{"amount":13\} has failed/) as string,
   });
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  const shown = await said((context) => showCommand(context, 'by-hand', {}));
+  expect(shown.said).toMatch(/^asked +2 .*: replaced unsigned, with 17$/m);
+  expect(shown.said).toMatch(
+    /^asked +3 .*: replaced unsigned, with \{"receipt":"r"\}; asked again: pay: the result has a wrong shape/m,
+  );
+}, 60_000);
+
+test('an answer in a file that is not there is refused by the name of the file', async () => {
+  const run = await asking('nowhere', '5');
+  expect(await said((context) => approveCommand(context, 'nowhere', 1, { args: '@nowhere.json' }))).toMatchObject({
+    code: 2,
+    said: expect.stringMatching(/^--args @nowhere\.json cannot be read: ENOENT/) as string,
+  });
+  expect(await said((context) => approveCommand(context, 'nowhere', 1, { args: '{amount}' }))).toMatchObject({
+    code: 2,
+    said: expect.stringMatching(/^--args is not JSON: ./) as string,
+  });
+  expect(await said((context) => approveCommand(context, 'nowhere', 1, { remember: true }))).toMatchObject({ code: 0 });
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  const shown = await said((context) => showCommand(context, 'nowhere', {}));
+  expect(shown.said).toMatch(/^asked +1 .*: approved unsigned, remembered$/m);
 }, 60_000);
 
 test('a reason that is too long is told before anything is sent', async () => {

@@ -172,9 +172,9 @@ describe('at a terminal', () => {
     return;
   }
   const ASKED = /approve it\? \[y\]es, \[n\]o, \[l\]ater: /;
-  const asked = async (sum: string): Promise<RunningProcess> => {
+  const asked = async (sum: string, env = MINE): Promise<RunningProcess> => {
     const run = await startAtTerminal(['run', 'payer', '--input', JSON.stringify({ pay: sum })], {
-      ...{ cwd: project, env: MINE },
+      ...{ cwd: project, env },
     });
     await run.saying(ASKED);
     expect(run.stdout()).toContain(`pay {"pay":"${sum}"}`);
@@ -200,6 +200,29 @@ describe('at a terminal', () => {
     expect(await run.ended).toMatchObject({ code: 0 });
     expect(spent()).toHaveLength(before);
     expect((await ask(['show', runId(plain(run.stdout()))])).stdout).toMatch(/: denied by alice \(signed\): not two$/m);
+  });
+
+  test('what is no answer is asked again', async () => {
+    const run = await asked('4 EUR');
+    run.type('maybe\r');
+    await run.saying(new RegExp(`${ASKED.source}[^]*${ASKED.source}`));
+    run.type('n\r');
+    await run.saying(/why\? \(told to the model; /);
+    run.type('\r');
+    expect(await run.ended).toMatchObject({ code: 0 });
+  });
+
+  test('whoever may not decide is told so, and the run is left for who may', async () => {
+    const before = spent().length;
+    const run = await asked('5 EUR', THEIRS);
+    run.type('y\r');
+    const { code, stdout } = await run.ended;
+    const id = runId(plain(stdout));
+    expect(code).toBe(5);
+    expect(stdout).toContain('request 1 must be decided by finance, who sign it');
+    expect(stdout).toContain(`longhaul approve ${id} 1`);
+    expect(spent()).toHaveLength(before);
+    expect(await ask(['cancel', id])).toMatchObject({ code: 0 });
   });
 
   test.each([

@@ -66,6 +66,9 @@ test('a run is extended and steered by commands, which say what they did, and re
     extended: { turns: 1, wallMs: 1_800_000 },
     limits: { turns: 2, toolCalls: 200, wallMs: 5_400_000 },
   });
+  expect((await ask('extend', id, '--tool-calls', '1')).stdout).toBe(
+    `${id}  may use more, now 2 turns, 201 tool calls, 1h 30m\n`,
+  );
   writeFileSync(path.join(project, 'words.txt'), 'in French, '.repeat(2_000));
   expect((await ask('steer', id, '@words.txt')).stdout).toBe(
     `${id}  said; the model hears it when its next turn begins\n`,
@@ -76,7 +79,7 @@ test('a run is extended and steered by commands, which say what they did, and re
   expect((await ask('show', id, '--transcript')).stdout).toContain('in French');
   const { stdout: shown } = await ask('show', id);
   expect(shown).toMatch(/^told +\S+ in French, /m);
-  expect(shown).toMatch(/^limits +2 turns, 200 tool calls, 1h 30m/m);
+  expect(shown).toMatch(/^limits +2 turns, 201 tool calls, 1h 30m/m);
   expect(await ask('steer', id, 'too late')).toMatchObject({
     code: 1,
     stderr: expect.stringContaining(`run ${id} has ended already: completed.`),

@@ -116,7 +116,7 @@ export function decisionRefusal(
   if (verdict === 'replace' && request.kind !== 'failed-call')
     return `request ${request.number} asks for an approval: approve or deny it`;
   if (request.kind === 'failed-call' && (given.edited !== undefined || given.remember))
-    return `request ${request.number} is about a call that has failed: edited and remember are for approvals`;
+    return `request ${request.number} is about a call that has failed: other arguments and remember are for approvals`;
   return undefined;
 }
 

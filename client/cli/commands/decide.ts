@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { reasonOf } from '../../../infra/temporal/error-reason';
 import type { JsonValue } from '../../../workflows/contract/message';
 import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
@@ -89,7 +90,7 @@ async function answer(
   output.json({ id, number, decided: says, request: asked ?? null, became: became?.what ?? null });
   output.line(`${id}  ${number}  ${says}${asked ? `: ${output.safeLine(questionLine(asked))}` : ''}`);
   if (became?.what === 'failed-again')
-    output.note(`${output.safeLine(became.why)} It is asked again, as request ${became.as}.`);
+    output.note(`${output.safeLine(became.why)}; it is asked again, as request ${became.as}.`);
   if (became?.what === 'not-known') output.note(`whether the call is made with it is shown by: longhaul tail ${id}`);
   return EXIT.completed;
 }
@@ -104,12 +105,13 @@ function argumentsIn(context: CliContext, text: string): { [name: string]: JsonV
 
 /** `@file` is read from there. */
 function jsonIn({ cwd }: CliContext, text: string, option: string): JsonValue {
+  const shown = text.startsWith('@') ? `${option} ${text}` : option;
   let value: unknown;
   try {
     value = JSON.parse(text.startsWith('@') ? readFileSync(path.resolve(cwd, text.slice(1)), 'utf8') : text);
   } catch (error) {
     const why = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
-    throw new ClientError('invalid-input', `${option} ${why}.`, { cause: error });
+    throw new ClientError('invalid-input', `${shown} ${why}: ${reasonOf(error)}`, { cause: error });
   }
   return z.json().parse(value);
 }

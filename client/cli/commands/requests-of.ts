@@ -9,9 +9,12 @@ import { questionLine } from '../question-line';
 
 export interface AskedOfRun extends Pick<PersonRequest, 'number' | 'kind' | 'turn' | 'call' | 'tool' | 'askedAt'> {
   question: string;
+  /** Why it is asked again: what was wrong with the decision before. */
+  again: string | null;
   /** Milliseconds since the epoch: its run has ended, and nobody had answered. */
   withdrawnAt: number | null;
-  decision: (NonNullable<RequestRecord['decision']> & { arguments?: string }) | null;
+  /** Its `arguments` where they were edited, its `output` where it replaces one: as stored, in JSON. */
+  decision: (NonNullable<RequestRecord['decision']> & { arguments?: string; output?: string }) | null;
 }
 
 /** @param store as the run's tenant sees it */
@@ -22,13 +25,21 @@ export async function requestsOf(store: ContentStore, firstRunId: string): Promi
   return await Promise.all(
     records.map(async ({ request, decision, withdrawnAt }) => {
       const args = await argumentsOf(store, request).catch(() => request.preview);
-      const edited = decision?.edited === undefined ? undefined : await textOf(store, decision.edited);
+      const edited = await textOf(store, decision?.edited);
+      const replaced = await textOf(store, decision?.result);
       return {
         ...{ number: request.number, kind: request.kind, turn: request.turn, call: request.call },
         ...{ tool: request.tool, askedAt: request.askedAt },
         question: questionLine({ ...request, arguments: args }),
+        again: request.again ?? null,
         withdrawnAt: withdrawnAt ?? null,
-        decision: decision ? { ...decision, ...(edited === undefined ? {} : { arguments: edited }) } : null,
+        decision: decision
+          ? {
+              ...decision,
+              ...(edited === undefined ? {} : { arguments: edited }),
+              ...(replaced === undefined ? {} : { output: replaced }),
+            }
+          : null,
       };
     }),
   );
@@ -47,23 +58,30 @@ export async function saidTo(store: ContentStore, firstRunId: string): Promise<{
     .sort((a, b) => a.at - b.at);
 }
 
-const textOf = async (store: ContentStore, name: string): Promise<string | undefined> =>
-  await store.get([name]).then(
-    ([bytes]) => new TextDecoder().decode(bytes),
-    () => undefined,
-  );
+const textOf = async (store: ContentStore, name: string | undefined): Promise<string | undefined> =>
+  name === undefined
+    ? undefined
+    : await store.get([name]).then(
+        ([bytes]) => new TextDecoder().decode(bytes),
+        () => undefined,
+      );
 
 const SAID = { approve: 'approved', deny: 'denied', replace: 'replaced' } as const;
 
 /** On one line. */
 export const askedLine = (asked: AskedOfRun): string => `${asked.number} ${asked.question}: ${decisionText(asked)}`;
 
-/** Who decided what, and why. */
-export function decisionText({ decision, withdrawnAt }: AskedOfRun): string {
+/** Who decided what, and why; and where a decision before did not count, why that did not. */
+export const decisionText = (asked: AskedOfRun): string =>
+  `${decidedText(asked)}${asked.again === null ? '' : `; asked again: ${asked.again}`}`;
+
+function decidedText({ decision, withdrawnAt }: AskedOfRun): string {
   if (!decision) return withdrawnAt === null ? 'nobody has answered' : 'withdrawn, the run has ended';
-  const { verdict, verified, signed, byDefault, arguments: args, reason } = decision;
+  const { verdict, verified, signed, byDefault, remember, arguments: args, output, reason } = decision;
   const by = verified ? `by ${signed?.by ?? ''} (signed)` : signed ? 'with a signature that does not fit' : 'unsigned';
-  const edited = args === undefined ? '' : `, with ${args}`;
+  const given = args ?? output;
+  const edited = given === undefined ? '' : `, with ${given}`;
+  const remembered = remember ? ', remembered' : '';
   const why = reason === undefined || byDefault ? '' : `: ${reason}`;
-  return `${SAID[verdict]} ${byDefault ? 'because nobody answered' : by}${edited}${why}`;
+  return `${SAID[verdict]} ${byDefault ? 'because nobody answered' : by}${edited}${remembered}${why}`;
 }

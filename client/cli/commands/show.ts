@@ -12,7 +12,7 @@ import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { counted, formatDuration, formatTokens } from '../format';
+import { counted, formatDuration, formatTokens, limitsText } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
@@ -160,12 +160,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
     for (const { number, tool, preview } of asks)
       row('asks', `${tool} ${preview}: longhaul approve|deny ${id} ${number}`);
   }
-  if (limits) {
-    const parts = [counted(limits.turns, 'turn'), counted(limits.toolCalls, 'tool call')];
-    if (limits.tokens !== undefined) parts.push(`${formatTokens(limits.tokens)} tokens`);
-    if (limits.wallMs !== undefined) parts.push(formatDuration(limits.wallMs));
-    row('limits', parts.join(', '));
-  }
+  if (limits) row('limits', limitsText(limits));
   row('web UI', where.link);
   row('Temporal', where.command);
   if (record.erased) row('erased', `it ${erasedText(record.erased)}`);

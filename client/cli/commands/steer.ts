@@ -6,7 +6,7 @@ import type { ExtendRequest } from '../../../workflows/contract/run';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { formatDuration } from '../format';
+import { limitsText } from '../format';
 import { reachOpenRun } from '../reach-run';
 
 export interface ExtendOptions {
@@ -34,10 +34,7 @@ export async function extendCommand(context: CliContext, given: string, options:
   await run.extend(added);
   const { limits } = await run.progress();
   context.output.json({ id, extended: added, limits });
-  const now = Object.entries({ ...limits }).map(([name, limit]) =>
-    name === 'wallMs' ? `wall ${formatDuration(limit)}` : `${name} ${limit}`,
-  );
-  context.output.line(`${id}  may use more, now ${now.join(', ')}`);
+  context.output.line(`${id}  may use more, now ${limitsText(limits)}`);
   return EXIT.completed;
 }
 
