@@ -11,6 +11,8 @@ export interface KilledLives<Kill> {
   start(life: number, kill: Kill | undefined): CliProcess;
   /** Waits for the moment of the kill; false when the process has ended without it. */
   reached(process: CliProcess, kill: Kill, life: number): Promise<boolean>;
+  /** When nothing runs any more, before the next start. */
+  onKilled?(kill: Kill): Promise<void>;
 }
 
 export interface LivesEnd {
@@ -18,10 +20,14 @@ export interface LivesEnd {
   stderr: string;
   /** That were made. */
   kills: number;
+  /** How long each life took, to its kill or its end. */
+  livesMs: number[];
 }
 
-export async function killedLives<Kill>({ stateDir, kills, start, reached }: KilledLives<Kill>): Promise<LivesEnd> {
+export async function killedLives<Kill>(options: KilledLives<Kill>): Promise<LivesEnd> {
+  const { stateDir, kills, start, reached } = options;
   let made = 0;
+  const livesMs: number[] = [];
   for (let life = 0; ; life += 1) {
     const kill = kills[life];
     const process = start(life, kill);
@@ -29,10 +35,12 @@ export async function killedLives<Kill>({ stateDir, kills, start, reached }: Kil
     if (kill !== undefined && (await reached(process, kill, life))) {
       await process.killAll(stateDir);
       made += 1;
+      await options.onKilled?.(kill);
     }
-    const { code, stderr } = await process.ended;
+    const { code, stderr, endedAt } = await process.ended;
+    livesMs.push(endedAt - process.startedAt);
     clearTimeout(tooLate);
-    if (code !== undefined || life > kills.length) return { code, stderr, kills: made };
+    if (code !== undefined || life > kills.length) return { code, stderr, kills: made, livesMs };
   }
 }
 

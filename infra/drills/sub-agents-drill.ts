@@ -1,12 +1,14 @@
 // The effects drill's form with sub-agents: an agent has another pay, and everything is killed around it.
 import { KINDS, effectsOf, problemsOf } from './effects-cells';
-import { startTill, type Asked } from './effects-run';
+import { startTill } from './effects-run';
 import { printTable } from './print-table';
 import { seeded } from './seeded';
 import {
   MOMENTS,
+  STAGES,
   subAgentsRun,
   type Moment,
+  type PlacedCall,
   type SubAgentCall,
   type SubAgentKill,
   type SubAgentsRun,
@@ -14,43 +16,42 @@ import {
 
 const PAYING = ['charge', 'transfer', 'post_letter'] as const;
 /** In order, so that few kills meet each; up to how long after each everything is killed: as long as what it is about takes. */
-const AFTER_MS = { acts: 12, begins: 80, takes: 100, waits: 30 } as const satisfies Record<Moment, number>;
+const AFTER_MS = { acts: 12, begins: 60, takes: 50, waits: 30 } as const satisfies Record<Moment, number>;
 const ORDER: readonly Moment[] = ['acts', 'begins', 'takes', 'waits'];
 
-export interface SubAgentsDrill {
-  run: SubAgentsRun;
-  kills: readonly SubAgentKill[];
-}
-
-/** A call of the sub-agent for each kill, and one that meets none. */
+/** A turn for each kill, and one that meets none; in every second turn another call stands beside the one that is killed. */
 export async function killAroundSubAgents(
   temporalCli: string,
   count: number,
   from: number,
   problems: string[],
-): Promise<SubAgentsDrill> {
-  const asked: Asked[] = Array.from({ length: count + 1 }, (_, at) => ({
-    tool: PAYING[at % PAYING.length] ?? 'charge',
-    item: `at-${at}`,
-  }));
-  const kills = Array.from({ length: count }, (_, call): SubAgentKill => {
-    const moment = ORDER[call % ORDER.length] ?? 'acts';
-    return { call, moment, afterMs: seeded(`${moment} ${from + call}`, AFTER_MS[moment]) };
+): Promise<SubAgentsRun> {
+  const turns = Array.from({ length: count + 1 }, (_, at) => callsOfTurn(at));
+  const asked = turns.flat();
+  const kills = turns.slice(0, count).map(([call], at): SubAgentKill => {
+    const moment = ORDER[at % ORDER.length] ?? 'acts';
+    return { call, moment, afterMs: seeded(`${moment} ${from + at}`, AFTER_MS[moment]) };
   });
   const till = await startTill();
   try {
     const run = await subAgentsRun({ till, asked, kills, temporalCli });
-    problems.push(...endProblems(run, asked.length), ...run.calls.flatMap((call, at) => callProblems(call, kills[at])));
+    problems.push(...endProblems(run), ...run.calls.flatMap((call) => callProblems(call, kills)));
     if (run.kills !== count) problems.push(`${run.kills} of ${count} kills were made`);
-    return { run, kills };
+    return run;
   } finally {
     await till.close();
   }
 }
 
-function callProblems({ told, runs, failure }: SubAgentCall, kill: SubAgentKill | undefined): string[] {
-  const about = `${told.tool} ${told.item}, ${kill ? `killed ${kill.afterMs} ms after ${MOMENTS[kill.moment]}` : 'not killed'}`;
-  const problems = problemsOf(told, 'killed').map((problem) => `${about}: ${problem}`);
+function callsOfTurn(at: number): [PlacedCall, ...PlacedCall[]] {
+  const call = { tool: PAYING[at % PAYING.length] ?? 'charge', item: `at-${at}`, turn: at + 1, index: 1 };
+  return at % 2 === 0 ? [call] : [call, { tool: 'charge', item: `beside-${at}`, turn: at + 1, index: 2 }];
+}
+
+function callProblems({ call, told, runs, failure }: SubAgentCall, kills: readonly SubAgentKill[]): string[] {
+  const kill = kills.find(({ call: { turn } }) => turn === call.turn);
+  const about = `${call.item}, ${kill ? `killed ${kill.afterMs} ms after ${MOMENTS[kill.moment]}` : 'not killed'}`;
+  const problems = problemsOf(told, about);
   if (runs.length !== 1) problems.push(`${about}: ${runs.length} runs of the sub-agent for one call`);
   for (const { id, ended } of runs)
     if (ended?.outcome !== 'completed') problems.push(`${about}: ${id} is ${ended?.outcome ?? 'open'}`);
@@ -58,8 +59,8 @@ function callProblems({ told, runs, failure }: SubAgentCall, kill: SubAgentKill 
   return problems;
 }
 
-/** A run asks once for each call and once more; a sub-agent makes one call, and asks twice. */
-function endProblems({ code, stderr, manager, own, calls, open }: SubAgentsRun, asked: number): string[] {
+/** The caller asks once a turn, and once more; a sub-agent asks twice, and makes one call. */
+function endProblems({ code, stderr, manager, own, calls, open }: SubAgentsRun): string[] {
   const problems = code === 0 ? [] : [`it ended with ${code}: ${stderr.split('\n').slice(-3).join(' ')}`];
   const { ended } = manager ?? {};
   if (ended?.outcome !== 'completed') problems.push(`the caller's record says ${ended?.outcome ?? 'that it is open'}`);
@@ -67,8 +68,8 @@ function endProblems({ code, stderr, manager, own, calls, open }: SubAgentsRun, 
   if (!ended) return problems;
   const below = usedBelow(calls);
   const must = {
-    'model calls': [ended.totals.modelCalls, 3 * asked + 1],
-    'tool calls': [ended.totals.toolCalls, 2 * asked],
+    'model calls': [ended.totals.modelCalls, (calls.at(-1)?.call.turn ?? 0) + 1 + 2 * calls.length],
+    'tool calls': [ended.totals.toolCalls, 2 * calls.length],
     'tokens in': [ended.totals.usage.input, own.usage.input + below.input],
     'tokens out': [ended.totals.usage.output, own.usage.output + below.output],
   };
@@ -83,28 +84,30 @@ function usedBelow(calls: readonly SubAgentCall[]): { input: number; output: num
   return { input: sum('input'), output: sum('output') };
 }
 
-export function reportSubAgents({ run, kills }: SubAgentsDrill): void {
-  const { calls, manager, own, open } = run;
-  console.log(`${run.kills} kills around ${calls.length} calls of a sub-agent that pays`);
-  const rows = ORDER.map((moment) => {
-    const mine = calls.filter((_, at) => kills[at]?.moment === moment);
-    return [`${MOMENTS[moment]}, up to ${AFTER_MS[moment]} ms after`, ...countsOf(mine)];
+export function reportSubAgents({ kills, livesMs, met, calls, manager, own, open }: SubAgentsRun): void {
+  met.forEach(({ kill, stage }, at) => console.log(kill.call.item, kill.moment, kill.afterMs, stage, livesMs[at + 1]));
+  console.log(`${kills} kills around ${calls.length} calls of a sub-agent that pays, and how far the call had come`);
+  const stages = ORDER.map((moment) => {
+    const mine = met.filter(({ kill }) => kill.moment === moment);
+    const counts = STAGES.map((stage) => mine.filter((one) => one.stage === stage).length || '–');
+    return [`${MOMENTS[moment]}, up to ${AFTER_MS[moment]} ms before`, mine.length, ...counts].map(String);
   });
-  printTable(['killed when', 'calls', 'paid twice', 'unknown', 'begun twice'], rows);
+  printTable(['killed when', 'kills', ...STAGES], stages);
+  const kinds = PAYING.map((tool) => {
+    const mine = calls.filter(({ told }) => told.tool === tool);
+    const count = (is: (call: SubAgentCall) => boolean): number => mine.filter(is).length;
+    return [
+      KINDS[tool],
+      mine.length,
+      count(({ told }) => effectsOf(told) > 1),
+      count(({ told }) => told.failure === 'Tool.OutcomeUnknown'),
+      count(({ runs }) => runs.length > 1),
+    ].map(String);
+  });
   console.log();
-  const kinds = PAYING.map((tool) => [KINDS[tool], ...countsOf(calls.filter(({ told }) => told.tool === tool))]);
-  printTable(['effect', 'calls', 'paid twice', 'unknown', 'begun twice'], kinds);
-  const { input } = usedBelow(calls);
+  printTable(['effect', 'calls', 'doubled', 'unknown', 'begun twice'], kinds);
+  const used = manager?.ended?.totals.usage.input ?? '–';
   console.log(
-    `\ntokens in: ${manager?.ended?.totals.usage.input ?? '–'} of the caller, of which its own ${own.usage.input} and its sub-agents' ${input}`,
+    `\nThe caller used ${used} tokens in: ${own.usage.input} itself, ${usedBelow(calls).input} by its sub-agents. Runs left open: ${open.length}.`,
   );
-  console.log(`runs that are left open: ${open.length}`);
 }
-
-const countsOf = (calls: readonly SubAgentCall[]): string[] =>
-  [
-    calls.length,
-    calls.filter(({ told }) => effectsOf(told) > 1).length,
-    calls.filter(({ told }) => told.failure === 'Tool.OutcomeUnknown').length,
-    calls.filter(({ runs }) => runs.length > 1).length,
-  ].map(String);

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { allRefs, type ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
-import { OPEN_PREFIX, RUN_PREFIX } from '../../activities/store/ref-names';
+import { OPEN_PREFIX, RUN_PREFIX, callRecordName } from '../../activities/store/ref-names';
 import { callsOf, totalsOf, type CallTotals } from '../../activities/store/run-calls';
 import { script, startModelServer, type ModelServer, type Respond } from '../../test/kit';
+import type { ToolRecord } from '../../workflows/contract/schemas/call-record';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { CliProcess } from './cli-process';
 import { isDone, startAgent, toldCall, type Asked, type Till, type Told } from './effects-run';
@@ -23,15 +24,25 @@ export const MOMENTS = {
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
-/** By the number of the manager's call, from 0. */
+/** A call of the manager's, by its turn and its place in it, both from 1. */
+export interface PlacedCall extends Asked {
+  turn: number;
+  index: number;
+}
+
 export interface SubAgentKill {
-  call: number;
+  call: PlacedCall;
   moment: Moment;
   afterMs: number;
 }
 
+/** How far a call had come when everything was killed, as it is seen from outside. */
+export const STAGES = ['not begun', 'begun', 'asking', 'acted', 'ended', 'taken'] as const;
+export type Stage = (typeof STAGES)[number];
+
 /** A call of the manager, as the runs tell it that it has begun. */
 export interface SubAgentCall {
+  call: PlacedCall;
   told: Told;
   runs: RunRecord[];
   /** Type of the failure that the manager was told. */
@@ -45,28 +56,34 @@ export interface SubAgentsRun extends LivesEnd {
   own: CallTotals;
   /** Ids of runs that are listed as open. */
   open: string[];
+  /** What each kill met, of those that were made. */
+  met: { kill: SubAgentKill; stage: Stage }[];
 }
 
 export interface SubAgentsRunOptions {
   till: Till;
-  asked: readonly Asked[];
+  /** Turn after turn, those of one turn side by side. */
+  asked: readonly PlacedCall[];
   kills: readonly SubAgentKill[];
   temporalCli: string;
 }
 
-/** Calls are made one after the other, each a run of its own that makes one call of a tool. */
+/** Each call is a run of its own, which makes one call of a tool. */
 export async function subAgentsRun({ till, asked, kills, temporalCli }: SubAgentsRunOptions): Promise<SubAgentsRun> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-sub-agents-'));
   const model = await startModelServer({ respond: respondFor(till, asked) });
   const store = openStore(`lmdb:${join(stateDir, 'store')}`);
+  const seen = { till, model, store };
+  const met: SubAgentsRun['met'] = [];
   try {
     const end = await killedLives<SubAgentKill>({
       stateDir,
       kills,
       start: () => startAgent('manager', { stateDir, till, temporalCli, modelUrl: model.url }),
-      reached: (process, kill) => reached({ process, till, model, store }, asked, kill),
+      reached: (process, kill) => reached(process, seen, kill),
+      onKilled: async (kill) => void met.push({ kill, stage: await stageOf(seen, kill.call) }),
     });
-    return { ...end, ...(await readAfter(store, till, asked)) };
+    return { ...end, ...(await readAfter(store, till, asked)), met };
   } finally {
     await store.close();
     await model.close();
@@ -78,9 +95,11 @@ const taskOf = ({ tool, item }: Asked): string => `${tool} ${item}`;
 const cashierInput = z.object({ task: z.string(), till: z.string() });
 
 /** What each of the two says follows from its conversation alone, so a repeated request has the same answer. */
-function respondFor({ url }: Till, asked: readonly Asked[]): Respond {
-  const manager = asked
-    .reduce((turns, one) => turns.call('cashier', { task: taskOf(one), till: url }), script())
+function respondFor({ url }: Till, asked: readonly PlacedCall[]): Respond {
+  const turns = Array.from({ length: asked.at(-1)?.turn ?? 0 }, (_, at) => asked.filter(({ turn }) => turn === at + 1));
+  const manager = turns
+    .map((calls) => calls.map((one) => ({ name: 'cashier', args: { task: taskOf(one), till: url } })))
+    .reduce((said, calls) => said.calls(calls), script())
     .answer('done');
   return ({ messages, toolNames }) => {
     if (toolNames.includes('cashier')) return manager;
@@ -93,30 +112,37 @@ const taskIn = (messages: readonly { role: string; text: string }[]): string =>
   cashierInput.parse(JSON.parse(messages.find(({ role }) => role === 'user')?.text ?? '')).task;
 
 interface Seen {
-  process: CliProcess;
   till: Till;
   model: ModelServer;
   store: ContentStore;
 }
 
-async function reached(
-  { process, till, model, store }: Seen,
-  asked: readonly Asked[],
-  { call, moment, afterMs }: SubAgentKill,
-): Promise<boolean> {
-  const one = asked[call];
+async function reached(process: CliProcess, seen: Seen, { call, moment, afterMs }: SubAgentKill): Promise<boolean> {
   // Before that there is no server to be killed.
-  if (!one || !(await process.saying(/^run +\S+|^going on/m))) return false;
+  if (!(await process.saying(/^run +\S+/m))) return false;
   const holds = {
-    acts: () => isDone(till, one),
-    waits: () => model.requests().some(({ body }) => asksFor(body, one)),
-    begins: async () => (await runsOf(store, call)).length > 0,
-    takes: async () => (await runsOf(store, call)).some(({ ended }) => ended),
+    acts: () => isDone(seen.till, call),
+    waits: () => isAsked(seen.model, call),
+    begins: async () => (await runsOf(seen.store, call)).length > 0,
+    takes: async () => (await runsOf(seen.store, call)).some(({ ended }) => ended),
   }[moment];
   if (!(await untilHolds(process, holds))) return false;
   await pause(afterMs);
   return true;
 }
+
+async function stageOf({ till, model, store }: Seen, call: PlacedCall): Promise<Stage> {
+  const [run] = await runsOf(store, call);
+  if (!run?.parent) return 'not begun';
+  const { firstRunId, turn, index } = run.parent;
+  if (await store.readRef(callRecordName({ run: firstRunId, fork: 0, turn, index }))) return 'taken';
+  if (run.ended) return 'ended';
+  if (isDone(till, call)) return 'acted';
+  return isAsked(model, call) ? 'asking' : 'begun';
+}
+
+const isAsked = (model: ModelServer, call: PlacedCall): boolean =>
+  model.requests().some(({ body }) => asksFor(body, call));
 
 const chatRequest = z.object({ messages: z.array(z.object({ role: z.string(), content: z.unknown() })) });
 
@@ -132,29 +158,30 @@ async function runRecords(store: ContentStore): Promise<RunRecord[]> {
   return refs.map(({ value }) => runRecordSchema.parse(value));
 }
 
-/** A call is a turn of the manager's. */
-const isOfCall = ({ parent }: RunRecord, call: number): boolean => parent?.turn === call + 1 && parent.index === 1;
-const runsOf = async (store: ContentStore, call: number): Promise<RunRecord[]> =>
+const isOfCall = ({ parent }: RunRecord, { turn, index }: PlacedCall): boolean =>
+  parent?.turn === turn && parent.index === index;
+const runsOf = async (store: ContentStore, call: PlacedCall): Promise<RunRecord[]> =>
   (await runRecords(store)).filter((record) => isOfCall(record, call));
 
 /** When no process is at work any more. */
 async function readAfter(
   store: ContentStore,
   till: Till,
-  asked: readonly Asked[],
+  asked: readonly PlacedCall[],
 ): Promise<Pick<SubAgentsRun, 'calls' | 'manager' | 'own' | 'open'>> {
   const records = await runRecords(store);
   const manager = records.find(({ parent }) => !parent);
   const { calls: own } = await callsOf(store, manager?.ended?.firstRunId ?? '');
-  const calls = asked.map(async (one, call) => {
-    const runs = records.filter((record) => isOfCall(record, call));
-    const made = (await Promise.all(runs.map(({ ended }) => callsOf(store, ended?.firstRunId ?? '')))).flatMap(
-      (of) => of.calls,
+  const toolCallsOf = async ({ ended }: RunRecord): Promise<ToolRecord[]> =>
+    (await callsOf(store, ended?.firstRunId ?? '')).calls.flatMap(({ record }) =>
+      record.kind === 'tool' ? record : [],
     );
-    const acted = made.flatMap(({ record }) => (record.kind === 'tool' ? record : []));
-    const mine = own.find(({ turn, index }) => turn === call + 1 && index === 1)?.record;
+  const calls = asked.map(async (call): Promise<SubAgentCall> => {
+    const runs = records.filter((record) => isOfCall(record, call));
+    const [acted] = (await Promise.all(runs.map(toolCallsOf))).flat();
+    const mine = own.find(({ turn, index }) => turn === call.turn && index === call.index)?.record;
     const failure = mine?.kind === 'tool' ? mine.result.failure : 'no record';
-    return { told: toldCall(till, one, acted[0]), runs, ...(failure === undefined ? {} : { failure }) };
+    return { call, told: toldCall(till, call, acted), runs, ...(failure === undefined ? {} : { failure }) };
   });
   return {
     calls: await Promise.all(calls),

@@ -8,6 +8,6 @@ export const manager = defineAgent({
   description: 'Has a cashier work at a till, for the effects drill.',
   instructions: 'Have done what you are asked, one thing after the other.',
   input: z.object({ task: z.string(), till: z.string() }),
-  tools: [agentTool(cashier)],
-  limits: { turns: 200, toolCalls: 400 },
+  tools: [agentTool(cashier, {}, { independent: true })],
+  limits: { turns: 200, toolCalls: 600 },
 });
