@@ -1,7 +1,7 @@
 // The effects drill's form with sub-agents: an agent has another pay, and everything is killed around it.
 import { KINDS, effectsOf, problemsOf } from './effects-cells';
 import { startTill } from './effects-run';
-import { printTable } from './print-table';
+import { median, printTable, seconds } from './print-table';
 import { seeded } from './seeded';
 import {
   MOMENTS,
@@ -85,14 +85,13 @@ function usedBelow(calls: readonly SubAgentCall[]): { input: number; output: num
 }
 
 export function reportSubAgents({ kills, livesMs, met, calls, manager, own, open }: SubAgentsRun): void {
-  met.forEach(({ kill, stage }, at) => console.log(kill.call.item, kill.moment, kill.afterMs, stage, livesMs[at + 1]));
   console.log(`${kills} kills around ${calls.length} calls of a sub-agent that pays, and how far the call had come`);
   const stages = ORDER.map((moment) => {
     const mine = met.filter(({ kill }) => kill.moment === moment);
     const counts = STAGES.map((stage) => mine.filter((one) => one.stage === stage).length || '–');
-    return [`${MOMENTS[moment]}, up to ${AFTER_MS[moment]} ms before`, mine.length, ...counts].map(String);
+    return [`up to ${AFTER_MS[moment]} ms after ${MOMENTS[moment]}`, mine.length, ...counts].map(String);
   });
-  printTable(['killed when', 'kills', ...STAGES], stages);
+  printTable(['killed', 'kills', ...STAGES], stages);
   const kinds = PAYING.map((tool) => {
     const mine = calls.filter(({ told }) => told.tool === tool);
     const count = (is: (call: SubAgentCall) => boolean): number => mine.filter(is).length;
@@ -109,5 +108,9 @@ export function reportSubAgents({ kills, livesMs, met, calls, manager, own, open
   const used = manager?.ended?.totals.usage.input ?? '–';
   console.log(
     `\nThe caller used ${used} tokens in: ${own.usage.input} itself, ${usedBelow(calls).input} by its sub-agents. Runs left open: ${open.length}.`,
+  );
+  const lives = livesMs.slice(1);
+  console.log(
+    `From a start after a kill to the next, or to the end: median ${seconds(median(lives))} s, longest ${seconds(Math.max(...lives))} s.`,
   );
 }

@@ -15,12 +15,12 @@ import type { CliProcess } from './cli-process';
 import { isDone, startAgent, toldCall, type Asked, type Till, type Told } from './effects-run';
 import { killedLives, pause, untilHolds, type LivesEnd } from './killed-lives';
 
-/** What is seen from outside before everything is killed, a while later. */
+/** What is seen from outside of the run of a call; a while later everything is killed. */
 export const MOMENTS = {
-  acts: 'its tool acts',
-  begins: 'it is begun',
-  takes: 'its answer is taken',
-  waits: 'it asks its model',
+  acts: 'its tool acted',
+  begins: 'it was begun',
+  takes: 'it ended',
+  waits: 'it asked its model',
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
