@@ -67,15 +67,16 @@ async function recoverRun(options: RecoverOptions, id: string): Promise<Unfinish
   const parsed = runRecordSchema.safeParse(ref?.value);
   if (!ref || !parsed.success) return undefined;
   const record = parsed.data;
-  if (record.ended) {
-    await store.deleteRef(openRunName(id));
-    return undefined;
-  }
   const handle = temporal.workflow.getHandle(id);
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   });
+  // Until Temporal knows of the end it stays listed, and the run that waits for it waits.
+  if (record.ended && description?.status.name !== 'RUNNING') {
+    await store.deleteRef(openRunName(id));
+    return undefined;
+  }
   // Recorded and never started: its caller was told nothing, and starting the same id again goes on from here.
   if (!description) return undefined;
   if (description.status.name !== 'RUNNING') {
@@ -84,6 +85,10 @@ async function recoverRun(options: RecoverOptions, id: string): Promise<Unfinish
   }
   const held = heldByDead(options, description);
   if (!options.alone && held.length === 0 && !(await isLeftByDead(options, description))) return undefined;
+  if (record.ended) {
+    await release(options, description, held);
+    return undefined;
+  }
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
   const kept = (await allRefs(store, callsOfRun(firstRunId, 0))).length;
   await release(options, description, held);

@@ -37,7 +37,7 @@ const endedAs = async (id: string) =>
 const SCHEDULE_ACTIVITY_TASK = 1;
 
 /** Takes the run's first workflow task as a worker of that identity would, and asks for a call that stays under way. */
-async function advanceAs(identity: string): Promise<void> {
+async function advanceAs(identity: string, asks = 'callModel'): Promise<void> {
   const { workflowService } = stack.temporal;
   const { namespace } = stack.server;
   const queue = { taskQueue: { name: 'agents' }, identity };
@@ -50,7 +50,7 @@ async function advanceAs(identity: string): Promise<void> {
       {
         commandType: SCHEDULE_ACTIVITY_TASK,
         scheduleActivityTaskCommandAttributes: {
-          ...{ activityId: randomUUID(), activityType: { name: 'callModel' } },
+          ...{ activityId: randomUUID(), activityType: { name: asks } },
           taskQueue: { name: 'agents' },
           startToCloseTimeout: msToTs('10m'),
         },
@@ -61,6 +61,13 @@ async function advanceAs(identity: string): Promise<void> {
 }
 
 const BOOT = ownIdentity().startTime.split(' ')[0];
+const NOTHING_DONE = {
+  ...{ outcome: 'completed' as const, head: null, length: 0 },
+  totals: {
+    ...{ turns: 0, modelCalls: 0, toolCalls: 0, reusedCalls: 0 },
+    usage: { input: 0, cachedInput: 0, output: 0, reasoning: 0 },
+  },
+};
 /** No process has this number. */
 const DEAD_HERE = `4194999@${hostname()} ${BOOT} 1`;
 const ALIVE_HERE = `${process.pid}@${hostname()} ${ownIdentity().startTime}`;
@@ -100,6 +107,25 @@ test.each([
   },
   30_000,
 );
+
+test('a run whose end is stored and not told to Temporal is handed on at once: who waits for it would wait for its time to pass', async () => {
+  const { id } = await start('run_stored_end');
+  await advanceAs(DEAD_HERE, 'endRun');
+  const ref = await stack.store.readRef(runRecordName(id));
+  const ended = { ...NOTHING_DONE, at: 1, firstRunId: (await stack.client.run(id).describe()).runId };
+  await stack.store.commit({
+    refs: [{ op: 'put', name: runRecordName(id), value: { ...runRecordSchema.parse(ref?.value), ended } }],
+  });
+  // Nothing of it is to be made again, so it is not listed.
+  expect(await recover(true)).toEqual([]);
+  expect((await stack.client.run(id).describe()).raw.pendingActivities?.[0]?.attempt).toBe(2);
+  // Until Temporal knows: the next start would not find it otherwise.
+  expect(await stack.store.readRef(openRunName(id))).toBeDefined();
+  await stack.temporal.workflow.getHandle(id).terminate('seen');
+  expect(await recover(false)).toEqual([]);
+  expect(await stack.store.readRef(openRunName(id))).toBeUndefined();
+  expect(await endedAs(id)).toEqual(ended);
+}, 30_000);
 
 test('beside others, a run that no worker has seen yet is left to them; alone, it is listed', async () => {
   await start('run_waiting');
