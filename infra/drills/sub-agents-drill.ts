@@ -16,8 +16,11 @@ import {
 
 const PAYING = ['charge', 'transfer', 'post_letter'] as const;
 /** In order, so that few kills meet each; up to how long after each everything is killed: as long as what it is about takes. */
-const AFTER_MS = { acts: 12, begins: 60, takes: 50, waits: 30 } as const satisfies Record<Moment, number>;
+const AFTER_MS = { acts: 12, begins: 50, takes: 50, waits: 30 } as const satisfies Record<Moment, number>;
 const ORDER: readonly Moment[] = ['acts', 'begins', 'takes', 'waits'];
+
+/** Less than any time after which Temporal gives back what a dead worker holds of the end of a run: nobody waits for that. */
+const LIFE_MS_MOST = 45_000;
 
 /** A turn for each kill, and one that meets none; in every second turn another call stands beside the one that is killed. */
 export async function killAroundSubAgents(
@@ -36,6 +39,8 @@ export async function killAroundSubAgents(
   try {
     const run = await subAgentsRun({ till, asked, kills, temporalCli });
     problems.push(...endProblems(run), ...run.calls.flatMap((call) => callProblems(call, kills)));
+    for (const ms of run.livesMs)
+      if (ms > LIFE_MS_MOST) problems.push(`a start took ${seconds(ms)} s until the next kill or the end`);
     if (run.kills !== count) problems.push(`${run.kills} of ${count} kills were made`);
     return run;
   } finally {
