@@ -65,9 +65,9 @@ function callProblems({ call, told, runs, failure }: SubAgentCall, kills: readon
 }
 
 /** The caller asks once a turn, and once more; a sub-agent asks twice, and makes one call. */
-function endProblems({ code, stderr, manager, own, calls, open }: SubAgentsRun): string[] {
+function endProblems({ code, stderr, shopkeeper, own, calls, open }: SubAgentsRun): string[] {
   const problems = code === 0 ? [] : [`it ended with ${code}: ${stderr.split('\n').slice(-3).join(' ')}`];
-  const { ended } = manager ?? {};
+  const { ended } = shopkeeper ?? {};
   if (ended?.outcome !== 'completed') problems.push(`the caller's record says ${ended?.outcome ?? 'that it is open'}`);
   if (open.length > 0) problems.push(`listed as open: ${open.join(', ')}`);
   if (!ended) return problems;
@@ -89,7 +89,7 @@ function usedBelow(calls: readonly SubAgentCall[]): { input: number; output: num
   return { input: sum('input'), output: sum('output') };
 }
 
-export function reportSubAgents({ kills, livesMs, met, calls, manager, own, open }: SubAgentsRun): void {
+export function reportSubAgents({ kills, livesMs, met, calls, shopkeeper, own, open }: SubAgentsRun): void {
   console.log(`${kills} kills around ${calls.length} calls of a sub-agent that pays, and how far the call had come`);
   const stages = ORDER.map((moment) => {
     const mine = met.filter(({ kill }) => kill.moment === moment);
@@ -110,7 +110,7 @@ export function reportSubAgents({ kills, livesMs, met, calls, manager, own, open
   });
   console.log();
   printTable(['effect', 'calls', 'doubled', 'unknown', 'begun twice'], kinds);
-  const used = manager?.ended?.totals.usage.input ?? '–';
+  const used = shopkeeper?.ended?.totals.usage.input ?? '–';
   console.log(
     `\nThe caller used ${used} tokens in: ${own.usage.input} itself, ${usedBelow(calls).input} by its sub-agents. Runs left open: ${open.length}.`,
   );

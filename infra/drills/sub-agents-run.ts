@@ -1,4 +1,4 @@
-// One run of the manager, whose calls are runs of the cashier: where its processes are killed, and what the store and the till know of it
+// One run of the shopkeeper, whose calls are runs of the cashier: where its processes are killed, and what the store and the till know of it
 // afterwards.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ export const MOMENTS = {
 } as const;
 export type Moment = keyof typeof MOMENTS;
 
-/** A call of the manager's, by its turn and its place in it, both from 1. */
+/** A call of the shopkeeper's, by its turn and its place in it, both from 1. */
 export interface PlacedCall extends Asked {
   turn: number;
   index: number;
@@ -40,19 +40,19 @@ export interface SubAgentKill {
 export const STAGES = ['not begun', 'begun', 'asking', 'acted', 'ended', 'taken'] as const;
 export type Stage = (typeof STAGES)[number];
 
-/** A call of the manager, as the runs tell it that it has begun. */
+/** A call of the shopkeeper, as the runs tell it that it has begun. */
 export interface SubAgentCall {
   call: PlacedCall;
   told: Told;
   runs: RunRecord[];
-  /** Type of the failure that the manager was told. */
+  /** Type of the failure that the shopkeeper was told. */
   failure?: string;
 }
 
 export interface SubAgentsRun extends LivesEnd {
   calls: SubAgentCall[];
-  /** The manager's record, and the totals of its own calls, without those of the runs that it has begun. */
-  manager: RunRecord | undefined;
+  /** The shopkeeper's record, and the totals of its own calls, without those of the runs that it has begun. */
+  shopkeeper: RunRecord | undefined;
   own: CallTotals;
   /** Ids of runs that are listed as open. */
   open: string[];
@@ -79,7 +79,7 @@ export async function subAgentsRun({ till, asked, kills, temporalCli }: SubAgent
     const end = await killedLives<SubAgentKill>({
       stateDir,
       kills,
-      start: () => startAgent('manager', { stateDir, till, temporalCli, modelUrl: model.url }),
+      start: () => startAgent('shopkeeper', { stateDir, till, temporalCli, modelUrl: model.url }),
       reached: (process, kill) => reached(process, seen, kill),
       onKilled: async (kill) => void met.push({ kill, stage: await stageOf(seen, kill.call) }),
     });
@@ -97,12 +97,12 @@ const cashierInput = z.object({ task: z.string(), till: z.string() });
 /** What each of the two says follows from its conversation alone, so a repeated request has the same answer. */
 function respondFor({ url }: Till, asked: readonly PlacedCall[]): Respond {
   const turns = Array.from({ length: asked.at(-1)?.turn ?? 0 }, (_, at) => asked.filter(({ turn }) => turn === at + 1));
-  const manager = turns
+  const shopkeeper = turns
     .map((calls) => calls.map((one) => ({ name: 'cashier', args: { task: taskOf(one), till: url } })))
     .reduce((said, calls) => said.calls(calls), script())
     .answer('done');
   return ({ messages, toolNames }) => {
-    if (toolNames.includes('cashier')) return manager;
+    if (toolNames.includes('cashier')) return shopkeeper;
     const [tool = '', item = ''] = taskIn(messages).split(' ');
     return script().call(tool, { item }).answer(`${item} is done`);
   };
@@ -146,7 +146,7 @@ const isAsked = (model: ModelServer, call: PlacedCall): boolean =>
 
 const chatRequest = z.object({ messages: z.array(z.object({ role: z.string(), content: z.unknown() })) });
 
-/** By its first message, in which the manager's names no task of one call. */
+/** By its first message, in which the shopkeeper's names no task of one call. */
 function asksFor(body: Buffer | undefined, one: Asked): boolean {
   const { data } = chatRequest.safeParse(JSON.parse(body?.toString('utf8') ?? 'null'));
   const first = data?.messages.find(({ role }) => role === 'user');
@@ -168,10 +168,10 @@ async function readAfter(
   store: ContentStore,
   till: Till,
   asked: readonly PlacedCall[],
-): Promise<Pick<SubAgentsRun, 'calls' | 'manager' | 'own' | 'open'>> {
+): Promise<Pick<SubAgentsRun, 'calls' | 'shopkeeper' | 'own' | 'open'>> {
   const records = await runRecords(store);
-  const manager = records.find(({ parent }) => !parent);
-  const { calls: own } = await callsOf(store, manager?.ended?.firstRunId ?? '');
+  const shopkeeper = records.find(({ parent }) => !parent);
+  const { calls: own } = await callsOf(store, shopkeeper?.ended?.firstRunId ?? '');
   const toolCallsOf = async ({ ended }: RunRecord): Promise<ToolRecord[]> =>
     (await callsOf(store, ended?.firstRunId ?? '')).calls.flatMap(({ record }) =>
       record.kind === 'tool' ? record : [],
@@ -185,7 +185,7 @@ async function readAfter(
   });
   return {
     calls: await Promise.all(calls),
-    manager,
+    shopkeeper,
     own: totalsOf(own),
     open: (await allRefs(store, OPEN_PREFIX)).map(({ name }) => name.slice(OPEN_PREFIX.length)),
   };

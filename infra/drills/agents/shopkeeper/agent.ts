@@ -3,8 +3,8 @@ import { agentTool, defineAgent } from 'longhaul';
 import { z } from 'zod';
 import { cashier } from '../cashier/agent';
 
-export const manager = defineAgent({
-  name: 'manager',
+export const shopkeeper = defineAgent({
+  name: 'shopkeeper',
   description: 'Has a cashier work at a till, for the effects drill.',
   instructions: 'Have done what you are asked, one thing after the other.',
   input: z.object({ task: z.string(), till: z.string() }),
