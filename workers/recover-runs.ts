@@ -36,11 +36,20 @@ const AT_ONCE = 32;
 export async function recoverRuns(options: RecoverOptions): Promise<UnfinishedRun[]> {
   const refs = await allRefs(options.store, OPEN_PREFIX);
   const found: UnfinishedRun[] = [];
-  for (let at = 0; at < refs.length; at += AT_ONCE) {
-    const runs = refs
-      .slice(at, at + AT_ONCE)
-      .map(({ name }) => recoverRun(options, decodeURIComponent(name.slice(OPEN_PREFIX.length))));
-    found.push(...(await Promise.all(runs)).flatMap((run) => run ?? []));
+  const seen = new Set<string>();
+  let ids = refs.map(({ name }) => decodeURIComponent(name.slice(OPEN_PREFIX.length)));
+  while (ids.length > 0) {
+    for (const id of ids) seen.add(id);
+    const below = new Set<string>();
+    for (let at = 0; at < ids.length; at += AT_ONCE) {
+      const runs = await Promise.all(ids.slice(at, at + AT_ONCE).map((id) => recoverRun(options, id)));
+      for (const { run, waitsFor } of runs) {
+        if (run) found.push(run);
+        for (const id of waitsFor) below.add(id);
+      }
+    }
+    // A sub-agent's run whose end is stored is not listed any more, and is waited for until Temporal knows of it.
+    ids = [...below].filter((id) => !seen.has(id));
   }
   return withSubRuns(found).sort((a, b) => a.record.startedAt - b.record.startedAt);
 }
@@ -61,33 +70,47 @@ export function withSubRuns(found: readonly UnfinishedRun[]): UnfinishedRun[] {
   return [...tops.values()];
 }
 
-async function recoverRun(options: RecoverOptions, id: string): Promise<UnfinishedRun | undefined> {
+interface Recovered {
+  /** Where it is unfinished. */
+  run?: UnfinishedRun;
+  /** Ids of runs of its sub-agents that Temporal knows no end of. */
+  waitsFor: readonly string[];
+}
+
+const NOTHING: Recovered = { waitsFor: [] };
+
+async function recoverRun(options: RecoverOptions, id: string): Promise<Recovered> {
   const { temporal, store } = options;
   const ref = await store.readRef(runRecordName(id));
   const parsed = runRecordSchema.safeParse(ref?.value);
-  if (!ref || !parsed.success) return undefined;
+  if (!ref || !parsed.success) return NOTHING;
   const record = parsed.data;
-  if (record.ended) {
-    await store.deleteRef(openRunName(id));
-    return undefined;
-  }
   const handle = temporal.workflow.getHandle(id);
   const description = await handle.describe().catch((error: unknown) => {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
   });
+  // Until Temporal knows of the end it stays listed.
+  if (record.ended && description?.status.name !== 'RUNNING') {
+    await store.deleteRef(openRunName(id));
+    return NOTHING;
+  }
   // Recorded and never started: its caller was told nothing, and starting the same id again goes on from here.
-  if (!description) return undefined;
+  if (!description) return NOTHING;
   if (description.status.name !== 'RUNNING') {
     await recordEnd(store, { record, version: ref.version, handle, description });
-    return undefined;
+    return NOTHING;
   }
+  const waitsFor = (description.raw.pendingChildren ?? []).map(({ workflowId }) => workflowId ?? '');
   const held = heldByDead(options, description);
-  if (!options.alone && held.length === 0 && !(await isLeftByDead(options, description))) return undefined;
+  if (!options.alone && held.length === 0 && !(await isLeftByDead(options, description))) return { waitsFor };
   const firstRunId = description.raw.workflowExecutionInfo?.firstRunId || description.runId;
   const kept = (await allRefs(store, callsOfRun(firstRunId, 0))).length;
   await release(options, description, held);
-  return { record, kept, repeated: await unrecorded(store, temporal, description, held) };
+  // Nothing of it is made again but the telling.
+  if (record.ended) return { waitsFor };
+  const repeated = await unrecorded(store, temporal, description, held);
+  return { run: { record, kept, repeated }, waitsFor };
 }
 
 /** A call that died between its record and its completion is found in the store, and not made again. */

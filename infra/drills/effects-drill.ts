@@ -1,6 +1,5 @@
 // `npm run drill:effects`: every kind of effect under every fault, counted by a till that nothing kills; then kills at seeded moments of
-// calls that act. `-- --kills 10` for fewer of those, `-- --from 7` for other seeds.
-import { createHash } from 'node:crypto';
+// calls that act. `-- --kills 10` for fewer of those, `-- --from 7` for other seeds; `-- --sub-agents` where a sub-agent makes the calls.
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { temporalCliPath } from './checkout';
@@ -17,6 +16,8 @@ import {
 } from './effects-cells';
 import { effectsRun, startTill, type Asked, type EffectKill, type Told } from './effects-run';
 import { printTable } from './print-table';
+import { seeded } from './seeded';
+import { killAroundSubAgents, reportSubAgents } from './sub-agents-drill';
 
 const ACTS = ['charge', 'transfer', 'post_letter'] as const;
 /** A call is stored some milliseconds after the till has answered. */
@@ -29,14 +30,21 @@ interface Cell {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { kills: { type: 'string', default: '50' }, from: { type: 'string', default: '1' } },
+    options: {
+      kills: { type: 'string', default: '50' },
+      from: { type: 'string', default: '1' },
+      'sub-agents': { type: 'boolean', default: false },
+    },
   });
   const temporalCli = await temporalCliPath();
   const problems: string[] = [];
-  const cells = [...(await faultCells(temporalCli, problems)), ...(await crashCells(temporalCli, problems))];
-  report(cells);
   const kills = Number(values.kills);
-  if (kills > 0) reportMoments(await killAtMoments(temporalCli, kills, Number(values.from), problems));
+  const from = Number(values.from);
+  if (values['sub-agents']) reportSubAgents(await killAroundSubAgents(temporalCli, kills, from, problems));
+  else {
+    report([...(await faultCells(temporalCli, problems)), ...(await crashCells(temporalCli, problems))]);
+    if (kills > 0) reportMoments(await killAtMoments(temporalCli, kills, from, problems));
+  }
   console.log(`\nNode ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model}`);
   console.log(`${problems.length} problems`);
   for (const problem of problems) console.log(`problem  ${problem}`);
@@ -157,8 +165,5 @@ export function printActs(told: readonly Told[]): number {
   printTable(['effect', 'calls', 'doubled', 'unknown'], rows);
   return told.filter(isTwice).length;
 }
-
-const seeded = (seed: string, below: number): number =>
-  createHash('sha256').update(seed).digest().readUInt32BE(0) % below;
 
 if (require.main === module) void main();

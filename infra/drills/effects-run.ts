@@ -8,10 +8,11 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { openStore } from '../../activities/store/open-store';
 import { CALL_PREFIX } from '../../activities/store/ref-names';
-import { callRecordSchema } from '../../workflows/contract/schemas/call-record';
+import { callRecordSchema, type ToolRecord } from '../../workflows/contract/schemas/call-record';
 import { script, startModelServer } from '../../test/kit';
 import { DRILL_AGENTS, TOP } from './checkout';
 import { startCli, type CliProcess } from './cli-process';
+import { killedLives, pause, untilHolds, type LivesEnd } from './killed-lives';
 
 export interface Asked {
   tool: string;
@@ -30,16 +31,10 @@ export interface Told extends Asked {
   failure?: string;
 }
 
-export interface EffectsRun {
-  code: number | undefined;
-  stderr: string;
+export interface EffectsRun extends LivesEnd {
   told: Told[];
-  kills: number;
 }
 
-/** A start that takes longer hangs. */
-const LIFE_MS = 90_000;
-const LOOK_MS = 4;
 const logLine = z.object({ what: z.string(), key: z.string() });
 
 export interface Till {
@@ -91,52 +86,56 @@ export async function effectsRun({ till, asked, kills, temporalCli }: EffectsRun
   const model = await startModelServer({
     script: asked.reduce((turns, { tool, item }) => turns.call(tool, { item }), script()).answer('done'),
   });
+  const markerOf = (life: number): string => join(stateDir, `failpoint-${life}`);
   try {
-    let done = 0;
-    for (let life = 0; ; life += 1) {
-      const kill = kills[life];
-      const marker = join(stateDir, `failpoint-${life}`);
-      const process = startCli(
-        ['--agents', DRILL_AGENTS, '--state-dir', stateDir, 'run', 'cashier', '--input', inputOf(till)],
-        {
-          LONGHAUL_TEMPORAL_CLI: temporalCli,
-          OPENAI_BASE_URL: model.url,
-          OPENAI_API: 'chat',
-          OPENAI_API_KEY: 'sk-of-the-drill',
-          ...(kill && 'failpoint' in kill
-            ? { LONGHAUL_FAILPOINT: `${kill.failpoint}:${kill.nth}`, LONGHAUL_FAILPOINT_FILE: marker }
-            : {}),
-        },
-      );
-      const tooLate = setTimeout(() => void process.killAll(stateDir), LIFE_MS);
-      if (kill && (await reached(process, till, kill, marker))) {
-        await process.killAll(stateDir);
-        done += 1;
-      }
-      const { code, stderr } = await process.ended;
-      clearTimeout(tooLate);
-      if (code === undefined && life <= kills.length) continue;
-      return { code, stderr, kills: done, told: await toldOf(stateDir, till, asked) };
-    }
+    const end = await killedLives<EffectKill>({
+      stateDir,
+      kills,
+      start: (life, kill) =>
+        startAgent('cashier', { stateDir, till, temporalCli, modelUrl: model.url }, failpointEnv(kill, markerOf(life))),
+      reached: async (process, kill, life) => {
+        const holds = (): boolean => ('failpoint' in kill ? existsSync(markerOf(life)) : isDone(till, kill.done));
+        if (!(await untilHolds(process, holds))) return false;
+        if ('done' in kill) await pause(kill.afterMs);
+        return true;
+      },
+    });
+    return { ...end, told: await toldOf(stateDir, till, asked) };
   } finally {
     await model.close();
     rmSync(stateDir, { recursive: true, force: true });
   }
 }
 
-const inputOf = ({ url }: Till): string => JSON.stringify({ task: 'Work.', till: url });
-const whatOf = ({ tool, item }: Asked): string => `${tool}/${item}`;
+const failpointEnv = (kill: EffectKill | undefined, marker: string): Record<string, string> =>
+  kill && 'failpoint' in kill
+    ? { LONGHAUL_FAILPOINT: `${kill.failpoint}:${kill.nth}`, LONGHAUL_FAILPOINT_FILE: marker }
+    : {};
 
-async function reached(process: CliProcess, till: Till, kill: EffectKill, marker: string): Promise<boolean> {
-  const over = process.ended.then(() => true);
-  const holds = (): boolean =>
-    'failpoint' in kill ? existsSync(marker) : till.log().some(({ what }) => what === whatOf(kill.done));
-  while (!holds()) if (await Promise.race([over, pause(LOOK_MS)])) return false;
-  if ('done' in kill) await pause(kill.afterMs);
-  return true;
+export interface AgentStart {
+  stateDir: string;
+  till: Till;
+  temporalCli: string;
+  modelUrl: string;
 }
 
-const pause = (ms: number): Promise<false> => new Promise((resolve) => setTimeout(() => resolve(false), ms));
+/** The run of it is begun by the first start, and gone on with by the others. */
+export const startAgent = (
+  agent: string,
+  { stateDir, till, temporalCli, modelUrl }: AgentStart,
+  env: Readonly<Record<string, string>> = {},
+): CliProcess =>
+  startCli(['--agents', DRILL_AGENTS, '--state-dir', stateDir, 'run', agent, '--input', inputOf(till)], {
+    LONGHAUL_TEMPORAL_CLI: temporalCli,
+    OPENAI_BASE_URL: modelUrl,
+    OPENAI_API: 'chat',
+    OPENAI_API_KEY: 'sk-of-the-drill',
+    ...env,
+  });
+
+const inputOf = ({ url }: Till): string => JSON.stringify({ task: 'Work.', till: url });
+const whatOf = ({ tool, item }: Asked): string => `${tool}/${item}`;
+export const isDone = (till: Till, asked: Asked): boolean => till.log().some(({ what }) => what === whatOf(asked));
 
 /** Read when nobody else has the store open. */
 async function toldOf(stateDir: string, till: Till, asked: readonly Asked[]): Promise<Told[]> {
@@ -144,18 +143,20 @@ async function toldOf(stateDir: string, till: Till, asked: readonly Asked[]): Pr
   try {
     const refs = await store.listRefs(CALL_PREFIX);
     const records = refs.map(({ value }) => callRecordSchema.parse(value)).filter((record) => record.kind === 'tool');
-    const log = till.log();
-    return asked.map((call, at) => {
-      const mine = log.filter(({ what }) => what === whatOf(call));
-      const failure = records[at]?.result.failure;
-      return {
-        ...call,
-        done: mine.length,
-        keys: new Set(mine.map(({ key }) => key)).size,
-        ...(records[at] === undefined ? { failure: 'no record' } : failure === undefined ? {} : { failure }),
-      };
-    });
+    return asked.map((call, at) => toldCall(till, call, records[at]));
   } finally {
     await store.close();
   }
+}
+
+/** @param record of the call; undefined where it has none */
+export function toldCall(till: Till, call: Asked, record: ToolRecord | undefined): Told {
+  const mine = till.log().filter(({ what }) => what === whatOf(call));
+  const failure = record?.result.failure;
+  return {
+    ...call,
+    done: mine.length,
+    keys: new Set(mine.map(({ key }) => key)).size,
+    ...(record === undefined ? { failure: 'no record' } : failure === undefined ? {} : { failure }),
+  };
 }

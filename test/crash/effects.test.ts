@@ -2,6 +2,7 @@
 // form of `npm run drill:effects`: what a till in a process of its own has seen of each kind of effect, under each fault.
 import { temporalCliPath } from '../../infra/drills/checkout';
 import { crashCells, faultCells, killAtMoments } from '../../infra/drills/effects-drill';
+import { killAroundSubAgents } from '../../infra/drills/sub-agents-drill';
 
 const SEED = 1;
 
@@ -25,4 +26,12 @@ test('and where it is killed again and again, at seeded moments of calls that ac
   const { kills } = await killAtMoments(await temporalCliPath(), 6, SEED, problems);
   expect(problems).toEqual([]);
   expect(kills).toBe(6);
+}, 240_000);
+
+test('and where a sub-agent makes the calls: each is one run of it, and counts for its caller', async () => {
+  const problems: string[] = [];
+  const { kills, open } = await killAroundSubAgents(await temporalCliPath(), 6, SEED, problems);
+  expect(problems).toEqual([]);
+  expect(kills).toBe(6);
+  expect(open).toEqual([]);
 }, 240_000);
