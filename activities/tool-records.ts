@@ -20,7 +20,7 @@ const keptRecordSchema = z.discriminatedUnion('kind', [toolRecordSchema, started
 export type KeptRecord = z.output<typeof keptRecordSchema>;
 
 type ToolDeps = Pick<ActivityDeps, 'toolStore'>;
-type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'insteadOf' | 'message' | 'call'>;
+type AskedCall = Pick<CallToolInput, 'key' | 'name' | 'insteadOf' | 'failedBefore' | 'message' | 'call'>;
 
 export const toolRecords = (
   { toolStore }: ToolDeps,
@@ -90,6 +90,7 @@ export async function keepResult(
     ...made,
     ...askedOf(input),
     result,
+    ...(input.failedBefore ? { failedBefore: input.failedBefore } : {}),
     ...(repeats ? { repeats } : {}),
     ...(person ? { person } : {}),
   };

@@ -33,6 +33,8 @@ export interface TracedCall {
   preview: string;
   /** What was wrong with an answer, or how a tool failed. */
   failure: string | null;
+  /** Tools that had failed before this one stood in for them. */
+  failedBefore: { name: string; type: string }[];
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
 }
@@ -118,6 +120,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     durationMs: record.endedAt - record.startedAt,
     attempt: record.attempt,
     worker: record.worker,
+    failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
     reused: reused ? reused.has(callName(call)) : null,
   };
   if (record.kind === 'tool') {

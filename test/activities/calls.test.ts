@@ -79,6 +79,20 @@ describe('an attempt that was given up and wakes late', () => {
   });
 });
 
+test('the record of a tool that stands in for another names those that had failed', async () => {
+  const define = (name: string) =>
+    defineTool({ name, description: name, input: z.object({}), output: z.string(), effect: 'read', run: () => name });
+  const near = defineTool({
+    ...{ name: 'near', description: 'Near.', input: z.object({}), output: z.string(), effect: 'read' },
+    ...{ run: () => 'near', fallback: [define('far')] },
+  });
+  const { store, deps, put, about } = await given(defineAgent({ name: 'n', instructions: 'Look.', tools: [near] }));
+  const failedBefore = [{ name: 'near', type: 'Tool.Failed' as const }];
+  const input = { ...(await toolInput(put, about, 'near')), name: 'far', insteadOf: 'near', failedBefore };
+  expect(await callTool(deps, input, attempt())).toMatchObject({ message: { preview: 'far' } });
+  expect((await store.readRef(callRecordName(input.key)))?.value).toMatchObject({ name: 'far', failedBefore });
+});
+
 test('a record of another conversation, from before a reset, gives way to the new one', async () => {
   const { store, deps, input, put } = await given(plain);
   await callModel(deps, input, attempt());

@@ -132,6 +132,23 @@ describe('trace', () => {
     });
   });
 
+  test('a tool that stood in for others says for which, and how they had failed', async () => {
+    const other = testProject();
+    try {
+      await withStore(other.dir, async (store) => {
+        await storeRun(store, { id: 'run_instead' });
+        const name = callRecordName({ run: 'first-of-run_instead', fork: 0, turn: 1, index: 1 });
+        const failedBefore = [{ name: 'near', type: 'Tool.Failed' }];
+        const value = { ...((await store.readRef(name))?.value as object), failedBefore };
+        await store.commit({ refs: [{ op: 'put', name, value }] });
+      });
+      const { stdout } = await told(other.dir, (context) => traceCommand(context, 'run_instead'));
+      expect(stdout).toContain('attempt 2  instead of near (Tool.Failed)  in a.txt');
+    } finally {
+      other.remove();
+    }
+  });
+
   test('a record of a newer version is counted, not guessed at', async () => {
     const other = testProject();
     try {

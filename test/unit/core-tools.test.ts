@@ -181,7 +181,7 @@ describe('a tool declared onFailure: stop', () => {
     }).start('go');
     expect(await run.result()).toMatchObject({
       outcome: 'failed',
-      failure: { type: 'Tool.Failed', message: 'broken' },
+      failure: { type: 'Tool.Failed', message: 'vital: broken' },
     });
     expect(run.calls.flatMap((call) => (call.kind === 'tool' ? [call.tool] : []))).toEqual([
       'write',

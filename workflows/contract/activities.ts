@@ -125,6 +125,8 @@ export interface CallToolInput extends CallContext {
   poll?: true;
   /** Name of the tool that the model asked for, where `name` stands in for it. */
   insteadOf?: string;
+  /** Those of the call that were tried before this one, and how each failed. Set with `insteadOf`; absent from older histories. */
+  failedBefore?: FailedTool[];
   /** The decision that allows it, where a person must agree. */
   approval?: MadeDecision;
   /** A person says that an attempt whose outcome is unknown has not acted: it may act. */
@@ -133,6 +135,11 @@ export interface CallToolInput extends CallContext {
   afresh?: number;
   /** Another tool is tried if this one fails for good: then the model is told nothing yet. */
   hasFallback?: true;
+}
+
+export interface FailedTool {
+  name: string;
+  type: FailureType;
 }
 
 /** Says to the model, in a stored message, that a call did not succeed after its retries were spent. */

@@ -1,5 +1,5 @@
 // Attempts at one call: its tool and those that stand in for it, each asked again for as long as its work goes on elsewhere.
-import type { CallToolInput } from '../contract/activities';
+import type { CallToolInput, FailedTool } from '../contract/activities';
 import type { MadeDecision } from '../contract/approval';
 import { mayFallBack, type FailureType, type RunFailure } from '../contract/failures';
 import { DEFAULT_TOOL_TIMEOUT_MS, FALLBACK_INDEX_STEP, pollAttempts } from '../contract/limits';
@@ -79,11 +79,13 @@ export async function tryTools(
   const plan = planOf(run, name);
   if (plan.agent) return await callAgent(run, turn, call, { plan, together, decided });
   const tools = [{ name, plan }, ...(plan.fallback ?? [])];
+  const failed: FailedTool[] = [];
   for (const [nth, tool] of tools.entries()) {
     const isLast = nth === tools.length - 1;
-    const done = await callTool(run, turn, call, { ...tool, nth, isLast, together, decided });
+    const done = await callTool(run, turn, call, { ...tool, nth, isLast, failed: [...failed], together, decided });
     if (done === 'waiting' || done === null || !('type' in done)) return done;
     if (isLast || !mayFallBack(done.type)) return done;
+    failed.push({ name: tool.name, type: done.type });
   }
   throw new Error('a call has at least its own tool');
 }
@@ -94,6 +96,8 @@ interface Tried {
   /** 0 is the tool that was asked for; those that stand in for it follow. */
   nth: number;
   isLast: boolean;
+  /** Those before it. */
+  failed: FailedTool[];
   together: Together;
   decided: Decided;
 }
@@ -127,13 +131,18 @@ async function callTool(
   return 'result' in done ? done.result : done.failure;
 }
 
-function askedOf(run: Run, turn: ToolTurn, call: number, { name, plan, nth, isLast, decided }: Tried): CallToolInput {
+function askedOf(
+  run: Run,
+  turn: ToolTurn,
+  call: number,
+  { name, plan, nth, isLast, failed, decided }: Tried,
+): CallToolInput {
   const { input, state } = run;
   const own = turn.calls[call]?.name ?? '';
   return {
     ...callContext(run, call + 1 + nth * FALLBACK_INDEX_STEP),
     name,
-    ...(nth > 0 ? { insteadOf: own } : {}),
+    ...(nth > 0 ? { insteadOf: own, failedBefore: failed } : {}),
     ...(isLast ? {} : { hasFallback: true as const }),
     ...(decided.approval ? { approval: decided.approval } : {}),
     ...(decided.notDone ? { notDone: decided.notDone } : {}),

@@ -65,7 +65,8 @@ async function decideAndCall(
       decided = { again: done.message, ...(before ? { before } : {}) };
       continue;
     }
-    if (plan.onFailure === 'stop') throw new RunEnd({ outcome: 'failed', failure: done });
+    if (plan.onFailure === 'stop')
+      throw new RunEnd({ outcome: 'failed', failure: { ...done, message: `${head.name}: ${done.message}` } });
     if (plan.onFailure !== 'escalate') return await tell(run, turn, call, done);
     const answer = await afterFailure(run, turn, call, { failure: done, plan, asking, approval: decided.approval });
     if (answer === 'left') return null;

@@ -134,11 +134,15 @@ function callLine(output: Output, call: TracedCall): string {
     formatDuration(call.durationMs),
     ...(call.usage ? [usageText(call.usage)] : []),
     ...(call.attempt > 1 ? [colors.yellow(`attempt ${call.attempt}`)] : []),
+    ...(call.failedBefore.length > 0 ? [colors.yellow(`instead of ${failedText(output, call)}`)] : []),
     ...(call.reused ? [colors.cyan('reused')] : []),
     ...(call.failure ? [colors.red(call.failure)] : []),
   ];
   return `${call.number}. ${call.kind} ${output.safeLine(name)}  ${facts.join('  ')}  ${colors.dim(output.safeLine(call.preview))}`.trimEnd();
 }
+
+const failedText = (output: Output, { failedBefore }: TracedCall): string =>
+  failedBefore.map(({ name, type }) => `${output.safeLine(name)} (${type})`).join(', ');
 
 function pendingLine(output: Output, { what, label, attempt, since, lastFailure }: PendingCall): string {
   const facts = [

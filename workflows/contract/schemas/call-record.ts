@@ -77,6 +77,8 @@ export const toolRecordSchema = z.object({
   from: z.object({ message: z.string(), call: z.number() }),
   name: z.string(),
   result: z.object({ message: messageHead, failure: failureType.exactOptional() }),
+  /** Tools that had failed before this one stood in for them, the one that the model asked for first. */
+  failedBefore: z.array(z.object({ name: z.string(), type: failureType })).exactOptional(),
   /** The call of the same run whose action this one asked for again: its tool did not run. */
   repeats: z.object({ turn: z.number(), index: z.number() }).exactOptional(),
   /** Who agreed to it, or gave its result by hand: the number of the request. `edited` names the arguments that it was made with. */

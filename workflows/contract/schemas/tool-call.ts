@@ -23,6 +23,7 @@ export const callToolInputSchema: z.ZodType<CallToolInput> = z.looseObject({
   timeoutMs: z.number().exactOptional(),
   poll: z.literal(true).exactOptional(),
   insteadOf: z.string().exactOptional(),
+  failedBefore: z.array(z.object({ name: z.string(), type: failureType })).exactOptional(),
   approval: madeDecisionSchema.exactOptional(),
   notDone: madeDecisionSchema.exactOptional(),
   afresh: z.number().exactOptional(),
