@@ -53,7 +53,6 @@ export async function askModel(
     };
     const sent = await sendRequest(deps, {
       loaded,
-      tenant: input.tenant,
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
     });

@@ -76,7 +76,7 @@ async function ask(
   const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
   try {
-    const { response, route } = await summarise(deps, input, attempt, { asked, range, context, loaded });
+    const { response, route } = await summarise(deps, attempt, { asked, range, context, loaded });
     return build(deps, input, attempt, {
       ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
@@ -129,12 +129,7 @@ interface Summarise {
   loaded: LoadedAgent;
 }
 
-function summarise(
-  deps: ActivityDeps,
-  { tenant }: CompactContextInput,
-  attempt: Attempt,
-  { asked, range, context, loaded }: Summarise,
-): Promise<Sent> {
+function summarise(deps: ActivityDeps, attempt: Attempt, { asked, range, context, loaded }: Summarise): Promise<Sent> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
   const { countText } = counterOf(loaded);
   const prompt = context.compact?.prompt.text ?? '';
@@ -146,7 +141,6 @@ function summarise(
   const transcript = transcriptWithin(messages, range.first, { most, countText });
   return sendRequest(deps, {
     loaded,
-    tenant,
     call: { signal: attempt.signal },
     requestTo: (_provider, model) =>
       Promise.resolve({

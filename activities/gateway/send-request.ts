@@ -6,7 +6,6 @@ import { generate } from './stopped-call';
 
 export interface ToSend {
   loaded: LoadedAgent;
-  tenant: string;
   call: ModelCall;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
