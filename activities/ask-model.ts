@@ -11,7 +11,7 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import { sendRequest, type Sent } from './gateway/send-request';
+import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
 
@@ -53,6 +53,7 @@ export async function askModel(
     };
     const sent = await sendRequest(deps, {
       loaded,
+      caller: callerOf(input, attempt),
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
     });

@@ -24,7 +24,7 @@ import {
   type EditedConversation,
 } from './edited-conversation';
 import { failure } from './failure';
-import { sendRequest, type Sent } from './gateway/send-request';
+import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelResponse } from './model/provider';
@@ -76,7 +76,7 @@ async function ask(
   const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
   try {
-    const { response, route } = await summarise(deps, attempt, { asked, range, context, loaded });
+    const { response, route } = await summarise(deps, input, attempt, { asked, range, context, loaded });
     return build(deps, input, attempt, {
       ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
@@ -129,7 +129,12 @@ interface Summarise {
   loaded: LoadedAgent;
 }
 
-function summarise(deps: ActivityDeps, attempt: Attempt, { asked, range, context, loaded }: Summarise): Promise<Sent> {
+function summarise(
+  deps: ActivityDeps,
+  input: CompactContextInput,
+  attempt: Attempt,
+  { asked, range, context, loaded }: Summarise,
+): Promise<Sent> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
   const { countText } = counterOf(loaded);
   const prompt = context.compact?.prompt.text ?? '';
@@ -141,6 +146,7 @@ function summarise(deps: ActivityDeps, attempt: Attempt, { asked, range, context
   const transcript = transcriptWithin(messages, range.first, { most, countText });
   return sendRequest(deps, {
     loaded,
+    caller: callerOf(input, attempt),
     call: { signal: attempt.signal },
     requestTo: (_provider, model) =>
       Promise.resolve({

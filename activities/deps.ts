@@ -5,6 +5,7 @@ import type { AnyAgent } from './define/agent';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
@@ -60,6 +61,10 @@ export interface ActivityDeps {
   toolStore: ToolStore;
   agents: AgentRegistry;
   providers: ProviderRegistry;
+  /** Who may send a request to a provider, and when. */
+  quota: Quota;
+  /** Which provider of a route is asked. */
+  routing: Routing;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
   /** Who may decide what runs ask people. */
@@ -95,7 +100,10 @@ export interface PeopleEvent {
  * What a tool call is made from. The process of a toolbox has no more than this: no store, no providers, and no conversation, which the
  * built-in `recall` reads.
  */
-export type ToolCallDeps = Omit<ActivityDeps, 'store' | 'conversation' | 'providers' | 'tellPeople'> & {
+export type ToolCallDeps = Omit<
+  ActivityDeps,
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'tellPeople'
+> & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
   toolbox?: string;

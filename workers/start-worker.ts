@@ -3,6 +3,7 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
+import { FIRST_OF_ROUTE, NO_QUOTA } from '../activities/gateway/ports';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
@@ -19,6 +20,10 @@ export interface StartWorkerOptions {
   stateDir: string;
   agents: AgentRegistry;
   providers: ProviderRegistry;
+  /** @default nothing is limited */
+  quota?: ActivityDeps['quota'];
+  /** @default the first of a route */
+  routing?: ActivityDeps['routing'];
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -71,6 +76,8 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     toolStore: directToolStore(store),
     agents,
     providers,
+    quota: options.quota ?? NO_QUOTA,
+    routing: options.routing ?? FIRST_OF_ROUTE,
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

@@ -41,7 +41,7 @@ export async function generate(
   }
 }
 
-function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
+export function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
   const frame = `${instructions}${tools.length > 0 ? JSON.stringify(tools) : ''}${output ? JSON.stringify(output) : ''}`;
   return messages.reduce((sum, message) => sum + counter.count(message), counter.countText(frame));
 }

@@ -1,5 +1,6 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
 import type { AnyAgent } from '../../activities/define';
+import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
 import type { ModelRequest } from '../../activities/model/provider';
 import type { KeyRing } from '../../activities/keys';
@@ -55,6 +56,8 @@ export async function given(
     toolStore: directToolStore(store),
     agents,
     providers: { resolve: () => ({ provider, model: 'model' }) },
+    quota: NO_QUOTA,
+    routing: FIRST_OF_ROUTE,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',

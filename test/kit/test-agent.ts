@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
+import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
 import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
@@ -174,7 +175,7 @@ export function testAgent(
 interface RunOnce extends CommonOptions {
   loaded: LoadedAgent;
   people: TestPeople;
-  shared: Omit<ActivityDeps, 'agents' | 'providers' | 'now'>;
+  shared: Omit<ActivityDeps, 'agents' | 'providers' | 'quota' | 'routing' | 'now'>;
   tools?: { readonly [tool: string]: unknown };
   id: string;
   first: MessageHead;
@@ -218,6 +219,8 @@ async function runOnce(options: RunOnce): Promise<TestRun<unknown, ModelCall | W
       now: () => clock.now(),
       agents: { resolve: () => mine },
       providers: { resolve: (route) => ({ provider, model: route.slice(SCRIPTED_PROVIDER.length + 1) }) },
+      quota: NO_QUOTA,
+      routing: FIRST_OF_ROUTE,
     },
     onControls: (given) => (controls = given),
     readOutput: (result) => readOutput(shared.store, loaded, result),

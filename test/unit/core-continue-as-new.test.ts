@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
 import { failure } from '../../activities/failure';
+import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import { describeAgent } from '../../activities/describe-agent';
 import {
   createConversation,
@@ -133,6 +134,8 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     toolStore: directToolStore(store),
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
+    quota: NO_QUOTA,
+    routing: FIRST_OF_ROUTE,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
