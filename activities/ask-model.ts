@@ -11,6 +11,7 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
+import type { Spending } from './gateway/money/spending';
 import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
@@ -29,7 +30,7 @@ export async function askModel(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  loaded: LoadedAgent,
+  { loaded, spending }: { loaded: LoadedAgent; spending: Spending },
 ): Promise<Asked | { instead: ModelWait | ContextFull }> {
   const found = await loadConversation(deps, input, attempt);
   const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice });
@@ -55,6 +56,7 @@ export async function askModel(
       loaded,
       caller: callerOf(input, attempt),
       call,
+      spending,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
     });
     await passing.during;
@@ -62,9 +64,16 @@ export async function askModel(
     return { ...sent, asked, before };
   } catch (error) {
     if (error instanceof ModelWaitError)
-      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
     if (isTooLong(error) && context?.compact && !input.compacted)
-      return { instead: { kind: 'compact', reason: 'the provider says that the request is too long', refused: true } };
+      return {
+        instead: {
+          kind: 'compact',
+          reason: 'the provider says that the request is too long',
+          refused: true,
+          ...spending.unanswered(),
+        },
+      };
     throw error;
   }
 }

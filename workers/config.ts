@@ -9,6 +9,8 @@ import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
+import { priceSettings } from './price-settings';
+import type { Prices } from '../activities/gateway/money/prices';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
@@ -40,6 +42,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'providers'>, P
   identity: { tenant: string; user?: string };
   quotas: ResolvedConfig['quotas'];
   queues: ResolvedConfig['queues'];
+  /** What models cost. */
+  prices: Prices;
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
@@ -92,6 +96,7 @@ export async function loadSettings(options: {
     configured(config.taskQueue) ?? { value: DEFAULT_TASK_QUEUE, source: 'default' };
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
+  const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
@@ -111,6 +116,7 @@ export async function loadSettings(options: {
     providers: models.providers,
     quotas: config.quotas,
     queues: config.queues,
+    prices: ofPrices.prices,
     process: ofProcess,
     secret: read,
     described: [
@@ -129,6 +135,7 @@ export async function loadSettings(options: {
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
       ...ofPeople,
       ...describeModels(models, configName, read),
+      ...ofPrices.described,
       ...describeProcess(ofProcess, read),
     ],
   };

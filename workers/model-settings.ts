@@ -100,7 +100,7 @@ function address(
   return { api: api ?? byUrl, ...(baseUrl === undefined ? {} : { baseUrl }) };
 }
 
-function isModelName(name: string): boolean {
+export function isModelName(name: string): boolean {
   const slash = name.indexOf('/');
   return slash > 0 && slash < name.length - 1;
 }

@@ -130,6 +130,7 @@ const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics
     stateDir: settings.stateDir,
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
+    prices: settings.prices,
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
     ...(tellPeople ? { tellPeople } : {}),

@@ -1,9 +1,12 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import type { CallContext } from '../../workflows/contract/activities';
+import type { Cost } from '../../workflows/contract/cost';
+import type { Usage } from '../../workflows/contract/message';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
+import type { Spending } from './money/spending';
 import type { Admission, Caller, Expected } from './ports';
 import { generate, inputTokens, StoppedCall } from './stopped-call';
 
@@ -11,12 +14,15 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  spending: Spending;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
 }
 
 export interface Sent {
   response: ModelResponse;
+  /** Of the answer alone. */
+  cost: Cost;
   /** Who answered, as `provider/model`. */
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
@@ -51,13 +57,17 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
 }
 
 async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: ToSend): Promise<Sent> {
-  const { loaded, caller, call, requestTo } = toSend;
+  const { loaded, caller, call, spending, requestTo } = toSend;
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter)), caller);
-  const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
-  return { response, route, rawForm: provider.rawItemsForm };
+  const input = inputTokens(request, counter);
+  const admission = await quota.admit(route, expectedOf(request, input), caller);
+  spending.begins(route, { input, cachedInput: 0, output: 0, reasoning: 0 });
+  const lost = (usage: Usage): void => spending.lost(route, usage);
+  const response = await settled(admission, () => generate(provider, request, { call, route, counter, lost }));
+  const cost = spending.answered(route, response.usage);
+  return { response, cost, route, rawForm: provider.rawItemsForm };
 }
 
 function expectedOf({ parameters }: ModelRequest, input: number): Expected {

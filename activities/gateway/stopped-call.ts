@@ -1,4 +1,5 @@
 // What a model call has cost that was stopped on its way: the provider does not say it any more, and has read and written all the same.
+import { ApplicationFailure } from '@temporalio/common';
 import type { Usage } from '../../workflows/contract/message';
 import type { TokenCounter } from '../context/count-tokens';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
@@ -17,11 +18,19 @@ export class StoppedCall extends Error {
   }
 }
 
+export interface ToGenerate {
+  call: ModelCall;
+  route: string;
+  counter: TokenCounter;
+  /** Told what a request has taken that brings no answer; not of one that the provider has turned away unread. */
+  lost?(usage: Usage): void;
+}
+
 /** @throws StoppedCall once the call's signal is aborted; otherwise what the provider throws */
 export async function generate(
   provider: ModelProvider,
   request: ModelRequest,
-  { call, route, counter }: { call: ModelCall; route: string; counter: TokenCounter },
+  { call, route, counter, lost }: ToGenerate,
 ): Promise<ModelResponse> {
   // Before anything is sent nothing is paid.
   call.signal.throwIfAborted();
@@ -35,11 +44,18 @@ export async function generate(
       },
     });
   } catch (error) {
-    if (!call.signal.aborted) throw error;
+    const isStopped = call.signal.aborted;
+    if (!isStopped && came.length === 0 && !wasRead(error)) throw error;
     const output = counter.countText(came.join(''));
-    throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 }, route);
+    const usage = { input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 };
+    lost?.(usage);
+    throw isStopped ? new StoppedCall(usage, route) : error;
   }
 }
+
+/** It may have been answered, and the answer lost. */
+const wasRead = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && (error.type === 'Model.Timeout' || error.type === 'Model.InvalidResponse');
 
 export function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
   const frame = `${instructions}${tools.length > 0 ? JSON.stringify(tools) : ''}${output ? JSON.stringify(output) : ''}`;

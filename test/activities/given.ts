@@ -1,5 +1,6 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
 import type { AnyAgent } from '../../activities/define';
+import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
 import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
 import type { ModelRequest } from '../../activities/model/provider';
@@ -58,6 +59,7 @@ export async function given(
     providers: { resolve: () => ({ provider, model: 'model' }) },
     quota: NO_QUOTA,
     routing: FIRST_OF_ROUTE,
+    prices: UNKNOWN_PRICES,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
@@ -65,6 +67,7 @@ export async function given(
     now: () => 1_000,
     metrics: {
       modelCall: () => undefined,
+      modelSpent: () => undefined,
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,

@@ -1,5 +1,6 @@
 // A run whose agent has agents among its tools, in process: what their runs come to is the test's to say.
 import { defineAgent, type AnyAgent } from '../../activities/define';
+import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
 import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
@@ -73,9 +74,10 @@ export async function startWith(
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
     routing: FIRST_OF_ROUTE,
+    prices: UNKNOWN_PRICES,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+    metrics: { modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });

@@ -122,5 +122,6 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   toolCall: (call) => say({ kind: 'called', ...call }),
   reused: () => say({ kind: 'reused' }),
   modelCall: () => undefined,
+  modelSpent: () => undefined,
   runEnded: () => undefined,
 });
