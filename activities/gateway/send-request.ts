@@ -2,6 +2,7 @@
 import type { CallContext } from '../../workflows/contract/activities';
 import type { Cost } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
+import type { TokenCounter } from '../context/count-tokens';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
@@ -61,18 +62,25 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const input = inputTokens(request, counter);
-  const admission = await quota.admit(route, expectedOf(request, input), caller);
-  spending.begins(route, { input, cachedInput: 0, output: 0, reasoning: 0 });
+  const expected = expectedOf(request, counter);
+  const admission = await quota.admit(route, expected, caller);
+  spending.begins(route, expected);
   const lost = (usage: Usage): void => spending.lost(route, usage);
   const response = await settled(admission, () => generate(provider, request, { call, route, counter, lost }));
   const cost = spending.answered(route, response.usage);
   return { response, cost, route, rawForm: provider.rawItemsForm };
 }
 
-function expectedOf({ parameters }: ModelRequest, input: number): Expected {
-  const cap = parameters['maxOutputTokens'];
-  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}) };
+/** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
+function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+  const cap = request.parameters['maxOutputTokens'];
+  let input: number | undefined;
+  return {
+    get input() {
+      return (input ??= inputTokens(request, counter));
+    },
+    ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+  };
 }
 
 async function settled(admission: Admission, send: () => Promise<ModelResponse>): Promise<ModelResponse> {

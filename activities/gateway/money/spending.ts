@@ -10,8 +10,8 @@ import type { ActivityDeps, Attempt } from '../../deps';
 import { costOf } from './prices';
 
 export interface Spending {
-  /** A request is about to be sent, and would take so much if nothing came back. */
-  begins(route: string, usage: Usage): void;
+  /** A request is about to be sent, as long as those of attempts that died without a word. */
+  begins(route: string, request: { readonly input: number }): void;
   /** It brought nothing that the call could use. */
   lost(route: string, usage: Usage): void;
   /** @returns what the answer alone took */
@@ -76,8 +76,9 @@ function createCounter(
   };
   return {
     spending: {
-      begins: (route, usage) => {
-        for (; silent > 0; silent -= 1) lost(route, usage);
+      begins: (route, request) => {
+        for (; silent > 0; silent -= 1)
+          lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
       },
