@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
+import { createPrices } from '../../activities/gateway/money/prices';
 import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { patientFetch } from '../../activities/model/patient-fetch';
@@ -150,12 +151,13 @@ export function benchDeps(
       providers: createProviderRegistry([provider]),
       quota: NO_QUOTA,
       routing: FIRST_OF_ROUTE,
+      prices: createPrices({ prices: {}, providers: [{ name: 'openai', url: 'https://api.openai.com/v1' }] }),
       secretsOf: () => ({}),
       approvers: { people: {}, allowUnsigned: false },
       stateDir: tmpdir(),
       worker: `bench@${randomUUID()}`,
       now: Date.now,
-      metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      metrics: { modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
       failpoint: () => Promise.resolve(),
     },
     about: { agent: agent.name, release: loaded.release, tenant: 'bench' },

@@ -77,8 +77,7 @@ function createCounter(
   return {
     spending: {
       begins: (route, request) => {
-        for (; silent > 0; silent -= 1)
-          lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
+        for (; silent > 0; silent -= 1) lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
       },
