@@ -4,6 +4,7 @@ import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { Admission, Caller, Expected } from './ports';
 import { generate, inputTokens, StoppedCall } from './stopped-call';
 
@@ -11,9 +12,13 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  /** That it is for, where one call is for several. @default 1 */
+  tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
 }
+
+export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
@@ -21,6 +26,8 @@ export interface Sent {
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
   rawForm: string | undefined;
+  /** Set where the call was shared with other tasks. */
+  batch?: BatchPart;
 }
 
 export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
@@ -31,7 +38,7 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
 
 /** @throws StoppedCall, ModelWaitError, ApplicationFailure `Model.*` and what `requestTo` throws */
 export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Sent> {
@@ -55,14 +62,14 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter)), caller);
+  const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter), toSend.tasks), caller);
   const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
   return { response, route, rawForm: provider.rawItemsForm };
 }
 
-function expectedOf({ parameters }: ModelRequest, input: number): Expected {
+function expectedOf({ parameters }: ModelRequest, input: number, tasks = 1): Expected {
   const cap = parameters['maxOutputTokens'];
-  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}) };
+  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}), ...(tasks > 1 ? { tasks } : {}) };
 }
 
 async function settled(admission: Admission, send: () => Promise<ModelResponse>): Promise<ModelResponse> {
