@@ -11,8 +11,9 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
+import { sendTask } from './gateway/batch/send-task';
 import type { Spending } from './gateway/money/spending';
-import { callerOf, sendRequest, type Sent } from './gateway/send-request';
+import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
 
@@ -52,12 +53,13 @@ export async function askModel(
         passing.during = deps.failpoint('model.during');
       },
     };
-    const sent = await sendRequest(deps, {
+    const sent = await sendTask(deps, {
       loaded,
       caller: callerOf(input, attempt),
       call,
       spending,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
     });
     await passing.during;
     await deps.failpoint('model.answered');

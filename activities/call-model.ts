@@ -114,7 +114,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, cost, asked, before, verdict, spending, made, route, rawForm }: ToBuild,
+  { response, cost, asked, before, verdict, spending, made, route, rawForm, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -140,6 +140,7 @@ function build(
     ...spending.unanswered(),
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
+    ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
   };
   const record: ModelRecord = {
     kind: 'model',
@@ -153,6 +154,7 @@ function build(
     finish: response.finish,
     request: response.request,
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
+    ...(batch ? { batch } : {}),
   };
   return {
     record,

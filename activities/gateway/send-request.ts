@@ -8,6 +8,7 @@ import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Spending } from './money/spending';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { Admission, Caller, Expected } from './ports';
 import { generate, inputTokens, StoppedCall } from './stopped-call';
 
@@ -16,9 +17,13 @@ export interface ToSend {
   caller: Caller;
   call: ModelCall;
   spending: Spending;
+  /** That it is for, where one call is for several. @default 1 */
+  tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
 }
+
+export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
@@ -28,6 +33,8 @@ export interface Sent {
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
   rawForm: string | undefined;
+  /** Set where the call was shared with other tasks. */
+  batch?: BatchPart;
 }
 
 export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
@@ -38,7 +45,7 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
 
 /** @throws StoppedCall, ModelWaitError, ApplicationFailure `Model.*` and what `requestTo` throws */
 export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Sent> {
@@ -62,7 +69,7 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const expected = expectedOf(request, counter);
+  const expected = expectedOf(request, counter, toSend.tasks);
   const admission = await quota.admit(route, expected, caller);
   spending.begins(route, expected);
   const lost = (usage: Usage): void => spending.lost(route, usage);
@@ -72,7 +79,7 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
 }
 
 /** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
-function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {
   const cap = request.parameters['maxOutputTokens'];
   let input: number | undefined;
   return {
@@ -80,6 +87,7 @@ function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
       return (input ??= inputTokens(request, counter));
     },
     ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+    ...(tasks > 1 ? { tasks } : {}),
   };
 }
 

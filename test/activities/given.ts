@@ -71,6 +71,8 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -77,7 +77,10 @@ export async function startWith(
     prices: UNKNOWN_PRICES,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: { modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+    metrics: {
+      ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      ...{ batchSent: nothing, askedAlone: nothing },
+    },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });

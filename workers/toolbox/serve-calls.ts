@@ -124,4 +124,6 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   modelCall: () => undefined,
   modelSpent: () => undefined,
   runEnded: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 });

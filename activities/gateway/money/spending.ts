@@ -83,8 +83,9 @@ function createCounter(
       },
       lost,
       answered: (route, usage) => {
-        const { cost } = (answer = count(route, usage));
-        return cost;
+        const own = count(route, usage);
+        answer = addSpent(answer, own);
+        return own.cost;
       },
       keeps: () => {
         kept = answer ?? kept;
