@@ -13,7 +13,7 @@ import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
-import { rawItemsOf } from './raw-items';
+import { rawItemsOf, turnTiedTo } from './raw-items';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -56,6 +56,7 @@ export async function askModel(
       caller: callerOf(input, attempt),
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
     });
     await passing.during;
     await deps.failpoint('model.answered');
