@@ -15,6 +15,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
+import { routeMetrics } from './route-metrics';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
 const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -64,18 +65,6 @@ export function createMetrics(): Metrics {
     labelNames: ['kind'],
     registers,
   });
-  const failovers = new Counter({
-    name: 'agent_model_failovers_total',
-    help: 'Requests to a model that went to another one of the route, by the failure that led to it.',
-    labelNames: ['from', 'to', 'reason'],
-    registers,
-  });
-  const cooling = new Gauge({
-    name: 'agent_model_cooling',
-    help: 'Whether others of a route are asked instead of this model, because it failed or was slow: 1, or 0. Alert where it stays.',
-    labelNames: ['model'],
-    registers,
-  });
   const failing = new Counter({
     name: 'agent_workflow_task_failures_total',
     help: 'Workflow tasks that failed: a bug in orchestration code. Alert on any.',
@@ -110,8 +99,7 @@ export function createMetrics(): Metrics {
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
-    failedOver: (change) => failovers.inc(change),
-    routeTurned: (model, isCooling) => cooling.set({ model }, isCooling ? 1 : 0),
+    ...routeMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

@@ -1,5 +1,4 @@
 // Which models answer as they should, shared by all workers of a store: each tells what it has seen go wrong, and reads what others have.
-import type { RouteHealth } from '../../../workflows/contract/schemas/route-health';
 import type { ContentStore } from '../../store/port';
 import type { Candidate, Routing } from '../ports';
 import { isOfProvider } from './failover';
@@ -74,31 +73,26 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
   return {
     inOrder: async (preferred, input) => {
       // Nothing is to be chosen, so nothing is to be known.
-      if (preferred.length === 1)
-        return preferred.map((route) => ({ route, state: 'healthy', firstTokenWithinMs: undefined }));
-      const health = await Promise.all(
+      if (preferred.length === 1) return preferred.map(asHealthy);
+      const looked = await Promise.all(
         preferred.map(async (route) => {
           const known = of(route);
-          const [record] = await Promise.all([known.record.look(rules.readEveryMs), known.speed.adopt()]);
-          return { route, known, record };
+          const [health] = await Promise.all([known.record.look(rules.readEveryMs), known.speed.adopt()]);
+          return { route, known, health };
         }),
       );
-      const candidates: (Candidate & { until: number })[] = [];
-      let isServed = false;
-      for (const { route, known, record } of health) {
+      const candidates: Candidate[] = [];
+      for (const { route, known, health } of looked) {
         // Whoever is well and preferred leaves no reason to try one behind it.
-        const state: Candidate['state'] =
-          record.state === 'healthy' ? 'healthy' : await trying(known, record, isServed);
-        isServed ||= state !== 'cooling';
-        candidates.push({
-          route,
-          state,
-          firstTokenWithinMs: known.speed.firstTokenWithinMs(input),
-          until: record.until ?? 0,
-        });
+        const isServed = candidates.some(({ state }) => state !== 'cooling');
+        const isTried = health.state !== 'healthy' && !isServed && isDue(health, now()) && (await claim(known));
+        const state = health.state === 'healthy' ? 'healthy' : isTried ? 'probing' : 'cooling';
+        candidates.push({ route, state, firstTokenWithinMs: known.speed.firstTokenWithinMs(input) });
       }
-      const cooling = candidates.filter(({ state }) => state === 'cooling').sort((a, b) => a.until - b.until);
-      return [...candidates.filter(({ state }) => state !== 'cooling'), ...cooling];
+      const until = ({ route }: Candidate): number => of(route).record.known().until ?? 0;
+      const isCooling = ({ state }: Candidate): boolean => state === 'cooling';
+      const cooling = candidates.filter(isCooling).sort((a, b) => until(a) - until(b));
+      return [...candidates.filter((one) => !isCooling(one)), ...cooling];
     },
     seen: ({ route, state }, what) => {
       const known = of(route);
@@ -111,12 +105,9 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
       else noteGood(known, isProbe);
     },
   };
-
-  async function trying(known: Known, record: RouteHealth, isServed: boolean): Promise<Candidate['state']> {
-    if (isServed || !isDue(record, now())) return 'cooling';
-    return (await claim(known)) ? 'probing' : 'cooling';
-  }
 }
+
+const asHealthy = (route: string): Candidate => ({ route, state: 'healthy', firstTokenWithinMs: undefined });
 
 function remember({ recent }: Known, isBad: boolean, at: number): void {
   recent.push({ at, isBad });
