@@ -12,7 +12,7 @@ import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../m
 import type { Admission, Caller, Expected, Seen } from './ports';
 import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
 import { watchFirstToken, type WatchedCall } from './routing/first-token';
-import { capable } from './routing/needs';
+import { capable, needsOf } from './routing/needs';
 import { preferredOrder } from './routing/preferred-order';
 import { generate, inputTokens, StoppedCall } from './stopped-call';
 
@@ -66,9 +66,13 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
   const [first] = order;
   if (first === undefined) throw failure('Model.NotFound', 'the release names no model.');
   const isChoice = order.length > 1;
-  const { input } = await firstPrepared(order, prepare);
+  const { input, request } = await firstPrepared(order, prepare);
   const tiedTo = isChoice ? await toSend.tiedTo?.() : undefined;
-  const { routes, passedOver } = capable(order, { input, isExact: counter.isExact }, tiedTo);
+  const { routes, passedOver } = capable(order, {
+    needs: needsOf(request, input, counter.isExact),
+    capabilitiesOf: (name) => providerOf(deps, name)?.capabilities,
+    tiedTo,
+  });
   const { response, route, tried } = await askInTurn({
     routing: deps.routing,
     now: deps.now,
@@ -108,6 +112,15 @@ function preparing({ providers }: GatewayDeps, { requestTo }: ToSend, counter: T
     prepared.set(route, known);
     return known;
   };
+}
+
+/** Undefined where this worker does not have it. */
+function providerOf({ providers }: GatewayDeps, route: string): ModelProvider | undefined {
+  try {
+    return providers.resolve(route).provider;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A provider that the route names and this worker does not have: the next one is asked. */

@@ -33,7 +33,7 @@ export interface TracedCall {
   preview: string;
   /** What was wrong with an answer, or how a tool failed. */
   failure: string | null;
-  /** Tools that had failed before this one stood in for them. */
+  /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
@@ -120,7 +120,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     durationMs: record.endedAt - record.startedAt,
     attempt: record.attempt,
     worker: record.worker,
-    failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
+    failedBefore: failedBeforeOf(record),
     reused: reused ? reused.has(callName(call)) : null,
   };
   if (record.kind === 'tool') {
@@ -152,6 +152,13 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     preview: `${edit}${told}${preview}`,
     failure: problem?.type ?? null,
   };
+}
+
+function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {
+  if (record.kind === 'tool') return record.failedBefore ?? [];
+  return record.kind === 'model'
+    ? (record.tried ?? []).map(({ route, failure }) => ({ name: route, type: failure }))
+    : [];
 }
 
 type Turn = [TracedCall, ...TracedCall[]];

@@ -3,48 +3,61 @@ import type { Tried } from '../../../workflows/contract/schemas/call-record';
 import { limitOf } from '../../context/hold-window';
 import { windowOf } from '../../context/model-window';
 import { failure } from '../../failure';
+import { missingFor, type Needs } from '../../model/capabilities';
+import type { ModelProvider, ModelRequest } from '../../model/provider';
 
-export interface Needs {
-  /** Tokens, and whether they are counted or estimated. */
-  input: number;
-  isExact: boolean;
-}
-
-/** @returns what it lacks, in words; undefined where it can, or where nothing is known of it */
-export function lackOf(route: string, { input, isExact }: Needs): string | undefined {
-  const window = windowOf(route);
-  if (window === undefined || input <= limitOf(window, isExact)) return undefined;
-  return `it reads ${window} tokens, and the request has ${input}`;
+/** @param isExact whether `input` is counted: an estimate is allowed its slack, as where a window is held */
+export function needsOf({ tools, output, messages }: ModelRequest, input: number, isExact: boolean): Needs {
+  const parts = messages.flatMap((message) => message.parts);
+  const has = (type: 'image' | 'file'): boolean => parts.some((part) => part.type === type);
+  return {
+    tools: tools.length > 0,
+    structuredOutput: output !== undefined,
+    images: has('image'),
+    files: has('file'),
+    inputTokens: Math.floor((input / limitOf(1_000, isExact)) * 1_000),
+  };
 }
 
 /** Whether it is known to read more. */
 export const readsMore = (route: string, than: string): boolean =>
   (windowOf(route) ?? 0) > (windowOf(than) ?? Infinity);
 
+export interface Choosing {
+  needs: Needs;
+  capabilitiesOf(route: string): ModelProvider['capabilities'];
+  /** The one provider that can go on with a turn which it began. */
+  tiedTo: string | undefined;
+}
+
 /**
- * @param tiedTo the one provider that can go on with a turn which it began
- * @throws ApplicationFailure `Model.ContextTooLong` where no one can
+ * Whoever cannot answer is not asked; alone on its route it is, as ever: its provider knows best.
+ * @throws ApplicationFailure where nobody can, with what each lacks: `Model.ContextTooLong` where room is all that they lack
  */
 export function capable(
   preferred: readonly string[],
-  needs: Needs,
-  tiedTo: string | undefined,
+  { needs, capabilitiesOf, tiedTo }: Choosing,
 ): { routes: string[]; passedOver: Tried[] } {
-  const passedOver: Tried[] = [];
-  const bound = tiedTo === undefined ? [] : preferred.filter((route) => route.startsWith(`${tiedTo}/`));
-  const routes = preferred.filter((route) => {
-    // Where the provider is not of the route any more, somebody has to go on.
-    const isOther = bound.length > 0 && !bound.includes(route);
-    const lack = isOther
-      ? `${tiedTo} began this turn, and alone can read its own thoughts of it`
-      : lackOf(route, needs);
-    if (lack === undefined) return true;
-    passedOver.push({ route, failure: isOther ? 'other-provider' : 'incapable', why: lack, ms: 0 });
-    return false;
-  });
-  // A window that is not what the table says is the provider's to name; alone it is asked as ever.
   if (preferred.length === 1) return { routes: [...preferred], passedOver: [] };
+  const isBound = tiedTo !== undefined && preferred.some((route) => route.startsWith(`${tiedTo}/`));
+  const passedOver: Tried[] = [];
+  const routes = preferred.filter((route) => {
+    if (isBound && !route.startsWith(`${tiedTo}/`)) {
+      const why = `${tiedTo} began this turn, and alone can read its own thoughts of it`;
+      passedOver.push({ route, failure: 'other-provider', why, ms: 0 });
+      return false;
+    }
+    const missing = missingFor(needs, capabilitiesOf(route), route);
+    if (missing.length > 0) passedOver.push({ route, failure: 'incapable', why: missing.join(', '), ms: 0 });
+    return missing.length === 0;
+  });
   if (routes.length > 0) return { routes, passedOver };
+  const isRoom = preferred.some(
+    (route) => missingFor({ ...needs, inputTokens: 0 }, capabilitiesOf(route), route).length === 0,
+  );
   const lacks = passedOver.map(({ route, why }) => `${route}: ${why}`).join('; ');
-  throw failure('Model.ContextTooLong', `none of the route can answer this request. ${lacks}.`);
+  throw failure(
+    isRoom ? 'Model.ContextTooLong' : 'Model.BadRequest',
+    `none of the route can answer this request. It needs what they have not: ${lacks}.`,
+  );
 }
