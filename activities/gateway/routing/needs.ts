@@ -52,6 +52,9 @@ export function capable(
     return missing.length === 0;
   });
   if (routes.length > 0) return { routes, passedOver };
+  // An answer that no server holds to its schema is judged here all the same, and the model asked to mend it.
+  if (needs.structuredOutput)
+    return capable(preferred, { needs: { ...needs, structuredOutput: false }, capabilitiesOf, tiedTo });
   const isRoom = preferred.some(
     (route) => missingFor({ ...needs, inputTokens: 0 }, capabilitiesOf(route), route).length === 0,
   );
