@@ -64,9 +64,9 @@ export interface Routing {
   /**
    * All of them, in the order to ask them now.
    * @param routes in the order that the run prefers
-   * @param input tokens of the request
+   * @param input tokens of the request, counted where there is a choice
    */
-  inOrder(routes: readonly string[], input: number): Promise<Candidate[]>;
+  inOrder(routes: readonly string[], input: () => number): Promise<Candidate[]>;
   /** Of each that was asked; and of one that is `probing`, asked or not. */
   seen(asked: Pick<Candidate, 'route' | 'state'>, what: Seen): void;
 }

@@ -52,8 +52,6 @@ type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now' 
 interface Prepared {
   provider: ModelProvider;
   request: ModelRequest;
-  /** Tokens. */
-  input: number;
 }
 
 /** @throws StoppedCall, ModelWaitError, ApplicationFailure `Model.*` and what `requestTo` throws */
@@ -61,15 +59,17 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
   const { loaded, caller, call } = toSend;
   const { model } = loaded.manifest;
   const counter = counterOf(loaded);
-  const prepare = preparing(deps, toSend, counter);
+  const prepare = preparing(deps, toSend);
   const order = preferredOrder(model, caller.run);
   const [first] = order;
   if (first === undefined) throw failure('Model.NotFound', 'the release names no model.');
   const isChoice = order.length > 1;
-  const { input, request } = await firstPrepared(order, prepare);
+  const { request } = await firstPrepared(order, prepare);
+  let counted: number | undefined;
+  const input = (): number => (counted ??= inputTokens(request, counter));
   const tiedTo = isChoice ? await toSend.tiedTo?.() : undefined;
   const { routes, passedOver } = capable(order, {
-    needs: needsOf(request, input, counter.isExact),
+    needs: () => needsOf(request, input(), counter.isExact),
     capabilitiesOf: (name) => providerOf(deps, name)?.capabilities,
     tiedTo,
   });
@@ -100,12 +100,12 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
 type Prepare = (route: string) => Promise<Prepared>;
 
 /** Once for each. */
-function preparing({ providers }: GatewayDeps, { requestTo }: ToSend, counter: TokenCounter): Prepare {
+function preparing({ providers }: GatewayDeps, { requestTo }: ToSend): Prepare {
   const prepared = new Map<string, Promise<Prepared>>();
   const prepare: Prepare = async (route) => {
     const { provider, model } = providers.resolve(route);
     const request = await requestTo(provider, model);
-    return { provider, request, input: inputTokens(request, counter) };
+    return { provider, request };
   };
   return (route) => {
     const known = prepared.get(route) ?? prepare(route);
@@ -147,12 +147,12 @@ interface ToAsk extends Prepared {
 }
 
 async function sendTo({ quota, now }: GatewayDeps, { caller, call }: ToSend, toAsk: ToAsk): Promise<Asked> {
-  const { provider, request, input, route, counter, patience } = toAsk;
+  const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
     const asking = patienceMs === undefined ? caller : { ...caller, patienceMs };
-    admission = await quota.admit(route, expectedOf(request, input), asking);
+    admission = await quota.admit(route, expectedOf(request, counter), asking);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
@@ -162,11 +162,11 @@ async function sendTo({ quota, now }: GatewayDeps, { caller, call }: ToSend, toA
   try {
     const response = await generate(provider, request, { call: watched.call, route, counter });
     admission.settle(response.usage);
-    const { output } = response.usage;
+    const { input, output } = response.usage;
     const ms = now() - startedAt;
     return { response, seen: { kind: 'answered', input, output, ms, firstTokenMs: watched.firstTokenMs() } };
   } catch (error) {
-    const usage = paidFor(error, watched, input, counter);
+    const usage = paidFor(error, watched, { request, counter });
     admission.settle(error instanceof StoppedCall ? error.usage : undefined);
     if (watched.isGivenUp()) {
       const words = `${provider.name} sent no first token within ${firstTokenWithinMs} ms, and another can be asked.`;
@@ -184,15 +184,26 @@ function seenOf(error: unknown): Seen {
 }
 
 /** Estimated. A request that was refused is not paid for; one whose answer broke off, or was not waited for, may be. */
-function paidFor(error: unknown, watched: WatchedCall, input: number, counter: TokenCounter): Usage | undefined {
+function paidFor(
+  error: unknown,
+  watched: WatchedCall,
+  { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
+): Usage | undefined {
   if (error instanceof StoppedCall) return error.usage;
   const text = watched.text();
   const isRead = watched.firstTokenMs() !== undefined;
   if (!isRead && !(error instanceof ApplicationFailure && error.type === 'Model.Timeout')) return undefined;
-  return { input, cachedInput: 0, output: counter.countText(text), reasoning: 0 };
+  return { input: inputTokens(request, counter), cachedInput: 0, output: counter.countText(text), reasoning: 0 };
 }
 
-function expectedOf({ parameters }: ModelRequest, input: number): Expected {
-  const cap = parameters['maxOutputTokens'];
-  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}) };
+/** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
+function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+  const cap = request.parameters['maxOutputTokens'];
+  let input: number | undefined;
+  return {
+    get input() {
+      return (input ??= inputTokens(request, counter));
+    },
+    ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+  };
 }

@@ -1,5 +1,5 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|failover [--short]`: figures of long conversations, of cancels and of tools side by
-// side, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway|failover [--short]`: figures of long conversations, of cancels, of
+// tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,6 +14,7 @@ import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
+import { printGateway } from './print-gateway';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -241,6 +242,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
+  gateway: () => printGateway(isShort),
   failover: failovers,
 };
 

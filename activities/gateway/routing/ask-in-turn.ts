@@ -33,7 +33,7 @@ export interface AskInTurn {
   preferred: readonly string[];
   plan: RoutePlan | undefined;
   /** Tokens of the request. */
-  input: number;
+  input(): number;
   /** Whether somebody has read the beginning of an answer: what follows it must be another attempt, which they are told of. */
   wasShown(): boolean;
   /** What stops the call stops all of it. */

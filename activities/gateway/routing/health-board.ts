@@ -87,7 +87,7 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
         const isServed = candidates.some(({ state }) => state !== 'cooling');
         const isTried = health.state !== 'healthy' && !isServed && isDue(health, now()) && (await claim(known));
         const state = health.state === 'healthy' ? 'healthy' : isTried ? 'probing' : 'cooling';
-        candidates.push({ route, state, firstTokenWithinMs: known.speed.firstTokenWithinMs(input) });
+        candidates.push({ route, state, firstTokenWithinMs: known.speed.firstTokenWithinMs(input()) });
       }
       const until = ({ route }: Candidate): number => of(route).record.known().until ?? 0;
       const isCooling = ({ state }: Candidate): boolean => state === 'cooling';

@@ -24,7 +24,8 @@ export const readsMore = (route: string, than: string): boolean =>
   (windowOf(route) ?? 0) > (windowOf(than) ?? Infinity);
 
 export interface Choosing {
-  needs: Needs;
+  /** Asked where there is a choice. */
+  needs(): Needs;
   capabilitiesOf(route: string): ModelProvider['capabilities'];
   /** The one provider that can go on with a turn which it began. */
   tiedTo: string | undefined;
@@ -34,11 +35,10 @@ export interface Choosing {
  * Whoever cannot answer is not asked; alone on its route it is, as ever: its provider knows best.
  * @throws ApplicationFailure where nobody can, with what each lacks: `Model.ContextTooLong` where room is all that they lack
  */
-export function capable(
-  preferred: readonly string[],
-  { needs, capabilitiesOf, tiedTo }: Choosing,
-): { routes: string[]; passedOver: Tried[] } {
+export function capable(preferred: readonly string[], choosing: Choosing): { routes: string[]; passedOver: Tried[] } {
   if (preferred.length === 1) return { routes: [...preferred], passedOver: [] };
+  const { capabilitiesOf, tiedTo } = choosing;
+  const needs = choosing.needs();
   const isBound = tiedTo !== undefined && preferred.some((route) => route.startsWith(`${tiedTo}/`));
   const passedOver: Tried[] = [];
   const routes = preferred.filter((route) => {
@@ -54,7 +54,7 @@ export function capable(
   if (routes.length > 0) return { routes, passedOver };
   // An answer that no server holds to its schema is judged here all the same, and the model asked to mend it.
   if (needs.structuredOutput)
-    return capable(preferred, { needs: { ...needs, structuredOutput: false }, capabilitiesOf, tiedTo });
+    return capable(preferred, { ...choosing, needs: () => ({ ...needs, structuredOutput: false }) });
   const isRoom = preferred.some(
     (route) => missingFor({ ...needs, inputTokens: 0 }, capabilitiesOf(route), route).length === 0,
   );

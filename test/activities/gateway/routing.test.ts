@@ -284,7 +284,7 @@ describe('health', () => {
   }
   const route = ['a/x', 'b/y'];
   const order = async (board: Routing): Promise<string[]> =>
-    (await board.inOrder(route, 100)).map(({ route: name, state }) => `${name} ${state}`);
+    (await board.inOrder(route, () => 100)).map(({ route: name, state }) => `${name} ${state}`);
   const down = { kind: 'failed', type: 'Model.Unavailable' } as const;
   const well = { kind: 'answered', input: 100, output: 20, ms: 500, firstTokenMs: 100 } as const;
   const a = (state: 'healthy' | 'probing' = 'healthy') => ({ route: 'a/x', state });
@@ -333,7 +333,7 @@ describe('health', () => {
     const { boards, clock, settle } = workers(1);
     const [board] = boards as [Routing];
     for (let nth = 0; nth < 12; nth += 1) board.seen(a(), well);
-    expect((await board.inOrder(route, 100))[0]?.firstTokenWithinMs).toBe(2_100);
+    expect((await board.inOrder(route, () => 100))[0]?.firstTokenWithinMs).toBe(2_100);
     for (let nth = 0; nth < 3; nth += 1) board.seen(a(), { ...well, ms: 5_000, firstTokenMs: 1_000 });
     await settle();
     clock.at += HEALTH_RULES.readEveryMs + 1;
@@ -353,7 +353,7 @@ describe('health', () => {
       now: () => clock.at,
       metrics: { routeTurned: () => undefined },
     });
-    expect((await late.inOrder(route, 100))[0]?.firstTokenWithinMs).toBe(2_100);
+    expect((await late.inOrder(route, () => 100))[0]?.firstTokenWithinMs).toBe(2_100);
   });
 
   test('a key that is refused, and a time that the provider names, are believed at once', async () => {
