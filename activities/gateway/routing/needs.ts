@@ -8,8 +8,8 @@ import type { ModelProvider, ModelRequest } from '../../model/provider';
 
 /** @param isExact whether `input` is counted: an estimate is allowed its slack, as where a window is held */
 export function needsOf({ tools, output, messages }: ModelRequest, input: number, isExact: boolean): Needs {
-  const parts = messages.flatMap((message) => message.parts);
-  const has = (type: 'image' | 'file'): boolean => parts.some((part) => part.type === type);
+  const has = (type: 'image' | 'file'): boolean =>
+    messages.some(({ parts }) => parts.some((part) => part.type === type));
   return {
     tools: tools.length > 0,
     structuredOutput: output !== undefined,
