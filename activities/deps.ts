@@ -56,6 +56,10 @@ export interface ActivityMetrics {
   failedOver(change: { from: string; to: string; reason: string }): void;
   /** Whether others are asked instead of this one. */
   routeTurned(route: string, isCooling: boolean): void;
+  /** Tasks of one call of an agent that batches. */
+  batchSent(agent: string, tasks: number): void;
+  /** A task of such a call was asked again by itself. */
+  askedAlone(agent: string, reason: string): void;
 }
 
 export interface ActivityDeps {

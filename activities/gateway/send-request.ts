@@ -2,7 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
 import type { Usage } from '../../workflows/contract/message';
-import type { Tried } from '../../workflows/contract/schemas/call-record';
+import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
 import type { TokenCounter } from '../context/count-tokens';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
@@ -20,6 +20,8 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  /** That it is for, where one call is for several. @default 1 */
+  tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
   /** Name of the provider that alone can go on with the turn under way. Asked only where the route has others. */
@@ -27,6 +29,8 @@ export interface ToSend {
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
 }
+
+export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
@@ -36,6 +40,8 @@ export interface Sent {
   rawForm: string | undefined;
   /** Who of the route did not, and what may have been paid for it. Absent where nobody else was to be asked. */
   tried?: Tried[];
+  /** Set where the call was shared with other tasks. */
+  batch?: BatchPart;
 }
 
 export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
@@ -46,7 +52,7 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now' | 'metrics'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now' | 'metrics'>;
 
 /** What one of the route is asked. */
 interface Prepared {
@@ -146,13 +152,13 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo({ quota, now }: GatewayDeps, { caller, call }: ToSend, toAsk: ToAsk): Promise<Asked> {
+async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
   const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
     const asking = patienceMs === undefined ? caller : { ...caller, patienceMs };
-    admission = await quota.admit(route, expectedOf(request, counter), asking);
+    admission = await quota.admit(route, expectedOf(request, counter, tasks), asking);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
@@ -197,7 +203,7 @@ function paidFor(
 }
 
 /** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
-function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {
   const cap = request.parameters['maxOutputTokens'];
   let input: number | undefined;
   return {
@@ -205,5 +211,6 @@ function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
       return (input ??= inputTokens(request, counter));
     },
     ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+    ...(tasks > 1 ? { tasks } : {}),
   };
 }

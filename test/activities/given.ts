@@ -70,6 +70,8 @@ export async function given(
       reused: () => undefined,
       failedOver: () => undefined,
       routeTurned: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -162,6 +162,8 @@ export function benchDeps(
         reused: nothing,
         failedOver: nothing,
         routeTurned: nothing,
+        batchSent: nothing,
+        askedAlone: nothing,
       },
       failpoint: () => Promise.resolve(),
     },

@@ -148,6 +148,8 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       reused: () => undefined,
       failedOver: () => undefined,
       routeTurned: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {

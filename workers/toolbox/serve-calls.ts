@@ -125,4 +125,6 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   runEnded: () => undefined,
   failedOver: () => undefined,
   routeTurned: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 });

@@ -88,6 +88,13 @@ const routePlan = z.object({
   divertOn: z.array(z.enum(DIVERTED_ANSWERS)).exactOptional(),
 });
 
+const batchPlan = z.object({
+  size: count,
+  delayMs: z.number(),
+  tokens: count.exactOptional(),
+  within: z.literal('user').exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
@@ -108,6 +115,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   plan: runPlan,
   context: contextPlan.exactOptional(),
   loops: loopPlan.exactOptional(),
+  batch: batchPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });
