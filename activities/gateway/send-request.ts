@@ -52,7 +52,9 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now' | 'metrics'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'> & {
+  metrics: Pick<ActivityDeps['metrics'], 'failedOver'>;
+};
 
 /** What one of the route is asked. */
 interface Prepared {

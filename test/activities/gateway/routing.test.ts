@@ -79,11 +79,6 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     tiedTo: () => Promise.resolve(rest.tiedTo),
   };
   const metrics = {
-    modelCall: () => undefined,
-    toolCall: () => undefined,
-    runEnded: () => undefined,
-    reused: () => undefined,
-    routeTurned: () => undefined,
     failedOver: ({ from, to, reason }: { from: string; to: string; reason: string }) =>
       void failovers.push(`${from} ${to} ${reason}`),
   };
