@@ -68,6 +68,8 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -146,6 +146,8 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {

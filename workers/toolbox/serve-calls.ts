@@ -123,4 +123,6 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   reused: () => say({ kind: 'reused' }),
   modelCall: () => undefined,
   runEnded: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 });

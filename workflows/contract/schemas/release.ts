@@ -81,6 +81,13 @@ const mcpPin = z.object({
   output: jsonObject.exactOptional(),
 });
 
+const batchPlan = z.object({
+  size: count,
+  delayMs: z.number(),
+  tokens: count.exactOptional(),
+  within: z.literal('user').exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
@@ -101,6 +108,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   plan: runPlan,
   context: contextPlan.exactOptional(),
   loops: loopPlan.exactOptional(),
+  batch: batchPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });
