@@ -15,7 +15,7 @@ import { sendTask } from './gateway/batch/send-task';
 import type { Spending } from './gateway/money/spending';
 import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
-import { rawItemsOf } from './raw-items';
+import { rawItemsOf, turnTiedTo } from './raw-items';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -59,6 +59,7 @@ export async function askModel(
       call,
       spending,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
       task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
     });
     await passing.during;

@@ -1,9 +1,10 @@
 // What models cost, as the configuration says and otherwise as a kept library lists them, by the address that is asked.
 import type { ResolvedConfig } from '../activities/define/config';
+import { isModelName } from '../activities/define/route';
 import { createPrices, type Prices } from '../activities/gateway/money/prices';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
-import { isModelName, type ProviderSettings } from './model-settings';
+import type { ProviderSettings } from './model-settings';
 
 const OPENAI_URL = 'https://api.openai.com/v1';
 

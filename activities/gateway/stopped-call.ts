@@ -1,5 +1,4 @@
 // What a model call has cost that was stopped on its way: the provider does not say it any more, and has read and written all the same.
-import { ApplicationFailure } from '@temporalio/common';
 import type { Usage } from '../../workflows/contract/message';
 import type { TokenCounter } from '../context/count-tokens';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
@@ -18,19 +17,11 @@ export class StoppedCall extends Error {
   }
 }
 
-export interface ToGenerate {
-  call: ModelCall;
-  route: string;
-  counter: TokenCounter;
-  /** Told what a request has taken that brings no answer; not of one that the provider has turned away unread. */
-  lost?(usage: Usage): void;
-}
-
 /** @throws StoppedCall once the call's signal is aborted; otherwise what the provider throws */
 export async function generate(
   provider: ModelProvider,
   request: ModelRequest,
-  { call, route, counter, lost }: ToGenerate,
+  { call, route, counter }: { call: ModelCall; route: string; counter: TokenCounter },
 ): Promise<ModelResponse> {
   // Before anything is sent nothing is paid.
   call.signal.throwIfAborted();
@@ -44,18 +35,11 @@ export async function generate(
       },
     });
   } catch (error) {
-    const isStopped = call.signal.aborted;
-    if (!isStopped && came.length === 0 && !wasRead(error)) throw error;
+    if (!call.signal.aborted) throw error;
     const output = counter.countText(came.join(''));
-    const usage = { input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 };
-    lost?.(usage);
-    throw isStopped ? new StoppedCall(usage, route) : error;
+    throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 }, route);
   }
 }
-
-/** It may have been answered, and the answer lost. */
-const wasRead = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && (error.type === 'Model.Timeout' || error.type === 'Model.InvalidResponse');
 
 export function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
   const frame = `${instructions}${tools.length > 0 ? JSON.stringify(tools) : ''}${output ? JSON.stringify(output) : ''}`;

@@ -1,7 +1,8 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
 import type { AnyAgent } from '../../activities/define';
+import type { Spending } from '../../activities/gateway/money/spending';
 import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
 import type { ModelRequest } from '../../activities/model/provider';
 import type { KeyRing } from '../../activities/keys';
@@ -58,7 +59,7 @@ export async function given(
     agents,
     providers: { resolve: () => ({ provider, model: 'model' }) },
     quota: NO_QUOTA,
-    routing: FIRST_OF_ROUTE,
+    routing: AS_PREFERRED,
     prices: UNKNOWN_PRICES,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
@@ -71,6 +72,8 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      failedOver: () => undefined,
+      routeTurned: () => undefined,
       batchSent: () => undefined,
       askedAlone: () => undefined,
     },
@@ -82,6 +85,15 @@ export async function given(
   const input: CallModelInput = { ...about, key, base: null, append: [await put(text('go'))] };
   return { store, deps, agents, loaded, requests, put, about, input };
 }
+
+/** For what sends a request and is not asked what it cost. */
+export const UNCOUNTED: Spending = {
+  begins: () => undefined,
+  lost: () => undefined,
+  answered: () => ({ nanoUsd: 0 }),
+  keeps: () => undefined,
+  unanswered: () => ({}),
+};
 
 export const attempt = (number = 1, signal: Attempt['signal'] = new AbortController().signal): Attempt => ({
   number,

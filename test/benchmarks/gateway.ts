@@ -11,7 +11,7 @@ import { callModel } from '../../activities/call-model';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
 import { createPrices } from '../../activities/gateway/money/prices';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { patientFetch } from '../../activities/model/patient-fetch';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
@@ -150,7 +150,7 @@ export function benchDeps(
       agents,
       providers: createProviderRegistry([provider]),
       quota: NO_QUOTA,
-      routing: FIRST_OF_ROUTE,
+      routing: AS_PREFERRED,
       prices: createPrices({ prices: {}, providers: [{ name: 'openai', url: 'https://api.openai.com/v1' }] }),
       secretsOf: () => ({}),
       approvers: { people: {}, allowUnsigned: false },
@@ -163,6 +163,8 @@ export function benchDeps(
         toolCall: nothing,
         runEnded: nothing,
         reused: nothing,
+        failedOver: nothing,
+        routeTurned: nothing,
         batchSent: nothing,
         askedAlone: nothing,
       },
