@@ -10,6 +10,7 @@ import { failure } from '../failure';
 import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Admission, Caller, Expected, Seen } from './ports';
+import { admitWithin } from './routing/admit-within';
 import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
 import { watchFirstToken, type WatchedCall } from './routing/first-token';
 import { capable, needsOf } from './routing/needs';
@@ -159,8 +160,8 @@ async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSe
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
-    const asking = patienceMs === undefined ? caller : { ...caller, patienceMs };
-    admission = await quota.admit(route, expectedOf(request, counter, tasks), asking);
+    const expected = expectedOf(request, counter, tasks);
+    admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
