@@ -12,6 +12,7 @@ import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Spending } from './money/spending';
 import type { Admission, Caller, Expected, Seen } from './ports';
+import { admitWithin } from './routing/admit-within';
 import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
 import { watchFirstToken, type WatchedCall } from './routing/first-token';
 import { capable, needsOf } from './routing/needs';
@@ -167,8 +168,7 @@ async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk)
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
-    const asking = patienceMs === undefined ? caller : { ...caller, patienceMs };
-    admission = await quota.admit(route, expected, asking);
+    admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
