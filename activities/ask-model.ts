@@ -14,6 +14,7 @@ import { ModelWaitError } from './model/model-wait-error';
 import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
+import { showAnswer } from './stream/shown-answer';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -42,10 +43,17 @@ export async function askModel(
   await deps.failpoint('model.before');
   let streaming = false;
   const passing = { during: Promise.resolve() };
+  const shown = showAnswer(deps.texts, {
+    run: attempt.workflowId,
+    turn: input.key.turn,
+    attempt: attempt.number,
+    scheduledAt: attempt.scheduledAt ?? deps.now(),
+  });
   try {
     const call: ModelCall = {
       signal: attempt.signal,
-      onDelta: () => {
+      onDelta: ({ text }) => {
+        if (text !== undefined) shown.text(text);
         if (streaming) return;
         streaming = true;
         passing.during = deps.failpoint('model.during');
@@ -55,7 +63,11 @@ export async function askModel(
       loaded,
       caller: callerOf(input, attempt),
       call,
-      requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      requestTo: (provider, model) => {
+        shown.begin();
+        return requestOf(deps, input, { loaded, asked, provider, model });
+      },
+      wasRead: shown.wasRead,
     });
     await passing.during;
     await deps.failpoint('model.answered');
@@ -66,6 +78,8 @@ export async function askModel(
     if (isTooLong(error) && context?.compact && !input.compacted)
       return { instead: { kind: 'compact', reason: 'the provider says that the request is too long', refused: true } };
     throw error;
+  } finally {
+    shown.end();
   }
 }
 

@@ -24,6 +24,8 @@ export interface StartWorkerOptions {
   quota?: ActivityDeps['quota'];
   /** @default the first of a route */
   routing?: ActivityDeps['routing'];
+  /** @default answers are not shown while they come */
+  texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -78,6 +80,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     providers,
     quota: options.quota ?? NO_QUOTA,
     routing: options.routing ?? FIRST_OF_ROUTE,
+    ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

@@ -40,8 +40,11 @@ export interface Quota {
 export interface Routing {
   /** Those of a release's route that can be asked now, in the order to try them. At least one. */
   candidates(route: readonly string[]): readonly string[];
-  /** @returns whether the next candidate is asked instead */
-  failed(route: string, error: unknown): boolean;
+  /**
+   * @param wasRead whether somebody watched its answer come: another one takes its place before their eyes
+   * @returns whether the next candidate is asked instead
+   */
+  failed(route: string, error: unknown, wasRead: boolean): boolean;
   answered(route: string, seconds: number): void;
 }
 

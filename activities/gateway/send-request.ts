@@ -13,6 +13,8 @@ export interface ToSend {
   call: ModelCall;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
+  /** Whether somebody was shown some of the answer to the last request. @default nobody */
+  wasRead?(): boolean;
 }
 
 export interface Sent {
@@ -44,7 +46,12 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
       routing.answered(route, (now() - startedAt) / 1000);
       return sent;
     } catch (error) {
-      if (error instanceof StoppedCall || !routing.failed(route, error) || nth === candidates.length - 1) throw error;
+      if (
+        error instanceof StoppedCall ||
+        !routing.failed(route, error, toSend.wasRead?.() ?? false) ||
+        nth === candidates.length - 1
+      )
+        throw error;
     }
   }
   throw failure('Model.NotFound', 'the release names no model.');

@@ -85,7 +85,7 @@ export function createPostgresPublisher({ store, keys }: PostgresStreamsPlace): 
     for (const live of texts.all()) {
       if (channelOf(live) !== channel) continue;
       const from = after?.begunAt === live.place.begunAt ? after.sequence : 0;
-      sent.set(live, Math.min(sent.get(live) ?? 0, from));
+      sent.set(live, Math.min(sent.get(live) ?? from, from));
       if (live.sequence > from) due(live);
     }
   }
