@@ -23,14 +23,19 @@ export interface AnswerPlace {
 export function showAnswer(texts: TextPublisher | undefined, { scheduledAt, ...place }: AnswerPlace): ShownAnswer {
   let nth = 0;
   let sink: TextSink | undefined;
+  const begin = (): void => {
+    sink?.end();
+    // Attempts are a second apart at least, and no route names so many providers.
+    sink = texts?.open({ ...place, begunAt: scheduledAt + nth });
+    nth += 1;
+  };
   return {
-    begin: () => {
-      sink?.end();
-      // Attempts are a second apart at least, and no route names so many providers.
-      sink = texts?.open({ ...place, begunAt: scheduledAt + nth });
-      nth += 1;
+    begin,
+    text: (delta) => {
+      // Of a call that several tasks share, each is given its own answer whole.
+      if (!sink) begin();
+      sink?.text(delta);
     },
-    text: (delta) => sink?.text(delta),
     wasRead: () => sink?.wasRead() ?? false,
     end: () => sink?.end(),
   };
