@@ -9,6 +9,7 @@ import type { Prices } from './gateway/money/prices';
 import type { ToldSpending } from './gateway/money/spending';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
+import type { TextPublisher } from './stream/port';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
@@ -72,6 +73,8 @@ export interface ActivityDeps {
   routing: Routing;
   /** What a request costs. */
   prices: Prices;
+  /** Shows answers while they come. Absent where nobody can watch. */
+  texts?: TextPublisher;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
   /** Who may decide what runs ask people. */
@@ -109,7 +112,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'prices' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'prices' | 'texts' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
@@ -124,6 +127,8 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
+  /** When this attempt was scheduled, by the clock of Temporal's server: milliseconds since the epoch. */
+  scheduledAt?: number;
   /** How long Temporal lets it take. */
   timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */

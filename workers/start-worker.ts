@@ -28,6 +28,8 @@ export interface StartWorkerOptions {
   routing?: ActivityDeps['routing'];
   /** @default nobody knows what anything costs */
   prices?: ActivityDeps['prices'];
+  /** @default answers are not shown while they come */
+  texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -83,6 +85,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     quota: options.quota ?? NO_QUOTA,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
     prices: options.prices ?? UNKNOWN_PRICES,
+    ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

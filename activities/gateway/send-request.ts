@@ -32,6 +32,8 @@ export interface ToSend {
   tiedTo?(): Promise<string | undefined>;
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
+  /** One of the route is asked now: what the one before it has said is void. */
+  asking?(): void;
 }
 
 export type BatchPart = NonNullable<ModelRecord['batch']>;
@@ -162,7 +164,7 @@ interface ToAsk extends Prepared {
 }
 
 async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk): Promise<Asked> {
-  const { caller, call, spending, tasks } = toSend;
+  const { caller, call, spending, tasks, asking } = toSend;
   const { provider, request, route, counter, patience } = toAsk;
   const expected = expectedOf(request, counter, tasks);
   const { patienceMs, firstTokenWithinMs } = patience;
@@ -174,6 +176,7 @@ async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk)
     return { error, seen: { kind: 'unknown' } };
   }
   spending.begins(route, expected);
+  asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {

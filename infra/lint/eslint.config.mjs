@@ -65,7 +65,17 @@ export default defineConfig(
       // What one scheme of a URL needs is loaded for that scheme alone, and `import()` would make its caller asynchronous.
       '@typescript-eslint/no-require-imports': [
         'error',
-        { allow: ['/postgres-store$', '^gpt-tokenizer/cjs/', '/connection$', '/validators/ajv$', '/mcp-tools$', '^@pydantic/genai-prices$'] },
+        {
+          allow: [
+            '/postgres-store$',
+            '/postgres-streams$',
+            '^gpt-tokenizer/cjs/',
+            '/connection$',
+            '/validators/ajv$',
+            '/mcp-tools$',
+            '^@pydantic/genai-prices$',
+          ],
+        },
       ],
       '@typescript-eslint/no-unused-vars': [
         'error',
