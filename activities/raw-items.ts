@@ -17,15 +17,9 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
   sizeCalculation: ({ bytes }) => bytes,
 });
 
-/** What one record says of its answer. */
-interface RawAnswer {
-  raw: string;
-  form: string | undefined;
-  model: string;
-}
 interface KnownAnswers {
-  /** By the hash of the answer's message: equal answers in the order in which they were given. Grows with the run. */
-  byMessage: Map<string, RawAnswer[]>;
+  /** Hashes of raw items, by `placeOf`: of equal answers in the order in which they were given. Grows with the run. */
+  raws: Map<string, string[]>;
   /** Later than every record that was looked at. */
   through: CallKey;
 }
@@ -46,22 +40,26 @@ export async function rawItemsOf(
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
-  const byMessage = await answersBefore(deps, key);
-  const isOwn = ({ form, model }: RawAnswer): boolean =>
-    form === provider.rawItemsForm && model.startsWith(`${provider.name}/`);
+  const raws = await answersBefore(deps, key);
   const wanted = new Map<number, string>();
-  const left = new Map<string, RawAnswer[]>();
+  const taken = new Map<string, number>();
   earlier.forEach(({ hash }, position) => {
-    const [first, ...later] = left.get(hash) ?? byMessage.get(hash)?.filter(isOwn) ?? [];
-    if (!first) return;
-    wanted.set(position, first.raw);
-    left.set(hash, later.length > 0 ? later : [first]);
+    const given = raws.get(placeOf(provider.rawItemsForm, provider.name, hash)) ?? [];
+    const nth = taken.get(hash) ?? 0;
+    const raw = given[nth] ?? given.at(-1);
+    if (raw === undefined) return;
+    wanted.set(position, raw);
+    taken.set(hash, nth + 1);
   });
   return await read(deps, wanted);
 }
 
+/** Of the items of one provider in one form, for one message. */
+const placeOf = (form: string | undefined, provider: string, message: string): string =>
+  `${form ?? ''} ${provider} ${message}`;
+
 /** Reads only the records that are new since the last call of this run on this worker. */
-async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
+async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly string[]>> {
   const prefix = callsOfRun(key.run, key.fork);
   const runs = knownOf(deps.store);
   const kept = runs.get(prefix);
@@ -70,7 +68,7 @@ async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<Readonly
   const refs = await allRefs(deps.store, prefix, known && callRecordName(known.through));
   // Another attempt of the call was quicker: what it has read need not be added twice.
   if (runs.get(prefix) !== kept) return await answersBefore(deps, key);
-  const byMessage = known?.byMessage ?? new Map<string, RawAnswer[]>();
+  const raws = known?.raws ?? new Map<string, string[]>();
   // The turn before is complete: its tool calls had ended before this one was asked. What is later is of a time before a reset.
   const through = { ...key, turn: key.turn - 1, index: LAST_INDEX };
   for (const { name, value } of refs) {
@@ -79,13 +77,14 @@ async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<Readonly
     // nothing followed is refused.
     if (!record?.success || record.data.answer.problem) continue;
     const { answer, raw, rawForm } = record.data;
-    const message = answer.messages[0]?.hash ?? '';
-    const answers = byMessage.get(message) ?? [];
-    answers.push({ raw, form: rawForm, model: answer.model });
-    byMessage.set(message, answers);
+    const provider = answer.model.slice(0, answer.model.indexOf('/'));
+    const place = placeOf(rawForm, provider, answer.messages[0]?.hash ?? '');
+    const given = raws.get(place) ?? [];
+    given.push(raw);
+    raws.set(place, given);
   }
-  runs.set(prefix, { byMessage, through });
-  return byMessage;
+  runs.set(prefix, { raws, through });
+  return raws;
 }
 
 /** Behind every call of a turn, in the order of names. */
