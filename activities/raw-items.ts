@@ -2,9 +2,10 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { CallKey, CallModelInput } from '../workflows/contract/activities';
-import type { JsonValue } from '../workflows/contract/message';
+import type { JsonValue, Message } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
+import { isJsonObject } from './model/json';
 import type { ModelProvider } from './model/provider';
 import { allRefs, type ContentStore } from './store';
 import { callRecordName, callsOfRun } from './store/ref-names';
@@ -17,9 +18,15 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
   sizeCalculation: ({ bytes }) => bytes,
 });
 
+/** What one record says of its answer. */
+interface RawAnswer {
+  raw: string;
+  form: string | undefined;
+  model: string;
+}
 interface KnownAnswers {
-  /** Hashes of raw items, by `placeOf`: of equal answers in the order in which they were given. Grows with the run. */
-  raws: Map<string, string[]>;
+  /** By the hash of the answer's message: equal answers in the order in which they were given. Grows with the run. */
+  byMessage: Map<string, RawAnswer[]>;
   /** Later than every record that was looked at. */
   through: CallKey;
 }
@@ -40,26 +47,56 @@ export async function rawItemsOf(
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
-  const raws = await answersBefore(deps, key);
+  const byMessage = await answersBefore(deps, key);
+  const isOwn = ({ form, model }: RawAnswer): boolean =>
+    form === provider.rawItemsForm && model.startsWith(`${provider.name}/`);
   const wanted = new Map<number, string>();
-  const taken = new Map<string, number>();
+  const left = new Map<string, RawAnswer[]>();
   earlier.forEach(({ hash }, position) => {
-    const given = raws.get(placeOf(provider.rawItemsForm, provider.name, hash)) ?? [];
-    const nth = taken.get(hash) ?? 0;
-    const raw = given[nth] ?? given.at(-1);
-    if (raw === undefined) return;
-    wanted.set(position, raw);
-    taken.set(hash, nth + 1);
+    const [first, ...later] = left.get(hash) ?? byMessage.get(hash)?.filter(isOwn) ?? [];
+    if (!first) return;
+    wanted.set(position, first.raw);
+    left.set(hash, later.length > 0 ? later : [first]);
   });
   return await read(deps, wanted);
 }
 
-/** Of the items of one provider in one form, for one message. */
-const placeOf = (form: string | undefined, provider: string, message: string): string =>
-  `${form ?? ''} ${provider} ${message}`;
+/**
+ * A model that signs its thoughts wants them back between its tool calls and their results, and refuses a turn that another has begun
+ * for it. So whoever began the turn goes on with it.
+ * @param earlier the conversation so far
+ * @returns the provider's name; undefined where nobody's thoughts are needed, or nobody has begun
+ */
+export async function turnTiedTo(
+  deps: ActivityDeps,
+  { key }: CallModelInput,
+  earlier: readonly { hash: string; message: Message }[],
+): Promise<string | undefined> {
+  const begun = new Set<string>();
+  for (const { hash, message } of earlier.toReversed()) {
+    if (message.role === 'user') break;
+    if (message.role === 'assistant') begun.add(hash);
+  }
+  if (begun.size === 0) return undefined;
+  const byMessage = await answersBefore(deps, key);
+  const signed = [...begun].flatMap((hash) => (byMessage.get(hash) ?? []).filter(({ form }) => isSigning(form)));
+  const items = await read(deps, new Map(signed.map(({ raw }, at) => [at, raw])));
+  // The latest comes first.
+  const tied = signed.find((_, at) => holdsSignedThoughts(items.get(at)));
+  return tied?.model.slice(0, tied.model.indexOf('/'));
+}
+
+/** Of the forms, the one whose provider refuses a turn without its own thoughts; others do without. */
+const isSigning = (form: string | undefined): boolean => form?.endsWith('-messages') ?? false;
+
+function holdsSignedThoughts(raw: JsonValue | undefined): boolean {
+  if (Array.isArray(raw)) return raw.some((item) => holdsSignedThoughts(item));
+  if (!isJsonObject(raw)) return false;
+  return raw.type === 'thinking' || raw.type === 'redacted_thinking' || holdsSignedThoughts(raw['content']);
+}
 
 /** Reads only the records that are new since the last call of this run on this worker. */
-async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly string[]>> {
+async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
   const prefix = callsOfRun(key.run, key.fork);
   const runs = knownOf(deps.store);
   const kept = runs.get(prefix);
@@ -68,7 +105,7 @@ async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<Readonly
   const refs = await allRefs(deps.store, prefix, known && callRecordName(known.through));
   // Another attempt of the call was quicker: what it has read need not be added twice.
   if (runs.get(prefix) !== kept) return await answersBefore(deps, key);
-  const raws = known?.raws ?? new Map<string, string[]>();
+  const byMessage = known?.byMessage ?? new Map<string, RawAnswer[]>();
   // The turn before is complete: its tool calls had ended before this one was asked. What is later is of a time before a reset.
   const through = { ...key, turn: key.turn - 1, index: LAST_INDEX };
   for (const { name, value } of refs) {
@@ -77,14 +114,13 @@ async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<Readonly
     // nothing followed is refused.
     if (!record?.success || record.data.answer.problem) continue;
     const { answer, raw, rawForm } = record.data;
-    const provider = answer.model.slice(0, answer.model.indexOf('/'));
-    const place = placeOf(rawForm, provider, answer.messages[0]?.hash ?? '');
-    const given = raws.get(place) ?? [];
-    given.push(raw);
-    raws.set(place, given);
+    const message = answer.messages[0]?.hash ?? '';
+    const answers = byMessage.get(message) ?? [];
+    answers.push({ raw, form: rawForm, model: answer.model });
+    byMessage.set(message, answers);
   }
-  runs.set(prefix, { raws, through });
-  return raws;
+  runs.set(prefix, { byMessage, through });
+  return byMessage;
 }
 
 /** Behind every call of a turn, in the order of names. */
