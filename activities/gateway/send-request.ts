@@ -29,6 +29,8 @@ export interface ToSend {
   tiedTo?(): Promise<string | undefined>;
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
+  /** One of the route is asked now: what the one before it has said is void. */
+  asking?(): void;
 }
 
 export type BatchPart = NonNullable<ModelRecord['batch']>;
@@ -155,7 +157,11 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
+async function sendTo(
+  { quota, now }: GatewayDeps,
+  { caller, call, tasks, asking }: ToSend,
+  toAsk: ToAsk,
+): Promise<Asked> {
   const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
@@ -166,6 +172,7 @@ async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSe
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {
