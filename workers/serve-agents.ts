@@ -132,6 +132,7 @@ const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics
     providers: createProviderRegistry(providersOf(options)),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
+    quotas: settings.quotas,
     ...(tellPeople ? { tellPeople } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),

@@ -1,5 +1,6 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import type { CallContext } from '../../workflows/contract/activities';
+import type { ToldByProvider } from '../../workflows/contract/quota';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
@@ -23,12 +24,17 @@ export interface Sent {
   rawForm: string | undefined;
 }
 
-export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
+export const callerOf = (
+  { agent, release, tenant, priority, waitingSince }: CallContext,
+  { workflowId, signal }: Attempt,
+): Caller => ({
   agent,
   release,
   tenant,
   run: workflowId,
   signal,
+  ...(priority === undefined ? {} : { priority }),
+  ...(waitingSince === undefined ? {} : { waitingSince }),
 });
 
 type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
@@ -56,7 +62,8 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
   const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter)), caller);
-  const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
+  const told = { ...call, onLimits: (limits: ToldByProvider) => admission.told?.(limits) };
+  const response = await settled(admission, () => generate(provider, request, { call: told, route, counter }));
   return { response, route, rawForm: provider.rawItemsForm };
 }
 
