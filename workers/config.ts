@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
 import type { KeyRing } from '../activities/keys/key-ring';
+import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
 import { withoutCredentials, type Setting } from './describe-settings';
@@ -11,6 +12,7 @@ import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -38,7 +40,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'providers'>, P
   agentsDir: string;
   taskQueue: string;
   identity: { tenant: string; user?: string };
-  quotas: ResolvedConfig['quotas'];
+  /** By `provider/model`. */
+  quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
@@ -109,7 +112,7 @@ export async function loadSettings(options: {
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     models: models.models,
     providers: models.providers,
-    quotas: config.quotas,
+    quotas: quotaSettings(config, configName, models),
     queues: config.queues,
     process: ofProcess,
     secret: read,
@@ -150,6 +153,7 @@ function describeModels(
         },
         { what: `${name} API`, value: api, source: from.api },
         { what: `${name} key`, value: read(keyFrom) === undefined ? 'not set' : 'set', source: keyFrom },
+        { what: `${name} loses`, ...lossesAt({ name, api, baseUrl }) },
       ];
     }),
     ...Object.entries(models).map(([alias, route]) => ({
@@ -158,6 +162,11 @@ function describeModels(
       source: alias === 'default' ? sources.default : configName,
     })),
   ];
+}
+
+function lossesAt(endpoint: Endpoint): Pick<Setting, 'value' | 'source'> {
+  const known = capabilitiesOf(endpoint);
+  return { value: lossesOf(known).join('; ') || 'nothing', source: `${known.endpoint}, ${known.api}` };
 }
 
 async function readConfig(file: string, stateDir: string): Promise<ResolvedConfig> {
@@ -177,11 +186,19 @@ async function readConfig(file: string, stateDir: string): Promise<ResolvedConfi
     );
   const issues = parsed.error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: there is no such setting`)
-      : [`${issue.path.join('.') || 'default export'}: ${issue.message}`],
+      ? issue.keys.map((key) => `${placeOf([...issue.path, key])}: there is no such setting`)
+      : [`${placeOf(issue.path)}: ${issue.message}`],
   );
   throw new ConfigError(`${path.basename(file)}: ${issues.join('; ')}`);
 }
+
+/** As it is written in the file: `quotas["openai/x"].requestsPerMinute`. */
+const placeOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((place, key) => {
+    const name = String(key);
+    if (typeof key === 'string' && /^[\w$]+$/.test(name)) return place === '' ? name : `${place}.${name}`;
+    return typeof key === 'string' ? `${place}["${name}"]` : `${place}.${name}`;
+  }, '') || 'default export';
 
 const storeUrl = (url: string, base: string): string =>
   url.startsWith('lmdb:') ? `lmdb:${path.resolve(base, url.slice('lmdb:'.length))}` : url;

@@ -19,6 +19,8 @@ export interface AuthorityOptions {
   keys?: KeyRing;
 }
 
+type QuotaWorkflow = (input: QuotaInput) => Promise<never>;
+
 export type AskQuota = (route: string, settings: QuotaSettings, request: LeaseRequest) => Promise<LeaseAnswer>;
 
 export function askQuotas({ connection, namespace, taskQueue, identity, keys }: AuthorityOptions): AskQuota {
@@ -36,7 +38,7 @@ export function askQuotas({ connection, namespace, taskQueue, identity, keys }: 
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
       const input: QuotaInput = { schemaVersion: 1, route };
-      const startWorkflowOperation = new WithStartWorkflowOperation<() => Promise<never>>(WORKFLOW_TYPES.quota, {
+      const startWorkflowOperation = new WithStartWorkflowOperation<QuotaWorkflow>(WORKFLOW_TYPES.quota, {
         workflowId,
         taskQueue: controlQueue(taskQueue),
         workflowIdConflictPolicy: 'USE_EXISTING',
@@ -44,10 +46,13 @@ export function askQuotas({ connection, namespace, taskQueue, identity, keys }: 
         args: [input],
         staticSummary: `quota of ${route}`,
       });
-      return await client.workflow.executeUpdateWithStart<() => Promise<never>, LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease, {
-        ...update,
-        startWorkflowOperation,
-      });
+      return await client.workflow.executeUpdateWithStart<QuotaWorkflow, LeaseAnswer, [LeaseRequest]>(
+        UPDATE_NAMES.lease,
+        {
+          ...update,
+          startWorkflowOperation,
+        },
+      );
     };
     return connection.withDeadline(Date.now() + ANSWER_MS, ask);
   };

@@ -48,8 +48,7 @@ export const quotaSchema = limits
     weights: z.record(z.string(), z.number().positive('it is above zero')).optional(),
   })
   .superRefine((quota, context) => {
-    const refuse = (at: string, message: string): void =>
-      context.addIssue({ code: 'custom', path: [at], message });
+    const refuse = (at: string, message: string): void => context.addIssue({ code: 'custom', path: [at], message });
     if (LIMITS.every((name) => Reflect.get(quota, name) === undefined))
       context.addIssue({ code: 'custom', message: `it names no limit: give one of ${LIMITS.join(', ')}` });
     const { requestsPerMinute, requestsPerDay, tokensPerMinute, tokensPerDay } = quota;

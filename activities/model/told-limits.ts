@@ -43,4 +43,5 @@ function durationOf(text: string | null, now: number): number | undefined {
   const date = Date.parse(text);
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
-const isUnit = (unit: string | undefined): unit is keyof typeof UNITS => unit !== undefined && Object.hasOwn(UNITS, unit);
+const isUnit = (unit: string | undefined): unit is keyof typeof UNITS =>
+  unit !== undefined && Object.hasOwn(UNITS, unit);

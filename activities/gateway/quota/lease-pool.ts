@@ -74,7 +74,16 @@ export function createLeasePool(): LeasePool {
       if (!lease) return;
       const [requests = 0] = lease.amounts;
       const { forMs, overMs } = lease;
-      held.push({ seq, askedAt, at, until: askedAt + forMs, overMs, requests, left: [...lease.amounts], notBefore: askedAt });
+      held.push({
+        seq,
+        askedAt,
+        at,
+        until: askedAt + forMs,
+        overMs,
+        requests,
+        left: [...lease.amounts],
+        notBefore: askedAt,
+      });
     },
     take(amounts, now) {
       const from = live(now);
