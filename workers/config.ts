@@ -2,10 +2,12 @@
 import os from 'node:os';
 import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
+import { routeText } from '../activities/define/route';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
+import { issueLines } from './config-issues';
 import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
@@ -23,7 +25,7 @@ export interface SettingsOverrides {
   taskQueue?: string;
 }
 
-export interface Settings extends Pick<ModelSettings, 'models' | 'providers'>, PeopleSettings {
+export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'providers'>, PeopleSettings {
   /** Absolute. */
   project: string;
   /** Absolute; absent when there is none. */
@@ -111,6 +113,7 @@ export async function loadSettings(options: {
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     models: models.models,
+    plans: models.plans,
     providers: models.providers,
     quotas: quotaSettings(config, configName, models),
     queues: config.queues,
@@ -138,7 +141,7 @@ export async function loadSettings(options: {
 }
 
 function describeModels(
-  { providers, models, sources }: ModelSettings,
+  { providers, models, plans, sources }: ModelSettings,
   configName: string,
   read: Settings['secret'],
 ): Setting[] {
@@ -158,7 +161,7 @@ function describeModels(
     }),
     ...Object.entries(models).map(([alias, route]) => ({
       what: `model ${alias}`,
-      value: route.join(', '),
+      value: routeText(route, plans[alias]),
       source: alias === 'default' ? sources.default : configName,
     })),
   ];
@@ -184,21 +187,9 @@ async function readConfig(file: string, stateDir: string): Promise<ResolvedConfi
     throw new ConfigError(
       `${path.basename(file)}: it has no default export: write export default defineConfig({ ... }).`,
     );
-  const issues = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `${placeOf([...issue.path, key])}: there is no such setting`)
-      : [`${placeOf(issue.path)}: ${issue.message}`],
-  );
+  const issues = issueLines(parsed.error.issues);
   throw new ConfigError(`${path.basename(file)}: ${issues.join('; ')}`);
 }
-
-/** As it is written in the file: `quotas["openai/x"].requestsPerMinute`. */
-const placeOf = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((place, key) => {
-    const name = String(key);
-    if (typeof key === 'string' && /^[\w$]+$/.test(name)) return place === '' ? name : `${place}.${name}`;
-    return typeof key === 'string' ? `${place}["${name}"]` : `${place}.${name}`;
-  }, '') || 'default export';
 
 const storeUrl = (url: string, base: string): string =>
   url.startsWith('lmdb:') ? `lmdb:${path.resolve(base, url.slice('lmdb:'.length))}` : url;

@@ -46,6 +46,11 @@ export function quotaSettings(
         throw new ConfigError(
           `${configName}: quotas["${route}"]: it is not a model: write provider/model (providers: ${known.join(', ')}).`,
         );
+      // An unknown price is not zero: the limit would be kept by nobody.
+      if (quota.usdPerDay !== undefined)
+        throw new ConfigError(
+          `${configName}: quotas["${route}"].usdPerDay: what ${route} costs is not known to quotas: limit its tokensPerDay.`,
+        );
       return [route, settingsOf(quota, provider?.keyFrom ?? '')];
     }),
   );

@@ -3,8 +3,9 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
-import { FIRST_OF_ROUTE, NO_QUOTA, type Quota } from '../activities/gateway/ports';
+import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
 import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
+import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker, createControlWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
@@ -25,7 +26,7 @@ export interface StartWorkerOptions {
   providers: ProviderRegistry;
   /** By `provider/model`. @default nothing is limited */
   quotas?: QuotasByRoute;
-  /** @default the first of a route */
+  /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
@@ -87,7 +88,7 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     agents,
     providers,
     quota,
-    routing: options.routing ?? FIRST_OF_ROUTE,
+    routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

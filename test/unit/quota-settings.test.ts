@@ -35,16 +35,22 @@ test('a quota of what is no model of a provider is refused, with what there is',
   );
 });
 
+test('a limit in money is refused while no price is known, and never taken for none', () => {
+  expect(() => settingsOf('openai/x', { usdPerDay: 5 })).toThrow(
+    /quotas\["openai\/x"\]\.usdPerDay: what openai\/x costs/,
+  );
+});
+
 test('limits by the second are spread, small ones are not, and the key is named without being told', () => {
   const { 'openai/x': large } = settingsOf('openai/x', { requestsPerMinute: 60_000, requestsPerDay: 90_000 });
   expect(large?.limits.windows).toEqual([
     { of: 'requests', perMs: 60_000, most: 60_000, burst: 500 },
     { of: 'requests', perMs: 86_400_000, most: 90_000 },
   ]);
-  const { 'openai/x': small } = settingsOf('openai/x', { requestsPerMinute: 3, usdPerDay: 2.5, patience: '1m' });
+  const { 'openai/x': small } = settingsOf('openai/x', { requestsPerMinute: 3, tokensPerDay: 2_500, patience: '1m' });
   expect(small?.limits.windows).toEqual([
     { of: 'requests', perMs: 60_000, most: 3, burst: 3 },
-    { of: 'usd', perMs: 86_400_000, most: 2_500_000 },
+    { of: 'tokens', perMs: 86_400_000, most: 2_500 },
   ]);
   expect(small).toMatchObject({ patienceMs: 60_000, reserve: { kind: 'learned', quantile: 0.95 } });
   expect(small?.key).toMatch(/^[0-9a-f]{8}$/);

@@ -119,7 +119,7 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
       const ofClass = PRIORITIES.indexOf(caller.priority ?? 'normal');
       const held = lessor.takeNow({ amounts, class: ofClass });
       const spent = held ?? (await waited(lessor, { amounts, class: ofClass, caller }));
-      return admission(lessor, reserving, { spent, caller });
+      return admission(lessor, reserving, { spent, caller, tasks: expected.tasks ?? 1 });
     },
     stop() {
       for (const { lessor } of open.values()) lessor.stop();
@@ -137,6 +137,7 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
       const over = (): void => caller.signal.removeEventListener('abort', cancelled);
       const waiter: Waiter = {
         ...{ amounts, class: ofClass, tenant: caller.tenant, since: arrivedAt - before, arrivedAt },
+        patienceMs: Math.min(shortWaitMs, caller.patienceMs ?? Infinity),
         admit: (spent) => {
           over();
           resolve(spent);
@@ -183,7 +184,7 @@ function reservedOf(
 function admission(
   lessor: Lessor,
   reserving: Reserving,
-  { spent, caller }: { spent: Spent; caller: Caller },
+  { spent, caller, tasks }: { spent: Spent; caller: Caller; tasks: number },
 ): Admission {
   let isOpen = true;
   let isRefused = false;
@@ -197,7 +198,7 @@ function admission(
     settle(usage) {
       // Refused, it took no tokens; as a request it may have counted.
       if (!usage) return end(isRefused ? but([1]) : []);
-      end(but(reserving.taken(sane(usage, spent), caller)));
+      end(but(reserving.taken(sane(usage, spent), caller, tasks)));
     },
     release: () => end(but([])),
     told(told) {

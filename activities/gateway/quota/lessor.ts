@@ -206,7 +206,7 @@ export function createLessor(options: LessorOptions): Lessor {
       const hasComeBack = waiter.since < waiter.arrivedAt;
       const ms = firstMs + ((lastMs - firstMs) * (hasComeBack ? nth : nth + 1)) / length;
       if (by) waiter.by = by;
-      if (ms > options.shortWaitMs) sendAway(waiter, { ms, ...(by ? { by } : {}) });
+      if (ms > (waiter.patienceMs ?? options.shortWaitMs)) sendAway(waiter, { ms, ...(by ? { by } : {}) });
     });
   };
 

@@ -19,7 +19,7 @@ export interface Reserving {
   /** @returns undefined where a strict reserve needs a cap that the request does not carry */
   reserved(expected: Expected, caller: Pick<Caller, 'release'>): Amounts | undefined;
   /** What it took, as the provider says. */
-  taken(usage: Usage, caller: Pick<Caller, 'release'>): Amounts;
+  taken(usage: Usage, caller: Pick<Caller, 'release'>, tasks?: number): Amounts;
 }
 
 export function createReserving(route: string, reserve: Reserve, priceOf: PriceOf = () => undefined): Reserving {
@@ -38,14 +38,14 @@ export function createReserving(route: string, reserve: Reserve, priceOf: PriceO
     return sorted[Math.min(sorted.length - 1, Math.ceil(quantile * sorted.length) - 1)];
   };
   return {
-    reserved({ input, outputCap }, { release }) {
+    reserved({ input, outputCap, tasks = 1 }, { release }) {
       if (reserve.kind === 'strict') return outputCap === undefined ? undefined : amountsOf(input, outputCap);
-      const output = learned(release, reserve.quantile) ?? outputCap ?? UNKNOWN_OUTPUT;
+      const output = (learned(release, reserve.quantile) ?? outputCap ?? UNKNOWN_OUTPUT) * tasks;
       return amountsOf(input, Math.min(output, outputCap ?? Infinity));
     },
-    taken({ input, output }, { release }) {
+    taken({ input, output }, { release }, tasks = 1) {
       const known = outputs.get(release) ?? [];
-      known.push(output);
+      known.push(output / tasks);
       outputs.set(release, known.slice(-REMEMBERED));
       return amountsOf(input, output);
     },

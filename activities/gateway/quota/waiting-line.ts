@@ -9,6 +9,8 @@ export interface Waiter {
   /** Steady clock, before this process knew of it where it has come back. */
   since: number;
   arrivedAt: number;
+  /** A longer wait is not waited for here. @default the lessor's */
+  patienceMs?: number;
   /** What it waits for, as the quota has said. */
   by?: WaitsBy;
   admit(spent: Spent): void;
