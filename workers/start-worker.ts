@@ -28,6 +28,8 @@ export interface StartWorkerOptions {
   quotas?: QuotasByRoute;
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
+  /** @default answers are not shown while they come */
+  texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -89,6 +91,7 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     providers,
     quota,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
+    ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

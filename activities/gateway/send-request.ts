@@ -30,6 +30,8 @@ export interface ToSend {
   tiedTo?(): Promise<string | undefined>;
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
+  /** One of the route is asked now: what the one before it has said is void. */
+  asking?(): void;
 }
 
 export type BatchPart = NonNullable<ModelRecord['batch']>;
@@ -161,7 +163,11 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
+async function sendTo(
+  { quota, now }: GatewayDeps,
+  { caller, call, tasks, asking }: ToSend,
+  toAsk: ToAsk,
+): Promise<Asked> {
   const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
@@ -172,6 +178,7 @@ async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSe
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {
