@@ -16,6 +16,7 @@ import { priceSettings } from './price-settings';
 import type { Prices } from '../activities/gateway/money/prices';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -43,7 +44,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   agentsDir: string;
   taskQueue: string;
   identity: { tenant: string; user?: string };
-  quotas: ResolvedConfig['quotas'];
+  /** By `provider/model`. */
+  quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
   /** What models cost. */
   prices: Prices;
@@ -118,7 +120,7 @@ export async function loadSettings(options: {
     models: models.models,
     plans: models.plans,
     providers: models.providers,
-    quotas: config.quotas,
+    quotas: quotaSettings(config, configName, models),
     queues: config.queues,
     prices: ofPrices.prices,
     process: ofProcess,
