@@ -62,6 +62,7 @@ export interface World {
 }
 
 const EPOCH = 1_700_000_000_000;
+const TAKES_MS = 100;
 
 /** What happens when, by one clock that stands still in between. */
 interface Timeline {
@@ -101,8 +102,8 @@ function createTimeline(): Timeline {
 /** The quota, behind a way on which answers can be lost. */
 interface Authority {
   ledger(): LedgerState;
-  forget(): void;
   silence(isSilent: boolean): void;
+  forget(): void;
   ask(request: LeaseRequest): Promise<LeaseAnswer>;
 }
 
@@ -168,12 +169,12 @@ export function createWorld(options: WorldOptions): World {
       const one = workers[worker];
       if (!one || one.isDead) return;
       const { travelMs = 0 } = options;
+      const { reserved, actual: amounts = reserved, tenant = 'acme', class: ofClass = 1, takesMs = TAKES_MS } = what;
       request(timeline, one, what, {
         waitMs: () => Math.max(1_000, away.at(-1)?.ms ?? 0),
         send: (arrived) =>
           at(now() + random() * travelMs, () => {
-            const { tenant = 'acme', class: ofClass = 1, takesMs = 100, reserved, actual = reserved } = what;
-            arrivals.push({ at: now(), worker, tenant, class: ofClass, amounts: actual, until: now() + takesMs });
+            arrivals.push({ at: now(), until: now() + takesMs, worker, tenant, class: ofClass, amounts });
             arrived();
           }),
       });
@@ -216,7 +217,7 @@ function request(
   { waitMs, send }: { waitMs(): number; send(arrived: () => void): void },
 ): void {
   const { now, at } = timeline;
-  const { reserved, actual = reserved, tenant = 'acme', class: ofClass = 1, takesMs = 100, waitedMs = 0 } = what;
+  const { reserved, actual = reserved, tenant = 'acme', class: ofClass = 1, takesMs = TAKES_MS, waitedMs = 0 } = what;
   if (one.isDead) return;
   const change = DIMENSIONS.map((_, nth) => (actual[nth] ?? 0) - (reserved[nth] ?? 0));
   const admitted = (spent: { at: number; amounts: Amounts }): void =>
