@@ -5,6 +5,7 @@ import type { AnyAgent } from './define/agent';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { AnswerCache } from './gateway/cache/answer-cache';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
 import type { Conversation } from './store/conversation';
@@ -52,6 +53,8 @@ export interface ActivityMetrics {
   toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
   runEnded(run: { agent: string; outcome: string; failure: string }): void;
   reused(kind: 'model' | 'tool'): void;
+  /** A model call that was given another's answer. */
+  cached(call: { agent: string; model: string }): void;
 }
 
 export interface ActivityDeps {
@@ -65,6 +68,8 @@ export interface ActivityDeps {
   quota: Quota;
   /** Which provider of a route is asked. */
   routing: Routing;
+  /** Of all tenants, whose questions have names of their own. Absent in tests of an agent: each of its questions is asked. */
+  cache?: AnswerCache;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
   /** Who may decide what runs ask people. */
@@ -102,7 +107,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */

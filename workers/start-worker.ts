@@ -3,6 +3,7 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
+import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
 import { FIRST_OF_ROUTE, NO_QUOTA } from '../activities/gateway/ports';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker } from './create-worker';
@@ -24,6 +25,8 @@ export interface StartWorkerOptions {
   quota?: ActivityDeps['quota'];
   /** @default the first of a route */
   routing?: ActivityDeps['routing'];
+  /** Of waiting for an answer that another call asks for. @default CACHE_PACE */
+  cachePace?: CachePace;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -78,6 +81,10 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     providers,
     quota: options.quota ?? NO_QUOTA,
     routing: options.routing ?? FIRST_OF_ROUTE,
+    cache: createAnswerCache({
+      ...{ store, worker, now: Date.now },
+      ...(options.cachePace ? { pace: options.cachePace } : {}),
+    }),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

@@ -60,15 +60,18 @@ export interface CallTotals {
   modelCalls: number;
   toolCalls: number;
   usage: Usage;
+  /** Model calls that were given the answer to the same question. Absent where there are none. */
+  cachedCalls?: number;
 }
 
 /** What has been recorded so far; of an ended run its record has the totals. */
 export function totalsOf(calls: readonly RunCall[]): CallTotals {
   const usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
-  let modelCalls = 0;
+  let [modelCalls, cachedCalls] = [0, 0];
   for (const { record } of calls) {
     if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
+    if (record.kind === 'model' && record.answer.cached) cachedCalls += 1;
     const used = record.kind === 'model' ? record.answer.usage : record.result.usage;
     usage.input += used.input;
     usage.cachedInput += used.cachedInput;
@@ -76,5 +79,11 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
     usage.reasoning += used.reasoning;
   }
   const turns = new Set(calls.map(({ fork, turn }) => `${fork}/${turn}`)).size;
-  return { turns, modelCalls, toolCalls: calls.length - modelCalls, usage };
+  return {
+    turns,
+    modelCalls,
+    toolCalls: calls.length - modelCalls,
+    usage,
+    ...(cachedCalls > 0 ? { cachedCalls } : {}),
+  };
 }

@@ -19,6 +19,7 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     counted(totals.toolCalls, 'tool call'),
     `${formatTokens(totals.usage.input)} tokens in`,
     `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (a stopped call estimated)' : ''}`,
+    ...(totals.cachedCalls ? [`${counted(totals.cachedCalls, 'model call')} answered from the cache`] : []),
     ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
   ];
   output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));

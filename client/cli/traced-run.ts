@@ -35,6 +35,8 @@ export interface TracedCall {
   failure: string | null;
   /** Tools that had failed before this one stood in for them. */
   failedBefore: { name: string; type: string }[];
+  /** Of a model call that was given the answer of another: whose, when, and what it took then. */
+  cached: { run: string; at: number; saved: Usage | null } | null;
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
 }
@@ -120,6 +122,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     durationMs: record.endedAt - record.startedAt,
     attempt: record.attempt,
     worker: record.worker,
+    cached: cachedFrom(record),
     failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
     reused: reused ? reused.has(callName(call)) : null,
   };
@@ -152,6 +155,12 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     preview: `${edit}${told}${preview}`,
     failure: problem?.type ?? null,
   };
+}
+
+function cachedFrom(record: RunCall['record']): TracedCall['cached'] {
+  if (record.kind !== 'model' || !record.origin) return null;
+  const { run, at } = record.origin;
+  return { run, at, saved: record.answer.saved ?? null };
 }
 
 type Turn = [TracedCall, ...TracedCall[]];

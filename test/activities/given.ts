@@ -68,6 +68,7 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      cached: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -269,4 +269,5 @@ const NO_METRICS: ActivityMetrics = {
   toolCall: () => undefined,
   runEnded: () => undefined,
   reused: () => undefined,
+  cached: () => undefined,
 };

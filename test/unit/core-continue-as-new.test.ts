@@ -146,6 +146,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      cached: () => undefined,
     },
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {

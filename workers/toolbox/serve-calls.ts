@@ -123,4 +123,5 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   reused: () => say({ kind: 'reused' }),
   modelCall: () => undefined,
   runEnded: () => undefined,
+  cached: () => undefined,
 });

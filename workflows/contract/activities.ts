@@ -61,6 +61,10 @@ export interface ModelAnswer {
   model: string;
   /** Set when stale tool results gave way to placeholders before the call: `head` is of the edited conversation. */
   pruned?: { results: number; tokens: number };
+  /** Set where another call had been answered the same question, and its answer was given: nothing was called, and `usage` is none. */
+  cached?: true;
+  /** What that other call took. */
+  saved?: Usage;
   /** True when the call's record was found, and nothing was called. */
   reused?: true;
 }

@@ -132,7 +132,11 @@ export interface RunTotals {
   toolCalls: number;
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
+  /** Model calls, among the others, that were given the answer to the same question. Absent where there are none. */
+  cachedCalls?: number;
   usage: Usage;
+  /** What those took when they were asked first: not in `usage`. */
+  saved?: Usage;
   /** Set where a model call was stopped on its way: what it had cost by then is in `usage`, estimated. */
   estimated?: true;
 }

@@ -141,7 +141,9 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   kept.head = answer.head;
   kept.length = linked + messages.length;
   kept.append = [];
-  kept.lastTurn = { tokens: answer.usage.input + answer.usage.output, toolCalls: answer.toolCalls.length };
+  // A next one that nobody has been asked before takes what this one took.
+  const { input, output } = answer.saved ?? answer.usage;
+  kept.lastTurn = { tokens: input + output, toolCalls: answer.toolCalls.length };
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,
@@ -149,8 +151,17 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, answer.usage),
+    ...(answer.cached ? savedBy(kept.totals, { cachedCalls: 1, saved: answer.saved ?? NO_USAGE }) : {}),
   };
 }
+
+const savedBy = (
+  { cachedCalls = 0, saved = NO_USAGE }: RunTotals,
+  more: { cachedCalls: number; saved: Usage },
+): { cachedCalls: number; saved: Usage } => ({
+  cachedCalls: cachedCalls + more.cachedCalls,
+  saved: addUsage(saved, more.saved),
+});
 
 /** What the model has answered to is not told again. */
 export function takeWarned({ kept }: RunState, about: readonly NearLimit[]): void {
@@ -204,7 +215,7 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, estimated }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, estimated, cachedCalls, saved }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
@@ -213,6 +224,7 @@ export function takeSubRunTotals(
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
     usage: addUsage(kept.totals.usage, usage),
     ...(estimated ? { estimated } : {}),
+    ...(cachedCalls === undefined ? {} : savedBy(kept.totals, { cachedCalls, saved: saved ?? NO_USAGE })),
   };
 }
 

@@ -66,6 +66,7 @@ async function showModelCall(
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
+  if (made.origin) row('cached', `asked by ${made.origin.run}, ${new Date(made.origin.at).toISOString()}`);
   row('problem', made.answer.problem && `${made.answer.problem.type}: ${made.answer.problem.message}`);
   output.line('\ngiven');
   given.forEach((message, at) => showMessage(output, String(at + 1), message));

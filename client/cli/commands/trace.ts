@@ -135,6 +135,7 @@ function callLine(output: Output, call: TracedCall): string {
     ...(call.usage ? [usageText(call.usage)] : []),
     ...(call.attempt > 1 ? [colors.yellow(`attempt ${call.attempt}`)] : []),
     ...(call.failedBefore.length > 0 ? [colors.yellow(`instead of ${failedText(output, call)}`)] : []),
+    ...(call.cached ? [colors.cyan(`cached, asked by ${output.safeLine(call.cached.run)}`)] : []),
     ...(call.reused ? [colors.cyan('reused')] : []),
     ...(call.failure ? [colors.red(call.failure)] : []),
   ];

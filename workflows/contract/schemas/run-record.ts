@@ -34,7 +34,9 @@ export const runRecordSchema = z.object({
         modelCalls: z.number(),
         toolCalls: z.number(),
         reusedCalls: z.number(),
+        cachedCalls: z.number().exactOptional(),
         usage: usageSchema,
+        saved: usageSchema.exactOptional(),
         estimated: z.literal(true).exactOptional(),
       }),
     })
