@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
 import type { KeyRing } from '../activities/keys/key-ring';
+import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
 import { withoutCredentials, type Setting } from './describe-settings';
@@ -150,6 +151,7 @@ function describeModels(
         },
         { what: `${name} API`, value: api, source: from.api },
         { what: `${name} key`, value: read(keyFrom) === undefined ? 'not set' : 'set', source: keyFrom },
+        { what: `${name} loses`, ...lossesAt({ name, api, baseUrl }) },
       ];
     }),
     ...Object.entries(models).map(([alias, route]) => ({
@@ -158,6 +160,11 @@ function describeModels(
       source: alias === 'default' ? sources.default : configName,
     })),
   ];
+}
+
+function lossesAt(endpoint: Endpoint): Pick<Setting, 'value' | 'source'> {
+  const known = capabilitiesOf(endpoint);
+  return { value: lossesOf(known).join('; ') || 'nothing', source: `${known.endpoint}, ${known.api}` };
 }
 
 async function readConfig(file: string, stateDir: string): Promise<ResolvedConfig> {

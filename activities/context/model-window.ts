@@ -1,5 +1,6 @@
-// What is known of models by their names: gpt-tokenizer's table of OpenAI's models, and nothing else. Other vendors' windows are
-// declared by the agent.
+// What is known of models by their names: gpt-tokenizer's table of OpenAI's models, and Anthropic's own of Claude. Other vendors'
+// windows are declared by the agent.
+import { claudeModel } from '../model/claude-model';
 
 interface ModelSpec {
   context_window?: number;
@@ -42,5 +43,5 @@ export function windowOf(route: string): number | undefined {
     const limits = [spec?.context_window, spec?.max_input_tokens].filter((limit) => limit !== undefined);
     if (limits.length > 0) return Math.min(...limits);
   }
-  return undefined;
+  return claudeModel(route.slice(route.lastIndexOf('/') + 1))?.window;
 }

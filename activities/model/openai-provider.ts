@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import OpenAI from 'openai';
 import type { FileRef } from '../../workflows/contract/message';
 import { failure } from '../failure';
+import { capabilitiesOf } from './capabilities';
 import { chatAdapter } from './chat-adapter';
 import { classifyModelError, type ErrorContext } from './classify-error';
 import { withReadableError } from './error-body';
@@ -42,6 +43,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): ModelProvi
   return {
     name: options.name,
     rawItemsForm: `openai-${options.api}`,
+    capabilities: capabilitiesOf(options),
     async generate(request, call) {
       const context: ErrorContext = {
         provider: options.name,

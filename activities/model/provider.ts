@@ -1,4 +1,5 @@
 // The port that every model provider implements: canonical messages in, one canonical answer out. Adapters translate; they do not decide.
+import type { EndpointCapabilities } from './capabilities';
 import type { JsonValue, Message, AssistantMessage, Usage } from '../../workflows/contract/message';
 
 export interface ToolSpec {
@@ -51,6 +52,8 @@ export interface ModelProvider {
   readonly name: string;
   /** Names the form of its raw items, where it wants its own back: items of another form or provider are never sent to it. */
   readonly rawItemsForm?: string;
+  /** What its server can; absent where nothing is known of it. */
+  readonly capabilities?: EndpointCapabilities;
   /** @throws ApplicationFailure with a `Model.*` type */
   generate(request: ModelRequest, call: ModelCall): Promise<ModelResponse>;
 }

@@ -188,6 +188,7 @@ test('settings are described with their sources and without credentials', async 
       { what: 'agents', value: path.join(made.folder, 'agents'), source: 'longhaul.config.ts' },
       { what: 'openai base URL', value: 'https://model.example/v1', source: 'OPENAI_BASE_URL' },
       { what: 'openai key', value: 'set', source: 'OPENAI_API_KEY' },
+      { what: 'openai loses', value: expect.stringMatching(/^by model: tools, /), source: 'another server, chat' },
       { what: 'model smart', value: 'openai/gpt-5', source: 'longhaul.config.ts' },
       { what: 'model default', value: 'openai/gpt-5-mini', source: 'a key or base URL is set' },
     ]),
