@@ -19,15 +19,14 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
 
 /** What one record says of its answer. */
 interface RawAnswer {
-  /** Hash of the answer's message. */
-  message: string;
   raw: string;
   form: string | undefined;
   model: string;
 }
 interface KnownAnswers {
-  answers: RawAnswer[];
-  /** The newest record that was looked at. */
+  /** By the hash of the answer's message: equal answers in the order in which they were given. Grows with the run. */
+  byMessage: Map<string, RawAnswer[]>;
+  /** Later than every record that was looked at. */
   through: CallKey;
 }
 /** Runs whose records a worker need not read again: some 300 bytes an answer. */
@@ -47,43 +46,46 @@ export async function rawItemsOf(
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
-  const byMessage = new Map<string, string[]>();
-  for (const { message, raw, form, model } of await answersBefore(deps, key)) {
-    if (form !== provider.rawItemsForm || !model.startsWith(`${provider.name}/`)) continue;
-    byMessage.set(message, [...(byMessage.get(message) ?? []), raw]);
-  }
+  const byMessage = await answersBefore(deps, key);
+  const isOwn = ({ form, model }: RawAnswer): boolean =>
+    form === provider.rawItemsForm && model.startsWith(`${provider.name}/`);
   const wanted = new Map<number, string>();
+  const left = new Map<string, RawAnswer[]>();
   earlier.forEach(({ hash }, position) => {
-    // Equal answers take their items in the order in which they were given.
-    const [raw, ...later] = byMessage.get(hash) ?? [];
-    if (raw === undefined) return;
-    wanted.set(position, raw);
-    if (later.length > 0) byMessage.set(hash, later);
+    const [first, ...later] = left.get(hash) ?? byMessage.get(hash)?.filter(isOwn) ?? [];
+    if (!first) return;
+    wanted.set(position, first.raw);
+    left.set(hash, later.length > 0 ? later : [first]);
   });
   return await read(deps, wanted);
 }
 
 /** Reads only the records that are new since the last call of this run on this worker. */
-async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<RawAnswer[]> {
+async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
   const prefix = callsOfRun(key.run, key.fork);
   const runs = knownOf(deps.store);
   const kept = runs.get(prefix);
   // A turn that was looked at already is asked for again after a reset: its records are not what they were.
   const known = kept && kept.through.turn < key.turn ? kept : undefined;
   const refs = await allRefs(deps.store, prefix, known && callRecordName(known.through));
-  const answers = [...(known?.answers ?? [])];
-  for (const { value } of refs) {
-    const record = modelRecordSchema.safeParse(value);
+  // Another attempt of the call was quicker: what it has read need not be added twice.
+  if (runs.get(prefix) !== kept) return await answersBefore(deps, key);
+  const byMessage = known?.byMessage ?? new Map<string, RawAnswer[]>();
+  // The turn before is complete: its tool calls had ended before this one was asked. What is later is of a time before a reset.
+  const through = { ...key, turn: key.turn - 1, index: LAST_INDEX };
+  for (const { name, value } of refs) {
+    const record = name <= callRecordName(through) ? modelRecordSchema.safeParse(value) : undefined;
     // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
     // nothing followed is refused.
-    if (!record.success || record.data.answer.problem) continue;
+    if (!record?.success || record.data.answer.problem) continue;
     const { answer, raw, rawForm } = record.data;
-    const message = answer.messages[0]?.hash;
-    if (message !== undefined) answers.push({ message, raw, form: rawForm, model: answer.model });
+    const message = answer.messages[0]?.hash ?? '';
+    const answers = byMessage.get(message) ?? [];
+    answers.push({ raw, form: rawForm, model: answer.model });
+    byMessage.set(message, answers);
   }
-  // The turn before is complete: its tool calls had ended before this one was asked.
-  runs.set(prefix, { answers, through: { ...key, turn: key.turn - 1, index: LAST_INDEX } });
-  return answers;
+  runs.set(prefix, { byMessage, through });
+  return byMessage;
 }
 
 /** Behind every call of a turn, in the order of names. */

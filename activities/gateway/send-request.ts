@@ -1,5 +1,6 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import type { CallContext } from '../../workflows/contract/activities';
+import type { TokenCounter } from '../context/count-tokens';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
@@ -55,14 +56,21 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter)), caller);
+  const admission = await quota.admit(route, expectedOf(request, counter), caller);
   const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
   return { response, route, rawForm: provider.rawItemsForm };
 }
 
-function expectedOf({ parameters }: ModelRequest, input: number): Expected {
-  const cap = parameters['maxOutputTokens'];
-  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}) };
+/** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
+function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+  const cap = request.parameters['maxOutputTokens'];
+  let input: number | undefined;
+  return {
+    get input() {
+      return (input ??= inputTokens(request, counter));
+    },
+    ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+  };
 }
 
 async function settled(admission: Admission, send: () => Promise<ModelResponse>): Promise<ModelResponse> {

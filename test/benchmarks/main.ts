@@ -1,5 +1,5 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel [--short]`: figures of long conversations, of cancels and of tools side by
-// side, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway [--short]`: figures of long conversations, of cancels, of tools
+// side by side and of what a model call costs, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -13,6 +13,7 @@ import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
+import { printGateway } from './print-gateway';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -220,6 +221,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
+  gateway: () => printGateway(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
