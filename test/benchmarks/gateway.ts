@@ -155,7 +155,7 @@ export function benchDeps(
       stateDir: tmpdir(),
       worker: `bench@${randomUUID()}`,
       now: Date.now,
-      metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing, cached: nothing },
       failpoint: () => Promise.resolve(),
     },
     about: { agent: agent.name, release: loaded.release, tenant: 'bench' },
