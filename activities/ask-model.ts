@@ -13,7 +13,8 @@ import type { Flight } from './gateway/cache/flight';
 import { shareQuestion, type SharedAnswer } from './gateway/cache/share-question';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import { callerOf, sendRequest, type Sent } from './gateway/send-request';
+import { sendTask } from './gateway/batch/send-task';
+import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf } from './raw-items';
 
@@ -65,11 +66,12 @@ export async function askModel(
         passing.during = deps.failpoint('model.during');
       },
     };
-    const sent = await sendRequest(deps, {
+    const sent = await sendTask(deps, {
       loaded,
       caller: callerOf(input, attempt),
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
     });
     await passing.during;
     await deps.failpoint('model.answered');

@@ -126,7 +126,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, asked, before, verdict, made, route, rawForm, given }: ToBuild,
+  { response, asked, before, verdict, made, route, rawForm, given, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -152,6 +152,7 @@ function build(
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
     ...(given ? { cached: true, saved: given.saved } : {}),
+    ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
   };
   const record: ModelRecord = {
     kind: 'model',
@@ -166,6 +167,7 @@ function build(
     finish: response.finish,
     request: response.request,
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
+    ...(batch ? { batch } : {}),
   };
   return {
     record,

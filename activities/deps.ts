@@ -55,6 +55,10 @@ export interface ActivityMetrics {
   reused(kind: 'model' | 'tool'): void;
   /** A model call that was given another's answer. */
   cached(call: { agent: string; model: string }): void;
+  /** Tasks of one call of an agent that batches. */
+  batchSent(agent: string, tasks: number): void;
+  /** A task of such a call was asked again by itself. */
+  askedAlone(agent: string, reason: string): void;
 }
 
 export interface ActivityDeps {

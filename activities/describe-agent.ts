@@ -11,7 +11,7 @@ type JsonObject = { [key: string]: JsonValue };
 
 export type AgentDescription = Pick<
   ReleaseManifest,
-  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops' | 'cache'
+  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops' | 'cache' | 'batch'
 >;
 
 /** Of an agent by its name: what its runs as a sub-agent are pinned to. @throws Error in one line */
@@ -57,6 +57,7 @@ export function describeAgent(
     },
     ...(agent.loops ? { loops: agent.loops } : {}),
     ...(agent.cache ? { cache: agent.cache } : {}),
+    ...(agent.batch ? { batch: agent.batch } : {}),
   };
 }
 

@@ -9,11 +9,13 @@ import {
 import type { CachePlan } from '../../workflows/contract/cache';
 import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
+import type { BatchPlan } from '../../workflows/contract/release';
 import type { RunPlan } from '../../workflows/contract/run';
 import { checkedLimits, wholeNumber, type AgentLimits } from './agent-limits';
 import { requireBounded } from './agent-tool';
 import { rulesFor, type ApprovalPolicyFor, type RuleFor } from './approval';
 import { cachePlan, type CacheOptions } from './cache';
+import { batchPlan, type BatchOptions } from './batch';
 import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
@@ -80,6 +82,8 @@ export interface AgentDefinition<
   loops?: false | LoopOptions;
   /** Answers are given again to who asks the same in the tenant, and asked once where many ask at a time. @default false */
   cache?: boolean | CacheOptions;
+  /** Short tasks share calls: what waits at a worker at the same time is asked at once. @default each has its own */
+  batch?: BatchOptions;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -105,6 +109,7 @@ export interface Agent<
   readonly context: false | ContextOptions;
   readonly loops: LoopPlan | undefined;
   readonly cache: CachePlan | undefined;
+  readonly batch: BatchPlan | undefined;
   readonly approvals: readonly RuleFor[];
 }
 export type AnyAgent = Agent;
@@ -112,6 +117,8 @@ export type AnyAgent = Agent;
 export type AgentInput<A> = A extends Agent<string, infer Input, z.core.$ZodType> ? z.input<Input> : never;
 /** What a completed run answers. */
 export type AgentOutput<A> = A extends Agent<string, AnyInput, infer Output> ? z.output<Output> : never;
+
+type AnyDefinition = AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>;
 
 /**
  * Declares an agent. Types of input, output and tools are inferred; policies are data.
@@ -124,9 +131,7 @@ export function defineAgent<
   const Tools extends readonly AnyTool[] = readonly [],
   const Toolboxes extends readonly McpToolbox[] = readonly [],
 >(definition: AgentDefinition<Name, Input, Output, Tools, Toolboxes>): Agent<Name, Input, Output, Tools, Toolboxes>;
-export function defineAgent(
-  definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>,
-): AnyAgent {
+export function defineAgent(definition: AnyDefinition): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   // Not `??`: null is no way to leave it out.
   const { context = {}, loops = {}, cache = false } = definition;
@@ -135,6 +140,7 @@ export function defineAgent(
   oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
   requireOneEach(definition.name, tools);
   requireBounded(definition.name, tools);
+  const plan = runPlan(definition.name, definition, tools);
   return {
     kind: 'agent',
     name: definition.name,
@@ -146,10 +152,11 @@ export function defineAgent(
     output: definition.output ?? z.string(),
     tools,
     toolboxes: definition.toolboxes ?? [],
-    plan: runPlan(definition.name, definition, tools),
+    plan,
     context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
     loops: loopPlan(definition.name, loops),
     cache: cachePlan(definition.name, cache, tools.length + (definition.toolboxes ?? []).length > 0),
+    batch: batchOf(definition, plan),
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
 }
@@ -194,7 +201,16 @@ const AGENT_KEYS = [
   'loops',
   'cache',
   'approvals',
+  'batch',
 ];
+
+function batchOf(
+  { name, batch, tools = [], toolboxes = [], parameters = {} }: AnyDefinition,
+  { model: { timeoutMs } }: RunPlan,
+): BatchPlan | undefined {
+  if (batch === undefined) return undefined;
+  return batchPlan(batch, { name, tools: [...tools, ...toolboxes].map((one) => one.name), timeoutMs, parameters });
+}
 
 interface PlanOptions {
   limits?: AgentLimits;

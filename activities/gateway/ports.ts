@@ -18,6 +18,8 @@ export interface Expected {
   input: number;
   /** The cap that the request itself carries, where it does. */
   outputCap?: number;
+  /** That the request is for, where it is for several: as many outputs. @default 1 */
+  tasks?: number;
 }
 
 /** Leave to send one request. Ended exactly once, by one of the two. */

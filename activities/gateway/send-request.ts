@@ -5,6 +5,7 @@ import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { Admission, Caller, Expected } from './ports';
 import { generate, inputTokens, StoppedCall } from './stopped-call';
 
@@ -12,9 +13,13 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  /** That it is for, where one call is for several. @default 1 */
+  tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
 }
+
+export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
@@ -22,6 +27,8 @@ export interface Sent {
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
   rawForm: string | undefined;
+  /** Set where the call was shared with other tasks. */
+  batch?: BatchPart;
 }
 
 export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
@@ -32,7 +39,7 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
 
 /** @throws StoppedCall, ModelWaitError, ApplicationFailure `Model.*` and what `requestTo` throws */
 export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Sent> {
@@ -56,13 +63,13 @@ async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: 
   const { provider, model } = providers.resolve(route);
   const request = await requestTo(provider, model);
   const counter = counterOf(loaded);
-  const admission = await quota.admit(route, expectedOf(request, counter), caller);
+  const admission = await quota.admit(route, expectedOf(request, counter, toSend.tasks), caller);
   const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
   return { response, route, rawForm: provider.rawItemsForm };
 }
 
 /** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
-function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
+function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {
   const cap = request.parameters['maxOutputTokens'];
   let input: number | undefined;
   return {
@@ -70,6 +77,7 @@ function expectedOf(request: ModelRequest, counter: TokenCounter): Expected {
       return (input ??= inputTokens(request, counter));
     },
     ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+    ...(tasks > 1 ? { tasks } : {}),
   };
 }
 

@@ -3,6 +3,7 @@
 import type { ContentStore } from '../../activities/store';
 import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import type { Usage } from '../../workflows/contract/message';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
 import { directSubRuns } from '../sub-runs';
@@ -33,6 +34,8 @@ export interface TracedCall {
   preview: string;
   /** What was wrong with an answer, or how a tool failed. */
   failure: string | null;
+  /** Of an answer from a call that was shared: how many tasks that had, and why this one was asked again alone. */
+  batched: { of: number; alone: string | null } | null;
   /** Tools that had failed before this one stood in for them. */
   failedBefore: { name: string; type: string }[];
   /** Of a model call that was given the answer of another: whose, when, and what it took then. */
@@ -123,6 +126,8 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     attempt: record.attempt,
     worker: record.worker,
     cached: cachedFrom(record),
+    batched:
+      record.kind === 'model' && record.batch ? { of: record.batch.of, alone: record.batch.alone ?? null } : null,
     failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
     reused: reused ? reused.has(callName(call)) : null,
   };
@@ -146,13 +151,14 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     toolCalls.length > 0 ? `calls ${toolCalls.map(({ name }) => name).join(', ')}` : (messages[0]?.preview ?? '');
   const edit = pruned ? `leaves out ${counted(pruned.results, 'tool result')}; ` : '';
   const told = notices ? 'is warned first; ' : '';
+  const shared = record.batch ? `${sharedText(record.batch)}; ` : '';
   return {
     ...common,
     kind: 'model',
     name: model,
     asked: null,
     usage,
-    preview: `${edit}${told}${preview}`,
+    preview: `${edit}${told}${shared}${preview}`,
     failure: problem?.type ?? null,
   };
 }
@@ -162,6 +168,9 @@ function cachedFrom(record: RunCall['record']): TracedCall['cached'] {
   const { run, at } = record.origin;
   return { run, at, saved: record.answer.saved ?? null };
 }
+
+export const sharedText = ({ item, of, alone }: NonNullable<ModelRecord['batch']>): string =>
+  `task ${item} of a call for ${of}${alone ? `, asked again alone (${alone})` : ''}`;
 
 type Turn = [TracedCall, ...TracedCall[]];
 

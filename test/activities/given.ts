@@ -69,6 +69,8 @@ export async function given(
       runEnded: () => undefined,
       reused: () => undefined,
       cached: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -131,8 +131,10 @@ export function testAgent(
   const store = options.store ?? createMemoryStore();
   const route = `${SCRIPTED_PROVIDER}/${agent.model}`;
   const context = contextPlan(agent.context, route);
+  // A test's runs come one by one: none waits for others to share a call with.
+  const { batch: _, ...described } = describeAgent(agent);
   const manifest = {
-    ...describeAgent(agent),
+    ...described,
     instructions: instructionsOf(agent, options.dir),
     model: { route: [route], parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
@@ -270,4 +272,6 @@ const NO_METRICS: ActivityMetrics = {
   runEnded: () => undefined,
   reused: () => undefined,
   cached: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 };

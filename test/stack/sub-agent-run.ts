@@ -75,7 +75,10 @@ export async function startWith(
     routing: FIRST_OF_ROUTE,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing, cached: nothing },
+    metrics: {
+      ...{ modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      ...{ cached: nothing, batchSent: nothing, askedAlone: nothing },
+    },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });

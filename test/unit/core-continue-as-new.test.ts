@@ -147,6 +147,8 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       runEnded: () => undefined,
       reused: () => undefined,
       cached: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {

@@ -124,4 +124,6 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   modelCall: () => undefined,
   runEnded: () => undefined,
   cached: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 });

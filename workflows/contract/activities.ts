@@ -65,6 +65,8 @@ export interface ModelAnswer {
   cached?: true;
   /** What that other call took. */
   saved?: Usage;
+  /** Set where it was asked in one call with others: how many tasks that had. `alone`: its answer there was no use, and it was asked again by itself. */
+  batched?: { of: number; alone?: true };
   /** True when the call's record was found, and nothing was called. */
   reused?: true;
 }

@@ -34,6 +34,18 @@ export interface ModelManifest {
   parameters: { [key: string]: JsonValue };
 }
 
+/** Of an agent whose short tasks share calls. */
+export interface BatchPlan {
+  /** Tasks of one call. */
+  size: number;
+  /** How long the first of them waits for others. */
+  delayMs: number;
+  /** Of one call, both ways. Absent where it follows from the model's window. */
+  tokens?: number;
+  /** Only those of one user. Absent where the tenant's may stand side by side. */
+  within?: 'user';
+}
+
 export interface ReleaseManifest {
   schemaVersion: 1;
   agent: string;
@@ -52,6 +64,8 @@ export interface ReleaseManifest {
   loops?: LoopPlan;
   /** Absent where every question is asked. */
   cache?: CachePlan;
+  /** Absent where each task has a call of its own. */
+  batch?: BatchPlan;
   /** SHA-256 of the bundled code of the agent and its tools. */
   code: string;
   /** Version of the orchestration code that made it. */

@@ -18,6 +18,7 @@ import { formatBytes, formatDuration } from '../format';
 import { liveRun } from '../live-run';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
+import { sharedText } from '../traced-run';
 
 /** @throws ClientError `invalid-input` when the run has no such call */
 export async function showCall(
@@ -63,6 +64,7 @@ async function showModelCall(
   const row = rowOf(call, output);
   row('model', made.answer.model);
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
+  row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);

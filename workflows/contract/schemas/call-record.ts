@@ -15,6 +15,9 @@ export const toolCallHead = z.object({
   preview: z.string(),
   approval: approvalNeedSchema.exactOptional(),
 });
+/** Why a task that shared a call was asked again by itself: what was wrong with its part of the answer, or with the whole of it. */
+export const ALONE_REASONS = ['missing', 'duplicated', 'invalid', 'no-answer'] as const;
+
 const storedValue = z.object({ hash: z.string(), bytes: z.number(), preview: z.string() });
 
 const made = {
@@ -58,6 +61,7 @@ export const modelRecordSchema = z.object({
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
     cached: z.literal(true).exactOptional(),
     saved: usageSchema.exactOptional(),
+    batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
   }),
   /** Name of the ref by which the answer is given to whoever asks the same: of the call that was answered. */
   shared: z.string().exactOptional(),
@@ -74,6 +78,15 @@ export const modelRecordSchema = z.object({
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
   requestId: z.string().exactOptional(),
+  /** The request that it shared with other tasks, and its number among them. `alone`: why it was asked again by itself. */
+  batch: z
+    .object({
+      item: z.number(),
+      of: z.number(),
+      request: z.string().exactOptional(),
+      alone: z.enum(ALONE_REASONS).exactOptional(),
+    })
+    .exactOptional(),
 });
 export type ModelRecord = z.output<typeof modelRecordSchema>;
 

@@ -95,6 +95,13 @@ const mcpPin = z.object({
   output: jsonObject.exactOptional(),
 });
 
+const batchPlan = z.object({
+  size: count,
+  delayMs: z.number(),
+  tokens: count.exactOptional(),
+  within: z.literal('user').exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
@@ -116,6 +123,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   context: contextPlan.exactOptional(),
   loops: loopPlan.exactOptional(),
   cache: cachePlan.exactOptional(),
+  batch: batchPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });
