@@ -126,7 +126,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, asked, before, verdict, made, route, rawForm, given, batch }: ToBuild,
+  { response, asked, before, verdict, made, route, rawForm, given, tried, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -164,6 +164,7 @@ function build(
     raw: given ? given.raw : deps.store.nameOf(raw ?? new Uint8Array()),
     ...(rawForm === undefined ? {} : { rawForm }),
     ...(given ? { origin: given.origin } : {}),
+    ...(tried ? { tried } : {}),
     finish: response.finish,
     request: response.request,
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),

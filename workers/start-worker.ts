@@ -4,7 +4,8 @@ import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activitie
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../activities/gateway/ports';
+import { NO_QUOTA } from '../activities/gateway/ports';
+import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
@@ -23,7 +24,7 @@ export interface StartWorkerOptions {
   providers: ProviderRegistry;
   /** @default nothing is limited */
   quota?: ActivityDeps['quota'];
-  /** @default the first of a route */
+  /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
   /** Of waiting for an answer that another call asks for. @default CACHE_PACE */
   cachePace?: CachePace;
@@ -80,7 +81,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     agents,
     providers,
     quota: options.quota ?? NO_QUOTA,
-    routing: options.routing ?? FIRST_OF_ROUTE,
+    routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
     cache: createAnswerCache({
       ...{ store, worker, now: Date.now },
       ...(options.cachePace ? { pace: options.cachePace } : {}),

@@ -36,7 +36,7 @@ export interface TracedCall {
   failure: string | null;
   /** Of an answer from a call that was shared: how many tasks that had, and why this one was asked again alone. */
   batched: { of: number; alone: string | null } | null;
-  /** Tools that had failed before this one stood in for them. */
+  /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
   /** Of a model call that was given the answer of another: whose, when, and what it took then. */
   cached: { run: string; at: number; saved: Usage | null } | null;
@@ -128,7 +128,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     cached: cachedFrom(record),
     batched:
       record.kind === 'model' && record.batch ? { of: record.batch.of, alone: record.batch.alone ?? null } : null,
-    failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
+    failedBefore: failedBeforeOf(record),
     reused: reused ? reused.has(callName(call)) : null,
   };
   if (record.kind === 'tool') {
@@ -167,6 +167,13 @@ function cachedFrom(record: RunCall['record']): TracedCall['cached'] {
   if (record.kind !== 'model' || !record.origin) return null;
   const { run, at } = record.origin;
   return { run, at, saved: record.answer.saved ?? null };
+}
+
+function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {
+  if (record.kind === 'tool') return record.failedBefore ?? [];
+  return record.kind === 'model'
+    ? (record.tried ?? []).map(({ route, failure }) => ({ name: route, type: failure }))
+    : [];
 }
 
 export const sharedText = ({ item, of, alone }: NonNullable<ModelRecord['batch']>): string =>

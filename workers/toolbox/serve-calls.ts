@@ -124,6 +124,8 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   modelCall: () => undefined,
   runEnded: () => undefined,
   cached: () => undefined,
+  failedOver: () => undefined,
+  routeTurned: () => undefined,
   batchSent: () => undefined,
   askedAlone: () => undefined,
 });

@@ -59,7 +59,11 @@ export async function sendShared(
 const isOfRequest = (error: unknown): boolean =>
   error instanceof ApplicationFailure && (error.type === 'Model.BadRequest' || error.type === 'Model.ContextTooLong');
 
-async function shareOut(deps: BatchDeps, tasks: readonly Waiting[], { response, route }: Sent): Promise<Outcome[]> {
+async function shareOut(
+  deps: BatchDeps,
+  tasks: readonly Waiting[],
+  { response, route, tried }: Sent,
+): Promise<Outcome[]> {
   const answers = answersOf(response, tasks.length).map((one) =>
     'alone' in one ? one : { ...one, text: typeof one.answer === 'string' ? one.answer : JSON.stringify(one.answer) },
   );
@@ -78,7 +82,9 @@ async function shareOut(deps: BatchDeps, tasks: readonly Waiting[], { response, 
       if ('alone' in answer) return alone(answer.alone);
       const own = ownResponse(response, { item: at + 1, ...answer, used });
       if (!(await isUsable(deps, loaded, caller.tenant, own, answer.answer))) return alone('invalid');
-      return { sent: { response: own, route, rawForm: undefined, batch } };
+      // Whoever else was asked was paid for once: the first task says it for all.
+      const others = at === 0 && tried ? { tried } : {};
+      return { sent: { response: own, route, rawForm: undefined, batch, ...others } };
     }),
   );
 }
