@@ -8,6 +8,7 @@ import type { ReleaseManifest } from '../workflows/contract/release';
 import type { AnswerCache } from './gateway/cache/answer-cache';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
+import type { TextPublisher } from './stream/port';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
@@ -78,6 +79,8 @@ export interface ActivityDeps {
   routing: Routing;
   /** Of all tenants, whose questions have names of their own. Absent in tests of an agent: each of its questions is asked. */
   cache?: AnswerCache;
+  /** Shows answers while they come. Absent where nobody can watch. */
+  texts?: TextPublisher;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
   /** Who may decide what runs ask people. */
@@ -115,7 +118,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'texts' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
@@ -130,6 +133,8 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
+  /** When this attempt was scheduled, by the clock of Temporal's server: milliseconds since the epoch. */
+  scheduledAt?: number;
   /** How long Temporal lets it take. */
   timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */
