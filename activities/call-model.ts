@@ -11,6 +11,7 @@ import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo } from './edited-conversation';
 import { landAnswer } from './gateway/cache/share-question';
+import { withSpending, type Spending } from './gateway/money/spending';
 import { StoppedCall } from './gateway/stopped-call';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
@@ -21,7 +22,15 @@ import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
-export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
+export const callModel = (deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> =>
+  withSpending(deps, input.agent, attempt, (spending) => answer(deps, input, attempt, spending));
+
+async function answer(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  spending: Spending,
+): Promise<CallModelResult> {
   const records = conversationRecords(deps, input, modelRecordSchema);
   const unsaved = UNSAVED.of(deps.providers);
   const name = unsavedName(input);
@@ -31,25 +40,24 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     deps.metrics.reused('model');
     return { ...found.answer.answer, reused: true };
   }
-  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt, spending));
   if ('instead' in received) return received.instead;
   unsaved.set(name, received);
+  spending.keeps();
   await deps.failpoint('store.before-put');
   const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
   await deps.failpoint('store.after-put');
   unsaved.delete(name);
   if (received.shared) deps.cache?.wake(received.shared.name);
   // Of this attempt's own answer, whichever was kept: it was paid for.
-  const { answer, startedAt, endedAt } = received.record;
-  if (answer.cached) deps.metrics.cached({ agent: input.agent, model: answer.model });
+  const { answer: own, startedAt, endedAt } = received.record;
+  if (own.cached) deps.metrics.cached({ agent: input.agent, model: own.model });
   else
     deps.metrics.modelCall({
       agent: input.agent,
-      model: answer.model,
-      outcome: answer.problem?.type ?? 'ok',
+      model: own.model,
+      outcome: own.problem?.type ?? 'ok',
       seconds: (endedAt - startedAt) / 1000,
-      input: answer.usage.input,
-      output: answer.usage.output,
     });
   return kept.answer;
 }
@@ -58,35 +66,41 @@ async function ask(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
+  spending: Spending,
 ): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
-  const asked = await askModel(deps, input, attempt, loaded).catch((error: unknown) => {
+  const asked = await askModel(deps, input, attempt, { loaded, spending }).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({
         agent: input.agent,
         model: error.route,
         outcome: 'cancelled',
         seconds: (deps.now() - startedAt) / 1000,
-        input: error.usage.input,
-        output: error.usage.output,
       });
     throw error;
   });
   if ('instead' in asked) return asked;
   try {
-    return await receive(deps, input, attempt, { loaded, startedAt, asked });
+    return await receive(deps, input, attempt, { loaded, startedAt, asked, spending });
   } catch (error) {
     await asked.flight?.giveUp(1);
     throw error;
   }
 }
 
+interface ToReceive {
+  loaded: LoadedAgent;
+  startedAt: number;
+  asked: Asked;
+  spending: Spending;
+}
+
 async function receive(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  { loaded, startedAt, asked }: { loaded: LoadedAgent; startedAt: number; asked: Asked },
+  { loaded, startedAt, asked, spending }: ToReceive,
 ): Promise<Received<ModelRecord>> {
   const verdict = await judgeAnswer(asked.response, loaded, {
     tenant: input.tenant,
@@ -95,6 +109,7 @@ async function receive(
   const { record, objects } = build(deps, input, {
     ...asked,
     verdict,
+    spending,
     made: {
       schemaVersion: 1,
       startedAt,
@@ -120,13 +135,14 @@ async function receive(
 
 interface ToBuild extends Asked {
   verdict: Verdict;
+  spending: Spending;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
 }
 
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, asked, before, verdict, made, route, rawForm, given, tried, batch }: ToBuild,
+  { response, cost, asked, before, verdict, spending, made, route, rawForm, given, tried, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -149,6 +165,8 @@ function build(
       ? { output: { hash: deps.store.nameOf(output), bytes: output.length, preview: previewOf(verdict.output ?? '') } }
       : {}),
     usage: response.usage,
+    cost,
+    ...spending.unanswered(),
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
     ...(given ? { cached: true, saved: given.saved } : {}),

@@ -4,6 +4,7 @@ import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activitie
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
+import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
 import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
@@ -31,6 +32,8 @@ export interface StartWorkerOptions {
   routing?: ActivityDeps['routing'];
   /** Of waiting for an answer that another call asks for. @default CACHE_PACE */
   cachePace?: CachePace;
+  /** @default nobody knows what anything costs */
+  prices?: ActivityDeps['prices'];
   /** @default answers are not shown while they come */
   texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
@@ -98,6 +101,7 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
       ...{ store, worker, now: Date.now },
       ...(options.cachePace ? { pace: options.cachePace } : {}),
     }),
+    prices: options.prices ?? UNKNOWN_PRICES,
     ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,

@@ -69,7 +69,7 @@ test('the same question of another run is answered without the model, and says w
 
   expect(requests).toHaveLength(1);
   expect(first).not.toHaveProperty('cached');
-  expect(second).toEqual({ ...first, usage: NO_USAGE, cached: true, saved: first.usage });
+  expect(second).toEqual({ ...first, usage: NO_USAGE, cost: { nanoUsd: 0 }, cached: true, saved: first.usage });
   const record = await store.readRef(callRecordName({ ...input.key, run: 'first-of-two' }));
   expect(record?.value).toMatchObject({ origin: { run: 'one' }, answer: { head: first.head }, position: 1 });
   expect(await store.has(first.messages.map(({ hash }) => hash))).toEqual([true]);

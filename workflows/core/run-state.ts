@@ -1,4 +1,5 @@
 // The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
+import { addCosts, addUsage, type Cost, type SpentDetails } from '../contract/cost';
 import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
@@ -152,7 +153,9 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, answer.usage),
     ...(answer.cached ? savedBy(kept.totals, { cachedCalls: 1, saved: answer.saved ?? NO_USAGE }) : {}),
+    ...costOf(kept.totals.cost, answer.cost),
   };
+  takeUnanswered(state, answer);
 }
 
 const savedBy = (
@@ -179,15 +182,25 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, compacted.usage),
+    ...costOf(kept.totals.cost, compacted.cost),
   };
+  takeUnanswered(state, compacted);
 }
 
-/** Of a model call that was stopped: paid for like any, though nothing of it is in the conversation. */
-export function takeSpent({ kept }: RunState, spent: Usage): void {
+/** Of a model call that was stopped or has failed: paid for like any, though nothing of it is in the conversation. */
+export function takeSpent(state: RunState, spent: SpentDetails): void {
+  const { kept } = state;
+  kept.totals = { ...kept.totals, modelCalls: kept.totals.modelCalls + 1 };
+  takeUnanswered(state, { unanswered: spent });
+}
+
+/** Of requests before an answer, or before what the workflow was told instead: none of them is a call of its own. */
+export function takeUnanswered({ kept }: RunState, { unanswered }: { unanswered?: SpentDetails }): void {
+  if (!unanswered) return;
   kept.totals = {
     ...kept.totals,
-    modelCalls: kept.totals.modelCalls + 1,
-    usage: addUsage(kept.totals.usage, spent),
+    usage: addUsage(kept.totals.usage, unanswered.spent),
+    ...costOf(kept.totals.cost, unanswered.cost),
     estimated: true,
   };
 }
@@ -215,7 +228,7 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, estimated, cachedCalls, saved }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated, cachedCalls, saved }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
@@ -223,6 +236,8 @@ export function takeSubRunTotals(
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
     usage: addUsage(kept.totals.usage, usage),
+    ...costOf(kept.totals.cost, cost),
+    ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
     ...(estimated ? { estimated } : {}),
     ...(cachedCalls === undefined ? {} : savedBy(kept.totals, { cachedCalls, saved: saved ?? NO_USAGE })),
   };
@@ -233,11 +248,7 @@ function show(kept: CarriedState, messages: readonly MessageHead[], from: number
   kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);
 }
 
-function addUsage(a: Usage, b: Usage): Usage {
-  return {
-    input: a.input + b.input,
-    cachedInput: a.cachedInput + b.cachedInput,
-    output: a.output + b.output,
-    reasoning: a.reasoning + b.reasoning,
-  };
+function costOf(before: Cost | undefined, added: Cost | undefined): { cost?: Cost } {
+  const cost = addCosts(before, added);
+  return cost ? { cost } : {};
 }

@@ -86,7 +86,7 @@ async function usable(
   };
   const verdict = await judgeAnswer(response, loaded, { tenant, nameOf: (bytes) => deps.store.nameOf(bytes) });
   if (!mayShare(verdict, loaded, plan)) return undefined;
-  return { response, route, rawForm, raw, origin: { name, run, at }, saved: usage };
+  return { response, cost: { nanoUsd: 0 }, route, rawForm, raw, origin: { name, run, at }, saved: usage };
 }
 
 async function storedMessage({ conversation }: ActivityDeps, hash: string): Promise<Message | undefined> {

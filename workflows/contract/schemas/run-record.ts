@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
 import { messageHead, toolCallHead } from './call-record';
+import { costSchema } from './cost';
 import { usageSchema } from './message';
 import { runLimitsSchema } from './run-limits';
 
@@ -37,6 +38,8 @@ export const runRecordSchema = z.object({
         cachedCalls: z.number().exactOptional(),
         usage: usageSchema,
         saved: usageSchema.exactOptional(),
+        cost: costSchema.exactOptional(),
+        subAgentsCost: costSchema.exactOptional(),
         estimated: z.literal(true).exactOptional(),
       }),
     })
