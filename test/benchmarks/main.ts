@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway [--short]`: figures of long conversations, of cancels, of tools
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway [--short]`: figures of long conversations, of cancels, of tools
 // side by side and of what a model call costs, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
+import { batchFigures } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
 import { compactionFigures, placeholderFigures } from './compaction';
@@ -214,6 +215,19 @@ async function parallel(): Promise<void> {
   );
 }
 
+async function batch(): Promise<void> {
+  const made = await batchFigures(isShort ? 40 : 200, 20);
+  console.log('Short tasks, all started at once; tokens as the model server counts them:');
+  printTable(
+    ['', 'completed', 'requests', 'tokens in', 'tokens out', 's'],
+    made.map(({ what, completed, requests, input, output, seconds }) => [
+      what,
+      ...[completed, requests, input, output].map(String),
+      seconds.toFixed(1),
+    ]),
+  );
+}
+
 const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   history,
   turns,
@@ -221,6 +235,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
+  batch,
   gateway: () => printGateway(isShort),
 };
 
