@@ -14,7 +14,7 @@ import { ModelWaitError } from './model/model-wait-error';
 import { sendTask } from './gateway/batch/send-task';
 import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
-import { rawItemsOf } from './raw-items';
+import { rawItemsOf, turnTiedTo } from './raw-items';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -57,6 +57,7 @@ export async function askModel(
       caller: callerOf(input, attempt),
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
       task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
     });
     await passing.during;

@@ -2,9 +2,10 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { CallKey, CallModelInput } from '../workflows/contract/activities';
-import type { JsonValue } from '../workflows/contract/message';
+import type { JsonValue, Message } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
+import { isJsonObject } from './model/json';
 import type { ModelProvider } from './model/provider';
 import { allRefs, type ContentStore } from './store';
 import { callRecordName, callsOfRun } from './store/ref-names';
@@ -58,6 +59,40 @@ export async function rawItemsOf(
     left.set(hash, later.length > 0 ? later : [first]);
   });
   return await read(deps, wanted);
+}
+
+/**
+ * A model that signs its thoughts wants them back between its tool calls and their results, and refuses a turn that another has begun
+ * for it. So whoever began the turn goes on with it.
+ * @param earlier the conversation so far
+ * @returns the provider's name; undefined where nobody's thoughts are needed, or nobody has begun
+ */
+export async function turnTiedTo(
+  deps: ActivityDeps,
+  { key }: CallModelInput,
+  earlier: readonly { hash: string; message: Message }[],
+): Promise<string | undefined> {
+  const begun = new Set<string>();
+  for (const { hash, message } of earlier.toReversed()) {
+    if (message.role === 'user') break;
+    if (message.role === 'assistant') begun.add(hash);
+  }
+  if (begun.size === 0) return undefined;
+  const byMessage = await answersBefore(deps, key);
+  const signed = [...begun].flatMap((hash) => (byMessage.get(hash) ?? []).filter(({ form }) => isSigning(form)));
+  const items = await read(deps, new Map(signed.map(({ raw }, at) => [at, raw])));
+  // The latest comes first.
+  const tied = signed.find((_, at) => holdsSignedThoughts(items.get(at)));
+  return tied?.model.slice(0, tied.model.indexOf('/'));
+}
+
+/** Of the forms, the one whose provider refuses a turn without its own thoughts; others do without. */
+const isSigning = (form: string | undefined): boolean => form?.endsWith('-messages') ?? false;
+
+function holdsSignedThoughts(raw: JsonValue | undefined): boolean {
+  if (Array.isArray(raw)) return raw.some((item) => holdsSignedThoughts(item));
+  if (!isJsonObject(raw)) return false;
+  return raw.type === 'thinking' || raw.type === 'redacted_thinking' || holdsSignedThoughts(raw['content']);
 }
 
 /** Reads only the records that are new since the last call of this run on this worker. */

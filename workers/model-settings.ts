@@ -1,5 +1,7 @@
 // Which model servers there are, and what the aliases of models stand for.
 import type { ResolvedConfig } from '../activities/define/config';
+import { isModelName, resolvedRoute, type ResolvedRoute } from '../activities/define/route';
+import type { RoutePlan } from '../workflows/contract/release';
 import { ConfigError } from './config-error';
 
 /** One OpenAI-compatible endpoint. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
@@ -18,6 +20,8 @@ export interface ModelSettings {
   providers: ProviderSettings[];
   /** Alias → `provider/model`, in order of preference. */
   models: { [alias: string]: string[] };
+  /** Of aliases that are more than a list. */
+  plans: { [alias: string]: RoutePlan };
   /** Where the values come from, for a doctor. */
   sources: { baseUrl: string; api: string; model: string; default: string };
 }
@@ -45,16 +49,19 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
   const isServed = read(openai.provider.keyFrom) !== undefined || openai.provider.baseUrl !== undefined;
   const model = read('OPENAI_MODEL');
   const fallback = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : DEMO_MODEL;
-  const named = Object.entries(config.models).map(([alias, route]): [string, string[]] => {
-    const models = typeof route === 'string' ? [route] : route;
-    const wrong = models.find((name) => !isModelName(name));
-    if (wrong !== undefined)
-      throw new ConfigError(`${configName}: models.${alias}: "${wrong}" is not a model: write provider/model.`);
-    return [alias, models];
+  const named = Object.entries(config.models).map(([alias, route]): [string, ResolvedRoute] => {
+    try {
+      return [alias, resolvedRoute(route)];
+    } catch (error) {
+      throw new ConfigError(
+        `${configName}: models.${alias}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
   });
   return {
     providers: [openai.provider, ...providers],
-    models: { default: [fallback], ...Object.fromEntries(named) },
+    models: { default: [fallback], ...Object.fromEntries(named.map(([alias, { models }]) => [alias, models])) },
+    plans: Object.fromEntries(named.flatMap(([alias, { plan }]) => (plan ? [[alias, plan]] : []))),
     sources: {
       baseUrl: openai.baseUrlFrom,
       api: openai.apiFrom,
@@ -100,13 +107,8 @@ function address(
   return { api: api ?? byUrl, ...(baseUrl === undefined ? {} : { baseUrl }) };
 }
 
-function isModelName(name: string): boolean {
-  const slash = name.indexOf('/');
-  return slash > 0 && slash < name.length - 1;
-}
-
 /** What a release needs to know of models: no address and no key. */
-export interface RouteSettings extends Pick<ModelSettings, 'models'> {
+export interface RouteSettings extends Pick<ModelSettings, 'models'>, Partial<Pick<ModelSettings, 'plans'>> {
   providers: readonly Pick<ProviderSettings, 'name'>[];
 }
 
@@ -127,3 +129,7 @@ export function modelRoute({ models, providers }: RouteSettings, model: string):
   if (unknown !== undefined) throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).`);
   return route;
 }
+
+/** How that route is taken; undefined where it is a plain list. */
+export const modelPlan = ({ plans }: RouteSettings, model: string): RoutePlan | undefined =>
+  plans && Object.hasOwn(plans, model) ? plans[model] : undefined;

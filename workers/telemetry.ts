@@ -15,6 +15,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
+import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
@@ -99,6 +100,7 @@ export function createMetrics(): Metrics {
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
+    ...routeMetrics(registers),
     ...batchMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),

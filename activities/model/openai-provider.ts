@@ -7,6 +7,7 @@ import { capabilitiesOf } from './capabilities';
 import { chatAdapter } from './chat-adapter';
 import { classifyModelError, type ErrorContext } from './classify-error';
 import { withReadableError } from './error-body';
+import { isPreface } from './is-preface';
 import { patientFetch } from './patient-fetch';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './provider';
 import { responsesAdapter } from './responses-adapter';
@@ -103,7 +104,7 @@ async function readStream(events: AsyncIterable<unknown>, reader: AnswerReader, 
   try {
     for await (const event of events) {
       const text = reader.read(event);
-      call.onDelta?.(text ? { text } : {});
+      call.onDelta?.(text ? { text } : { isPreface: isPreface(event) });
     }
   } catch (error) {
     if (call.signal.aborted || !reader.answer()) throw error;

@@ -36,7 +36,7 @@ export interface TracedCall {
   failure: string | null;
   /** Of an answer from a call that was shared: how many tasks that had, and why this one was asked again alone. */
   batched: { of: number; alone: string | null } | null;
-  /** Tools that had failed before this one stood in for them. */
+  /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
@@ -125,7 +125,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     worker: record.worker,
     batched:
       record.kind === 'model' && record.batch ? { of: record.batch.of, alone: record.batch.alone ?? null } : null,
-    failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
+    failedBefore: failedBeforeOf(record),
     reused: reused ? reused.has(callName(call)) : null,
   };
   if (record.kind === 'tool') {
@@ -158,6 +158,13 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     preview: `${edit}${told}${shared}${preview}`,
     failure: problem?.type ?? null,
   };
+}
+
+function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {
+  if (record.kind === 'tool') return record.failedBefore ?? [];
+  return record.kind === 'model'
+    ? (record.tried ?? []).map(({ route, failure }) => ({ name: route, type: failure }))
+    : [];
 }
 
 export const sharedText = ({ item, of, alone }: NonNullable<ModelRecord['batch']>): string =>

@@ -1,6 +1,7 @@
 // The same short tasks with a call each and with shared calls: requests and tokens at the provider, on the embedded server.
 import { z } from 'zod';
 import { defineAgent } from '../../activities/define';
+import { printTable } from '../../infra/drills/print-table';
 import { script, startModelServer, type ModelRequest } from '../kit/model-server';
 import { startTestStack } from '../stack/test-stack';
 
@@ -65,4 +66,17 @@ export async function batchFigures(runs: number, size: number): Promise<BatchFig
     await stack.close();
     await model.close();
   }
+}
+
+export async function printBatch(isShort: boolean): Promise<void> {
+  const made = await batchFigures(isShort ? 40 : 200, 20);
+  console.log('Short tasks, all started at once; tokens as the model server counts them:');
+  printTable(
+    ['', 'completed', 'requests', 'tokens in', 'tokens out', 's'],
+    made.map(({ what, completed, requests, input, output: written, seconds }) => [
+      what,
+      ...[completed, requests, input, written].map(String),
+      seconds.toFixed(1),
+    ]),
+  );
 }

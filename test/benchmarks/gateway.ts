@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { patientFetch } from '../../activities/model/patient-fetch';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
@@ -149,7 +149,7 @@ export function benchDeps(
       agents,
       providers: createProviderRegistry([provider]),
       quota: NO_QUOTA,
-      routing: FIRST_OF_ROUTE,
+      routing: AS_PREFERRED,
       secretsOf: () => ({}),
       approvers: { people: {}, allowUnsigned: false },
       stateDir: tmpdir(),
@@ -160,6 +160,8 @@ export function benchDeps(
         toolCall: nothing,
         runEnded: nothing,
         reused: nothing,
+        failedOver: nothing,
+        routeTurned: nothing,
         batchSent: nothing,
         askedAlone: nothing,
       },

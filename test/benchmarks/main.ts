@@ -1,5 +1,5 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway [--short]`: figures of long conversations, of cancels, of tools
-// side by side and of what a model call costs, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway|failover [--short]`: figures of long conversations, of cancels, of
+// tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -8,9 +8,10 @@ import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
-import { batchFigures } from './batch';
+import { printBatch } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
+import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
@@ -215,15 +216,22 @@ async function parallel(): Promise<void> {
   );
 }
 
-async function batch(): Promise<void> {
-  const made = await batchFigures(isShort ? 40 : 200, 20);
-  console.log('Short tasks, all started at once; tokens as the model server counts them:');
+async function failovers(): Promise<void> {
+  const size = isShort ? FAILOVER_SHORT : FAILOVER_LONG;
+  console.log(await temporalVersions());
+  const { runs, failed, phases, troubles } = await failover(size);
+  console.log(
+    `${size.workers} worker processes, ${size.runsPerSecond} runs/s: ${runs} runs, of which ${failed.length} did not complete ${failed.join(' ')}`,
+  );
   printTable(
-    ['', 'completed', 'requests', 'tokens in', 'tokens out', 's'],
-    made.map(({ what, completed, requests, input, output, seconds }) => [
-      what,
-      ...[completed, requests, input, output].map(String),
-      seconds.toFixed(1),
+    ['phase', 'calls', 'by A', 'p50 ms', 'p95 ms', 'max ms'],
+    phases.map(({ name, calls, byA, p50, p95, max }) => [name, ...[calls, byA, p50, p95, max].map(String)]),
+  );
+  printTable(
+    ['A is', 'ms until 10 in a row go to B', 'ms from its end until 10 go to A', 'requests to A meanwhile'],
+    troubles.map(({ name, divertMs, returnMs, requestsToA }) => [
+      name,
+      ...[divertMs, returnMs, requestsToA].map(String),
     ]),
   );
 }
@@ -235,8 +243,9 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
-  batch,
+  batch: () => printBatch(isShort),
   gateway: () => printGateway(isShort),
+  failover: failovers,
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

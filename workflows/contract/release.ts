@@ -28,9 +28,27 @@ export interface McpPin {
 }
 
 export interface ModelManifest {
-  /** As `provider/model`, resolved from the alias when the release was made. Tried in this order (the first, for now). */
+  /** As `provider/model`, resolved from the alias when the release was made. Asked in this order, unless `plan` has weights. */
   route: string[];
+  /** Absent where the route is a plain list, and in releases of before there was any. */
+  plan?: RoutePlan;
   parameters: { [key: string]: JsonValue };
+}
+
+/** Failures that are an answer of the model's own: another is asked only where the route says so. */
+export const DIVERTED_ANSWERS = ['Model.ContentFiltered', 'Model.Refused'] as const;
+export type DivertedAnswer = (typeof DIVERTED_ANSWERS)[number];
+
+/** How a route is taken, apart from its order. */
+export interface RoutePlan {
+  /** Of each entry of the route: the share of runs that ask it first. Absent: the order stands. */
+  weights?: number[];
+  /** A wait for quota above it goes to the next entry instead. */
+  spillOverMs?: number;
+  /** The first token of an answer that takes longer is not waited for, where another entry can be asked. @default learned */
+  firstTokenWithinMs?: number;
+  /** Also on these the next entry is asked. */
+  divertOn?: DivertedAnswer[];
 }
 
 /** Of an agent whose short tasks share calls. */

@@ -1,6 +1,7 @@
 // One call for several tasks, and what each of them has of it.
 import { ApplicationFailure } from '@temporalio/common';
 import type { JsonValue, Usage } from '../../../workflows/contract/message';
+import type { Tried } from '../../../workflows/contract/schemas/call-record';
 import type { ActivityDeps, LoadedAgent } from '../../deps';
 import { counterOf } from '../../edited-conversation';
 import { judgeAnswer } from '../../judge-answer';
@@ -9,7 +10,7 @@ import { sendRequest, type BatchPart, type Sent, type ToSend } from '../send-req
 import { inputTokensOf } from './batch-room';
 import { answersOf, type AloneReason } from './shared-answer';
 import { sharedRequest } from './shared-request';
-import { splitUsage } from './split-usage';
+import { splitUsage, type TaskSize } from './split-usage';
 
 export type BatchDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now' | 'store' | 'metrics'>;
 
@@ -20,7 +21,7 @@ export interface Waiting {
 }
 
 /** What a task has of a shared call: its answer, or that it is to be asked alone, and what it has used by then. */
-export type Outcome = { sent: Sent } | { used: Usage; batch?: BatchPart };
+export type Outcome = { sent: Sent } | { used: Usage; batch?: BatchPart; tried?: Tried[] };
 
 const NOTHING: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
 
@@ -59,7 +60,11 @@ export async function sendShared(
 const isOfRequest = (error: unknown): boolean =>
   error instanceof ApplicationFailure && (error.type === 'Model.BadRequest' || error.type === 'Model.ContextTooLong');
 
-async function shareOut(deps: BatchDeps, tasks: readonly Waiting[], { response, route }: Sent): Promise<Outcome[]> {
+async function shareOut(
+  deps: BatchDeps,
+  tasks: readonly Waiting[],
+  { response, route, tried }: Sent,
+): Promise<Outcome[]> {
   const answers = answersOf(response, tasks.length).map((one) =>
     'alone' in one ? one : { ...one, text: typeof one.answer === 'string' ? one.answer : JSON.stringify(one.answer) },
   );
@@ -69,16 +74,31 @@ async function shareOut(deps: BatchDeps, tasks: readonly Waiting[], { response, 
     return { input: inputTokensOf(toSend.loaded, input), output: counterOf(toSend.loaded).countText(text) };
   });
   const usages = splitUsage(response.usage, counted);
+  const triedFor = splitTried(tried, counted);
   return await Promise.all(
     tasks.map(async ({ toSend: { loaded, caller } }, at): Promise<Outcome> => {
       const used = usages[at] ?? NOTHING;
       const batch = { item: at + 1, of: tasks.length, request: response.request.sha256 };
       const answer = answers[at] ?? { alone: 'missing' as const };
-      const alone = (reason: AloneReason): Outcome => ({ used, batch: { ...batch, alone: reason } });
+      const others = triedFor[at];
+      const before = others ? { tried: others } : {};
+      const alone = (reason: AloneReason): Outcome => ({ used, batch: { ...batch, alone: reason }, ...before });
       if ('alone' in answer) return alone(answer.alone);
       const own = ownResponse(response, { item: at + 1, ...answer, used });
       if (!(await isUsable(deps, loaded, caller.tenant, own, answer.answer))) return alone('invalid');
-      return { sent: { response: own, route, rawForm: undefined, batch } };
+      return { sent: { response: own, route, rawForm: undefined, batch, ...before } };
+    }),
+  );
+}
+
+/** Of those that were asked before, each task has its part of what they may have been paid. */
+function splitTried(tried: readonly Tried[] | undefined, tasks: readonly TaskSize[]): Tried[][] {
+  if (!tried) return [];
+  const paid = tried.map(({ usage }) => usage && splitUsage(usage, tasks));
+  return tasks.map((_, at) =>
+    tried.map((one, nth) => {
+      const usage = paid[nth]?.[at];
+      return { ...one, ...(usage ? { usage } : {}) };
     }),
   );
 }

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Message, Usage } from '../../../workflows/contract/message';
 import type { LoadedAgent } from '../../deps';
 import { textOf } from '../../judge-answer';
-import { sendRequest, type BatchPart, type Sent, type ToSend } from '../send-request';
+import { sendRequest, type Sent, type ToSend } from '../send-request';
 import { StoppedCall } from '../stopped-call';
 import { batchRoom, inputTokensOf, weightOf, type BatchRoom } from './batch-room';
 import { createGathering, type Gathering } from './gathering';
@@ -90,13 +90,14 @@ function leftOf(loaded: LoadedAgent, input: string, overhead: number): StoppedCa
 async function sendAlone(
   deps: BatchDeps,
   toSend: ToSend,
-  { used, batch }: { used: Usage; batch?: BatchPart },
+  { used, batch, tried = [] }: Extract<Outcome, { used: Usage }>,
 ): Promise<Sent> {
   if (batch?.alone) deps.metrics.askedAlone(toSend.loaded.manifest.agent, batch.alone);
   try {
     const sent = await sendRequest(deps, toSend);
     const response = { ...sent.response, usage: addUsage(used, sent.response.usage) };
-    return { ...sent, response, ...(batch ? { batch } : {}) };
+    const all = [...tried, ...(sent.tried ?? [])];
+    return { ...sent, response, ...(batch ? { batch } : {}), ...(all.length > 0 ? { tried: all } : {}) };
   } catch (error) {
     if (error instanceof StoppedCall) throw new StoppedCall(addUsage(used, error.usage), error.route);
     throw error;

@@ -63,6 +63,10 @@ async function showModelCall(
   const { usage } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
+  row(
+    'instead of',
+    made.tried?.map(({ route, failure, why }) => `${route} (${failure}${why ? `: ${why}` : ''})`).join('; '),
+  );
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
   row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);

@@ -32,6 +32,20 @@ const made = {
   release: z.string(),
 };
 
+/** One of a route that did not answer a call. */
+export const triedSchema = z.object({
+  route: z.string(),
+  /** The failure's type; or, where it was not asked, what kept it from being asked. */
+  failure: z.string(),
+  /** One line, without secrets. */
+  why: z.string().exactOptional(),
+  /** 0 where it was not asked. */
+  ms: z.number(),
+  /** Estimated, of a request that may have been read and answered in part: its provider does not say it any more. */
+  usage: usageSchema.exactOptional(),
+});
+export type Tried = z.output<typeof triedSchema>;
+
 export const modelRecordSchema = z.object({
   kind: z.literal('model'),
   ...made,
@@ -69,6 +83,8 @@ export const modelRecordSchema = z.object({
   raw: z.string(),
   /** Which form they have; absent where the provider never wants them back. */
   rawForm: z.string().exactOptional(),
+  /** Others of the route that did not answer, in the order in which they were asked or passed over. Absent where the first did. */
+  tried: z.array(triedSchema).exactOptional(),
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
   requestId: z.string().exactOptional(),
