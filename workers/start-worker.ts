@@ -25,6 +25,8 @@ export interface StartWorkerOptions {
   quota?: ActivityDeps['quota'];
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
+  /** @default answers are not shown while they come */
+  texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -79,6 +81,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     providers,
     quota: options.quota ?? NO_QUOTA,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
+    ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

@@ -10,6 +10,7 @@ import { failure } from '../failure';
 import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Admission, Caller, Expected, Seen } from './ports';
+import { admitWithin } from './routing/admit-within';
 import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
 import { watchFirstToken, type WatchedCall } from './routing/first-token';
 import { capable, needsOf } from './routing/needs';
@@ -28,6 +29,8 @@ export interface ToSend {
   tiedTo?(): Promise<string | undefined>;
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
+  /** One of the route is asked now: what the one before it has said is void. */
+  asking?(): void;
 }
 
 export type BatchPart = NonNullable<ModelRecord['batch']>;
@@ -154,17 +157,22 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
+async function sendTo(
+  { quota, now }: GatewayDeps,
+  { caller, call, tasks, asking }: ToSend,
+  toAsk: ToAsk,
+): Promise<Asked> {
   const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
-    const asking = patienceMs === undefined ? caller : { ...caller, patienceMs };
-    admission = await quota.admit(route, expectedOf(request, counter, tasks), asking);
+    const expected = expectedOf(request, counter, tasks);
+    admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {

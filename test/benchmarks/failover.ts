@@ -25,20 +25,24 @@ export interface FailoverOptions {
   runsPerSecond: number;
   /** Of each phase, in milliseconds. */
   phases: { well: number; down: number; again: number; slow: number; after: number };
+  /** Requests that a phase lasts for at least, on a machine that is busy. */
+  least: number;
   /** Of the times in the rules of health. */
   scale: number;
 }
 
 export const FAILOVER_LONG: FailoverOptions = {
   workers: 4,
-  runsPerSecond: 8,
+  runsPerSecond: 5,
   phases: { well: 20_000, down: 60_000, again: 40_000, slow: 60_000, after: 40_000 },
+  least: 0,
   scale: 1,
 };
 export const FAILOVER_SHORT: FailoverOptions = {
   workers: 2,
-  runsPerSecond: 8,
+  runsPerSecond: 4,
   phases: { well: 8_000, down: 5_000, again: 6_000, slow: 8_000, after: 6_000 },
+  least: 30,
   scale: 0.2,
 };
 
@@ -92,7 +96,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverFigure
       return (await run.result()).outcome;
     };
     const timer = setInterval(() => results.push(start()), 1_000 / options.runsPerSecond);
-    const began = await throughPhases(a, options.phases);
+    const began = await throughPhases([a, b], options);
     clearInterval(timer);
     const outcomes = await Promise.all(results);
     return await figuresOf({ outcomes, began, store, servers: [a, b] });
@@ -104,10 +108,13 @@ export async function failover(options: FailoverOptions): Promise<FailoverFigure
   }
 }
 
+/** Longer than that no phase is extended: then something is wrong. */
+const EXTENDED_MS = 60_000;
+
 /** @returns when each began, and when the last ended */
 async function throughPhases(
-  a: ModelServerProcess,
-  lengths: FailoverOptions['phases'],
+  [a, b]: readonly [ModelServerProcess, ModelServerProcess],
+  { phases, least }: FailoverOptions,
 ): Promise<[Phase | 'end', number][]> {
   const faults = {
     well: [PACE(1)],
@@ -117,11 +124,15 @@ async function throughPhases(
     slow: [PACE(SLOWER)],
     after: [PACE(1)],
   };
+  const requests = async (): Promise<number> => (await a.counts()).requests + (await b.counts()).requests;
   const began: [Phase | 'end', number][] = [];
   for (const phase of ['well', 'down', 'again', 'slow', 'after'] as const) {
     await a.control({ clearFaults: true, faults: faults[phase] });
-    began.push([phase, Date.now()]);
-    await pause(lengths[phase]);
+    const from = Date.now();
+    began.push([phase, from]);
+    const before = await requests();
+    await pause(phases[phase]);
+    while ((await requests()) < before + least && Date.now() - from < phases[phase] + EXTENDED_MS) await pause(200);
   }
   return [...began, ['end', Date.now()]];
 }

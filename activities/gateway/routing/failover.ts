@@ -1,19 +1,18 @@
 // What a failure of one provider means for the next of the route: the table, and nothing else.
-import type { FailureType } from '../../../workflows/contract/failures';
 import type { DivertedAnswer } from '../../../workflows/contract/release';
 
 /** `larger`: only where it is known to read more. */
 export type Next = 'next' | 'larger' | 'stop';
 
-type ModelFailureType = Extract<FailureType, `Model.${string}`>;
-
-const AFTER: { readonly [Type in ModelFailureType]: Next } = {
+const AFTER: { readonly [type: string]: Next } = {
   'Model.RateLimited': 'next',
   'Model.Overloaded': 'next',
   'Model.Unavailable': 'next',
   'Model.Timeout': 'next',
   'Model.InvalidResponse': 'next',
   'Model.QuotaExhausted': 'next',
+  // Its quota would be waited for longer than anyone has patience.
+  'Model.QuotaShed': 'next',
   'Model.Authentication': 'next',
   'Model.NotFound': 'next',
   'Model.BadRequest': 'larger',
@@ -27,16 +26,16 @@ const AFTER: { readonly [Type in ModelFailureType]: Next } = {
   'Model.InvalidToolCall': 'stop',
 };
 
-const isOfModel = (type: string): type is ModelFailureType => Object.hasOwn(AFTER, type);
+export const isInTable = (type: string): boolean => Object.hasOwn(AFTER, type);
 
 /** Of anything that is not a model's failure: a store that is away, a bug, an end of a budget. Another provider mends none of it. */
 export function afterFailure(type: string, divertOn: readonly DivertedAnswer[] = []): Next {
   if (divertOn.some((declared) => declared === type)) return 'next';
-  return isOfModel(type) ? AFTER[type] : 'stop';
+  return AFTER[type] ?? 'stop';
 }
 
 /** Whether the failure says that its provider is not well; what is wrong with the request, or said by the model, does not. */
-export const isOfProvider = (type: string): boolean => isOfModel(type) && AFTER[type] === 'next';
+export const isOfProvider = (type: string): boolean => AFTER[type] === 'next';
 
 const LASTING: readonly string[] = ['Model.Authentication', 'Model.NotFound', 'Model.QuotaExhausted'];
 

@@ -10,7 +10,8 @@ import { failure } from '../../../activities/failure';
 import { ModelWaitError } from '../../../activities/model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelResponse } from '../../../activities/model/provider';
 import { createMemoryStore } from '../../../activities/store';
-import type { FailureType } from '../../../workflows/contract/failures';
+import { FAILURES, type FailureType } from '../../../workflows/contract/failures';
+import { isInTable } from '../../../activities/gateway/routing/failover';
 import type { RoutePlan } from '../../../workflows/contract/release';
 import { manifestFor } from '../../stack/manifest-for';
 
@@ -197,6 +198,23 @@ test('patience for quota is that of the route, and of the last one nobody has an
   const { send } = given({ says: { a: B, b: B }, route: ['a/x', 'b/y'], plan: { spillOverMs: 2_000 }, quota });
   expect(await send()).toMatchObject({ route: 'b/y' });
   expect(patience).toEqual([2_000, undefined]);
+});
+
+test('a quota that is waited for no longer than the route has patience gives way to the next', async () => {
+  const quota: Quota = {
+    admit: (route, _expected, { signal }) =>
+      route === 'b/y'
+        ? NO_QUOTA.admit(route, _expected, { agent: '', release: '', tenant: '', run: '', signal })
+        : new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+  };
+  const { send, asked } = given({ says: { a: B, b: B }, route: ['a/x', 'b/y'], plan: { spillOverMs: 20 }, quota });
+  expect(await send()).toMatchObject({ route: 'b/y', tried: [{ route: 'a/x', failure: 'wait' }] });
+  expect(asked).toEqual(['b/y']);
+});
+
+test('the table says of every failure of a model what follows', () => {
+  const types = Object.keys(FAILURES).filter((type) => type.startsWith('Model.'));
+  expect(types.filter((type) => !isInTable(type))).toEqual([]);
 });
 
 test('a first token that does not come in time is not waited for, where another can be asked', async () => {
