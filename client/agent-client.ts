@@ -124,6 +124,7 @@ async function startRun<Output>(
     plan,
     input: message.head,
     inspect: start.inspect ?? false,
+    ...(start.priority === undefined ? {} : { priority: start.priority }),
   });
   return createRunHandle({ temporal, store, id, execution: handle, ...handed(options) });
 }

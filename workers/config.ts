@@ -14,6 +14,7 @@ import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -41,7 +42,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   agentsDir: string;
   taskQueue: string;
   identity: { tenant: string; user?: string };
-  quotas: ResolvedConfig['quotas'];
+  /** By `provider/model`. */
+  quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
@@ -113,7 +115,7 @@ export async function loadSettings(options: {
     models: models.models,
     plans: models.plans,
     providers: models.providers,
-    quotas: config.quotas,
+    quotas: quotaSettings(config, configName, models),
     queues: config.queues,
     process: ofProcess,
     secret: read,

@@ -142,6 +142,7 @@ const startRunsWorker = (
     ...(texts ? { texts } : {}),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
+    quotas: settings.quotas,
     ...(tellPeople ? { tellPeople } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),

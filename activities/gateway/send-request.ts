@@ -1,6 +1,7 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
+import type { ToldByProvider } from '../../workflows/contract/quota';
 import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
 import type { TokenCounter } from '../context/count-tokens';
@@ -47,12 +48,17 @@ export interface Sent {
   batch?: BatchPart;
 }
 
-export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
+export const callerOf = (
+  { agent, release, tenant, priority, waitingSince }: CallContext,
+  { workflowId, signal }: Attempt,
+): Caller => ({
   agent,
   release,
   tenant,
   run: workflowId,
   signal,
+  ...(priority === undefined ? {} : { priority }),
+  ...(waitingSince === undefined ? {} : { waitingSince }),
 });
 
 export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'> & {
@@ -176,7 +182,8 @@ async function sendTo(
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {
-    const response = await generate(provider, request, { call: watched.call, route, counter });
+    const told = { ...watched.call, onLimits: (limits: ToldByProvider) => admission.told?.(limits) };
+    const response = await generate(provider, request, { call: told, route, counter });
     admission.settle(response.usage);
     const { input, output } = response.usage;
     const ms = now() - startedAt;

@@ -28,7 +28,7 @@ export async function generate(
   const came: string[] = [];
   try {
     return await provider.generate(request, {
-      signal: call.signal,
+      ...call,
       onDelta: (delta) => {
         if (delta.text !== undefined) came.push(delta.text);
         call.onDelta?.(delta);

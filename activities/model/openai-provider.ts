@@ -10,6 +10,7 @@ import { withReadableError } from './error-body';
 import { isPreface } from './is-preface';
 import { patientFetch } from './patient-fetch';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './provider';
+import { toldLimits } from './told-limits';
 import { responsesAdapter } from './responses-adapter';
 import type { AnswerReader, DataUrl } from './wire-adapter';
 
@@ -60,7 +61,10 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): ModelProvi
         let identity: RequestIdentity | undefined;
         const client = connect(options, async (url, init) => {
           identity = identityOf(init?.body);
-          return withReadableError(await send(url, init));
+          const response = await send(url, init);
+          const told = toldLimits(response.status, response.headers);
+          if (told) call.onLimits?.(told);
+          return withReadableError(response);
         });
         // The general method, not the typed one of each API: its types are promises about the wire that no server is held to.
         const { data, request_id: requestId } = await client

@@ -46,6 +46,13 @@ export const rooms = [
     why: 'the core is handed what it needs, and is tested without Temporal',
   },
   {
+    name: 'workflows/quota',
+    files: /^workflows\/quota\//,
+    own: [CONTRACT, /^workflows\/quota\//],
+    packages: [],
+    why: 'the ledger is arithmetic, and is tested without Temporal',
+  },
+  {
     name: 'workflows',
     files: /^workflows\//,
     own: [/^workflows\/(?!contract\/schemas\/)/],

@@ -17,7 +17,7 @@ import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { modelRecordSchema, type ModelRecord } from '../../workflows/contract/schemas/call-record';
 import { script, startModelServerProcess, type ModelServerProcess } from '../kit/model-server';
 import { temporalCli } from '../stack/test-stack';
-import { asker, failoverRelease } from './failover-agent';
+import { type asker, failoverRelease } from './failover-agent';
 import type { FailoverWorkerOptions } from './failover-worker';
 
 export interface FailoverOptions {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
@@ -48,6 +49,8 @@ export interface TestStackOptions {
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
+  /** Of the model `test/model`. @default not limited */
+  quota?: QuotaSettings;
   /** Stopped with the stack. @default an embedded one */
   server?: TestTemporal;
 }
@@ -104,6 +107,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       metrics,
       approvers: { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
+      ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
