@@ -12,6 +12,8 @@ import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
+import { priceSettings } from './price-settings';
+import type { Prices } from '../activities/gateway/money/prices';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
@@ -45,6 +47,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   /** By `provider/model`. */
   quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
+  /** What models cost. */
+  prices: Prices;
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
@@ -97,6 +101,7 @@ export async function loadSettings(options: {
     configured(config.taskQueue) ?? { value: DEFAULT_TASK_QUEUE, source: 'default' };
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
+  const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
@@ -117,6 +122,7 @@ export async function loadSettings(options: {
     providers: models.providers,
     quotas: quotaSettings(config, configName, models),
     queues: config.queues,
+    prices: ofPrices.prices,
     process: ofProcess,
     secret: read,
     described: [
@@ -135,6 +141,7 @@ export async function loadSettings(options: {
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
       ...ofPeople,
       ...describeModels(models, configName, read),
+      ...ofPrices.described,
       ...describeProcess(ofProcess, read),
     ],
   };

@@ -139,6 +139,7 @@ const startRunsWorker = (
     stateDir: settings.stateDir,
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
+    prices: settings.prices,
     ...(texts ? { texts } : {}),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,

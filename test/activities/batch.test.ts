@@ -87,7 +87,7 @@ const answered = (result: CallModelResult): ModelAnswer => {
 };
 const previews = (results: CallModelResult[]): unknown[] => results.map((one) => answered(one).output?.preview);
 const sum = (results: CallModelResult[], kind: keyof Usage): number =>
-  results.reduce((all, one) => all + answered(one).usage[kind], 0);
+  results.reduce((all, one) => all + (answered(one).usage[kind] ?? 0), 0);
 
 test('tasks that wait at the same time are one request, and each has its own answer', async () => {
   const { ask, requests, counted, recordOf, store } = await asker(sorterWith({ size: 3, delay: '5s' }));

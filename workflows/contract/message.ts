@@ -97,10 +97,12 @@ export interface MessageHead {
   preview: string;
 }
 
-/** Tokens of one call or of many. `input` includes `cachedInput`; `output` includes `reasoning`. */
+/** Tokens of one call or of many. `input` includes `cachedInput` and `cacheWrite`; `output` includes `reasoning`. */
 export interface Usage {
   input: number;
   cachedInput: number;
+  /** Written to the provider's cache, at a price of its own. Absent where the provider does not tell it, or it is none. */
+  cacheWrite?: number;
   output: number;
   reasoning: number;
 }

@@ -1,4 +1,5 @@
 // The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
+import { addCosts, addUsage, type Cost, type SpentDetails } from '../contract/cost';
 import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
@@ -149,7 +150,9 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, answer.usage),
+    ...costOf(kept.totals.cost, answer.cost),
   };
+  takeUnanswered(state, answer);
 }
 
 /** What the model has answered to is not told again. */
@@ -168,15 +171,25 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
     usage: addUsage(kept.totals.usage, compacted.usage),
+    ...costOf(kept.totals.cost, compacted.cost),
   };
+  takeUnanswered(state, compacted);
 }
 
-/** Of a model call that was stopped: paid for like any, though nothing of it is in the conversation. */
-export function takeSpent({ kept }: RunState, spent: Usage): void {
+/** Of a model call that was stopped or has failed: paid for like any, though nothing of it is in the conversation. */
+export function takeSpent(state: RunState, spent: SpentDetails): void {
+  const { kept } = state;
+  kept.totals = { ...kept.totals, modelCalls: kept.totals.modelCalls + 1 };
+  takeUnanswered(state, { unanswered: spent });
+}
+
+/** Of requests before an answer, or before what the workflow was told instead: none of them is a call of its own. */
+export function takeUnanswered({ kept }: RunState, { unanswered }: { unanswered?: SpentDetails }): void {
+  if (!unanswered) return;
   kept.totals = {
     ...kept.totals,
-    modelCalls: kept.totals.modelCalls + 1,
-    usage: addUsage(kept.totals.usage, spent),
+    usage: addUsage(kept.totals.usage, unanswered.spent),
+    ...costOf(kept.totals.cost, unanswered.cost),
     estimated: true,
   };
 }
@@ -204,7 +217,7 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, estimated }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
@@ -212,6 +225,8 @@ export function takeSubRunTotals(
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
     usage: addUsage(kept.totals.usage, usage),
+    ...costOf(kept.totals.cost, cost),
+    ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
     ...(estimated ? { estimated } : {}),
   };
 }
@@ -221,11 +236,7 @@ function show(kept: CarriedState, messages: readonly MessageHead[], from: number
   kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);
 }
 
-function addUsage(a: Usage, b: Usage): Usage {
-  return {
-    input: a.input + b.input,
-    cachedInput: a.cachedInput + b.cachedInput,
-    output: a.output + b.output,
-    reasoning: a.reasoning + b.reasoning,
-  };
+function costOf(before: Cost | undefined, added: Cost | undefined): { cost?: Cost } {
+  const cost = addCosts(before, added);
+  return cost ? { cost } : {};
 }

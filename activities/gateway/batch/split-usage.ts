@@ -20,9 +20,11 @@ export function splitUsage(usage: Usage, tasks: readonly TaskSize[]): Usage[] {
   // A part of a part, so that no task has more of it than of the whole.
   const cachedInput = split(usage.cachedInput, input);
   const reasoning = split(usage.reasoning, output);
+  const cacheWrite = split(usage.cacheWrite ?? 0, input);
   return tasks.map((_, at) => ({
     input: input[at] ?? 0,
     cachedInput: cachedInput[at] ?? 0,
+    ...(cacheWrite[at] ? { cacheWrite: cacheWrite[at] } : {}),
     output: output[at] ?? 0,
     reasoning: reasoning[at] ?? 0,
   }));
@@ -40,10 +42,3 @@ function split(total: number, weights: readonly number[]): number[] {
   for (const { at } of byRemainder.slice(0, left)) parts[at] = (parts[at] ?? 0) + 1;
   return parts;
 }
-
-export const addUsage = (one: Usage, other: Usage): Usage => ({
-  input: one.input + other.input,
-  cachedInput: one.cachedInput + other.cachedInput,
-  output: one.output + other.output,
-  reasoning: one.reasoning + other.reasoning,
-});

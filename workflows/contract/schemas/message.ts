@@ -65,6 +65,7 @@ export const chainNodeSchema: z.ZodType<ChainNode> = z.object({ parent: hash.nul
 export const usageSchema = z.object({
   input: z.number(),
   cachedInput: z.number(),
+  cacheWrite: z.number().exactOptional(),
   output: z.number(),
   reasoning: z.number(),
 });
