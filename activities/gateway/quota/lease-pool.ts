@@ -1,7 +1,8 @@
 // What a worker holds of a quota: leases, spent from memory, each by the worker's own steady clock from the moment it was asked for.
 //
 // The quota gave it later than it was asked for, so by its clock each lease ends later, and each request was sent earlier, than is said here.
-import type { Amounts, LeaseAnswer } from '../../../workflows/contract/quota';
+import type { Amounts } from '../../../workflows/contract/quota';
+import type { Answered } from './questions';
 import type { Report } from './report';
 
 /** Entries of a report are merged within as much. */
@@ -18,7 +19,9 @@ interface Held {
   /** The quota's clock, at or after `askedAt`. */
   at: number;
   until: number;
-  overMs: number;
+  /** When the moment of its first request was, or will be; and how far the others are apart. Steady clock. */
+  firstAt: number;
+  apartMs: number;
   requests: number;
   left: number[];
   /** Not before: what was not sent in its moment is not made up for in a burst. */
@@ -32,7 +35,7 @@ export interface Spent {
 }
 
 export interface LeasePool {
-  add(seq: number, askedAt: number, answer: LeaseAnswer): void;
+  add(answered: Answered): void;
   /** @returns undefined where what is held does not cover it now */
   take(amounts: Amounts, now: number): Spent | undefined;
   /** Requests that are left, whether or not their moment has come. */
@@ -57,12 +60,15 @@ export function createLeasePool(report: Report): LeasePool {
     return held;
   };
   return {
-    add(seq, askedAt, { at, lease }) {
+    add({ request: { seq }, askedAt, heardAt, answer: { at, lease } }) {
       if (!lease) return;
       const [requests = 0] = lease.amounts;
-      const { forMs, overMs } = lease;
+      const { forMs, fromMs, overMs } = lease;
       const until = askedAt + forMs;
-      held.push({ seq, askedAt, at, until, overMs, requests, left: [...lease.amounts], notBefore: askedAt });
+      // Given somewhere in between; nothing but the pace depends on it.
+      const firstAt = (askedAt + heardAt) / 2 + fromMs;
+      const apartMs = requests > 0 ? (overMs - fromMs) / requests : 0;
+      held.push({ seq, askedAt, at, until, firstAt, apartMs, requests, left: [...lease.amounts], notBefore: askedAt });
     },
     take(amounts, now) {
       const from = live(now);
@@ -71,9 +77,9 @@ export function createLeasePool(report: Report): LeasePool {
       const all = [due, ...from.filter((one) => one !== due)];
       const covers = amounts.every((amount, nth) => nth === 0 || sumOf(all, nth) >= amount - ALMOST);
       if (!covers) return undefined;
-      spendFrom(all, amounts, (one, part) => report.spent(one.seq, moment(one, now), part));
-      due.notBefore = now + (CLOSEST * due.overMs) / due.requests;
-      return { at: moment(due, now), amounts };
+      spendFrom(all, amounts, (one, part) => report.spent(one.seq, toldAt(one, now), part));
+      due.notBefore = momentOf(due) <= due.askedAt ? now : now + CLOSEST * due.apartMs;
+      return { at: toldAt(due, now), amounts };
     },
     requests: (now) => live(now).reduce((total, { left }) => total + Math.floor((left[0] ?? 0) + ALMOST), 0),
     nextAt(now) {
@@ -99,13 +105,15 @@ function spendFrom(all: readonly Held[], amounts: Amounts, each: (one: Held, par
 }
 
 /** By the quota's clock, at the latest. */
-const moment = ({ at, askedAt }: Held, now: number): number => Math.ceil((at + now - askedAt) / REPORT_MS) * REPORT_MS;
+const toldAt = ({ at, askedAt }: Held, now: number): number => Math.ceil((at + now - askedAt) / REPORT_MS) * REPORT_MS;
 
 const hasRequest = ({ left }: Held): boolean => (left[0] ?? 0) >= 1 - ALMOST;
 
-/** Its next request, where they are spread evenly: the first at once. */
-const dueAt = ({ askedAt, overMs, requests, left, notBefore }: Held): number =>
-  Math.max(notBefore, askedAt + (overMs * (requests - (left[0] ?? 0))) / requests);
+const momentOf = ({ firstAt, apartMs, requests, left }: Held): number =>
+  firstAt + apartMs * (requests - (left[0] ?? 0));
+
+/** Of its next request. */
+const dueAt = (one: Held): number => Math.max(one.notBefore, momentOf(one));
 
 const sumOf = (held: readonly Held[], nth: number): number =>
   held.reduce((total, { left }) => total + (left[nth] ?? 0), 0);

@@ -220,10 +220,11 @@ function ask({ options, report, pool, line, arrivals, questions, busy }: Parts, 
   questions.ask({ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] });
 }
 
-function take(parts: Parts, { request, askedAt, heardAt: now, answer }: Answered): boolean {
+function take(parts: Parts, answered: Answered): boolean {
+  const { request, askedAt, heardAt: now, answer } = answered;
   const { pool, line } = parts;
   parts.offset = answer.at - askedAt;
-  pool.add(request.seq, askedAt, answer);
+  pool.add(answered);
   if (answer.pausedMs > 0) parts.pausedUntil = Math.max(parts.pausedUntil, now + answer.pausedMs);
   request.waiting.forEach((share, nth) => line.grant(share, answer.granted[nth] ?? 0));
   serve(parts, now);
