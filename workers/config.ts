@@ -120,7 +120,7 @@ export async function loadSettings(options: {
     models: models.models,
     plans: models.plans,
     providers: models.providers,
-    quotas: quotaSettings(config, configName, models),
+    quotas: quotaSettings(config, configName, models, ofPrices.prices),
     queues: config.queues,
     prices: ofPrices.prices,
     process: ofProcess,

@@ -1,6 +1,7 @@
 // The quotas of a configuration, as workers keep them.
 import { durationMs } from '../activities/define/duration';
 import type { QuotaConfig } from '../activities/define/quota';
+import { isPriced, type Prices } from '../activities/gateway/money/prices';
 import { keyNameOf, type QuotaSettings } from '../activities/gateway/quota/gateway-quota';
 import type { Dimension, WindowLimit } from '../workflows/contract/quota';
 import { ConfigError } from './config-error';
@@ -36,6 +37,7 @@ export function quotaSettings(
   { quotas }: Pick<ResolvedConfig, 'quotas'>,
   configName: string,
   { providers }: Pick<ModelSettings, 'providers'>,
+  prices: Prices,
 ): QuotasByRoute {
   return Object.fromEntries(
     Object.entries(quotas).map(([route, quota]) => {
@@ -47,9 +49,9 @@ export function quotaSettings(
           `${configName}: quotas["${route}"]: it is not a model: write provider/model (providers: ${known.join(', ')}).`,
         );
       // An unknown price is not zero: the limit would be kept by nobody.
-      if (quota.usdPerDay !== undefined)
+      if (quota.usdPerDay !== undefined && !isPriced(prices, route))
         throw new ConfigError(
-          `${configName}: quotas["${route}"].usdPerDay: what ${route} costs is not known to quotas: limit its tokensPerDay.`,
+          `${configName}: quotas["${route}"].usdPerDay: what ${route} costs is not known: name it in prices, or limit its tokensPerDay.`,
         );
       return [route, settingsOf(quota, provider?.keyFrom ?? '')];
     }),

@@ -4,8 +4,9 @@ import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activitie
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
-import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
+import { UNKNOWN_PRICES, type Prices } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
+import type { PriceOf } from '../activities/gateway/quota/reserve';
 import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
@@ -67,7 +68,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   try {
     const { namespace, taskQueue, keys } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
-    if (quotas) quota = createGatewayQuota({ quotas, worker: identity, ask: askQuotas(process), now: Date.now });
+    if (quotas)
+      quota = createGatewayQuota({
+        ...{ quotas, worker: identity, ask: askQuotas(process), now: Date.now },
+        priceOf: priceOf(options.prices ?? UNKNOWN_PRICES),
+      });
     const control = quotas ? await createControlWorker(process) : undefined;
     const worker = await createAgentWorker({
       connection,
@@ -86,6 +91,16 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     throw error;
   }
 }
+
+const NANO_A_MICRO = 1_000;
+
+/** Before it is sent nobody knows what of a request is cached: all of it is at its full price, and stays so. */
+const priceOf =
+  (prices: Prices): PriceOf =>
+  (route, { input, output }) => {
+    const nanoUsd = prices.nanoUsd(route, { input, output, cachedInput: 0, reasoning: 0 });
+    return nanoUsd === undefined ? undefined : nanoUsd / NANO_A_MICRO;
+  };
 
 function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;

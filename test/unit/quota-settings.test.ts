@@ -1,5 +1,6 @@
 // Needs: nothing. What a configuration may say of quotas, and what a provider's answer says of its own.
 import { quotaSchema } from '../../activities/define/quota';
+import { createPrices } from '../../activities/gateway/money/prices';
 import { toldLimits } from '../../activities/model/told-limits';
 import { quotaSettings } from '../../workers/quota-settings';
 
@@ -8,8 +9,9 @@ const problemsOf = (quota: unknown): string[] => {
   return parsed.success ? [] : parsed.error.issues.map(({ path, message }) => [...path, message].join(': '));
 };
 const providers = [{ name: 'openai', keyFrom: 'OPENAI_API_KEY', api: 'chat' as const }];
+const prices = createPrices({ prices: { 'openai/priced': { input: 1, output: 2 } }, providers: [] });
 const settingsOf = (route: string, quota: unknown) =>
-  quotaSettings({ quotas: { [route]: quotaSchema.parse(quota) } }, 'longhaul.config.ts', { providers });
+  quotaSettings({ quotas: { [route]: quotaSchema.parse(quota) } }, 'longhaul.config.ts', { providers }, prices);
 
 test.each([
   [{}, /it names no limit/],
@@ -37,8 +39,11 @@ test('a quota of what is no model of a provider is refused, with what there is',
 
 test('a limit in money is refused while no price is known, and never taken for none', () => {
   expect(() => settingsOf('openai/x', { usdPerDay: 5 })).toThrow(
-    /quotas\["openai\/x"\]\.usdPerDay: what openai\/x costs/,
+    /quotas\["openai\/x"\]\.usdPerDay: what openai\/x costs is not known: name it in prices/,
   );
+  expect(settingsOf('openai/priced', { usdPerDay: 5 })['openai/priced']?.limits.windows).toEqual([
+    { of: 'usd', perMs: 86_400_000, most: 5e6 },
+  ]);
 });
 
 test('limits by the second are spread, small ones are not, and the key is named without being told', () => {

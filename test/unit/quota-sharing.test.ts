@@ -31,7 +31,7 @@ test('near the limit the more urgent goes first, on whichever worker, and the ot
   const [high, normal, low] = [0, 1, 2];
   offer(world, { perSecond: 0.8, to: 180_000 }, () => world.request(0, { reserved: one, class: high }));
   offer(world, { perSecond: 0.8, to: 180_000 }, () => world.request(1, { reserved: one, class: normal }));
-  offer(world, { perSecond: 3, to: 180_000 }, () => world.request(0, { reserved: one, class: low }));
+  offer(world, { perSecond: 1.2, to: 180_000 }, () => world.request(0, { reserved: one, class: low }));
   await world.run(180_000);
   const from = 60_000;
   const parts = PRIORITIES.map((_, ofClass) => countOf(world.arrivals, (arrival) => arrival.class === ofClass, from));
@@ -52,8 +52,8 @@ test.each([
   const world = worldOf(perMinute(120, 2), { weights });
   world.addWorker();
   world.addWorker();
-  offer(world, { perSecond: 4, to: 180_000 }, (nth) => world.request(nth % 2, { reserved: one, tenant: 'acme' }));
-  offer(world, { perSecond: 2.5, to: 180_000 }, (nth) => world.request(nth % 2, { reserved: one, tenant: 'globex' }));
+  offer(world, { perSecond: 1.8, to: 180_000 }, (nth) => world.request(nth % 2, { reserved: one, tenant: 'acme' }));
+  offer(world, { perSecond: 1.9, to: 180_000 }, (nth) => world.request(nth % 2, { reserved: one, tenant: 'globex' }));
   await world.run(180_000);
   const acme = countOf(world.arrivals, ({ tenant }) => tenant === 'acme', 60_000);
   const all = countOf(world.arrivals, () => true, 60_000);
