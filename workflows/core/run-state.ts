@@ -142,7 +142,11 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   kept.head = answer.head;
   kept.length = linked + messages.length;
   kept.append = [];
-  kept.lastTurn = { tokens: answer.usage.input + answer.usage.output, toolCalls: answer.toolCalls.length };
+  kept.lastTurn = {
+    tokens: answer.usage.input + answer.usage.output,
+    toolCalls: answer.toolCalls.length,
+    ...(answer.cost ? { nanoUsd: answer.cost.nanoUsd } : {}),
+  };
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,
