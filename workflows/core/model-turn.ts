@@ -56,7 +56,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       { kind: 'model', label: `model, turn ${kept.turn}` },
       () => environment.callModel(input, `turn ${kept.turn}: model`),
       (result) => {
-        const preview = result.kind === 'answer' ? result.messages[0]?.preview : result.reason;
+        const preview = result.kind === 'answer' ? previewOf(result) : result.reason;
         return preview === undefined ? {} : { preview };
       },
       { leaves: () => leavesWhileAway(run) },
@@ -97,6 +97,14 @@ function spendOf(run: Run): { nanoUsdLeft?: number } {
   const nanoUsdLeft = moneyLeft(run.state.kept, limitsOf(run));
   return nanoUsdLeft === undefined ? {} : { nanoUsdLeft };
 }
+
+function previewOf({ messages, cached }: ModelAnswer): string | undefined {
+  const preview = messages[0]?.preview;
+  return cached && preview !== undefined ? `${CACHED} ${preview}` : preview;
+}
+
+/** Before what a person reads of an answer that the model was not asked for. */
+const CACHED = '(cached)';
 
 function leave(kept: CarriedState, compacted: boolean, waitingSince?: number): 'continue-as-new' {
   kept.asking = { compacted, ...(waitingSince === undefined ? {} : { waitingSince }) };
