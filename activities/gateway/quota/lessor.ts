@@ -72,7 +72,7 @@ interface Parts {
 export function createLessor(options: LessorOptions): Lessor {
   const { clock } = options;
   const parts = partsOf(options);
-  const { pool, line, arrivals, report, questions, alarm } = parts;
+  const { line, arrivals, report, questions, alarm } = parts;
   return {
     wait(waiter) {
       line.push(waiter);
