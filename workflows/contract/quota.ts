@@ -110,6 +110,10 @@ export interface QuotaInput {
 
 /** Everything that the quota workflow knows, as JSON. */
 export interface LedgerState {
+  /** When it was first asked. */
+  begunAt?: number;
+  /** There was one before it, of which nothing is known. */
+  isHeir?: boolean;
   windows: WindowState[];
   leases: LeaseState[];
   workers: WorkerState[];

@@ -36,6 +36,7 @@ export const newLedger = (): LedgerState => ({
 export function lease(state: LedgerState, request: LeaseRequest, now: number): LeaseAnswer {
   const worker = state.workers.find(({ id }) => id === request.worker);
   if (worker && request.seq <= worker.seq) return worker.answer;
+  begin(state, request, worker === undefined, now);
   takeReports(state, request, now);
   const heard = hear(state, request, now);
   const limits = limitsNow(state, now);
@@ -52,6 +53,28 @@ export function lease(state: LedgerState, request: LeaseRequest, now: number): L
   );
   heard.answer = answer;
   return answer;
+}
+
+/** Longer windows than this are not waited for: a day's work would stand still. */
+const WAITED_FOR_MS = 60_000;
+
+/**
+ * A worker that has asked before and is not known, though nobody can have been forgotten yet: there was a quota before this one, and what
+ * it knew is lost. It counts as a full window, with what is still leased of it.
+ */
+function begin(state: LedgerState, { seq, limits }: LeaseRequest, isUnknown: boolean, now: number): void {
+  // Also so that its first reports count.
+  for (const limit of limits.windows) windowOf(state.windows, limit);
+  const isFirst = state.begunAt === undefined && state.workers.length === 0;
+  if (isFirst) state.begunAt = now;
+  const { begunAt = -Infinity } = state;
+  const until = begunAt + LEASE_MS;
+  if (!isUnknown || seq === 1 || state.isHeir || now > until + WAITED_FOR_MS) return;
+  state.isHeir = true;
+  for (const limit of limits.windows) {
+    const window = windowOf(state.windows, limit);
+    if (limit.perMs <= WAITED_FOR_MS) spend(window, until, limit.most);
+  }
 }
 
 function takeReports(

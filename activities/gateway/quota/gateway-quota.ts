@@ -168,9 +168,16 @@ function reasonOf({ reason }: AbortSignal): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }
 
+/** What limits leave for an answer to so large an input. */
+const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
+  windows.reduce((left, { of, most }) => {
+    const here = of === 'output' ? most : of === 'tokens' ? Math.max(0, most - input) : Infinity;
+    return Math.min(left, here);
+  }, Infinity);
+
 /** @throws ApplicationFailure where no wait would help */
 function reservedOf({ route, settings: { limits }, reserving }: Open, expected: Expected, caller: Caller): Amounts {
-  const amounts = reserving.reserved(expected, caller);
+  const amounts = reserving.reserved(expected, caller, mostOutput(limits, expected.input));
   if (!amounts)
     throw failure(
       'Model.BadRequest',
@@ -212,9 +219,12 @@ function admission(
   };
 }
 
+/** More than any model reads or writes in one request. */
+const TOKENS_MOST = 100_000_000;
+
 /** A provider that reports nonsense is not believed: what was reserved counts. */
 function sane(usage: Usage, { amounts }: Spent): Usage {
-  const isNumber = (value: number): boolean => Number.isFinite(value) && value >= 0;
+  const isNumber = (value: number): boolean => value >= 0 && value <= TOKENS_MOST;
   const [, , input = 0, output = 0] = amounts;
   return {
     ...usage,

@@ -163,13 +163,13 @@ function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWa
 }
 
 /** Whether something is to be asked for, or told. */
-function needs({ report, line, pool, arrivals }: Parts, now: number): boolean {
+function needs(parts: Parts, now: number): boolean {
+  const { report, line, pool, arrivals } = parts;
   if (report.isUrgent() || line.size > pool.requests(now)) return true;
   const next = pool.nextAt(now);
   if (line.size > 0 && (next === undefined || next <= now)) return true;
   if (pool.requests(now) * 2 < arrivals.expected(now)) return true;
-  const due = report.dueAt();
-  return due !== undefined && now >= due;
+  return [report.dueAt(), aliveAt(parts)].some((due) => due !== undefined && now >= due);
 }
 
 /** Whatever is due now; and the alarm for what is due next. */
@@ -190,7 +190,8 @@ function step(parts: Parts): void {
   setAlarm(parts, now);
 }
 
-function setAlarm({ options, report, pool, line, questions, alarm, pausedUntil }: Parts, now: number): void {
+function setAlarm(parts: Parts, now: number): void {
+  const { options, report, pool, line, questions, alarm, pausedUntil } = parts;
   const [oldest] = line.all().sort((a, b) => a.arrivedAt - b.arrivedAt);
   if (oldest) {
     alarm.at(oldest.arrivedAt + options.shortWaitMs * 2);
@@ -200,10 +201,17 @@ function setAlarm({ options, report, pool, line, questions, alarm, pausedUntil }
   }
   if (questions.isOpen()) return;
   const ends = pool.endsAt();
-  if (ends !== undefined) alarm.at(ends + TELL_MS / 2);
-  const due = report.dueAt();
-  if (due !== undefined) alarm.at(due);
+  const dues = [ends === undefined ? undefined : ends + TELL_MS / 2, report.dueAt(), aliveAt(parts)];
+  // Nothing is told before it may be asked again.
+  for (const due of dues) if (due !== undefined) alarm.at(Math.max(due, questions.nextAt()));
 }
+
+/** A worker that is not heard for a minute is taken to have nothing under way. */
+const ALIVE_MS = 20_000;
+
+/** Where places are counted: when the quota is to hear that requests still go on. */
+const aliveAt = ({ options, questions, busy }: Parts): number | undefined =>
+  options.limits.concurrency !== undefined && busy > 0 ? questions.askedAt() + ALIVE_MS : undefined;
 
 function ask({ options, report, pool, line, arrivals, questions, busy }: Parts, now: number): void {
   const shares = line.shares(now, options.weightOf);

@@ -12,6 +12,8 @@ export type Question = Omit<LeaseRequest, 'worker' | 'seq' | 'limits'>;
 export interface Questions {
   /** One is under way. */
   isOpen(): boolean;
+  /** When the last one was asked. */
+  askedAt(): number;
   /** The next one may be asked then. */
   nextAt(): number;
   /** The next one is not held up. */
@@ -58,6 +60,7 @@ export function createQuestions({ worker, limits, clock, ask, answered, tried }:
   };
   return {
     isOpen: () => isOpen,
+    askedAt: () => lastAt,
     nextAt: () => lastAt + gapMs,
     hurry: () => void (gapMs = Math.min(gapMs, ASK_AGAIN_MS)),
     ask(question) {
