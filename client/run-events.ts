@@ -15,8 +15,8 @@ export type RunEvent =
   | ({ type: 'text' } & TextEvent);
 
 export interface EventsOptions {
-  temporal: Client;
-  handle: WorkflowHandle;
+  temporal: { readonly connection: Pick<Client['connection'], 'withAbortSignal'> };
+  handle: Pick<WorkflowHandle, 'result'>;
   progress(): Promise<RunProgress>;
   /** @default none */
   texts?: (stop: AbortSignal) => AsyncIterator<TextEvent, void>;
@@ -109,7 +109,7 @@ function pulled(texts: AsyncIterator<TextEvent, void>, bell: Bell): { take(): Te
 }
 
 /** Every other error than the run's own says nothing about the run. */
-async function untilEnd(handle: WorkflowHandle): Promise<void> {
+async function untilEnd(handle: Pick<WorkflowHandle, 'result'>): Promise<void> {
   await handle.result().catch((error: unknown) => {
     if (!(error instanceof WorkflowFailedError)) throw error;
   });

@@ -1,5 +1,4 @@
 // What a reader of a run is told, by a run and a worker that do as the test says.
-import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { TextEvent } from '../../activities/stream/port';
 import { eventsOf, type RunEvent } from '../../client/run-events';
 import type { RunProgress, Step } from '../../workflows/contract/run';
@@ -21,10 +20,9 @@ function given(progress: () => Promise<RunProgress>) {
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => (end = resolve));
   const said: ((event: TextEvent) => void)[] = [];
-  const temporal = { connection: { withAbortSignal: (_: AbortSignal, work: () => unknown) => work() } };
+  const temporal = { connection: { withAbortSignal: <R>(_: AbortSignal, work: () => Promise<R>) => work() } };
   const events = eventsOf({
-    ...{ temporal: temporal as unknown as Client, handle: { result: () => ended } as unknown as WorkflowHandle },
-    progress,
+    ...{ temporal, handle: { result: () => ended }, progress },
     texts: () => ({
       next: () => new Promise((resolve) => said.push((value) => resolve({ value, done: false }))),
     }),
