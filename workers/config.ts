@@ -4,6 +4,7 @@ import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
+import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
 import { withoutCredentials, type Setting } from './describe-settings';
@@ -142,11 +143,13 @@ function describeModels(
 ): Setting[] {
   return [
     ...providers.flatMap(({ name, baseUrl, keyFrom, api }): Setting[] => {
-      const from = name === 'openai' ? sources : { baseUrl: configName, api: configName };
+      const known = name === 'openai' ? sources : name === 'anthropic' ? sources.anthropic : undefined;
+      const from = known ?? { baseUrl: configName, api: configName };
+      const own = api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL;
       return [
         {
           what: `${name} base URL`,
-          value: withoutCredentials(baseUrl ?? 'https://api.openai.com/v1'),
+          value: withoutCredentials(baseUrl ?? own),
           source: from.baseUrl,
         },
         { what: `${name} API`, value: api, source: from.api },

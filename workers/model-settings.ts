@@ -1,15 +1,17 @@
 // Which model servers there are, and what the aliases of models stand for.
 import type { ResolvedConfig } from '../activities/define/config';
+import type { ModelApi } from '../activities/model/capabilities';
+import { anthropicSettings } from './anthropic-settings';
 import { ConfigError } from './config-error';
 
-/** One OpenAI-compatible endpoint. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
+/** One server of models. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
 export interface ProviderSettings {
   name: string;
-  /** Absent for OpenAI's own. */
+  /** Absent for the API's own: OpenAI's, or Anthropic's. */
   baseUrl?: string;
   /** Name of the environment variable of the key. */
   keyFrom: string;
-  api: 'responses' | 'chat';
+  api: ModelApi;
   organization?: string;
   project?: string;
 }
@@ -19,12 +21,19 @@ export interface ModelSettings {
   /** Alias → `provider/model`, in order of preference. */
   models: { [alias: string]: string[] };
   /** Where the values come from, for a doctor. */
-  sources: { baseUrl: string; api: string; model: string; default: string };
+  sources: {
+    baseUrl: string;
+    api: string;
+    model: string;
+    default: string;
+    anthropic?: { baseUrl: string; api: string };
+  };
 }
 
 const DEMO_MODEL = 'demo/extractive';
 const DEFAULT_OPENAI_MODEL = 'gpt-5-mini';
 const OPENAI_HOST = 'api.openai.com';
+const ANTHROPIC_HOST = 'api.anthropic.com';
 const APIS = ['responses', 'chat'] as const;
 
 type Read = (name: string) => string | undefined;
@@ -37,14 +46,16 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
   const providers = Object.entries(config.providers).flatMap(([name, provider]): ProviderSettings[] => {
     if (name === '' || name.includes('/') || name === 'demo')
       throw new ConfigError(`${configName}: providers: "${name}" cannot name a provider.`);
-    if (name === 'openai') return [];
+    if (name === 'openai' || name === 'anthropic') return [];
     const keyFrom = provider.apiKeyEnv ?? `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`;
     return [{ name, keyFrom, ...address(provider.baseUrl, provider.api) }];
   });
   const openai = openAi(config, configName, read);
   const isServed = read(openai.provider.keyFrom) !== undefined || openai.provider.baseUrl !== undefined;
   const model = read('OPENAI_MODEL');
-  const fallback = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : DEMO_MODEL;
+  const anthropic = anthropicSettings(config, configName, read);
+  const openAiModel = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : undefined;
+  const fallback = openAiModel ?? anthropic?.model ?? DEMO_MODEL;
   const named = Object.entries(config.models).map(([alias, route]): [string, string[]] => {
     const models = typeof route === 'string' ? [route] : route;
     const wrong = models.find((name) => !isModelName(name));
@@ -53,13 +64,18 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
     return [alias, models];
   });
   return {
-    providers: [openai.provider, ...providers],
+    providers: [openai.provider, ...(anthropic ? [anthropic.provider] : []), ...providers],
     models: { default: [fallback], ...Object.fromEntries(named) },
     sources: {
       baseUrl: openai.baseUrlFrom,
       api: openai.apiFrom,
       model: model === undefined ? 'default' : 'OPENAI_MODEL',
-      default: config.models['default'] ? configName : isServed ? 'a key or base URL is set' : 'no key, no base URL',
+      default: config.models['default']
+        ? configName
+        : fallback === DEMO_MODEL
+          ? 'no key, no base URL'
+          : 'a key or base URL is set',
+      ...(anthropic ? { anthropic: anthropic.sources } : {}),
     },
   };
 }
@@ -91,13 +107,18 @@ function openAi(
   };
 }
 
-/** OpenAI itself is spoken to by its newer API, which keeps a model's thoughts between calls; most other servers know only the older. */
-function address(
-  baseUrl: string | undefined,
-  api: 'responses' | 'chat' | undefined,
-): Pick<ProviderSettings, 'baseUrl' | 'api'> {
-  const byUrl = baseUrl === undefined || new URL(baseUrl).hostname === OPENAI_HOST ? 'responses' : 'chat';
-  return { api: api ?? byUrl, ...(baseUrl === undefined ? {} : { baseUrl }) };
+/**
+ * OpenAI itself is spoken to by its newer API, which keeps a model's thoughts between calls; most other servers know only the older.
+ * Anthropic's is told by its host, or by how other vendors name the place where they speak it.
+ */
+function address(baseUrl: string | undefined, api: ModelApi | undefined): Pick<ProviderSettings, 'baseUrl' | 'api'> {
+  return { api: api ?? apiOf(baseUrl), ...(baseUrl === undefined ? {} : { baseUrl }) };
+}
+
+function apiOf(baseUrl: string | undefined): ModelApi {
+  const url = baseUrl === undefined ? undefined : new URL(baseUrl);
+  if (url === undefined || url.hostname === OPENAI_HOST) return 'responses';
+  return url.hostname === ANTHROPIC_HOST || /\/anthropic\/?$/.test(url.pathname) ? 'messages' : 'chat';
 }
 
 function isModelName(name: string): boolean {
@@ -124,6 +145,9 @@ export function modelRoute({ models, providers }: RouteSettings, model: string):
   }
   const names = ['demo', ...providers.map(({ name }) => name)];
   const unknown = route.find((name) => !names.includes(name.slice(0, name.indexOf('/'))));
-  if (unknown !== undefined) throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).`);
+  if (unknown !== undefined) {
+    const hint = unknown.startsWith('anthropic/') ? ' Set ANTHROPIC_API_KEY.' : '';
+    throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).${hint}`);
+  }
   return route;
 }

@@ -7,7 +7,7 @@ const count = z.number().int().positive();
 export const configSchema = z.strictObject({
   /** Alias → `provider/model`, or several in order of preference. */
   models: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])).default({}),
-  /** OpenAI-compatible endpoints by name. `openai` is there without being named. */
+  /** Servers of models by name. `openai` is there without being named, and `anthropic` once it has a key. */
   providers: z
     .record(
       z.string(),
@@ -15,7 +15,8 @@ export const configSchema = z.strictObject({
         baseUrl: z.url().optional(),
         /** Name of the environment variable that holds the key. */
         apiKeyEnv: z.string().optional(),
-        api: z.enum(['responses', 'chat']).optional(),
+        /** Default: by the name and the base URL. */
+        api: z.enum(['responses', 'chat', 'messages']).optional(),
       }),
     )
     .default({}),

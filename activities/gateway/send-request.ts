@@ -5,7 +5,8 @@ import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Admission, Caller, Expected } from './ports';
-import { generate, inputTokens, StoppedCall } from './stopped-call';
+import { inputTokens } from './input-tokens';
+import { generate, StoppedCall } from './stopped-call';
 
 export interface ToSend {
   loaded: LoadedAgent;

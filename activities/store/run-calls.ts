@@ -5,6 +5,7 @@ import { callsOfFirst } from './ref-names';
 import { COMPACTION_INDEX } from '../../workflows/contract/context';
 import type { Usage } from '../../workflows/contract/message';
 import { callRecordSchema, type CallRecord } from '../../workflows/contract/schemas/call-record';
+import { addUsage } from '../../workflows/contract/usage';
 
 export interface RunCall {
   /** From 1, in the order of turns: what `show --call` takes. */
@@ -64,16 +65,13 @@ export interface CallTotals {
 
 /** What has been recorded so far; of an ended run its record has the totals. */
 export function totalsOf(calls: readonly RunCall[]): CallTotals {
-  const usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+  let usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
   let modelCalls = 0;
   for (const { record } of calls) {
     if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
     const used = record.kind === 'model' ? record.answer.usage : record.result.usage;
-    usage.input += used.input;
-    usage.cachedInput += used.cachedInput;
-    usage.output += used.output;
-    usage.reasoning += used.reasoning;
+    usage = addUsage(usage, used);
   }
   const turns = new Set(calls.map(({ fork, turn }) => `${fork}/${turn}`)).size;
   return { turns, modelCalls, toolCalls: calls.length - modelCalls, usage };

@@ -18,7 +18,7 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     counted(totals.turns, 'turn'),
     counted(totals.toolCalls, 'tool call'),
     `${formatTokens(totals.usage.input)} tokens in`,
-    `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (a stopped call estimated)' : ''}`,
+    `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (partly estimated)' : ''}`,
     ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
   ];
   output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));

@@ -97,10 +97,16 @@ export interface MessageHead {
   preview: string;
 }
 
-/** Tokens of one call or of many. `input` includes `cachedInput`; `output` includes `reasoning`. */
+/** Tokens of one call or of many. `input` includes `cachedInput` and `cacheWrite`; `output` includes `reasoning`. */
 export interface Usage {
   input: number;
   cachedInput: number;
   output: number;
   reasoning: number;
+  /** Written into the provider's prompt cache, which some charge more for. Absent where none were. */
+  cacheWrite?: number;
+  /** Of these, what is kept for an hour instead of minutes, where the provider says so. */
+  cacheWriteHour?: number;
+  /** The provider did not tell, or told what cannot be: counted here instead. */
+  estimated?: true;
 }

@@ -133,7 +133,7 @@ export interface RunTotals {
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
   usage: Usage;
-  /** Set where a model call was stopped on its way: what it had cost by then is in `usage`, estimated. */
+  /** Set where a part of `usage` is estimated: of a model call that was stopped on its way, or whose provider did not tell what it cost. */
   estimated?: true;
 }
 

@@ -13,6 +13,7 @@ import type {
   Step,
 } from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
+import { addUsage } from '../contract/usage';
 
 import { LIMIT_OF } from './limit-notices';
 import { LIMIT_NAMES } from './limits';
@@ -148,7 +149,7 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     turns: kept.turn,
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
-    usage: addUsage(kept.totals.usage, answer.usage),
+    ...withUsage(kept.totals, answer.usage),
   };
 }
 
@@ -167,7 +168,7 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     ...kept.totals,
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
-    usage: addUsage(kept.totals.usage, compacted.usage),
+    ...withUsage(kept.totals, compacted.usage),
   };
 }
 
@@ -176,8 +177,7 @@ export function takeSpent({ kept }: RunState, spent: Usage): void {
   kept.totals = {
     ...kept.totals,
     modelCalls: kept.totals.modelCalls + 1,
-    usage: addUsage(kept.totals.usage, spent),
-    estimated: true,
+    ...withUsage(kept.totals, { ...spent, estimated: true }),
   };
 }
 
@@ -211,8 +211,7 @@ export function takeSubRunTotals(
     modelCalls: kept.totals.modelCalls + modelCalls,
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
-    usage: addUsage(kept.totals.usage, usage),
-    ...(estimated ? { estimated } : {}),
+    ...withUsage(kept.totals, { ...usage, ...(estimated ? { estimated } : {}) }),
   };
 }
 
@@ -221,11 +220,10 @@ function show(kept: CarriedState, messages: readonly MessageHead[], from: number
   kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);
 }
 
-function addUsage(a: Usage, b: Usage): Usage {
-  return {
-    input: a.input + b.input,
-    cachedInput: a.cachedInput + b.cachedInput,
-    output: a.output + b.output,
-    reasoning: a.reasoning + b.reasoning,
-  };
+type Used = Pick<RunTotals, 'usage' | 'estimated'>;
+
+/** Whether something of it is estimated, the totals say as a whole. */
+function withUsage(before: Used, used: Usage): Used {
+  const { estimated, ...usage } = addUsage(before.usage, used);
+  return { usage, ...(estimated || before.estimated ? { estimated: true } : {}) };
 }

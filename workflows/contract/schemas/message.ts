@@ -67,4 +67,7 @@ export const usageSchema = z.object({
   cachedInput: z.number(),
   output: z.number(),
   reasoning: z.number(),
+  cacheWrite: z.number().exactOptional(),
+  cacheWriteHour: z.number().exactOptional(),
+  estimated: z.literal(true).exactOptional(),
 });
