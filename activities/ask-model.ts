@@ -11,9 +11,10 @@ import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConve
 import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
-import { callerOf, sendRequest, type Sent } from './gateway/send-request';
+import { sendTask } from './gateway/batch/send-task';
+import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
-import { rawItemsOf } from './raw-items';
+import { rawItemsOf, turnTiedTo } from './raw-items';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -51,11 +52,13 @@ export async function askModel(
         passing.during = deps.failpoint('model.during');
       },
     };
-    const sent = await sendRequest(deps, {
+    const sent = await sendTask(deps, {
       loaded,
       caller: callerOf(input, attempt),
       call,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
+      task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
     });
     await passing.during;
     await deps.failpoint('model.answered');

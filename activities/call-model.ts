@@ -105,7 +105,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, asked, before, verdict, made, route, rawForm }: ToBuild,
+  { response, asked, before, verdict, made, route, rawForm, tried, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -129,6 +129,7 @@ function build(
     usage: response.usage,
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
+    ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
   };
   const record: ModelRecord = {
     kind: 'model',
@@ -139,9 +140,11 @@ function build(
     position: asked.entries.reduce((sum, { message }) => sum + placesOf(message), 0),
     raw: deps.store.nameOf(raw),
     ...(rawForm === undefined ? {} : { rawForm }),
+    ...(tried ? { tried } : {}),
     finish: response.finish,
     request: response.request,
     ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
+    ...(batch ? { batch } : {}),
   };
   return {
     record,

@@ -52,6 +52,14 @@ export interface ActivityMetrics {
   toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
   runEnded(run: { agent: string; outcome: string; failure: string }): void;
   reused(kind: 'model' | 'tool'): void;
+  /** Another of the route is asked. `reason`: a failure's type, or `cooling`. */
+  failedOver(change: { from: string; to: string; reason: string }): void;
+  /** Whether others are asked instead of this one. */
+  routeTurned(route: string, isCooling: boolean): void;
+  /** Tasks of one call of an agent that batches. */
+  batchSent(agent: string, tasks: number): void;
+  /** A task of such a call was asked again by itself. */
+  askedAlone(agent: string, reason: string): void;
 }
 
 export interface ActivityDeps {

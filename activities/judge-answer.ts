@@ -65,7 +65,7 @@ const DECLINED =
 const CUT = 'Your answer was cut at the length limit and was not used. Answer again, shorter.';
 const EMPTY = 'Your answer was empty. Call a tool or give your final answer.';
 
-const textOf = (message: AssistantMessage): string =>
+export const textOf = (message: AssistantMessage): string =>
   message.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
 
 /** Without its calls: none is made, and a provider rejects a conversation whose calls have no results. */
@@ -92,7 +92,7 @@ async function parseOutput(text: string, schema: z.core.$ZodType): Promise<{ val
 }
 
 /** Models without a structured-output mode like to wrap JSON in a Markdown fence. */
-const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text;
+export const unfenced = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text;
 
 export function issuesOf(error: z.ZodError): string {
   const shown = error.issues

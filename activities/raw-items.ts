@@ -2,9 +2,10 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { CallKey, CallModelInput } from '../workflows/contract/activities';
-import type { JsonValue } from '../workflows/contract/message';
+import type { JsonValue, Message } from '../workflows/contract/message';
 import { modelRecordSchema } from '../workflows/contract/schemas/call-record';
 import type { ActivityDeps } from './deps';
+import { isJsonObject } from './model/json';
 import type { ModelProvider } from './model/provider';
 import { allRefs, type ContentStore } from './store';
 import { callRecordName, callsOfRun } from './store/ref-names';
@@ -19,15 +20,14 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
 
 /** What one record says of its answer. */
 interface RawAnswer {
-  /** Hash of the answer's message. */
-  message: string;
   raw: string;
   form: string | undefined;
   model: string;
 }
 interface KnownAnswers {
-  answers: RawAnswer[];
-  /** The newest record that was looked at. */
+  /** By the hash of the answer's message: equal answers in the order in which they were given. Grows with the run. */
+  byMessage: Map<string, RawAnswer[]>;
+  /** Later than every record that was looked at. */
   through: CallKey;
 }
 /** Runs whose records a worker need not read again: some 300 bytes an answer. */
@@ -47,43 +47,80 @@ export async function rawItemsOf(
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
-  const byMessage = new Map<string, string[]>();
-  for (const { message, raw, form, model } of await answersBefore(deps, key)) {
-    if (form !== provider.rawItemsForm || !model.startsWith(`${provider.name}/`)) continue;
-    byMessage.set(message, [...(byMessage.get(message) ?? []), raw]);
-  }
+  const byMessage = await answersBefore(deps, key);
+  const isOwn = ({ form, model }: RawAnswer): boolean =>
+    form === provider.rawItemsForm && model.startsWith(`${provider.name}/`);
   const wanted = new Map<number, string>();
+  const left = new Map<string, RawAnswer[]>();
   earlier.forEach(({ hash }, position) => {
-    // Equal answers take their items in the order in which they were given.
-    const [raw, ...later] = byMessage.get(hash) ?? [];
-    if (raw === undefined) return;
-    wanted.set(position, raw);
-    if (later.length > 0) byMessage.set(hash, later);
+    const [first, ...later] = left.get(hash) ?? byMessage.get(hash)?.filter(isOwn) ?? [];
+    if (!first) return;
+    wanted.set(position, first.raw);
+    left.set(hash, later.length > 0 ? later : [first]);
   });
   return await read(deps, wanted);
 }
 
+/**
+ * A model that signs its thoughts wants them back between its tool calls and their results, and refuses a turn that another has begun
+ * for it. So whoever began the turn goes on with it.
+ * @param earlier the conversation so far
+ * @returns the provider's name; undefined where nobody's thoughts are needed, or nobody has begun
+ */
+export async function turnTiedTo(
+  deps: ActivityDeps,
+  { key }: CallModelInput,
+  earlier: readonly { hash: string; message: Message }[],
+): Promise<string | undefined> {
+  const begun = new Set<string>();
+  for (const { hash, message } of earlier.toReversed()) {
+    if (message.role === 'user') break;
+    if (message.role === 'assistant') begun.add(hash);
+  }
+  if (begun.size === 0) return undefined;
+  const byMessage = await answersBefore(deps, key);
+  const signed = [...begun].flatMap((hash) => (byMessage.get(hash) ?? []).filter(({ form }) => isSigning(form)));
+  const items = await read(deps, new Map(signed.map(({ raw }, at) => [at, raw])));
+  // The latest comes first.
+  const tied = signed.find((_, at) => holdsSignedThoughts(items.get(at)));
+  return tied?.model.slice(0, tied.model.indexOf('/'));
+}
+
+/** Of the forms, the one whose provider refuses a turn without its own thoughts; others do without. */
+const isSigning = (form: string | undefined): boolean => form?.endsWith('-messages') ?? false;
+
+function holdsSignedThoughts(raw: JsonValue | undefined): boolean {
+  if (Array.isArray(raw)) return raw.some((item) => holdsSignedThoughts(item));
+  if (!isJsonObject(raw)) return false;
+  return raw.type === 'thinking' || raw.type === 'redacted_thinking' || holdsSignedThoughts(raw['content']);
+}
+
 /** Reads only the records that are new since the last call of this run on this worker. */
-async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<RawAnswer[]> {
+async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
   const prefix = callsOfRun(key.run, key.fork);
   const runs = knownOf(deps.store);
   const kept = runs.get(prefix);
   // A turn that was looked at already is asked for again after a reset: its records are not what they were.
   const known = kept && kept.through.turn < key.turn ? kept : undefined;
   const refs = await allRefs(deps.store, prefix, known && callRecordName(known.through));
-  const answers = [...(known?.answers ?? [])];
-  for (const { value } of refs) {
-    const record = modelRecordSchema.safeParse(value);
+  // Another attempt of the call was quicker: what it has read need not be added twice.
+  if (runs.get(prefix) !== kept) return await answersBefore(deps, key);
+  const byMessage = known?.byMessage ?? new Map<string, RawAnswer[]>();
+  // The turn before is complete: its tool calls had ended before this one was asked. What is later is of a time before a reset.
+  const through = { ...key, turn: key.turn - 1, index: LAST_INDEX };
+  for (const { name, value } of refs) {
+    const record = name <= callRecordName(through) ? modelRecordSchema.safeParse(value) : undefined;
     // An answer that was not used goes back as its words alone: a call that was cut would have no result, and reasoning that
     // nothing followed is refused.
-    if (!record.success || record.data.answer.problem) continue;
+    if (!record?.success || record.data.answer.problem) continue;
     const { answer, raw, rawForm } = record.data;
-    const message = answer.messages[0]?.hash;
-    if (message !== undefined) answers.push({ message, raw, form: rawForm, model: answer.model });
+    const message = answer.messages[0]?.hash ?? '';
+    const answers = byMessage.get(message) ?? [];
+    answers.push({ raw, form: rawForm, model: answer.model });
+    byMessage.set(message, answers);
   }
-  // The turn before is complete: its tool calls had ended before this one was asked.
-  runs.set(prefix, { answers, through: { ...key, turn: key.turn - 1, index: LAST_INDEX } });
-  return answers;
+  runs.set(prefix, { byMessage, through });
+  return byMessage;
 }
 
 /** Behind every call of a turn, in the order of names. */

@@ -13,19 +13,20 @@ export interface AnthropicSettings {
   sources: { baseUrl: string; api: string };
 }
 
-/** @throws ConfigError naming the variable */
+/**
+ * @param models all that an alias stands for, as `provider/model`
+ * @throws ConfigError naming the variable
+ */
 export function anthropicSettings(
   config: ResolvedConfig,
-  configName: string,
-  read: (name: string) => string | undefined,
+  models: readonly string[],
+  { configName, read }: { configName: string; read(name: string): string | undefined },
 ): AnthropicSettings | undefined {
   const configured = config.providers['anthropic'];
   const keyFrom = configured?.apiKeyEnv ?? 'ANTHROPIC_API_KEY';
   const url = read('ANTHROPIC_BASE_URL');
   if (url !== undefined && !URL.canParse(url)) throw new ConfigError('ANTHROPIC_BASE_URL: it is not a URL.');
-  const isNamed = Object.values(config.models)
-    .flat()
-    .some((model) => model.startsWith('anthropic/'));
+  const isNamed = models.some((model) => model.startsWith('anthropic/'));
   const isServed = read(keyFrom) !== undefined || url !== undefined || configured?.baseUrl !== undefined;
   if (!isServed && !configured && !isNamed) return undefined;
   const baseUrl = url ?? configured?.baseUrl;

@@ -12,7 +12,7 @@ import type { ReleaseManifest } from '../workflows/contract/release';
 import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode } from './agent-code';
-import { modelRoute, type RouteSettings } from './model-settings';
+import { modelPlan, modelRoute, type RouteSettings } from './model-settings';
 import type { PeopleSettings } from './people-settings';
 import { packageVersion } from './package-version';
 
@@ -36,11 +36,12 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   const agent = await withServersTools(declared, options.mcp);
   const code = options.code ?? (await agentCode(options.file)).hash;
   const route = modelRoute(options.settings, agent.model);
+  const plan = modelPlan(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
     ...inToolboxes(describeAgent(agent, options.settings.approvals, options.releaseOf), agent),
     instructions: await instructionsOf(agent, options.file),
-    model: { route, parameters: jsonObject(agent.parameters, 'parameters') },
+    model: { route, ...(plan ? { plan } : {}), parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
     code,
     orchestration: packageVersion(),

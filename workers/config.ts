@@ -2,11 +2,13 @@
 import os from 'node:os';
 import path from 'node:path';
 import { configSchema, type ResolvedConfig } from '../activities/define/config';
+import { routeText } from '../activities/define/route';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
+import { issueLines } from './config-issues';
 import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
@@ -23,7 +25,7 @@ export interface SettingsOverrides {
   taskQueue?: string;
 }
 
-export interface Settings extends Pick<ModelSettings, 'models' | 'providers'>, PeopleSettings {
+export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'providers'>, PeopleSettings {
   /** Absolute. */
   project: string;
   /** Absolute; absent when there is none. */
@@ -110,6 +112,7 @@ export async function loadSettings(options: {
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     models: models.models,
+    plans: models.plans,
     providers: models.providers,
     quotas: config.quotas,
     queues: config.queues,
@@ -137,7 +140,7 @@ export async function loadSettings(options: {
 }
 
 function describeModels(
-  { providers, models, sources }: ModelSettings,
+  { providers, models, plans, sources }: ModelSettings,
   configName: string,
   read: Settings['secret'],
 ): Setting[] {
@@ -159,7 +162,7 @@ function describeModels(
     }),
     ...Object.entries(models).map(([alias, route]) => ({
       what: `model ${alias}`,
-      value: route.join(', '),
+      value: routeText(route, plans[alias]),
       source: alias === 'default' ? sources.default : configName,
     })),
   ];
@@ -185,11 +188,7 @@ async function readConfig(file: string, stateDir: string): Promise<ResolvedConfi
     throw new ConfigError(
       `${path.basename(file)}: it has no default export: write export default defineConfig({ ... }).`,
     );
-  const issues = parsed.error.issues.flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => `${[...issue.path, key].join('.')}: there is no such setting`)
-      : [`${issue.path.join('.') || 'default export'}: ${issue.message}`],
-  );
+  const issues = issueLines(parsed.error.issues);
   throw new ConfigError(`${path.basename(file)}: ${issues.join('; ')}`);
 }
 

@@ -1,6 +1,8 @@
 // Which model servers there are, and what the aliases of models stand for.
 import type { ResolvedConfig } from '../activities/define/config';
+import { isModelName, resolvedRoute, type ResolvedRoute } from '../activities/define/route';
 import type { ModelApi } from '../activities/model/capabilities';
+import type { RoutePlan } from '../workflows/contract/release';
 import { anthropicSettings } from './anthropic-settings';
 import { ConfigError } from './config-error';
 
@@ -20,6 +22,8 @@ export interface ModelSettings {
   providers: ProviderSettings[];
   /** Alias → `provider/model`, in order of preference. */
   models: { [alias: string]: string[] };
+  /** Of aliases that are more than a list. */
+  plans: { [alias: string]: RoutePlan };
   /** Where the values come from, for a doctor. */
   sources: {
     baseUrl: string;
@@ -53,19 +57,23 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
   const openai = openAi(config, configName, read);
   const isServed = read(openai.provider.keyFrom) !== undefined || openai.provider.baseUrl !== undefined;
   const model = read('OPENAI_MODEL');
-  const anthropic = anthropicSettings(config, configName, read);
+  const named = Object.entries(config.models).map(([alias, route]): [string, ResolvedRoute] => {
+    try {
+      return [alias, resolvedRoute(route)];
+    } catch (error) {
+      throw new ConfigError(
+        `${configName}: models.${alias}: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  });
+  const names = named.flatMap(([, { models }]) => models);
+  const anthropic = anthropicSettings(config, names, { configName, read });
   const openAiModel = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : undefined;
   const fallback = openAiModel ?? anthropic?.model ?? DEMO_MODEL;
-  const named = Object.entries(config.models).map(([alias, route]): [string, string[]] => {
-    const models = typeof route === 'string' ? [route] : route;
-    const wrong = models.find((name) => !isModelName(name));
-    if (wrong !== undefined)
-      throw new ConfigError(`${configName}: models.${alias}: "${wrong}" is not a model: write provider/model.`);
-    return [alias, models];
-  });
   return {
     providers: [openai.provider, ...(anthropic ? [anthropic.provider] : []), ...providers],
-    models: { default: [fallback], ...Object.fromEntries(named) },
+    models: { default: [fallback], ...Object.fromEntries(named.map(([alias, { models }]) => [alias, models])) },
+    plans: Object.fromEntries(named.flatMap(([alias, { plan }]) => (plan ? [[alias, plan]] : []))),
     sources: {
       baseUrl: openai.baseUrlFrom,
       api: openai.apiFrom,
@@ -121,13 +129,8 @@ function apiOf(baseUrl: string | undefined): ModelApi {
   return url.hostname === ANTHROPIC_HOST || /\/anthropic\/?$/.test(url.pathname) ? 'messages' : 'chat';
 }
 
-function isModelName(name: string): boolean {
-  const slash = name.indexOf('/');
-  return slash > 0 && slash < name.length - 1;
-}
-
 /** What a release needs to know of models: no address and no key. */
-export interface RouteSettings extends Pick<ModelSettings, 'models'> {
+export interface RouteSettings extends Pick<ModelSettings, 'models'>, Partial<Pick<ModelSettings, 'plans'>> {
   providers: readonly Pick<ProviderSettings, 'name'>[];
 }
 
@@ -151,3 +154,7 @@ export function modelRoute({ models, providers }: RouteSettings, model: string):
   }
   return route;
 }
+
+/** How that route is taken; undefined where it is a plain list. */
+export const modelPlan = ({ plans }: RouteSettings, model: string): RoutePlan | undefined =>
+  plans && Object.hasOwn(plans, model) ? plans[model] : undefined;

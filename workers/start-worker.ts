@@ -3,7 +3,8 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../activities/gateway/ports';
+import { NO_QUOTA } from '../activities/gateway/ports';
+import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
@@ -22,7 +23,7 @@ export interface StartWorkerOptions {
   providers: ProviderRegistry;
   /** @default nothing is limited */
   quota?: ActivityDeps['quota'];
-  /** @default the first of a route */
+  /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
@@ -77,7 +78,7 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     agents,
     providers,
     quota: options.quota ?? NO_QUOTA,
-    routing: options.routing ?? FIRST_OF_ROUTE,
+    routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),

@@ -15,6 +15,8 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
+import { routeMetrics } from './route-metrics';
+import { batchMetrics } from './batch-metrics';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
 const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -98,6 +100,8 @@ export function createMetrics(): Metrics {
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
+    ...routeMetrics(registers),
+    ...batchMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

@@ -1,6 +1,7 @@
 // Tokens of messages, by the model's own vocabulary where it is known. Never in a workflow: the vocabulary is 70 MB once loaded.
 import type * as encodingModule from 'gpt-tokenizer/cjs/encoding/o200k_base';
 import type * as mappingModule from 'gpt-tokenizer/cjs/mapping';
+import { LRUCache } from 'lru-cache';
 import type { Message } from '../../workflows/contract/message';
 import { canonicalJson } from '../store/canonical-json';
 import { isListedModel, namesOfModel } from './model-window';
@@ -51,13 +52,16 @@ const PIECE_CHARS_LEAST = 750;
  */
 const BOUNDARY = /(?<=[\p{L}\p{N}])(?=[",.:;(){}[\]]| \p{L})|(?<=\n)(?=\p{L})/u;
 
+/** By model: each call asks, and the mapping is long. */
+const ENCODING_OF = new LRUCache<string, { name: EncodingName; isExact: boolean }>({ max: 200 });
 const encodings = new Map<EncodingName, Encoding>();
 const counted = new Map<EncodingName, WeakMap<Message, Counted>>();
 const bounds = new WeakMap<Message, number>();
 
-/** @param model `provider/model`, or the model's name alone. Nothing is loaded before the first count. */
+/** @param model `provider/model`, or the model's name alone. No vocabulary is loaded before the first count. */
 export function tokenCounter(model: string): TokenCounter {
-  const { name, isExact } = encodingOf(model);
+  const { name, isExact } = ENCODING_OF.get(model) ?? encodingOf(model);
+  ENCODING_OF.set(model, { name, isExact });
   const known = counted.get(name) ?? new WeakMap<Message, Counted>();
   counted.set(name, known);
   const countText = (text: string): number => countPieces(encoding(name), text);

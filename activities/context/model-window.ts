@@ -5,6 +5,7 @@ import { claudeModel } from '../model/claude-model';
 interface ModelSpec {
   context_window?: number;
   max_input_tokens?: number;
+  max_output_tokens?: number;
 }
 
 /** What the table calls a fine-tuned model is the model it was made from. */
@@ -45,3 +46,9 @@ export function windowOf(route: string): number | undefined {
   }
   return claudeModel(route.slice(route.lastIndexOf('/') + 1))?.window;
 }
+
+/** Tokens that a model answers at most, reasoning included. @returns undefined where the table does not say */
+export const outputLimitOf = (route: string): number | undefined =>
+  namesOfModel(route)
+    .map((name) => models().get(name)?.max_output_tokens)
+    .find((limit) => limit !== undefined);

@@ -8,10 +8,12 @@ import {
 } from '../../workflows/contract/limits';
 import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
+import type { BatchPlan } from '../../workflows/contract/release';
 import type { RunPlan } from '../../workflows/contract/run';
 import { checkedLimits, wholeNumber, type AgentLimits } from './agent-limits';
 import { requireBounded } from './agent-tool';
 import { rulesFor, type ApprovalPolicyFor, type RuleFor } from './approval';
+import { batchPlan, type BatchOptions } from './batch';
 import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
@@ -76,6 +78,8 @@ export interface AgentDefinition<
   context?: false | ContextOptions;
   /** When the model is told that it goes round in circles, and when the run is stopped; false for never. @default see its parts */
   loops?: false | LoopOptions;
+  /** Short tasks share calls: what waits at a worker at the same time is asked at once. @default each has its own */
+  batch?: BatchOptions;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -100,6 +104,7 @@ export interface Agent<
   readonly plan: RunPlan;
   readonly context: false | ContextOptions;
   readonly loops: LoopPlan | undefined;
+  readonly batch: BatchPlan | undefined;
   readonly approvals: readonly RuleFor[];
 }
 export type AnyAgent = Agent;
@@ -107,6 +112,8 @@ export type AnyAgent = Agent;
 export type AgentInput<A> = A extends Agent<string, infer Input, z.core.$ZodType> ? z.input<Input> : never;
 /** What a completed run answers. */
 export type AgentOutput<A> = A extends Agent<string, AnyInput, infer Output> ? z.output<Output> : never;
+
+type AnyDefinition = AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>;
 
 /**
  * Declares an agent. Types of input, output and tools are inferred; policies are data.
@@ -119,9 +126,7 @@ export function defineAgent<
   const Tools extends readonly AnyTool[] = readonly [],
   const Toolboxes extends readonly McpToolbox[] = readonly [],
 >(definition: AgentDefinition<Name, Input, Output, Tools, Toolboxes>): Agent<Name, Input, Output, Tools, Toolboxes>;
-export function defineAgent(
-  definition: AgentDefinition<string, AnyInput, z.core.$ZodType, readonly AnyTool[], readonly McpToolbox[]>,
-): AnyAgent {
+export function defineAgent(definition: AnyDefinition): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   // Not `??`: null is no way to leave it out.
   const { context = {}, loops = {} } = definition;
@@ -130,6 +135,7 @@ export function defineAgent(
   oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
   requireOneEach(definition.name, tools);
   requireBounded(definition.name, tools);
+  const plan = runPlan(definition.name, definition, tools);
   return {
     kind: 'agent',
     name: definition.name,
@@ -141,9 +147,10 @@ export function defineAgent(
     output: definition.output ?? z.string(),
     tools,
     toolboxes: definition.toolboxes ?? [],
-    plan: runPlan(definition.name, definition, tools),
+    plan,
     context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
     loops: loopPlan(definition.name, loops),
+    batch: batchOf(definition, plan),
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
 }
@@ -187,7 +194,16 @@ const AGENT_KEYS = [
   'context',
   'loops',
   'approvals',
+  'batch',
 ];
+
+function batchOf(
+  { name, batch, tools = [], toolboxes = [], parameters = {} }: AnyDefinition,
+  { model: { timeoutMs } }: RunPlan,
+): BatchPlan | undefined {
+  if (batch === undefined) return undefined;
+  return batchPlan(batch, { name, tools: [...tools, ...toolboxes].map((one) => one.name), timeoutMs, parameters });
+}
 
 interface PlanOptions {
   limits?: AgentLimits;

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { ConfigApproval } from './approval';
+import { routeSchema } from './route';
 
 const count = z.number().int().positive();
 
 /** `longhaul.config.ts`, checked: an unknown key is refused, so that a typo never switches anything off. */
 export const configSchema = z.strictObject({
-  /** Alias → `provider/model`, or several in order of preference. */
-  models: z.record(z.string(), z.union([z.string(), z.array(z.string()).min(1)])).default({}),
+  /** Alias → `provider/model`, several in order of preference, or a route. */
+  models: z.record(z.string(), routeSchema).default({}),
   /** Servers of models by name. `openai` is there without being named, and `anthropic` once it has a key. */
   providers: z
     .record(

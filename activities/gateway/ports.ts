@@ -11,6 +11,8 @@ export interface Caller {
   /** Id of the run. */
   run: string;
   signal: AbortSignal;
+  /** A longer wait is not begun: another provider is asked then. Absent where there is none. */
+  patienceMs?: number;
 }
 
 /** Tokens that a request takes at most, or is expected to. */
@@ -18,6 +20,8 @@ export interface Expected {
   input: number;
   /** The cap that the request itself carries, where it does. */
   outputCap?: number;
+  /** That the request is for, where it is for several: as many outputs. @default 1 */
+  tasks?: number;
 }
 
 /** Leave to send one request. Ended exactly once, by one of the two. */
@@ -32,25 +36,50 @@ export interface Quota {
   /**
    * Waits here while the wait is short.
    * @param route as `provider/model`
-   * @throws ModelWaitError where it is longer; ApplicationFailure where it would be longer than anyone has patience for
+   * @throws ModelWaitError where it is longer, or longer than the caller's patience; ApplicationFailure where it would be longer than
+   * anyone has patience for
    */
   admit(route: string, expected: Expected, caller: Caller): Promise<Admission>;
 }
 
+/** One of a route that can be asked. */
+export interface Candidate {
+  /** As `provider/model`. */
+  route: string;
+  /** `cooling`: it is asked last. `probing`: it cooled down, and this call tries whether it is well again. */
+  state: 'healthy' | 'cooling' | 'probing';
+  /** Learned: an answer whose first token takes longer is not usual. Undefined while too little is known. */
+  firstTokenWithinMs: number | undefined;
+}
+
+/** What came of asking one of a route. */
+export type Seen =
+  | { kind: 'answered'; input: number; output: number; ms: number; firstTokenMs: number | undefined }
+  /** Nothing had come when it was given up. */
+  | { kind: 'slow' }
+  /** `until`, in milliseconds since the epoch, where the provider itself named a time. */
+  | { kind: 'failed'; type: string; until?: number }
+  /** Nothing that speaks for or against it: the call was stopped, or not sent at all. */
+  | { kind: 'unknown' };
+
 export interface Routing {
-  /** Those of a release's route that can be asked now, in the order to try them. At least one. */
-  candidates(route: readonly string[]): readonly string[];
-  /** @returns whether the next candidate is asked instead */
-  failed(route: string, error: unknown): boolean;
-  answered(route: string, seconds: number): void;
+  /**
+   * All of them, in the order to ask them now.
+   * @param routes in the order that the run prefers
+   * @param input tokens of the request, counted where there is a choice
+   */
+  inOrder(routes: readonly string[], input: () => number): Promise<Candidate[]>;
+  /** Of each that was asked; and of one that is `probing`, asked or not. */
+  seen(asked: Pick<Candidate, 'route' | 'state'>, what: Seen): void;
 }
 
 export const NO_QUOTA: Quota = {
   admit: () => Promise.resolve({ settle: () => undefined, release: () => undefined }),
 };
 
-export const FIRST_OF_ROUTE: Routing = {
-  candidates: (route) => [route[0] ?? ''],
-  failed: () => false,
-  answered: () => undefined,
+/** Asks whoever is preferred, whatever has become of it before. */
+export const AS_PREFERRED: Routing = {
+  inOrder: (routes) =>
+    Promise.resolve(routes.map((route) => ({ route, state: 'healthy', firstTokenWithinMs: undefined }))),
+  seen: () => undefined,
 };

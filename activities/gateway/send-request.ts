@@ -1,10 +1,20 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
+import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
+import type { Usage } from '../../workflows/contract/message';
+import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
+import type { TokenCounter } from '../context/count-tokens';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
+import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
-import type { Admission, Caller, Expected } from './ports';
+import type { Admission, Caller, Expected, Seen } from './ports';
+import { admitWithin } from './routing/admit-within';
+import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
+import { watchFirstToken, type WatchedCall } from './routing/first-token';
+import { capable, needsOf } from './routing/needs';
+import { preferredOrder } from './routing/preferred-order';
 import { inputTokens } from './input-tokens';
 import { generate, StoppedCall } from './stopped-call';
 
@@ -12,9 +22,17 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  /** That it is for, where one call is for several. @default 1 */
+  tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
   requestTo(provider: ModelProvider, model: string): Promise<ModelRequest>;
+  /** Name of the provider that alone can go on with the turn under way. Asked only where the route has others. */
+  tiedTo?(): Promise<string | undefined>;
+  /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
+  wasShown?(): boolean;
 }
+
+export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
@@ -22,6 +40,10 @@ export interface Sent {
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
   rawForm: string | undefined;
+  /** Who of the route did not, and what may have been paid for it. Absent where nobody else was to be asked. */
+  tried?: Tried[];
+  /** Set where the call was shared with other tasks. */
+  batch?: BatchPart;
 }
 
 export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
@@ -32,47 +54,167 @@ export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, 
   signal,
 });
 
-type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'>;
+export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'> & {
+  metrics: Pick<ActivityDeps['metrics'], 'failedOver'>;
+};
+
+/** What one of the route is asked. */
+interface Prepared {
+  provider: ModelProvider;
+  request: ModelRequest;
+}
 
 /** @throws StoppedCall, ModelWaitError, ApplicationFailure `Model.*` and what `requestTo` throws */
 export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Sent> {
-  const { routing, now } = deps;
-  const candidates = routing.candidates(toSend.loaded.manifest.model.route);
-  for (const [nth, route] of candidates.entries()) {
-    const startedAt = now();
-    try {
-      const sent = await sendTo(route, deps, toSend);
-      routing.answered(route, (now() - startedAt) / 1000);
-      return sent;
-    } catch (error) {
-      if (error instanceof StoppedCall || !routing.failed(route, error) || nth === candidates.length - 1) throw error;
-    }
-  }
-  throw failure('Model.NotFound', 'the release names no model.');
-}
-
-async function sendTo(route: string, { providers, quota }: GatewayDeps, toSend: ToSend): Promise<Sent> {
-  const { loaded, caller, call, requestTo } = toSend;
-  const { provider, model } = providers.resolve(route);
-  const request = await requestTo(provider, model);
+  const { loaded, caller, call } = toSend;
+  const { model } = loaded.manifest;
   const counter = counterOf(loaded);
-  const admission = await quota.admit(route, expectedOf(request, inputTokens(request, counter)), caller);
-  const response = await settled(admission, () => generate(provider, request, { call, route, counter }));
-  return { response, route, rawForm: provider.rawItemsForm };
+  const prepare = preparing(deps, toSend);
+  const order = preferredOrder(model, caller.run);
+  const [first] = order;
+  if (first === undefined) throw failure('Model.NotFound', 'the release names no model.');
+  const isChoice = order.length > 1;
+  const { request } = await firstPrepared(order, prepare);
+  let counted: number | undefined;
+  const input = (): number => (counted ??= inputTokens(request, counter));
+  const tiedTo = isChoice ? await toSend.tiedTo?.() : undefined;
+  const { routes, passedOver } = capable(order, {
+    needs: () => needsOf(request, input(), counter.isExact),
+    capabilitiesOf: (name) => providerOf(deps, name)?.capabilities,
+    tiedTo,
+  });
+  const { response, route, tried } = await askInTurn({
+    routing: deps.routing,
+    now: deps.now,
+    metrics: deps.metrics,
+    preferred: routes,
+    plan: model.plan,
+    input,
+    signal: call.signal,
+    wasShown: () => toSend.wasShown?.() ?? false,
+    ask: async (asked, patience) => {
+      const prepared = await prepare(asked).catch(orMissing);
+      if (prepared instanceof ApplicationFailure) return { error: prepared, seen: { kind: 'unknown' } };
+      return await sendTo(deps, toSend, { ...prepared, route: asked, counter, patience });
+    },
+  });
+  const all = [...passedOver, ...tried];
+  return {
+    response,
+    route,
+    rawForm: deps.providers.resolve(route).provider.rawItemsForm,
+    ...(all.length > 0 ? { tried: all } : {}),
+  };
 }
 
-function expectedOf({ parameters }: ModelRequest, input: number): Expected {
-  const cap = parameters['maxOutputTokens'];
-  return { input, ...(typeof cap === 'number' ? { outputCap: cap } : {}) };
+type Prepare = (route: string) => Promise<Prepared>;
+
+/** Once for each. */
+function preparing({ providers }: GatewayDeps, { requestTo }: ToSend): Prepare {
+  const prepared = new Map<string, Promise<Prepared>>();
+  const prepare: Prepare = async (route) => {
+    const { provider, model } = providers.resolve(route);
+    const request = await requestTo(provider, model);
+    return { provider, request };
+  };
+  return (route) => {
+    const known = prepared.get(route) ?? prepare(route);
+    prepared.set(route, known);
+    return known;
+  };
 }
 
-async function settled(admission: Admission, send: () => Promise<ModelResponse>): Promise<ModelResponse> {
+/** Undefined where this worker does not have it. */
+function providerOf({ providers }: GatewayDeps, route: string): ModelProvider | undefined {
   try {
-    const response = await send();
-    admission.settle(response.usage);
-    return response;
-  } catch (error) {
-    admission.settle(error instanceof StoppedCall ? error.usage : undefined);
-    throw error;
+    return providers.resolve(route).provider;
+  } catch {
+    return undefined;
   }
+}
+
+/** A provider that the route names and this worker does not have: the next one is asked. */
+function orMissing(error: unknown): ApplicationFailure {
+  if (error instanceof ApplicationFailure && error.type === 'Model.NotFound') return error;
+  throw error;
+}
+
+/** Of any of them: what it asks is the same of all, but for raw items. */
+async function firstPrepared(order: readonly string[], prepare: Prepare): Promise<Prepared> {
+  let missing: ApplicationFailure | undefined;
+  for (const route of order) {
+    const prepared = await prepare(route).catch(orMissing);
+    if (!(prepared instanceof ApplicationFailure)) return prepared;
+    missing ??= prepared;
+  }
+  throw missing ?? failure('Model.NotFound', 'the release names no model.');
+}
+
+interface ToAsk extends Prepared {
+  route: string;
+  counter: TokenCounter;
+  patience: Patience;
+}
+
+async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
+  const { provider, request, route, counter, patience } = toAsk;
+  const { patienceMs, firstTokenWithinMs } = patience;
+  let admission: Admission;
+  try {
+    const expected = expectedOf(request, counter, tasks);
+    admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
+  } catch (error) {
+    // Not its provider's word.
+    return { error, seen: { kind: 'unknown' } };
+  }
+  const watched = watchFirstToken(call, firstTokenWithinMs, now);
+  const startedAt = now();
+  try {
+    const response = await generate(provider, request, { call: watched.call, route, counter });
+    admission.settle(response.usage);
+    const { input, output } = response.usage;
+    const ms = now() - startedAt;
+    return { response, seen: { kind: 'answered', input, output, ms, firstTokenMs: watched.firstTokenMs() } };
+  } catch (error) {
+    const usage = paidFor(error, watched, { request, counter });
+    admission.settle(error instanceof StoppedCall ? error.usage : undefined);
+    if (watched.isGivenUp()) {
+      const words = `${provider.name} sent no first token within ${firstTokenWithinMs} ms, and another can be asked.`;
+      return { error: failure('Model.Timeout', words), seen: { kind: 'slow' }, ...(usage ? { usage } : {}) };
+    }
+    return { error, seen: call.signal.aborted ? { kind: 'unknown' } : seenOf(error), ...(usage ? { usage } : {}) };
+  } finally {
+    watched.end();
+  }
+}
+
+function seenOf(error: unknown): Seen {
+  if (error instanceof ModelWaitError) return { kind: 'failed', type: 'Model.RateLimited', until: error.waitUntil };
+  return error instanceof ApplicationFailure && error.type ? { kind: 'failed', type: error.type } : { kind: 'unknown' };
+}
+
+/** Estimated. A request that was refused is not paid for; one whose answer broke off, or was not waited for, may be. */
+function paidFor(
+  error: unknown,
+  watched: WatchedCall,
+  { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
+): Usage | undefined {
+  if (error instanceof StoppedCall) return error.usage;
+  const text = watched.text();
+  const isRead = watched.firstTokenMs() !== undefined;
+  if (!isRead && !(error instanceof ApplicationFailure && error.type === 'Model.Timeout')) return undefined;
+  return { input: inputTokens(request, counter), cachedInput: 0, output: counter.countText(text), reasoning: 0 };
+}
+
+/** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
+function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {
+  const cap = request.parameters['maxOutputTokens'];
+  let input: number | undefined;
+  return {
+    get input() {
+      return (input ??= inputTokens(request, counter));
+    },
+    ...(typeof cap === 'number' ? { outputCap: cap } : {}),
+    ...(tasks > 1 ? { tasks } : {}),
+  };
 }

@@ -25,11 +25,17 @@ export interface ModelRequest {
   loadFile(sha256: string): Promise<Uint8Array>;
 }
 
+export interface Delta {
+  text?: string;
+  /** The provider has taken the request, and its model has said nothing yet. */
+  isPreface?: boolean;
+}
+
 export interface ModelCall {
   /** Aborted on cancellation: the provider's socket must close. */
   signal: AbortSignal;
   /** Called for each piece of the stream, for heartbeats and progress. */
-  onDelta?(delta: { text?: string }): void;
+  onDelta?(delta: Delta): void;
 }
 
 export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'refusal';

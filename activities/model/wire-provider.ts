@@ -6,6 +6,7 @@ import { failure } from '../failure';
 import { capabilitiesOf, type ModelApi } from './capabilities';
 import { classifyModelError, type ErrorContext } from './classify-error';
 import { withReadableError } from './error-body';
+import { isPreface } from './is-preface';
 import { patientFetch } from './patient-fetch';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './provider';
 import type { AnswerReader, DataUrl, WireAdapter } from './wire-adapter';
@@ -110,7 +111,7 @@ async function readStream(events: AsyncIterable<unknown>, reader: AnswerReader, 
   try {
     for await (const event of events) {
       const text = reader.read(event);
-      call.onDelta?.(text ? { text } : {});
+      call.onDelta?.(text ? { text } : { isPreface: isPreface(event) });
     }
   } catch (error) {
     if (call.signal.aborted || !reader.answer()) throw error;

@@ -1,4 +1,5 @@
 // Names of refs, in one place. Ids that callers choose are percent-encoded, so that a `/` in one cannot reach another's record.
+import { createHash } from 'node:crypto';
 import type { CallKey } from '../../workflows/contract/activities';
 
 /** Zero-padded, so that a listing by name is a listing in order. */
@@ -40,6 +41,15 @@ export const headName = (workflowId: string, runId: string): string =>
   `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
+
+/** What workers know of a model's provider, by `provider/model`. */
+export const HEALTH_PREFIX = 'health/';
+const healthOf = (route: string): string =>
+  `${HEALTH_PREFIX}${createHash('sha256').update(route).digest('hex').slice(0, 32)}/`;
+export const healthName = (route: string): string => `${healthOf(route)}state`;
+/** What each worker has measured of it. */
+export const speedsOf = (route: string): string => `${healthOf(route)}speed/`;
+export const speedName = (route: string, worker: string): string => `${speedsOf(route)}${encodeURIComponent(worker)}`;
 
 /** The index of a run's conversation as it stands: each edit of its context begins another chain. */
 export const CHAIN_PREFIX = 'chain/';

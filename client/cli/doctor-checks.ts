@@ -13,6 +13,7 @@ import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
 import { errorCode, errorLine } from './exit-codes';
 import { counted, formatBytes } from './format';
+import { checkRoutes } from './route-checks';
 
 export type Check = { name: string; found: string } & (
   | { state: 'ok' }
@@ -182,7 +183,7 @@ export async function checkAgents({ settings }: CliContext): Promise<Check[]> {
       'correct the file; `longhaul dev` serves it as it is saved',
     );
   });
-  return [first, ...broken, ...checkModels(settings, loaded)];
+  return [first, ...broken, ...checkModels(settings, loaded), ...checkRoutes(settings, loaded)];
 }
 
 /** One mistake of the configuration can keep every agent from loading. */

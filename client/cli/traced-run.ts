@@ -3,6 +3,7 @@
 import type { ContentStore } from '../../activities/store';
 import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import type { Usage } from '../../workflows/contract/message';
+import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
 import { directSubRuns } from '../sub-runs';
@@ -33,7 +34,9 @@ export interface TracedCall {
   preview: string;
   /** What was wrong with an answer, or how a tool failed. */
   failure: string | null;
-  /** Tools that had failed before this one stood in for them. */
+  /** Of an answer from a call that was shared: how many tasks that had, and why this one was asked again alone. */
+  batched: { of: number; alone: string | null } | null;
+  /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
@@ -120,7 +123,9 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     durationMs: record.endedAt - record.startedAt,
     attempt: record.attempt,
     worker: record.worker,
-    failedBefore: record.kind === 'tool' ? (record.failedBefore ?? []) : [],
+    batched:
+      record.kind === 'model' && record.batch ? { of: record.batch.of, alone: record.batch.alone ?? null } : null,
+    failedBefore: failedBeforeOf(record),
     reused: reused ? reused.has(callName(call)) : null,
   };
   if (record.kind === 'tool') {
@@ -143,16 +148,27 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     toolCalls.length > 0 ? `calls ${toolCalls.map(({ name }) => name).join(', ')}` : (messages[0]?.preview ?? '');
   const edit = pruned ? `leaves out ${counted(pruned.results, 'tool result')}; ` : '';
   const told = notices ? 'is warned first; ' : '';
+  const shared = record.batch ? `${sharedText(record.batch)}; ` : '';
   return {
     ...common,
     kind: 'model',
     name: model,
     asked: null,
     usage,
-    preview: `${edit}${told}${preview}`,
+    preview: `${edit}${told}${shared}${preview}`,
     failure: problem?.type ?? null,
   };
 }
+
+function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {
+  if (record.kind === 'tool') return record.failedBefore ?? [];
+  return record.kind === 'model'
+    ? (record.tried ?? []).map(({ route, failure }) => ({ name: route, type: failure }))
+    : [];
+}
+
+export const sharedText = ({ item, of, alone }: NonNullable<ModelRecord['batch']>): string =>
+  `task ${item} of a call for ${of}${alone ? `, asked again alone (${alone})` : ''}`;
 
 type Turn = [TracedCall, ...TracedCall[]];
 

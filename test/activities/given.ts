@@ -1,6 +1,6 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
 import type { AnyAgent } from '../../activities/define';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
 import type { ModelRequest } from '../../activities/model/provider';
 import type { KeyRing } from '../../activities/keys';
@@ -57,7 +57,7 @@ export async function given(
     agents,
     providers: { resolve: () => ({ provider, model: 'model' }) },
     quota: NO_QUOTA,
-    routing: FIRST_OF_ROUTE,
+    routing: AS_PREFERRED,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
@@ -68,6 +68,10 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      failedOver: () => undefined,
+      routeTurned: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: () => Promise.resolve(),
   };

@@ -1,8 +1,9 @@
 // Needs: nothing but Node. Which of a run's raw provider items go back to the provider.
 import type { ActivityDeps } from '../../activities/deps';
-import { rawItemsOf } from '../../activities/raw-items';
+import { rawItemsOf, turnTiedTo } from '../../activities/raw-items';
 import { canonicalJson, createMemoryStore, objectHash } from '../../activities/store';
 import { callRecordName } from '../../activities/store/ref-names';
+import type { JsonValue } from '../../workflows/contract/message';
 import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 
 const store = createMemoryStore();
@@ -10,9 +11,12 @@ const key = (turn: number) => ({ run: 'first', fork: 0, turn, index: 0 });
 const hashOf = (turn: number) => objectHash(new TextEncoder().encode(`answer ${turn}`));
 const provider = { name: 'openai', rawItemsForm: 'openai-responses' };
 
-async function record(turn: number, about: Partial<ModelRecord['answer']> & { form?: string } = {}): Promise<void> {
-  const { form = provider.rawItemsForm, ...answer } = about;
-  const raw = canonicalJson([{ turn }]);
+async function record(
+  turn: number,
+  about: Partial<ModelRecord['answer']> & { form?: string; raw?: JsonValue } = {},
+): Promise<void> {
+  const { form = provider.rawItemsForm, raw: items = [{ turn }], ...answer } = about;
+  const raw = canonicalJson(items);
   const value: ModelRecord = {
     kind: 'model',
     schemaVersion: 1,
@@ -81,4 +85,33 @@ test('a worker reads a record once; after a reset, when a turn comes again, all 
   expect([...items.keys()]).toEqual([0, 1, 2, 3]);
   await read(conversation, 10, counted);
   expect(pages).toEqual([6, 1, 7]);
+});
+
+describe('a turn under way', () => {
+  const said = (turn: number) => ({ hash: hashOf(turn), message: { role: 'assistant' as const, parts: [] } });
+  const result = {
+    hash: 'r',
+    message: { role: 'tool' as const, call: 0, name: 't', outcome: 'ok' as const, parts: [] },
+  };
+  const asked = { hash: 'u', message: { role: 'user' as const, parts: [] } };
+  const tied = (earlier: Parameters<typeof turnTiedTo>[2], turn: number) =>
+    turnTiedTo(
+      { store } as ActivityDeps,
+      { key: key(turn), agent: 'a', release: 'r', tenant: 't', base: null, append: [] },
+      earlier,
+    );
+
+  test('is gone on with by whoever signed its thoughts, and by anybody where nothing is signed', async () => {
+    await record(20, {
+      model: 'claude/m',
+      form: 'anthropic-messages',
+      raw: [{ type: 'thinking', thinking: 'x', signature: 's' }],
+    });
+    await record(21, { model: 'claude/m', form: 'anthropic-messages', raw: [{ type: 'tool_use' }] });
+    expect(await tied([asked, said(20), result], 30)).toBe('claude');
+    expect(await tied([asked, said(20), result, said(21), result], 31)).toBe('claude');
+    expect(await tied([asked, said(21), result], 32)).toBeUndefined();
+    expect(await tied([asked, said(20), result, asked], 33)).toBeUndefined();
+    expect(await tied([asked, said(4), result], 34)).toBeUndefined();
+  });
 });

@@ -1,5 +1,5 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel [--short]`: figures of long conversations, of cancels and of tools side by
-// side, each beside its floor, in plain tables.
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway|failover [--short]`: figures of long conversations, of cancels, of
+// tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -10,9 +10,11 @@ import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '
 import { temporalCli } from '../stack/test-stack';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
+import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
+import { printGateway } from './print-gateway';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -213,6 +215,26 @@ async function parallel(): Promise<void> {
   );
 }
 
+async function failovers(): Promise<void> {
+  const size = isShort ? FAILOVER_SHORT : FAILOVER_LONG;
+  console.log(await temporalVersions());
+  const { runs, failed, phases, troubles } = await failover(size);
+  console.log(
+    `${size.workers} worker processes, ${size.runsPerSecond} runs/s: ${runs} runs, of which ${failed.length} did not complete ${failed.join(' ')}`,
+  );
+  printTable(
+    ['phase', 'calls', 'by A', 'p50 ms', 'p95 ms', 'max ms'],
+    phases.map(({ name, calls, byA, p50, p95, max }) => [name, ...[calls, byA, p50, p95, max].map(String)]),
+  );
+  printTable(
+    ['A is', 'ms until 10 in a row go to B', 'ms from its end until 10 go to A', 'requests to A meanwhile'],
+    troubles.map(({ name, divertMs, returnMs, requestsToA }) => [
+      name,
+      ...[divertMs, returnMs, requestsToA].map(String),
+    ]),
+  );
+}
+
 const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   history,
   turns,
@@ -220,6 +242,8 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
+  gateway: () => printGateway(isShort),
+  failover: failovers,
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

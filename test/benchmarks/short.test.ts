@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describeWithPostgres } from '../stack/postgres';
 import { cancelFigures } from './cancel';
 import { compactionFigures, placeholderFigures } from './compaction';
+import { gatewayFigures } from './gateway';
 import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
@@ -54,6 +55,16 @@ test('tools of one turn that only read run side by side', async () => {
   expect(made).toMatchObject({ outcome: 'completed', most: 5, turns: [{ tools: 1 }, { tools: 5 }] });
   expect(made.turns.map(({ ms }) => ms.length)).toEqual([2, 2]);
 });
+
+test.each(['chat', 'responses'] as const)(
+  'a call over %s reads three times, however long the conversation, and commits once',
+  async (api) => {
+    const { parts, bare, requestBytes } = await gatewayFigures({ api, messages: 40, samples: 5 });
+    expect(parts).toEqual(parts.map((each) => ({ ...each, readTrips: 3, commits: 1 })));
+    expect([bare.length, parts.length]).toEqual([5, 5]);
+    expect(requestBytes).toBeGreaterThan(20_000);
+  },
+);
 
 describeWithPostgres('reading 400 messages', () => {
   test('takes at most ten round trips cold, and three where one message is new', async () => {

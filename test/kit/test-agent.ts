@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
 import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
@@ -131,8 +131,10 @@ export function testAgent(
   const store = options.store ?? createMemoryStore();
   const route = `${SCRIPTED_PROVIDER}/${agent.model}`;
   const context = contextPlan(agent.context, route);
+  // A test's runs come one by one: none waits for others to share a call with.
+  const { batch: _, ...described } = describeAgent(agent);
   const manifest = {
-    ...describeAgent(agent),
+    ...described,
     instructions: instructionsOf(agent, options.dir),
     model: { route: [route], parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
@@ -220,7 +222,7 @@ async function runOnce(options: RunOnce): Promise<TestRun<unknown, ModelCall | W
       agents: { resolve: () => mine },
       providers: { resolve: (route) => ({ provider, model: route.slice(SCRIPTED_PROVIDER.length + 1) }) },
       quota: NO_QUOTA,
-      routing: FIRST_OF_ROUTE,
+      routing: AS_PREFERRED,
     },
     onControls: (given) => (controls = given),
     readOutput: (result) => readOutput(shared.store, loaded, result),
@@ -269,4 +271,8 @@ const NO_METRICS: ActivityMetrics = {
   toolCall: () => undefined,
   runEnded: () => undefined,
   reused: () => undefined,
+  failedOver: () => undefined,
+  routeTurned: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 };

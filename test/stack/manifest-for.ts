@@ -8,18 +8,19 @@ import { canonicalJson, objectHash } from '../../activities/store';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 
 /** Of sub-agents as of the agent itself: of each the release that it would have alone. */
-export function manifestFor(agent: AnyAgent, route: string): LoadedAgent {
+export function manifestFor(agent: AnyAgent, model: string | ReleaseManifest['model']['route']): LoadedAgent {
+  const route = [model].flat();
   const subAgents = subAgentsOf(agent);
   const releaseOf = (name: string): string => {
     const found = subAgents.find((one) => one.name === name);
     return found ? manifestFor(found, route).release : '';
   };
   const instructions = typeof agent.instructions === 'string' ? agent.instructions : agent.instructions.fromFile;
-  const context = contextPlan(agent.context, route);
+  const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
     ...describeAgent(agent, [], releaseOf),
     instructions,
-    model: { route: [route], parameters: agent.parameters },
+    model: { route, parameters: agent.parameters },
     ...(context ? { context } : {}),
     code: 'defined in a test',
     orchestration: 'test',

@@ -1,6 +1,6 @@
 // A run whose agent has agents among its tools, in process: what their runs come to is the test's to say.
 import { defineAgent, type AnyAgent } from '../../activities/define';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
 import { runRecordName } from '../../activities/store/ref-names';
@@ -72,10 +72,13 @@ export async function startWith(
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
-    routing: FIRST_OF_ROUTE,
+    routing: AS_PREFERRED,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: { modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+    metrics: {
+      ...{ modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      ...{ batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
+    },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });

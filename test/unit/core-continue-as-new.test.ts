@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
 import { failure } from '../../activities/failure';
-import { FIRST_OF_ROUTE, NO_QUOTA } from '../../activities/gateway/ports';
+import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import { describeAgent } from '../../activities/describe-agent';
 import {
   createConversation,
@@ -135,7 +135,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
-    routing: FIRST_OF_ROUTE,
+    routing: AS_PREFERRED,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
@@ -146,6 +146,10 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      failedOver: () => undefined,
+      routeTurned: () => undefined,
+      batchSent: () => undefined,
+      askedAlone: () => undefined,
     },
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { ConfigError } from '../../workers/config-error';
 import { loadSettings, type Settings, type SettingsOverrides } from '../../workers/config';
 import { describeSettings } from '../../workers/describe-settings';
-import { modelRoute } from '../../workers/model-settings';
+import { modelPlan, modelRoute } from '../../workers/model-settings';
 import { tempProject, type TempProject } from './temp-project';
 
 const projects: TempProject[] = [];
@@ -143,11 +143,43 @@ describe('model servers', () => {
   });
 });
 
+test('a route has weights and patience, which its release carries', async () => {
+  const made = project(
+    config(`{
+      models: { smart: { route: ['openai/gpt-5', { model: 'openai/gpt-5-mini', weight: 3 }], spillOver: '2s', divertOn: ['Model.Refused'] } },
+    }`),
+  );
+  const settings = await load(made, { OPENAI_API_KEY: 'sk-1' });
+  expect(modelRoute(settings, 'smart')).toEqual(['openai/gpt-5', 'openai/gpt-5-mini']);
+  expect(modelPlan(settings, 'smart')).toEqual({ weights: [1, 3], spillOverMs: 2_000, divertOn: ['Model.Refused'] });
+  expect(modelPlan(settings, 'default')).toBeUndefined();
+  expect(describeSettings(settings)).toContainEqual({
+    what: 'model smart',
+    value: 'openai/gpt-5 × 1, openai/gpt-5-mini × 3; spills over after 2000 ms; diverts on Model.Refused',
+    source: 'longhaul.config.ts',
+  });
+});
+
 test.each([
   [`{ agent: 'x' }`, 'longhaul.config.ts: agent: there is no such setting'],
   [`{ providers: { near: { key: 'x' } } }`, 'longhaul.config.ts: providers.near.key: there is no such setting'],
   [`{ queues: { q: { depth: 0 } } }`, 'longhaul.config.ts: queues.q.depth: '],
   [`{ models: { smart: 'gpt-5' } }`, 'longhaul.config.ts: models.smart: "gpt-5" is not a model'],
+  [`{ models: { smart: [] } }`, 'longhaul.config.ts: models.smart: '],
+  [`{ models: { smart: ['a/b', 'a/b'] } }`, 'longhaul.config.ts: models.smart: "a/b" stands there twice.'],
+  [
+    `{ models: { smart: { route: ['a/b'], spillover: '2s' } } }`,
+    'longhaul.config.ts: models.smart.spillover: there is',
+  ],
+  [
+    `{ models: { smart: { route: ['a/b'], spillOver: 'soon' } } }`,
+    'longhaul.config.ts: models.smart.spillOver: "soon" is',
+  ],
+  [
+    `{ models: { smart: { route: [{ model: 'a/b', weight: 0 }] } } }`,
+    'longhaul.config.ts: models.smart.route.0.weight: ',
+  ],
+  [`{ models: { smart: { route: ['a/b'], divertOn: ['x'] } } }`, 'longhaul.config.ts: models.smart.divertOn.0: '],
   [`{ providers: { demo: {} } }`, 'longhaul.config.ts: providers: "demo" cannot name a provider'],
   [`{ models: nowhere }`, 'longhaul.config.ts:2: nowhere is not defined'],
   [`{ models: = }`, 'longhaul.config.ts:2: Unexpected token'],

@@ -123,4 +123,8 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   reused: () => say({ kind: 'reused' }),
   modelCall: () => undefined,
   runEnded: () => undefined,
+  failedOver: () => undefined,
+  routeTurned: () => undefined,
+  batchSent: () => undefined,
+  askedAlone: () => undefined,
 });

@@ -28,9 +28,39 @@ export interface McpPin {
 }
 
 export interface ModelManifest {
-  /** As `provider/model`, resolved from the alias when the release was made. Tried in this order (the first, for now). */
+  /** As `provider/model`, resolved from the alias when the release was made. Asked in this order, unless `plan` has weights. */
   route: string[];
+  /** Absent where the route is a plain list, and in releases of before there was any. */
+  plan?: RoutePlan;
   parameters: { [key: string]: JsonValue };
+}
+
+/** Failures that are an answer of the model's own: another is asked only where the route says so. */
+export const DIVERTED_ANSWERS = ['Model.ContentFiltered', 'Model.Refused'] as const;
+export type DivertedAnswer = (typeof DIVERTED_ANSWERS)[number];
+
+/** How a route is taken, apart from its order. */
+export interface RoutePlan {
+  /** Of each entry of the route: the share of runs that ask it first. Absent: the order stands. */
+  weights?: number[];
+  /** A wait for quota above it goes to the next entry instead. */
+  spillOverMs?: number;
+  /** The first token of an answer that takes longer is not waited for, where another entry can be asked. @default learned */
+  firstTokenWithinMs?: number;
+  /** Also on these the next entry is asked. */
+  divertOn?: DivertedAnswer[];
+}
+
+/** Of an agent whose short tasks share calls. */
+export interface BatchPlan {
+  /** Tasks of one call. */
+  size: number;
+  /** How long the first of them waits for others. */
+  delayMs: number;
+  /** Of one call, both ways. Absent where it follows from the model's window. */
+  tokens?: number;
+  /** Only those of one user. Absent where the tenant's may stand side by side. */
+  within?: 'user';
 }
 
 export interface ReleaseManifest {
@@ -49,6 +79,8 @@ export interface ReleaseManifest {
   context?: ContextPlan;
   /** Absent where the agent wants none, and in releases of before there was any: no loop is looked for. */
   loops?: LoopPlan;
+  /** Absent where each task has a call of its own. */
+  batch?: BatchPlan;
   /** SHA-256 of the bundled code of the agent and its tools. */
   code: string;
   /** Version of the orchestration code that made it. */

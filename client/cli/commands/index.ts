@@ -13,6 +13,7 @@ import { inboxCommand } from './inbox';
 import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
 import { listCommand, type ListOptions } from './list';
+import { providersCommand } from './providers';
 import { showCommand, type ShowOptions } from './show';
 import { extendCommand, steerCommand, type ExtendOptions } from './steer';
 import { tailCommand } from './tail';
@@ -91,6 +92,11 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .addHelpText('after', '\nWith --json: one JSON document a line for each event, the last of them the result.')
     .addHelpText('after', example('tail run_7kq'))
     .action(wrap((context, run: string) => tailCommand(context, run)));
+  program
+    .command('providers')
+    .description('the models that can be asked, and how workers have found them lately; needs no server')
+    .addHelpText('after', example('providers'))
+    .action(wrap((context) => providersCommand(context)));
   program
     .command('diff')
     .description('the first step at which two runs differ, and in what; needs no server')

@@ -18,6 +18,7 @@ import { formatBytes, formatDuration } from '../format';
 import { liveRun } from '../live-run';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
+import { sharedText } from '../traced-run';
 
 /** @throws ClientError `invalid-input` when the run has no such call */
 export async function showCall(
@@ -62,7 +63,12 @@ async function showModelCall(
   const { usage } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
+  row(
+    'instead of',
+    made.tried?.map(({ route, failure, why }) => `${route} (${failure}${why ? `: ${why}` : ''})`).join('; '),
+  );
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
+  row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);

@@ -15,6 +15,9 @@ export const toolCallHead = z.object({
   preview: z.string(),
   approval: approvalNeedSchema.exactOptional(),
 });
+/** Why a task that shared a call was asked again by itself: what was wrong with its part of the answer, or with the whole of it. */
+export const ALONE_REASONS = ['missing', 'duplicated', 'invalid', 'no-answer'] as const;
+
 const storedValue = z.object({ hash: z.string(), bytes: z.number(), preview: z.string() });
 
 const made = {
@@ -28,6 +31,20 @@ const made = {
   /** The release that really answered: another than the run's only in development. */
   release: z.string(),
 };
+
+/** One of a route that did not answer a call. */
+export const triedSchema = z.object({
+  route: z.string(),
+  /** The failure's type; or, where it was not asked, what kept it from being asked. */
+  failure: z.string(),
+  /** One line, without secrets. */
+  why: z.string().exactOptional(),
+  /** 0 where it was not asked. */
+  ms: z.number(),
+  /** Estimated, of a request that may have been read and answered in part: its provider does not say it any more. */
+  usage: usageSchema.exactOptional(),
+});
+export type Tried = z.output<typeof triedSchema>;
 
 export const modelRecordSchema = z.object({
   kind: z.literal('model'),
@@ -56,6 +73,7 @@ export const modelRecordSchema = z.object({
     usage: usageSchema,
     model: z.string(),
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
+    batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
   }),
   /** Head of the conversation that was asked, where it was edited or added to first: otherwise it is `from` alone. */
   edited: z.string().exactOptional(),
@@ -65,9 +83,20 @@ export const modelRecordSchema = z.object({
   raw: z.string(),
   /** Which form they have; absent where the provider never wants them back. */
   rawForm: z.string().exactOptional(),
+  /** Others of the route that did not answer, in the order in which they were asked or passed over. Absent where the first did. */
+  tried: z.array(triedSchema).exactOptional(),
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
   requestId: z.string().exactOptional(),
+  /** The request that it shared with other tasks, and its number among them. `alone`: why it was asked again by itself. */
+  batch: z
+    .object({
+      item: z.number(),
+      of: z.number(),
+      request: z.string().exactOptional(),
+      alone: z.enum(ALONE_REASONS).exactOptional(),
+    })
+    .exactOptional(),
 });
 export type ModelRecord = z.output<typeof modelRecordSchema>;
 

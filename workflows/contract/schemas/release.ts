@@ -1,6 +1,6 @@
 // A manifest as it comes back from the store.
 import { z } from 'zod';
-import type { ReleaseManifest } from '../release';
+import { DIVERTED_ANSWERS, type ReleaseManifest } from '../release';
 import { approvalRuleSchema } from './approval';
 import { count, runLimitsSchema } from './run-limits';
 
@@ -81,12 +81,26 @@ const mcpPin = z.object({
   output: jsonObject.exactOptional(),
 });
 
+const routePlan = z.object({
+  weights: z.array(z.number().positive()).exactOptional(),
+  spillOverMs: z.number().exactOptional(),
+  firstTokenWithinMs: z.number().exactOptional(),
+  divertOn: z.array(z.enum(DIVERTED_ANSWERS)).exactOptional(),
+});
+
+const batchPlan = z.object({
+  size: count,
+  delayMs: z.number(),
+  tokens: count.exactOptional(),
+  within: z.literal('user').exactOptional(),
+});
+
 export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
   description: z.string().exactOptional(),
   instructions: z.string(),
-  model: z.object({ route: z.array(z.string()), parameters: jsonObject }),
+  model: z.object({ route: z.array(z.string()), plan: routePlan.exactOptional(), parameters: jsonObject }),
   tools: z.array(
     z.object({
       name: z.string(),
@@ -101,6 +115,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   plan: runPlan,
   context: contextPlan.exactOptional(),
   loops: loopPlan.exactOptional(),
+  batch: batchPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });

@@ -1,0 +1,24 @@
+// What is wrong in a configuration, each as one line that begins with its place.
+import type { z } from 'zod';
+
+type Issue = z.core.$ZodIssue;
+
+export const issueLines = (issues: readonly Issue[], before: readonly PropertyKey[] = []): string[] =>
+  issues.flatMap((issue) => {
+    const path = [...before, ...issue.path];
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => `${[...path, key].join('.')}: there is no such setting`);
+    if (issue.code === 'invalid_union') {
+      const meant = meantBy(issue.errors);
+      if (meant) return issueLines(meant, path);
+    }
+    return [`${path.join('.') || 'default export'}: ${issue.message}`];
+  });
+
+/** Of several forms a value may have, the one that it has: whose complaint is about something inside it. */
+function meantBy(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  const inside = branches.filter((issues) =>
+    issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys' || code === 'too_small'),
+  );
+  return inside.length === 1 ? inside[0] : undefined;
+}
