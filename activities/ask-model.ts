@@ -15,6 +15,7 @@ import { sendTask } from './gateway/batch/send-task';
 import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf, turnTiedTo } from './raw-items';
+import { showAnswer } from './stream/shown-answer';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -43,10 +44,17 @@ export async function askModel(
   await deps.failpoint('model.before');
   let streaming = false;
   const passing = { during: Promise.resolve() };
+  const shown = showAnswer(deps.texts, {
+    run: attempt.workflowId,
+    turn: input.key.turn,
+    attempt: attempt.number,
+    scheduledAt: attempt.scheduledAt ?? deps.now(),
+  });
   try {
     const call: ModelCall = {
       signal: attempt.signal,
-      onDelta: () => {
+      onDelta: ({ text }) => {
+        if (text !== undefined) shown.text(text);
         if (streaming) return;
         streaming = true;
         passing.during = deps.failpoint('model.during');
@@ -59,6 +67,8 @@ export async function askModel(
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
       tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
       task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
+      asking: shown.begin,
+      wasShown: shown.wasRead,
     });
     await passing.during;
     await deps.failpoint('model.answered');
@@ -69,6 +79,8 @@ export async function askModel(
     if (isTooLong(error) && context?.compact && !input.compacted)
       return { instead: { kind: 'compact', reason: 'the provider says that the request is too long', refused: true } };
     throw error;
+  } finally {
+    shown.end();
   }
 }
 

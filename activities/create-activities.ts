@@ -55,6 +55,7 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
       number: info.attempt,
       workflowId: info.workflowExecution?.workflowId ?? info.activityId,
       runId: info.workflowExecution?.runId ?? '',
+      scheduledAt: info.currentAttemptScheduledTimestampMs,
       timeoutMs: info.startToCloseTimeoutMs,
       signal: context.cancellationSignal,
     });

@@ -7,6 +7,7 @@ import type { MadeDecision, PersonRequest } from '../workflows/contract/approval
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
+import type { TextPublisher } from './stream/port';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
@@ -73,6 +74,8 @@ export interface ActivityDeps {
   quota: Quota;
   /** Which provider of a route is asked. */
   routing: Routing;
+  /** Shows answers while they come. Absent where nobody can watch. */
+  texts?: TextPublisher;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
   secretsOf(toolbox: { name: string; secrets: readonly string[] }): { [name: string]: string };
   /** Who may decide what runs ask people. */
@@ -110,7 +113,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'texts' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
@@ -125,6 +128,8 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
+  /** When this attempt was scheduled, by the clock of Temporal's server: milliseconds since the epoch. */
+  scheduledAt?: number;
   /** How long Temporal lets it take. */
   timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */

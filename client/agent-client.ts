@@ -4,13 +4,14 @@ import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/age
 import { readFile } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import { AGENT_PREFIX } from '../activities/store/ref-names';
+import type { TextReader } from '../activities/stream/port';
 import type { FileRef } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { agentPointerSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
 import { currentRelease, readManifest } from './releases';
-import { createRunHandle, type RunHandle } from './run-handle';
+import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
 import { recordStart, startWorkflow } from './start-workflow';
@@ -24,6 +25,8 @@ export interface AgentClientOptions {
   user?: string;
   /** Signs what is decided through this client. */
   signer?: Signer;
+  /** Closed with the client. @default answers are not shown while they come */
+  texts?: TextReader;
 }
 
 export interface AgentHandle<A extends AnyAgent> {
@@ -64,7 +67,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       name,
       start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
     }),
-    run: (id) => createRunHandle({ temporal, store, id, ...signing(options) }),
+    run: (id) => createRunHandle({ temporal, store, id, ...handed(options) }),
     fork: (run, fork = {}) => forkRun(options, run, fork),
     agents: async () => {
       const refs = await store.listRefs(AGENT_PREFIX);
@@ -77,6 +80,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     putFile: (bytes, about) => putFile(store.of(options.tenant), bytes, about),
     readFile: (ref) => readFile(store, ref),
     close: async () => {
+      await options.texts?.close();
       await store.close();
       await temporal.connection.close();
     },
@@ -112,7 +116,7 @@ async function startRun<Output>(
   const { temporal } = options;
   const known = await recordStart(store, record, { objects: [message.bytes] });
   // Temporal forgets an ended run after its retention, and would start it once more.
-  if (known?.ended) return createRunHandle({ temporal, store, id, ...signing(options) });
+  if (known?.ended) return createRunHandle({ temporal, store, id, ...handed(options) });
   // Recorded before and maybe never started: with what it was pinned to then.
   const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
   const handle = await startWorkflow(options, {
@@ -120,8 +124,12 @@ async function startRun<Output>(
     plan,
     input: message.head,
     inspect: start.inspect ?? false,
+    ...(start.priority === undefined ? {} : { priority: start.priority }),
   });
-  return createRunHandle({ temporal, store, id, execution: handle, ...signing(options) });
+  return createRunHandle({ temporal, store, id, execution: handle, ...handed(options) });
 }
 
-const signing = ({ signer }: AgentClientOptions): { signer?: Signer } => (signer ? { signer } : {});
+const handed = ({ signer, texts }: AgentClientOptions): Pick<RunHandleOptions, 'signer' | 'texts'> => ({
+  ...(signer ? { signer } : {}),
+  ...(texts ? { texts } : {}),
+});

@@ -6,6 +6,7 @@ import { privateKeyOf } from '../activities/keys/decision-signature';
 import { dataConverterFor, openKeyRing, type KeyRing } from '../activities/keys';
 import type { ContentStore } from '../activities/store';
 import { openStore } from '../activities/store/open-store';
+import { openTextReader } from '../activities/stream/open-streams';
 import { connectTemporal } from '../infra/temporal/connect';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { createAgentClient, type AgentClient } from './agent-client';
@@ -58,9 +59,11 @@ export async function createClient(options: CreateClientOptions = {}): Promise<A
   const server = options.namespace === undefined ? found.server : { ...found.server, namespace: options.namespace };
   const connection = await connectTemporal(server);
   try {
+    const store = options.store ?? (env['LONGHAUL_STORE'] || found.store);
     return createAgentClient({
       temporal: temporalClient(connection, server.namespace, keys),
-      store: storeOf(options.store ?? (env['LONGHAUL_STORE'] || found.store), stateDir, keys),
+      store: storeOf(store, stateDir, keys),
+      texts: openTextReader({ store: typeof store === 'string' ? store : '', stateDir, keys }),
       taskQueue: options.taskQueue ?? (env['LONGHAUL_TASK_QUEUE'] || found.taskQueue || DEFAULT_TASK_QUEUE),
       tenant: options.tenant ?? 'default',
       ...(options.user === undefined ? {} : { user: options.user }),

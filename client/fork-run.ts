@@ -5,6 +5,7 @@ import { createConversation } from '../activities/store';
 import type { ContentStore, RefWrite } from '../activities/store/port';
 import { headName, runRecordName } from '../activities/store/ref-names';
 import { callsOf } from '../activities/store/run-calls';
+import type { TextReader } from '../activities/stream/port';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { CarriedState, RunTotals } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
@@ -31,16 +32,18 @@ export interface Forker {
   store: ContentStore;
   taskQueue: string;
   user?: string;
+  texts?: TextReader;
 }
 
 /** @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `temporal-unreachable` */
 export async function forkRun(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
-  const { temporal } = forker;
+  const { temporal, texts } = forker;
+  const shown = texts ? { texts } : {};
   const { store, manifest, point, beginning, record: planned, ...stored } = await planFork(forker, run, options);
   const known = await recordStart(store, planned, stored);
   const record = known ?? planned;
   const { id } = record;
-  if (record.ended) return createRunHandle({ temporal, store: forker.store, id });
+  if (record.ended) return createRunHandle({ temporal, store: forker.store, id, ...shown });
   const execution = await startWorkflow(forker, {
     record,
     plan: (known ? await readManifest(store, known.release) : manifest).plan,
@@ -48,7 +51,7 @@ export async function forkRun(forker: Forker, run: string, options: ForkOptions)
     carried: carriedBy(record, point, beginning),
   });
   await recordFirst(store, record, beginning, execution.firstExecutionRunId);
-  return createRunHandle({ temporal, store: forker.store, id, execution });
+  return createRunHandle({ temporal, store: forker.store, id, execution, ...shown });
 }
 
 export interface PlannedFork {

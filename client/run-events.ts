@@ -1,38 +1,54 @@
-// A run's progress as a stream: asked again and again, until Temporal says that the run has ended.
-import { setTimeout as after } from 'node:timers/promises';
+// A run's progress as a stream: asked again and again, until Temporal says that the run has ended; and between two times what its model says
+// meanwhile.
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { createBell, type Bell } from '../activities/stream/bell';
+import type { TextEvent } from '../activities/stream/port';
 import type { RunProgress, Step } from '../workflows/contract/run';
 
 /** A person sees what happens within this; a query costs no history, and a worker answers it in about a millisecond. */
 const POLL_MS = 250;
 
-export type RunEvent = { type: 'step'; step: Step } | { type: 'status'; progress: RunProgress };
+export type RunEvent =
+  | { type: 'step'; step: Step }
+  | { type: 'status'; progress: RunProgress }
+  /** A piece of an answer that is under way; the whole of it is kept with its step. */
+  | ({ type: 'text' } & TextEvent);
 
 export interface EventsOptions {
   temporal: Client;
   handle: WorkflowHandle;
   progress(): Promise<RunProgress>;
+  /** @default none */
+  texts?: (stop: AbortSignal) => AsyncIterator<TextEvent, void>;
   signal?: AbortSignal;
 }
 
 /** @throws what `progress` throws, and what keeps Temporal from telling the end */
-export async function* eventsOf({ temporal, handle, progress, signal }: EventsOptions): AsyncGenerator<RunEvent> {
+export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent> {
+  const { temporal, handle, progress, signal } = options;
   // A poll for the end outlives its reader by a minute, and a server has room for so many.
   const over = new AbortController();
   const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
-  const end = temporal.connection.withAbortSignal(stop, () => untilEnd(handle));
-  let ended = false;
-  const told = end.then(() => (ended = true));
-  told.catch(() => undefined);
+  const bell = createBell();
+  stop.addEventListener('abort', bell.ring);
+  const run = { ended: false, failed: undefined as { error: unknown } | undefined };
+  temporal.connection
+    .withAbortSignal(stop, () => untilEnd(handle))
+    .then(() => (run.ended = true))
+    .catch((error: unknown) => (run.failed = { error }))
+    .finally(bell.ring);
+  const texts = options.texts && pulled(options.texts(stop), bell);
   const seen = new Map<number, Step['state']>();
   let status: string | undefined;
+  let answeredAt = 0;
   try {
     while (!stop.aborted) {
-      const last = ended;
+      const last = run.ended;
       const now = await progress();
       for (const step of now.steps) {
         if (seen.get(step.seq) === step.state) continue;
         seen.set(step.seq, step.state);
+        if (step.kind === 'model') answeredAt = Math.max(answeredAt, step.endedAt ?? 0);
         yield { type: 'step', step };
       }
       const asked = now.requests?.map(({ number, subRun }) => `${subRun?.id ?? ''} ${number}`).join() ?? '';
@@ -40,13 +56,42 @@ export async function* eventsOf({ temporal, handle, progress, signal }: EventsOp
       if (current !== status) yield { type: 'status', progress: now };
       status = current;
       if (last) return;
-      await Promise.race([told, after(POLL_MS, undefined, { signal: stop })]).catch((error: unknown) => {
-        if (!stop.aborted) throw error;
-      });
+      const due = Date.now() + POLL_MS;
+      const timer = setTimeout(bell.ring, POLL_MS);
+      while (!stop.aborted && !run.ended && Date.now() < due) {
+        if (run.failed) throw run.failed.error;
+        const text = texts?.take();
+        // Both by the clock of Temporal's server. Of an answer that is whole its step has told.
+        if (text && text.begunAt >= answeredAt) yield { type: 'text', ...text };
+        if (!text) await bell.rung();
+      }
+      clearTimeout(timer);
     }
   } finally {
     over.abort();
   }
+}
+
+/** The next one is asked for when one was taken: who is slow is given more at once. */
+function pulled(texts: AsyncIterator<TextEvent, void>, bell: Bell): { take(): TextEvent | undefined } {
+  let next: TextEvent | undefined;
+  const pull = (): void => {
+    texts
+      .next()
+      .then(({ value }) => (next = value ?? undefined))
+      // Nobody who follows a run is told that its answers cannot be watched.
+      .catch(() => undefined)
+      .finally(bell.ring);
+  };
+  pull();
+  return {
+    take: () => {
+      const taken = next;
+      next = undefined;
+      if (taken) pull();
+      return taken;
+    },
+  };
 }
 
 /** Every other error than the run's own says nothing about the run. */

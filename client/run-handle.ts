@@ -9,6 +9,7 @@ import {
 } from '@temporalio/client';
 import { createConversation, encodeMessage } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
+import type { TextPosition, TextReader } from '../activities/stream/port';
 import { runRecordName } from '../activities/store/ref-names';
 import { hasCode } from '../infra/temporal/error-reason';
 import { executionEnd, type ExecutionEnd } from '../infra/temporal/execution-end';
@@ -35,8 +36,11 @@ export interface RunHandle<Output> extends RunRequests {
   readonly id: string;
   /** Waits for the end. Throws only when Temporal or the store cannot be reached: every outcome is a value. */
   result(): Promise<RunResult<Output>>;
-  /** Steps as they begin and end, and changes of status, until the run has ended. */
-  events(options?: { signal?: AbortSignal }): AsyncIterable<RunEvent>;
+  /**
+   * Steps as they begin and end, changes of status, and what the model says while it says it, until the run has ended.
+   * @param options.after the last text event that was seen, to go on behind it
+   */
+  events(options?: { signal?: AbortSignal; after?: TextPosition }): AsyncIterable<RunEvent>;
   /** @throws ClientError `stuck` when its workflow tasks fail, `no-worker` when no worker answered for another reason */
   progress(): Promise<RunProgress>;
   /** The whole conversation up to the last checkpoint, in full. */
@@ -73,6 +77,8 @@ export interface RunHandleOptions {
   store: ContentStore;
   id: string;
   execution?: WorkflowHandle;
+  /** @default answers are not shown while they come */
+  texts?: TextReader;
   /** Signs what is decided. */
   signer?: Signer;
 }
@@ -82,6 +88,7 @@ export function createRunHandle<Output>({
   store,
   id,
   execution,
+  texts,
   signer,
 }: RunHandleOptions): RunHandle<Output> {
   const handle = execution ?? temporal.workflow.getHandle(id);
@@ -117,7 +124,8 @@ export function createRunHandle<Output>({
     ...{ temporal, handle, store, signer, about: record },
     ask: (work) => found(id, () => answered(temporal, handle, id, work)),
     below,
-    of: (run) => createRunHandle({ temporal, store, id: run, ...(signer ? { signer } : {}) }),
+    of: (run) =>
+      createRunHandle({ temporal, store, id: run, ...(texts ? { texts } : {}), ...(signer ? { signer } : {}) }),
   });
   return {
     ...requests,
@@ -126,7 +134,12 @@ export function createRunHandle<Output>({
     progress,
     describe: () => found(id, () => handle.describe()),
     result: () => resultOf<Output>(store, handle, id, record),
-    events: ({ signal } = {}) => eventsOf({ temporal, handle, progress, ...(signal ? { signal } : {}) }),
+    events: ({ signal, after } = {}) =>
+      eventsOf({
+        ...{ temporal, handle, progress },
+        ...(texts ? { texts: (stop) => texts.read(id, { signal: stop, ...(after ? { after } : {}) }) } : {}),
+        ...(signal ? { signal } : {}),
+      }),
     transcript: async () => {
       const known = await record();
       refuseErased(known);

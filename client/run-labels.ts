@@ -1,6 +1,7 @@
 // What a caller names a run by: its id, whose it is, its tags.
 import { randomBytes } from 'node:crypto';
 import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
+import { PRIORITIES, type Priority } from '../workflows/contract/quota';
 import { ClientError } from './errors';
 
 export interface StartOptions {
@@ -14,6 +15,8 @@ export interface StartOptions {
   session?: string;
   /** Shown and searched in plain text: no secrets. At most 20 of 64 characters. */
   tags?: readonly string[];
+  /** Near the limits of a model the more urgent goes first. @default 'normal' */
+  priority?: Priority;
   /** Lifts all timeouts, for a debugger. */
   inspect?: boolean;
 }
@@ -38,6 +41,9 @@ const CONTROL = /\p{Cc}/u;
 
 /** @throws ClientError `invalid-input`: what the server would refuse, or keep and not find again */
 export function checkedLabels(id: string, start: StartOptions): string[] {
+  // Without types a caller may write anything, and what is no class would be behind or before all of them.
+  if (start.priority !== undefined && !PRIORITIES.includes(start.priority))
+    throw new ClientError('invalid-input', `priority: it is one of ${PRIORITIES.join(', ')}.`);
   const { tags = [] } = start;
   if (!isRunId(id)) {
     const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;

@@ -1,4 +1,5 @@
 // The two halves of every start: the run's record in the store, then the workflow in Temporal.
+import { createHash } from 'node:crypto';
 import {
   WorkflowExecutionAlreadyStartedError,
   type Client,
@@ -11,6 +12,7 @@ import { createRunRecord } from '../activities/store/create-run-record';
 import type { MessageHead } from '../workflows/contract/message';
 import { MEMO_KEYS, WORKFLOW_TYPES } from '../workflows/contract/names';
 import type { AgentRunInput, CarriedState, RunPlan } from '../workflows/contract/run';
+import type { Priority } from '../workflows/contract/quota';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import { isTemporalGone } from './temporal-gone';
@@ -53,6 +55,8 @@ export interface WorkflowStart {
   /** The first message, stored. */
   input: MessageHead;
   inspect?: boolean;
+  /** @default 'normal' */
+  priority?: Priority;
   /** Where a fork goes on. */
   carried?: CarriedState;
 }
@@ -64,7 +68,7 @@ export type StartedWorkflow = WorkflowHandle &
 /** @throws ClientError `temporal-unreachable` */
 export async function startWorkflow(
   { temporal, taskQueue }: { temporal: Client; taskQueue: string },
-  { record, plan, input: message, inspect, carried }: WorkflowStart,
+  { record, plan, input: message, inspect, priority, carried }: WorkflowStart,
 ): Promise<StartedWorkflow> {
   const { id, agent, release, tenant, user, session, tags } = record;
   const input: AgentRunInput = {
@@ -75,6 +79,7 @@ export async function startWorkflow(
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
     tags,
+    ...(priority === undefined ? {} : { priority }),
     input: message,
     plan: inspect ? { ...plan, inspect: true } : plan,
     ...(carried ? { carried } : {}),
@@ -89,6 +94,8 @@ export async function startWorkflow(
       memo: { [MEMO_KEYS.question]: record.question },
       typedSearchAttributes: searchAttributes(record),
       staticSummary: `${agent}: ${record.question}`.slice(0, 180),
+      // Of its tasks in Temporal's own queues, its activities' and its sub-agents' too.
+      priority: { priorityKey: PRIORITY_KEYS[priority ?? 'normal'], fairnessKey: fairnessKeyOf(tenant) },
     });
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) return temporal.workflow.getHandle(id);
@@ -97,6 +104,14 @@ export async function startWorkflow(
     throw new ClientError('temporal-unreachable', message, { cause: error });
   }
 }
+
+/** Of Temporal's 1 to 5, of which 3 is what a task has by itself. */
+const PRIORITY_KEYS = { high: 2, normal: 3, low: 4 } as const;
+const FAIRNESS_KEY_BYTES = 64;
+
+/** Tenants share the queues, as they share a quota. Names too long for a key share by their hash. */
+const fairnessKeyOf = (tenant: string): string =>
+  Buffer.byteLength(tenant) <= FAIRNESS_KEY_BYTES ? tenant : createHash('sha256').update(tenant).digest('hex');
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
 const RUN_TAGS = defineSearchAttributeKey('RunTags', SearchAttributeType.KEYWORD_LIST);

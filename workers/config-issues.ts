@@ -7,12 +7,12 @@ export const issueLines = (issues: readonly Issue[], before: readonly PropertyKe
   issues.flatMap((issue) => {
     const path = [...before, ...issue.path];
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => `${[...path, key].join('.')}: there is no such setting`);
+      return issue.keys.map((key) => `${placeOf([...path, key])}: there is no such setting`);
     if (issue.code === 'invalid_union') {
       const meant = meantBy(issue.errors);
       if (meant) return issueLines(meant, path);
     }
-    return [`${path.join('.') || 'default export'}: ${issue.message}`];
+    return [`${placeOf(path)}: ${issue.message}`];
   });
 
 /** Of several forms a value may have, the one that it has: whose complaint is about something inside it. */
@@ -22,3 +22,11 @@ function meantBy(branches: readonly (readonly Issue[])[]): readonly Issue[] | un
   );
   return inside.length === 1 ? inside[0] : undefined;
 }
+
+/** As it is written in the file: `quotas["openai/x"].requestsPerMinute`. */
+const placeOf = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((place, key) => {
+    const name = String(key);
+    if (typeof key === 'string' && /^[\w$]+$/.test(name)) return place === '' ? name : `${place}.${name}`;
+    return typeof key === 'string' ? `${place}["${name}"]` : `${place}.${name}`;
+  }, '') || 'default export';

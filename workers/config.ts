@@ -15,6 +15,7 @@ import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -42,7 +43,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   agentsDir: string;
   taskQueue: string;
   identity: { tenant: string; user?: string };
-  quotas: ResolvedConfig['quotas'];
+  /** By `provider/model`. */
+  quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
@@ -114,7 +116,7 @@ export async function loadSettings(options: {
     models: models.models,
     plans: models.plans,
     providers: models.providers,
-    quotas: config.quotas,
+    quotas: quotaSettings(config, configName, models),
     queues: config.queues,
     process: ofProcess,
     secret: read,

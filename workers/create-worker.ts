@@ -14,7 +14,7 @@ import {
 import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
-import { toolQueue, toolboxQueue } from '../workflows/contract/names';
+import { controlQueue, toolQueue, toolboxQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
 
@@ -101,6 +101,30 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     ...(options.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: options.atOnce }),
     ...TUNING,
     ...(options.debug ? { debugMode: true } : {}),
+  });
+}
+
+/** Serves the workflows that all runs share, on a queue of their own. Whichever process has one goes on with them when another is gone. */
+export async function createControlWorker(
+  options: Pick<AgentWorkerOptions, 'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'>,
+): Promise<Worker> {
+  const { connection, namespace, taskQueue, identity, keys } = options;
+  const bundle = await workflowBundle();
+  return await Worker.create({
+    connection,
+    namespace,
+    taskQueue: controlQueue(taskQueue),
+    identity,
+    workerDeploymentOptions: {
+      useWorkerVersioning: false,
+      version: { deploymentName: DEPLOYMENT_NAME, buildId: await buildIdOf(bundle) },
+    },
+    workflowBundle: keys ? await encodingFailures(bundle) : bundle,
+    dataConverter: dataConverterFor(keys),
+    maxCachedWorkflows: 50,
+    // Its leases last two seconds: a worker that is gone must not be waited for any longer.
+    stickyQueueScheduleToStartTimeout: '500ms',
+    ...TUNING,
   });
 }
 

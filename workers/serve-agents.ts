@@ -8,6 +8,7 @@ import { createOpenAiProvider } from '../activities/model/openai-provider';
 import type { ModelProvider } from '../activities/model/provider';
 import { createProviderRegistry } from '../activities/model/provider-registry';
 import type { AgentRegistry } from '../activities';
+import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
@@ -17,6 +18,7 @@ import { loadAgentsOnce } from './mcp-servers';
 import { unknownApprovers } from './people-settings';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { secretsFrom } from './secrets-from';
+import { withShownTexts } from './shown-texts';
 import { startWorker, type RunningWorker } from './start-worker';
 import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
@@ -111,7 +113,9 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   try {
     const { loaded, published } = await reload();
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
-    const runs = options.toolboxesOnly ? undefined : await startRunsWorker(options, registry, metrics);
+    const runs = options.toolboxesOnly
+      ? undefined
+      : await withShownTexts(options, (texts) => startRunsWorker(options, registry, metrics, texts));
     const worker = together(runs, toolboxes);
     return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
   } catch (error) {
@@ -120,7 +124,12 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   }
 }
 
-const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics: Metrics): Promise<RunningWorker> => {
+const startRunsWorker = (
+  options: ServeOptions,
+  registry: AgentRegistry,
+  metrics: Metrics,
+  texts: TextPublisher | undefined,
+): Promise<RunningWorker> => {
   const { settings, store } = options;
   const tellPeople = webhookOf(options);
   return startWorker({
@@ -131,8 +140,10 @@ const startRunsWorker = (options: ServeOptions, registry: AgentRegistry, metrics
     stateDir: settings.stateDir,
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
+    ...(texts ? { texts } : {}),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
+    quotas: settings.quotas,
     ...(tellPeople ? { tellPeople } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),

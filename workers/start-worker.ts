@@ -3,13 +3,16 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
-import { NO_QUOTA } from '../activities/gateway/ports';
+import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
+import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
-import { createAgentWorker } from './create-worker';
+import { createAgentWorker, createControlWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
+import { askQuotas } from './quota-authority';
+import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { workerIdentity } from './worker-identity';
 
@@ -21,10 +24,12 @@ export interface StartWorkerOptions {
   stateDir: string;
   agents: AgentRegistry;
   providers: ProviderRegistry;
-  /** @default nothing is limited */
-  quota?: ActivityDeps['quota'];
+  /** By `provider/model`. @default nothing is limited */
+  quotas?: QuotasByRoute;
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
+  /** @default answers are not shown while they come */
+  texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
@@ -51,25 +56,32 @@ export interface RunningWorker {
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const identity = options.identity ?? workerIdentity();
   const connection = await NativeConnection.connect(options.connection);
+  const quotas = options.quotas && Object.keys(options.quotas).length > 0 ? options.quotas : undefined;
+  let quota: GatewayQuota | undefined;
   try {
+    const { namespace, taskQueue, keys } = options;
+    const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
+    if (quotas) quota = createGatewayQuota({ quotas, worker: identity, ask: askQuotas(process), now: Date.now });
+    const control = quotas ? await createControlWorker(process) : undefined;
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       identity,
-      deps: depsOf(options, identity),
+      deps: depsOf(options, identity, quota),
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
     });
-    return running(worker, connection, identity);
+    return running({ worker, control, quota, connection, identity });
   } catch (error) {
+    quota?.stop();
     await connection.close();
     throw error;
   }
 }
 
-function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
+function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
   return {
     store: withEndedRuns(store),
@@ -77,8 +89,9 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
     toolStore: directToolStore(store),
     agents,
     providers,
-    quota: options.quota ?? NO_QUOTA,
+    quota,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
+    ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),
@@ -90,13 +103,32 @@ function depsOf(options: StartWorkerOptions, worker: string): ActivityDeps {
   };
 }
 
-function running(worker: Worker, connection: NativeConnection, identity: string): RunningWorker {
-  const finished = worker.run().finally(() => connection.close());
+interface Parts {
+  worker: Worker;
+  control: Worker | undefined;
+  quota: GatewayQuota | undefined;
+  connection: NativeConnection;
+  identity: string;
+}
+
+function running({ worker, control, quota, connection, identity }: Parts): RunningWorker {
+  const stop = (one: Worker | undefined): void => {
+    if (one?.getState() === 'RUNNING') one.shutdown();
+  };
+  // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
+  const served = worker.run().finally(() => stop(control));
+  const controlled = control?.run().finally(() => stop(worker));
+  const finished = Promise.all([served, controlled])
+    .then(() => undefined)
+    .finally(() => {
+      quota?.stop();
+      return connection.close();
+    });
   return {
     identity,
     finished,
     stop: async () => {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      stop(worker);
       await finished;
     },
   };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ConfigApproval } from './approval';
+import { quotaSchema } from './quota';
 import { routeSchema } from './route';
 
 const count = z.number().int().positive();
@@ -21,17 +22,8 @@ export const configSchema = z.strictObject({
       }),
     )
     .default({}),
-  /** Read from the gateway step on; checked already. */
-  quotas: z
-    .record(
-      z.string(),
-      z.strictObject({
-        requestsPerMinute: count.optional(),
-        tokensPerMinute: count.optional(),
-        concurrency: count.optional(),
-      }),
-    )
-    .default({}),
+  /** Limits of providers by `provider/model`, kept by all workers of a task queue together. */
+  quotas: z.record(z.string(), quotaSchema).default({}),
   /** Read from the queue step on; checked already. */
   queues: z.record(z.string(), z.strictObject({ depth: count.optional(), concurrency: count.optional() })).default({}),
   /** Where conversations are kept: `lmdb:<folder>`. */

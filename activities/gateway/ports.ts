@@ -1,6 +1,7 @@
 // What the gateway asks on a request's way: who may send it now, and which provider it goes to. Each has an implementation of its own
 // room below this one; without configuration nothing stands in the way.
 import type { Usage } from '../../workflows/contract/message';
+import type { Priority, ToldByProvider } from '../../workflows/contract/quota';
 
 /** On whose behalf a request is sent. */
 export interface Caller {
@@ -11,6 +12,10 @@ export interface Caller {
   /** Id of the run. */
   run: string;
   signal: AbortSignal;
+  /** @default 'normal' */
+  priority?: Priority;
+  /** Since when it waits for its quota, where it was sent away before: milliseconds since the epoch, by the workflow's clock. */
+  waitingSince?: number;
   /** A longer wait is not begun: another provider is asked then. Absent where there is none. */
   patienceMs?: number;
 }
@@ -30,6 +35,8 @@ export interface Admission {
   settle(usage: Usage | undefined): void;
   /** It was not sent: nothing counts. */
   release(): void;
+  /** What the provider's answer says of its limits, and that it refused. Absent where nobody wants to know. */
+  told?(told: ToldByProvider): void;
 }
 
 export interface Quota {

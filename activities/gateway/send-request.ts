@@ -1,6 +1,7 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
+import type { ToldByProvider } from '../../workflows/contract/quota';
 import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
 import type { TokenCounter } from '../context/count-tokens';
@@ -30,6 +31,8 @@ export interface ToSend {
   tiedTo?(): Promise<string | undefined>;
   /** Whether any of the answer's text has reached somebody. Absent: nobody reads it before it is whole. */
   wasShown?(): boolean;
+  /** One of the route is asked now: what the one before it has said is void. */
+  asking?(): void;
 }
 
 export type BatchPart = NonNullable<ModelRecord['batch']>;
@@ -46,12 +49,17 @@ export interface Sent {
   batch?: BatchPart;
 }
 
-export const callerOf = ({ agent, release, tenant }: CallContext, { workflowId, signal }: Attempt): Caller => ({
+export const callerOf = (
+  { agent, release, tenant, priority, waitingSince }: CallContext,
+  { workflowId, signal }: Attempt,
+): Caller => ({
   agent,
   release,
   tenant,
   run: workflowId,
   signal,
+  ...(priority === undefined ? {} : { priority }),
+  ...(waitingSince === undefined ? {} : { waitingSince }),
 });
 
 export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'> & {
@@ -156,7 +164,11 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSend, toAsk: ToAsk): Promise<Asked> {
+async function sendTo(
+  { quota, now }: GatewayDeps,
+  { caller, call, tasks, asking }: ToSend,
+  toAsk: ToAsk,
+): Promise<Asked> {
   const { provider, request, route, counter, patience } = toAsk;
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
@@ -167,10 +179,12 @@ async function sendTo({ quota, now }: GatewayDeps, { caller, call, tasks }: ToSe
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
   try {
-    const response = await generate(provider, request, { call: watched.call, route, counter });
+    const told = { ...watched.call, onLimits: (limits: ToldByProvider) => admission.told?.(limits) };
+    const response = await generate(provider, request, { call: told, route, counter });
     admission.settle(response.usage);
     const { input, output } = response.usage;
     const ms = now() - startedAt;

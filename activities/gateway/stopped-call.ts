@@ -30,7 +30,7 @@ export async function generate(
   const came: string[] = [];
   try {
     const response = await provider.generate(request, {
-      signal: call.signal,
+      ...call,
       onDelta: (delta) => {
         if (delta.text !== undefined) came.push(delta.text);
         call.onDelta?.(delta);

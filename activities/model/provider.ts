@@ -1,6 +1,7 @@
 // The port that every model provider implements: canonical messages in, one canonical answer out. Adapters translate; they do not decide.
 import type { EndpointCapabilities } from './capabilities';
 import type { JsonValue, Message, AssistantMessage, Usage } from '../../workflows/contract/message';
+import type { ToldByProvider } from '../../workflows/contract/quota';
 
 export interface ToolSpec {
   name: string;
@@ -36,6 +37,8 @@ export interface ModelCall {
   signal: AbortSignal;
   /** Called for each piece of the stream, for heartbeats and progress. */
   onDelta?(delta: Delta): void;
+  /** Called with what the head of the answer says of the provider's own limits, where it says anything. */
+  onLimits?(told: ToldByProvider): void;
 }
 
 export type FinishReason = 'stop' | 'tool-calls' | 'length' | 'content-filter' | 'refusal';

@@ -9,6 +9,7 @@ import { withReadableError } from './error-body';
 import { isPreface } from './is-preface';
 import { patientFetch } from './patient-fetch';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './provider';
+import { toldLimits } from './told-limits';
 import type { AnswerReader, DataUrl, WireAdapter } from './wire-adapter';
 
 export const OPENAI_BASE_URL = 'https://api.openai.com/v1';
@@ -67,7 +68,10 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
         let identity: RequestIdentity | undefined;
         const client = connect(wire, async (url, init) => {
           identity = identityOf(init?.body);
-          return withReadableError(await send(url, init));
+          const response = await send(url, init);
+          const told = toldLimits(response.status, response.headers);
+          if (told) call.onLimits?.(told);
+          return withReadableError(response);
         });
         // The general method, not the typed one of each API: its types are promises about the wire that no server is held to.
         const { data, response } = await client

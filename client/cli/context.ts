@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
+import { openTextReader } from '../../activities/stream/open-streams';
 import { connectTemporal } from '../../infra/temporal/connect';
 import type { Settings } from '../../workers/config';
 import { createAgentClient, type AgentClient } from '../agent-client';
@@ -72,11 +73,13 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
     const temporal = temporalClient(connection, namespace, settings.keys);
     const { tenant, user } = settings.identity;
     const signer = ownSigner(settings.approvers, env);
+    const texts = openTextReader({ store: storeUrl(), stateDir: settings.stateDir, keys: settings.keys });
     const connected: Connected = {
       temporal,
       client: createAgentClient({
         temporal,
         store: opened,
+        texts,
         taskQueue: taskQueue ?? settings.taskQueue,
         tenant,
         ...(user === undefined ? {} : { user }),
@@ -86,7 +89,9 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
       namespace,
       ...(uiUrl === undefined ? {} : { uiUrl }),
       close: async () => {
-        if (connections.delete(connected)) await connection.close();
+        if (!connections.delete(connected)) return;
+        await texts.close();
+        await connection.close();
       },
     };
     connections.add(connected);

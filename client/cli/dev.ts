@@ -11,6 +11,7 @@ import { createClosing } from './closing';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
+import { folderToken, startDevRunServer, TOKEN_FILE, type RunServer } from './run-server';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -50,6 +51,8 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   try {
     const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
     closing.add(() => void metrics?.close());
+    const runs = await startDevRunServer({ client: host.client, token: folderToken(settings.stateDir) });
+    closing.add(() => runs.close());
     let broken = new Set(served.loaded.problems.map(({ file }) => file));
     const watcher = await watchAgents({
       dir: settings.agentsDir,
@@ -76,7 +79,7 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
     });
     closing.add(() => config.close());
-    await announce(context, host, served, metrics);
+    await announce(context, host, served, { metrics, runs });
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;
@@ -89,7 +92,7 @@ async function announce(
   context: CliContext,
   host: Host,
   served: ServedAgents,
-  metrics: Server | undefined,
+  { metrics, runs }: { metrics: Server | undefined; runs: RunServer },
 ): Promise<void> {
   const { output, settings } = context;
   const { address, namespace, uiUrl, codecUrl } = host;
@@ -105,12 +108,14 @@ async function announce(
     uiUrl,
     codecUrl,
     metricsUrl,
+    runsUrl: runs.url,
     agents: servedAgents(served),
   });
   output.line(`temporal  ${address}, namespace ${namespace}`);
   if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
   if (codecUrl !== undefined) output.line(`codec     ${codecLine(codecUrl, isCodecTokenSet(context))}`);
   output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
+  output.line(`runs      ${runs.url}/runs/RUN/events  token in ${path.join(settings.stateDir, TOKEN_FILE)}`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {
     output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);

@@ -1,5 +1,6 @@
 // A run's events for as long as it takes: a worker that goes away is waited for, because the run outlives it.
-import { setTimeout as after } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TextPosition } from '../../activities/stream/port';
 import { ClientError } from '../errors';
 import type { RunEvent } from '../run-events';
 
@@ -9,23 +10,29 @@ const NOT_FOUND_MS = 10_000;
 
 /** What of a run's handle it takes. */
 export interface FollowedRun {
-  events(): AsyncIterable<RunEvent>;
+  events(options?: { after?: TextPosition }): AsyncIterable<RunEvent>;
   describe(): Promise<{ status: { name: string } }>;
 }
 
 /** Each step as it begins and ends, once. `onUnanswered` is told why, once for each time that nobody answers. */
-export async function* followRun(run: FollowedRun, onUnanswered: (why: ClientError) => void): AsyncGenerator<RunEvent> {
+export async function* followRun(
+  run: FollowedRun,
+  onUnanswered: (why: ClientError) => void,
+  after?: TextPosition,
+): AsyncGenerator<RunEvent> {
   const seen = new Set<string>();
+  let read = after;
   let told = false;
   let missingSince: number | undefined;
   for (;;) {
     try {
-      for await (const event of run.events()) {
+      for await (const event of run.events(read ? { after: read } : {})) {
         told = false;
         missingSince = undefined;
         const name = event.type === 'step' ? `${event.step.seq} ${event.step.state}` : undefined;
         if (name !== undefined && seen.has(name)) continue;
         if (name !== undefined) seen.add(name);
+        if (event.type === 'text') read = event;
         yield event;
       }
       return;
@@ -39,7 +46,7 @@ export async function* followRun(run: FollowedRun, onUnanswered: (why: ClientErr
         onUnanswered(why);
         told = true;
       }
-      await after(RETRY_MS);
+      await pause(RETRY_MS);
     }
   }
 }

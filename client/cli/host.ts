@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
+import { openTextReader } from '../../activities/stream/open-streams';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
 import { findTemporalCli, type CliSearchProgress } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
@@ -172,13 +173,16 @@ interface Parts extends Omit<Host, 'client' | 'broken' | 'stop'>, Pick<HostOptio
   crashed?: Promise<never>;
 }
 
-function assemble({ taskQueue, identity, approvers }: Settings, { closing, crashed, env, ...parts }: Parts): Host {
+function assemble(settings: Settings, { closing, crashed, env, ...parts }: Parts): Host {
+  const { taskQueue, identity, approvers } = settings;
   const { temporal, store, served } = parts;
+  const texts = openTextReader(settings);
+  closing.add(() => texts.close());
   const { tenant, user } = identity;
   // Whoever sits at the terminal may be asked.
   const signer = ownSigner(approvers, env);
   const client = createAgentClient({
-    ...{ temporal, store, taskQueue, tenant },
+    ...{ temporal, store, texts, taskQueue, tenant },
     ...(user === undefined ? {} : { user }),
     ...(signer ? { signer } : {}),
   });

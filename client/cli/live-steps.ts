@@ -2,6 +2,8 @@
 import type { createColors } from 'picocolors';
 import type { Step } from '../../workflows/contract/run';
 import { formatDuration } from './format';
+import type { TextEvent } from '../../activities/stream/port';
+import { createLiveAnswer } from './live-answer';
 import { clipped, safeLine } from './terminal-text';
 
 export type Colors = ReturnType<typeof createColors>;
@@ -16,6 +18,8 @@ export interface LiveStepsOptions {
 
 export interface LiveSteps {
   show(step: Step): void;
+  /** A piece of an answer that is under way. */
+  say(event: TextEvent): void;
   /** Writes what stays, above the lines that change. */
   above(write: () => void): void;
   /** Takes the changing lines away. */
@@ -32,6 +36,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   let drawn = 0;
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
+  const answer = createLiveAnswer();
 
   // The cursor is never hidden: a process that is killed could not show it again.
   const erase = (): void => {
@@ -47,6 +52,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
       return `${spinner} ${clipped(safeLine(step.label), columns() - time.length - 5)}  ${colors.dim(time)}`;
     });
     if (steps.length > LINES) lines.push(`  and ${steps.length - LINES} more`);
+    lines.push(...answer.lines(columns()).map((line) => colors.dim(line)));
     write(lines.map((line) => `${line}\n`).join(''));
     drawn = lines.length;
   };
@@ -67,6 +73,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   };
   const above = (writeKept: () => void): void => {
     erase();
+    if (!interactive) write(answer.lineEnd());
     writeKept();
     draw();
   };
@@ -75,8 +82,9 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
     above,
     show: (step) => {
       const line = stepLine(step, colors, interactive ? columns() : Infinity);
+      if (step.kind === 'model') answer.told(step);
       if (!interactive) {
-        write(`${line}\n`);
+        write(`${answer.lineEnd()}${line}\n`);
         return;
       }
       if (step.state === 'running') running.set(step.seq, step);
@@ -85,8 +93,13 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
       else above(() => write(`${line}\n`));
       keepDrawing();
     },
+    say: (event) => {
+      const plain = answer.take(event);
+      if (!interactive) write(plain);
+    },
     close: () => {
       erase();
+      if (!interactive) write(answer.lineEnd());
       running.clear();
       keepDrawing();
     },

@@ -1,5 +1,6 @@
 // Where all text of the command line leaves the process: answers to standard output, everything about them to standard error.
 import { createColors } from 'picocolors';
+import type { TextEvent } from '../../activities/stream/port';
 import type { Step } from '../../workflows/contract/run';
 import { createLiveSteps, type Colors } from './live-steps';
 import { clipped, displayWidth, onlyColors, padded, safeForTerminal, safeLine } from './terminal-text';
@@ -50,6 +51,11 @@ export interface Output {
   jsonLine(value: unknown): void;
   table<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): void;
   step(step: Step): void;
+  /**
+   * Of an answer that is under way, to standard error: on a terminal it changes in place until its step has ended.
+   * @param options.always elsewhere too, where it stays
+   */
+  text(event: TextEvent, options?: { always?: boolean }): void;
   /** Content without control characters and escape sequences. */
   safe(text: string): string;
   safeLine(text: string): string;
@@ -109,6 +115,9 @@ export function createOutput(options: OutputOptions): Output {
     },
     step: (step) => {
       if (!isJson) live.show(step);
+    },
+    text: (event, { always = false } = {}) => {
+      if (!isJson && (interactive || always)) live.say(event);
     },
     safe: safeForTerminal,
     safeLine,

@@ -1,5 +1,6 @@
 // Shows a run as it goes, until its end.
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
+import type { RunProgress } from '../../workflows/contract/run';
 import type { ClientError } from '../errors';
 import type { RunEvent } from '../run-events';
 import type { RunHandle } from '../run-handle';
@@ -19,6 +20,8 @@ export async function watchRun(
   onEvent: (event: RunEvent) => void = () => undefined,
   /** Asked where the run waits for a person: whether to go on watching. */
   onAsking: () => Promise<boolean> = () => Promise.resolve(true),
+  /** Whether answers are shown while they come where no line can change in place, too. */
+  alwaysTexts = false,
 ): Promise<RunResult<unknown> | undefined> {
   const unanswered = ({ code, message }: ClientError): void =>
     output.note(
@@ -32,6 +35,7 @@ export async function watchRun(
     for await (const event of followRun(run, unanswered)) {
       onEvent(event);
       if (event.type === 'step') output.step(event.step);
+      else if (event.type === 'text') output.text(event, { always: alwaysTexts });
       else {
         const text = statusText(output, run.id, event.progress);
         // Said again whenever a worker answers after one did not.
@@ -48,9 +52,7 @@ export async function watchRun(
   return await run.result();
 }
 
-type Progress = Extract<RunEvent, { type: 'status' }>['progress'];
-
-function statusText(output: Output, id: string, { status, reason, requests = [] }: Progress): string | undefined {
+function statusText(output: Output, id: string, { status, reason, requests = [] }: RunProgress): string | undefined {
   if (status === 'asking') {
     if (reason === undefined) return undefined;
     const answers = requests.map(

@@ -65,7 +65,16 @@ export default defineConfig(
       // What one scheme of a URL needs is loaded for that scheme alone, and `import()` would make its caller asynchronous.
       '@typescript-eslint/no-require-imports': [
         'error',
-        { allow: ['/postgres-store$', '^gpt-tokenizer/cjs/', '/connection$', '/validators/ajv$', '/mcp-tools$'] },
+        {
+          allow: [
+            '/postgres-store$',
+            '/postgres-streams$',
+            '^gpt-tokenizer/cjs/',
+            '/connection$',
+            '/validators/ajv$',
+            '/mcp-tools$',
+          ],
+        },
       ],
       '@typescript-eslint/no-unused-vars': [
         'error',

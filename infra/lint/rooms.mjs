@@ -14,8 +14,8 @@
 
 const CONTRACT = /^workflows\/contract\/(?!schemas\/)/;
 const CONTRACT_AND_SCHEMAS = /^workflows\/contract\//;
-/** Definitions, stored content and keys: a caller describes a run and resolves what it answered, so it needs these, and no more. */
-const CALLER_PARTS = /^activities\/(store|define|keys)\//;
+/** Definitions, stored content, keys and answers on their way: a caller describes a run, watches it and resolves what it answered. */
+const CALLER_PARTS = /^activities\/(store|define|keys|stream)\//;
 const NODE = /^node:/;
 const ANY_PACKAGE = /^/;
 /** Runs in the sandbox unchanged: no Node, no clock of its own, no state between runs. */
@@ -44,6 +44,13 @@ export const rooms = [
     own: [CONTRACT, /^workflows\/core\//],
     packages: [PURE_LIBRARIES],
     why: 'the core is handed what it needs, and is tested without Temporal',
+  },
+  {
+    name: 'workflows/quota',
+    files: /^workflows\/quota\//,
+    own: [CONTRACT, /^workflows\/quota\//],
+    packages: [],
+    why: 'the ledger is arithmetic, and is tested without Temporal',
   },
   {
     name: 'workflows',

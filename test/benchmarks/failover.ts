@@ -17,7 +17,7 @@ import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { modelRecordSchema, type ModelRecord } from '../../workflows/contract/schemas/call-record';
 import { script, startModelServerProcess, type ModelServerProcess } from '../kit/model-server';
 import { temporalCli } from '../stack/test-stack';
-import { asker, failoverRelease } from './failover-agent';
+import { type asker, failoverRelease } from './failover-agent';
 import type { FailoverWorkerOptions } from './failover-worker';
 
 export interface FailoverOptions {
@@ -33,7 +33,7 @@ export interface FailoverOptions {
 
 export const FAILOVER_LONG: FailoverOptions = {
   workers: 4,
-  runsPerSecond: 8,
+  runsPerSecond: 5,
   phases: { well: 20_000, down: 60_000, again: 40_000, slow: 60_000, after: 40_000 },
   least: 0,
   scale: 1,

@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway|failover [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway|failover|stream [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '
 import { temporalCli } from '../stack/test-stack';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
+import { textDelays } from './text-delay';
 import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
@@ -235,6 +236,20 @@ async function failovers(): Promise<void> {
   );
 }
 
+async function stream(): Promise<void> {
+  const pieces = isShort ? 100 : 2_000;
+  const rows: string[][] = [];
+  const row = (name: string, ms: number[]): void => {
+    const cells = [percentile(ms, 50), percentile(ms, 99), Math.max(...ms)].map((one) => one.toFixed(1));
+    rows.push([name, String(ms.length), ...cells]);
+    console.log(`${name}: ${ms.map((one) => one.toFixed(1)).join(' ')}`);
+  };
+  row('sockets', await textDelays('', pieces));
+  await withPostgres(async (postgres) => row('Postgres', await textDelays(postgres.freshUrl(), pieces)));
+  console.log('From the worker that has a piece of an answer to its reader, a piece each 20 ms.');
+  printTable(['way', 'pieces', 'p50 ms', 'p99 ms', 'worst ms'], rows);
+}
+
 const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   history,
   turns,
@@ -244,6 +259,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   parallel,
   gateway: () => printGateway(isShort),
   failover: failovers,
+  stream,
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

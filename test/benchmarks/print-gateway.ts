@@ -1,4 +1,5 @@
 // The figures of `npm run bench -- gateway` as a table, with every sample below it.
+import { cpus, loadavg } from 'node:os';
 import { printTable } from '../../infra/drills/print-table';
 import { percentile } from './cancel';
 import { gatewayFigures, type GatewayFigures } from './gateway';
@@ -16,6 +17,10 @@ export async function printGateway(isShort: boolean): Promise<void> {
   console.log(
     'Milliseconds. Added: what `callModel` takes longer than the openai package alone, p50 and p95 of the pairs. Of it, p50 each: waiting for\n' +
       'reads and for the commit, what our provider takes longer, and all else. Floor: one small record made durable.',
+  );
+  const busy = loadavg()[0] ?? 0;
+  console.log(
+    `Load average ${busy.toFixed(1)}.${busy > cpus().length / 2 ? ' This machine is busy: what was added is mostly waiting.' : ''}`,
   );
   const made: GatewayFigures[] = [];
   for (const api of ['chat', 'responses'] as const)

@@ -28,6 +28,8 @@ const CASES: Case[] = [
     '../../../activities/failure',
   ),
   ...fine('workflows/contract/schemas/new.ts', 'zod', '../limits'),
+  ...rooms('workflows/quota/new.ts', '@temporalio/workflow', '../quota', 'zod', 'crypto'),
+  ...fine('workflows/quota/new.ts', '../contract/quota', './ledger'),
   ...rooms('workflows/core/new.ts', '@temporalio/workflow', '@temporalio/common', '../agent-run', 'zod', 'crypto'),
   ...fine('workflows/core/new.ts', '../contract/limits', './limits', '@noble/hashes/sha2'),
   ...rooms(

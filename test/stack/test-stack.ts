@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
+import { openTextPublisher, openTextReader } from '../../activities/stream/open-streams';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
@@ -47,6 +49,8 @@ export interface TestStackOptions {
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
+  /** Of the model `test/model`. @default not limited */
+  quota?: QuotaSettings;
   /** Stopped with the stack. @default an embedded one */
   server?: TestTemporal;
 }
@@ -77,6 +81,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
     }));
   const store = openStore(options.storeUrl ?? `lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
+  const place = { store: options.storeUrl ?? '', stateDir, keys: options.keys };
+  const texts = await openTextPublisher(place);
   const agents = createAgentRegistry({ strict: false });
   const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
   agents.replaceAll(loaded);
@@ -96,10 +102,12 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       stateDir,
       agents,
       providers: createProviderRegistry([provider]),
+      texts,
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
       metrics,
       approvers: { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
+      ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
@@ -109,7 +117,10 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     namespace: server.namespace,
     dataConverter: dataConverterFor(options.keys),
   });
-  const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' });
+  const client = createAgentClient({
+    ...{ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' },
+    texts: openTextReader(place),
+  });
   const stopWorker = async (): Promise<void> => {
     await worker?.stop();
     worker = undefined;
@@ -129,6 +140,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     },
     close: async () => {
       await stopWorker();
+      await texts.close();
       await client.close();
       await server.stop();
       rmSync(stateDir, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 import type { MadeDecision, PersonRequest } from './approval';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
+import type { Priority } from './quota';
 import type { AgentRunResult, ParentRun, RunLimits, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
@@ -25,6 +26,10 @@ export interface CallContext {
   tenant: string;
   user?: string;
   session?: string;
+  /** Of the run. Absent: normal. */
+  priority?: Priority;
+  /** Since when the call waits for its quota, where it was told to come back: milliseconds since the epoch, by the workflow's clock. */
+  waitingSince?: number;
 }
 
 export interface CallModelInput extends CallContext {

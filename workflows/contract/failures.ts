@@ -31,6 +31,8 @@ export const FAILURES = {
   'Model.BadRequest': rule(false, 'fail'),
   'Model.ContextTooLong': rule(false, 'fail'),
   'Model.QuotaExhausted': rule(false, 'fail'),
+  /** It would have waited longer for its quota than that has patience for. */
+  'Model.QuotaShed': rule(false, 'fail'),
   'Model.ContentFiltered': rule(false, 'fail'),
   /** These five are answers, not errors: they end a run after a bounded number of repair turns. */
   'Model.Refused': rule(false, 'fail'),

@@ -13,8 +13,15 @@ export const toolboxQueue = (taskQueue: string, toolbox: string): string => `${t
 export const toolQueue = (taskQueue: string, toolbox: string, tool: string): string =>
   `${toolboxQueue(taskQueue, toolbox)}:${tool}`;
 
+/** Task queue of the workflows that serve all runs, beside that of the runs: no run keeps them waiting. */
+export const controlQueue = (taskQueue: string): string => `${taskQueue}.control`;
+
+/** Id of the workflow that keeps the quota of a model and key, for the workers of one task queue. @param key names the key, and is none */
+export const quotaId = (taskQueue: string, route: string, key: string): string => `quota/${taskQueue}/${route}/${key}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
+  quota: 'quota',
 } as const;
 
 export const SIGNAL_NAMES = {
@@ -31,12 +38,15 @@ export const UPDATE_NAMES = {
   replace: 'replace',
   steer: 'steer',
   extend: 'extend',
+  /** Of a quota. */
+  lease: 'lease',
 } as const;
 
 export const QUERY_NAMES = {
   progress: 'progress',
   transcript: 'transcript',
   pendingApprovals: 'pendingApprovals',
+  quota: 'quota',
 } as const;
 
 export const ACTIVITY_NAMES = {

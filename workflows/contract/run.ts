@@ -2,6 +2,7 @@
 import type { ApprovalRule, MadeDecision, PersonRequest } from './approval';
 import type { RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
+import type { Priority } from './quota';
 import type { ToolTurn } from './tool-call';
 
 /** How a repeat of a tool call could matter to the world. */
@@ -95,6 +96,8 @@ export interface AgentRunInput {
   user?: string;
   session?: string;
   tags: string[];
+  /** Absent: normal. */
+  priority?: Priority;
   /** The first message, already in the store. */
   input: MessageHead;
   plan: RunPlan;
@@ -225,7 +228,7 @@ export interface CarriedState {
   messages: (MessageHead & { position: number })[];
   paused?: { reason: string };
   /** Set where the model was being waited for: the turn has begun, and its model is asked again. */
-  asking?: { compacted: boolean };
+  asking?: { compacted: boolean; waitingSince?: number };
   /** Set where tools were being waited for: their turn's calls, which go on first. */
   calling?: ToolTurn;
   requests?: KeptRequests;

@@ -9,7 +9,7 @@ import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
 import { hearSteered, note, takeAnswer, takeCompaction, takeWarned } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
-  const { agent, release, tenant, user, session } = run.input;
+  const { agent, release, tenant, user, session, priority } = run.input;
   return {
     key: callKey(run, index),
     agent,
@@ -17,6 +17,7 @@ export function callContext(run: Run, index: number): CallContext {
     tenant,
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 
@@ -32,6 +33,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
   const { state, environment } = run;
   const { kept } = state;
   let isCompacted = kept.asking?.compacted ?? false;
+  let waitingSince = kept.asking?.waitingSince;
   if (kept.asking) delete kept.asking;
   else {
     kept.turn += 1;
@@ -45,6 +47,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       ...conversationOf(run),
       ...(notice ? { notice: notice.text } : {}),
       ...(isCompacted ? { compacted: true as const } : {}),
+      ...(waitingSince === undefined ? {} : { waitingSince }),
     };
     const done = await step(
       run,
@@ -56,7 +59,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       },
       { leaves: () => leavesWhileAway(run) },
     );
-    if ('left' in done) return leave(kept, isCompacted);
+    if ('left' in done) return leave(kept, isCompacted, waitingSince);
     if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
     const { result } = done;
     if (result.kind === 'answer') {
@@ -69,18 +72,20 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       takeAnswer(state, result);
       return result;
     }
-    if (result.kind === 'wait') await patience(run, result);
-    else {
+    if (result.kind === 'wait') {
+      waitingSince ??= environment.now();
+      await patience(run, result);
+    } else {
       const compacted = await compact(run, result, notice);
       if (compacted === 'left') return leave(kept, false);
       isCompacted = compacted === 'compacted';
     }
-    if (environment.shouldContinueWhileWaiting()) return leave(kept, isCompacted);
+    if (environment.shouldContinueWhileWaiting()) return leave(kept, isCompacted, waitingSince);
   }
 }
 
-function leave(kept: CarriedState, compacted: boolean): 'continue-as-new' {
-  kept.asking = { compacted };
+function leave(kept: CarriedState, compacted: boolean, waitingSince?: number): 'continue-as-new' {
+  kept.asking = { compacted, ...(waitingSince === undefined ? {} : { waitingSince }) };
   return 'continue-as-new';
 }
 

@@ -238,8 +238,9 @@ function exhaustedTokens(totals: RunTotals, { tokens }: RunLimits): RunFailure |
 }
 
 function inputOf({ input }: Run, begun: SubRun, limits: RunLimits): AgentRunInput {
-  const { tenant, user, session, tags, plan } = input;
+  const { tenant, user, session, tags, plan, priority } = input;
   return {
+    ...(priority === undefined ? {} : { priority }),
     ...{ schemaVersion: 1, agent: begun.agent, release: begun.release, tenant },
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),

@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
 import { forkCommand, type ForkCommandOptions } from './fork';
 import { gcCommand, type GcOptions } from './gc';
+import { quotaCommand } from './quota';
 import { identityCommand } from './identity';
 import { inboxCommand } from './inbox';
 import { initCommand } from './init';
@@ -223,6 +224,11 @@ function describeDeciding(program: Command, wrap: Wrap): void {
 }
 
 function describeKeeping(program: Command, wrap: Wrap): void {
+  program
+    .command('quota')
+    .description('the limits of each model, what of them is used, and who waits')
+    .addHelpText('after', example('quota'))
+    .action(wrap((context) => quotaCommand(context)));
   program
     .command('gc')
     .description('free what no run needs any more; safe beside running workers, needs no server')

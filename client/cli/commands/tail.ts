@@ -1,5 +1,6 @@
 // `longhaul tail RUN`: watches a run until its end, and leaves with its exit code.
 import { recordedResult } from '../../recorded-result';
+import type { RunEvent } from '../../run-events';
 import type { RunResult } from '../../run-result';
 import type { CliContext, Connected } from '../context';
 import { exitCodeOf } from '../exit-codes';
@@ -13,7 +14,8 @@ export async function tailCommand(context: CliContext, given: string): Promise<n
   const { record, id, connect } = await reachRun(context, given);
   const watched = async ({ client, temporal }: Connected): Promise<RunResult<unknown>> => {
     const run = client.run(id);
-    const watchedTo = await watchRun(output, run, context.settings.keys, (event) => output.jsonLine(event));
+    const onEvent = (event: RunEvent): void => output.jsonLine(event);
+    const watchedTo = await watchRun(output, run, context.settings.keys, onEvent, undefined, true);
     const result = watchedTo ?? (await run.result());
     // What it used before it was ended from outside stands in the store.
     const settled = record && (await settledRecord(store, temporal, record));

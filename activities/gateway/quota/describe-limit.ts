@@ -1,0 +1,27 @@
+// A limit in words.
+import type { QuotaLimits, WaitsBy, WindowLimit } from '../../../workflows/contract/quota';
+
+const WORDS = {
+  requests: 'requests',
+  tokens: 'tokens',
+  input: 'input tokens',
+  output: 'output tokens',
+  usd: 'USD',
+} as const;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+
+export const describePeriod = (perMs: number): string =>
+  perMs === MINUTE_MS ? 'a minute' : perMs === DAY_MS ? 'a day' : `in ${perMs} ms`;
+
+export const describeLimit = ({ of, perMs, most }: WindowLimit): string =>
+  `${of === 'usd' ? (most / 1e6).toFixed(2) : most} ${WORDS[of]} ${describePeriod(perMs)}`;
+
+export function describeWait(route: string, limits: QuotaLimits, by: WaitsBy | 'silence' | undefined): string {
+  if (by === 'silence') return `the quota of ${route} does not answer`;
+  if (by === 'provider') return `the provider of ${route} asked for a pause`;
+  if (by === 'concurrency')
+    return `all ${limits.concurrency ?? 0} requests at once that ${route} may have are under way`;
+  const limit = limits.windows.find(({ of, perMs }) => of === by?.of && perMs === by.perMs);
+  return `the quota of ${route} is used up${limit ? `: ${describeLimit(limit)}` : ''}`;
+}

@@ -1,0 +1,59 @@
+// How this process reaches its quotas: by updates to their workflows, each of which the first request starts.
+import { Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import type { QuotaSettings } from '../activities/gateway/quota/gateway-quota';
+import { dataConverterFor, type KeyRing } from '../activities/keys';
+import { UPDATE_NAMES, WORKFLOW_TYPES, controlQueue, quotaId } from '../workflows/contract/names';
+import type { LeaseAnswer, LeaseRequest, QuotaInput } from '../workflows/contract/quota';
+
+/** Then the same is asked again. Longer than a worker that is gone keeps a workflow task. */
+const ANSWER_MS = 4_000;
+/** A task takes milliseconds: one that its worker has died with is given to another after so long. */
+const TASK_TIMEOUT = '2s';
+
+export interface AuthorityOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  identity: string;
+  keys?: KeyRing;
+}
+
+type QuotaWorkflow = (input: QuotaInput) => Promise<never>;
+
+export type AskQuota = (route: string, settings: QuotaSettings, request: LeaseRequest) => Promise<LeaseAnswer>;
+
+export function askQuotas({ connection, namespace, taskQueue, identity, keys }: AuthorityOptions): AskQuota {
+  const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
+  return (route, { key }, request) => {
+    const workflowId = quotaId(taskQueue, route, key);
+    // The server knows it again, too, within one execution.
+    const update = { args: [request] as [LeaseRequest], updateId: `${request.worker}/${request.seq}` };
+    const ask = async (): Promise<LeaseAnswer> => {
+      try {
+        return await client.workflow
+          .getHandle(workflowId)
+          .executeUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease, update);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+      const input: QuotaInput = { schemaVersion: 1, route };
+      const startWorkflowOperation = new WithStartWorkflowOperation<QuotaWorkflow>(WORKFLOW_TYPES.quota, {
+        workflowId,
+        taskQueue: controlQueue(taskQueue),
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowTaskTimeout: TASK_TIMEOUT,
+        args: [input],
+        staticSummary: `quota of ${route}`,
+      });
+      return await client.workflow.executeUpdateWithStart<QuotaWorkflow, LeaseAnswer, [LeaseRequest]>(
+        UPDATE_NAMES.lease,
+        {
+          ...update,
+          startWorkflowOperation,
+        },
+      );
+    };
+    return connection.withDeadline(Date.now() + ANSWER_MS, ask);
+  };
+}

@@ -1,0 +1,40 @@
+// The quota workflow, one for each model and key: the one authority that all workers lease from. What it decides is in quota/; this file is
+// only how it is held up.
+import {
+  condition,
+  continueAsNew,
+  setHandler,
+  workflowInfo,
+  defineQuery,
+  defineUpdate,
+  allHandlersFinished,
+} from '@temporalio/workflow';
+import { QUERY_NAMES, UPDATE_NAMES } from './contract/names';
+import type { LeaseAnswer, LeaseRequest, QuotaInput, QuotaView } from './contract/quota';
+import { lease, newLedger } from './quota/ledger';
+import { viewOf } from './quota/view';
+
+export const leaseUpdate = defineUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease);
+export const quotaQuery = defineQuery<QuotaView>(QUERY_NAMES.quota);
+
+/** The server takes 2,000 updates an execution, and refuses the next: left before it comes to that. */
+const UPDATES_MOST = 1_500;
+
+/** It never ends. Nothing is awaited between a request and its answer, so all that is known is in the ledger when it goes on as new. */
+export async function quota(input: QuotaInput): Promise<never> {
+  const ledger = input.carried ?? newLedger();
+  let updates = 0;
+  setHandler(
+    leaseUpdate,
+    (request) => {
+      updates += 1;
+      return lease(ledger, request, Date.now());
+    },
+    { description: 'What a worker may send, and what it has spent.' },
+  );
+  setHandler(quotaQuery, () => viewOf(ledger, input.route), {
+    description: 'Limits, what is used of them, who waits.',
+  });
+  await condition(() => (updates >= UPDATES_MOST || workflowInfo().continueAsNewSuggested) && allHandlersFinished());
+  return await continueAsNew<typeof quota>({ ...input, carried: ledger });
+}
