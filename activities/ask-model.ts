@@ -12,6 +12,7 @@ import { failure } from './failure';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import { sendTask } from './gateway/batch/send-task';
+import type { Spending } from './gateway/money/spending';
 import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf, turnTiedTo } from './raw-items';
@@ -31,7 +32,7 @@ export async function askModel(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
-  loaded: LoadedAgent,
+  { loaded, spending }: { loaded: LoadedAgent; spending: Spending },
 ): Promise<Asked | { instead: ModelWait | ContextFull }> {
   const found = await loadConversation(deps, input, attempt);
   const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice });
@@ -64,6 +65,7 @@ export async function askModel(
       loaded,
       caller: callerOf(input, attempt),
       call,
+      spending,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
       tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
       task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
@@ -75,9 +77,16 @@ export async function askModel(
     return { ...sent, asked, before };
   } catch (error) {
     if (error instanceof ModelWaitError)
-      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
     if (isTooLong(error) && context?.compact && !input.compacted)
-      return { instead: { kind: 'compact', reason: 'the provider says that the request is too long', refused: true } };
+      return {
+        instead: {
+          kind: 'compact',
+          reason: 'the provider says that the request is too long',
+          refused: true,
+          ...spending.unanswered(),
+        },
+      };
     throw error;
   } finally {
     shown.end();

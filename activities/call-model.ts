@@ -10,6 +10,7 @@ import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
 import type { ActivityDeps, Attempt } from './deps';
 import { addedTo } from './edited-conversation';
+import { withSpending, type Spending } from './gateway/money/spending';
 import { StoppedCall } from './gateway/stopped-call';
 import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
@@ -20,7 +21,15 @@ import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
-export async function callModel(deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> {
+export const callModel = (deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> =>
+  withSpending(deps, input.agent, attempt, (spending) => answer(deps, input, attempt, spending));
+
+async function answer(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  spending: Spending,
+): Promise<CallModelResult> {
   const records = conversationRecords(deps, input, modelRecordSchema);
   const unsaved = UNSAVED.of(deps.providers);
   const name = unsavedName(input);
@@ -30,22 +39,21 @@ export async function callModel(deps: ActivityDeps, input: CallModelInput, attem
     deps.metrics.reused('model');
     return { ...found.answer.answer, reused: true };
   }
-  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt, spending));
   if ('instead' in received) return received.instead;
   unsaved.set(name, received);
+  spending.keeps();
   await deps.failpoint('store.before-put');
   const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
   await deps.failpoint('store.after-put');
   unsaved.delete(name);
   // Of this attempt's own answer, whichever was kept: it was paid for.
-  const { answer, startedAt, endedAt } = received.record;
+  const { answer: own, startedAt, endedAt } = received.record;
   deps.metrics.modelCall({
     agent: input.agent,
-    model: answer.model,
-    outcome: answer.problem?.type ?? 'ok',
+    model: own.model,
+    outcome: own.problem?.type ?? 'ok',
     seconds: (endedAt - startedAt) / 1000,
-    input: answer.usage.input,
-    output: answer.usage.output,
   });
   return kept.answer;
 }
@@ -54,18 +62,17 @@ async function ask(
   deps: ActivityDeps,
   input: CallModelInput,
   attempt: Attempt,
+  spending: Spending,
 ): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
-  const asked = await askModel(deps, input, attempt, loaded).catch((error: unknown) => {
+  const asked = await askModel(deps, input, attempt, { loaded, spending }).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({
         agent: input.agent,
         model: error.route,
         outcome: 'cancelled',
         seconds: (deps.now() - startedAt) / 1000,
-        input: error.usage.input,
-        output: error.usage.output,
       });
     throw error;
   });
@@ -77,6 +84,7 @@ async function ask(
   const { record, objects } = build(deps, input, {
     ...asked,
     verdict,
+    spending,
     made: {
       schemaVersion: 1,
       startedAt,
@@ -99,13 +107,14 @@ async function ask(
 
 interface ToBuild extends Asked {
   verdict: Verdict;
+  spending: Spending;
   made: Pick<ModelRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
 }
 
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, asked, before, verdict, made, route, rawForm, tried, batch }: ToBuild,
+  { response, cost, asked, before, verdict, spending, made, route, rawForm, tried, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -127,6 +136,8 @@ function build(
       ? { output: { hash: deps.store.nameOf(output), bytes: output.length, preview: previewOf(verdict.output ?? '') } }
       : {}),
     usage: response.usage,
+    cost,
+    ...spending.unanswered(),
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
     ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),

@@ -6,6 +6,7 @@ import type {
   CompactedContext,
   ModelWait,
 } from '../workflows/contract/activities';
+import type { Cost } from '../workflows/contract/cost';
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue, Message, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
@@ -24,6 +25,7 @@ import {
   type EditedConversation,
 } from './edited-conversation';
 import { failure } from './failure';
+import { withSpending, type Spending } from './gateway/money/spending';
 import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
@@ -37,10 +39,18 @@ import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
 const UNSAVED = createUnsavedAnswers<CompactionRecord>();
 
-export async function compactContext(
+export const compactContext = (
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
+): Promise<CompactContextResult> =>
+  withSpending(deps, input.agent, attempt, (spending) => sumUp(deps, input, attempt, spending));
+
+async function sumUp(
+  deps: ActivityDeps,
+  input: CompactContextInput,
+  attempt: Attempt,
+  spending: Spending,
 ): Promise<CompactContextResult> {
   const records = conversationRecords(deps, input, compactionRecordSchema);
   const unsaved = UNSAVED.of(deps.providers);
@@ -51,9 +61,10 @@ export async function compactContext(
     deps.metrics.reused('model');
     return { ...found.answer.result, reused: true };
   }
-  const received = unsaved.get(name) ?? (await ask(deps, input, attempt));
+  const received = unsaved.get(name) ?? (await ask(deps, input, attempt, spending));
   if ('instead' in received) return received.instead;
   unsaved.set(name, received);
+  spending.keeps();
   const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
   unsaved.delete(name);
   return kept.result;
@@ -63,6 +74,7 @@ async function ask(
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
+  spending: Spending,
 ): Promise<Received<CompactionRecord> | { instead: ModelWait }> {
   const loaded = await requireAgent(deps, input);
   const { context } = loaded.manifest;
@@ -76,12 +88,19 @@ async function ask(
   const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
   try {
-    const { response, route } = await summarise(deps, input, attempt, { asked, range, context, loaded });
+    const { response, cost, route } = await summarise(deps, input, attempt, {
+      asked,
+      range,
+      context,
+      loaded,
+      spending,
+    });
     return build(deps, input, attempt, {
-      ...{ asked, range, response, text: textOf(response), version: context.compact.prompt.version },
+      ...{ asked, range, response, cost, text: textOf(response), version: context.compact.prompt.version },
       nodes: stored.nodes,
       count: (message) => counterOf(loaded).count(message),
       route,
+      spending,
       made: {
         schemaVersion: 1,
         startedAt,
@@ -93,7 +112,7 @@ async function ask(
     });
   } catch (error) {
     if (error instanceof ModelWaitError)
-      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason } };
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
     throw error;
   }
 }
@@ -127,13 +146,14 @@ interface Summarise {
   range: CompactRange;
   context: ContextPlan;
   loaded: LoadedAgent;
+  spending: Spending;
 }
 
 function summarise(
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
-  { asked, range, context, loaded }: Summarise,
+  { asked, range, context, loaded, spending }: Summarise,
 ): Promise<Sent> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
   const { countText } = counterOf(loaded);
@@ -148,6 +168,7 @@ function summarise(
     loaded,
     caller: callerOf(input, attempt),
     call: { signal: attempt.signal },
+    spending,
     requestTo: (_provider, model) =>
       Promise.resolve({
         model,
@@ -191,8 +212,10 @@ interface ToBuild {
   text: string;
   count(message: Message): number;
   response: ModelResponse;
+  cost: Cost;
   version: string;
   route: string;
+  spending: Spending;
   made: Pick<CompactionRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
 }
 
@@ -200,7 +223,7 @@ function build(
   { store, conversation }: ActivityDeps,
   input: CompactContextInput,
   { workflowId }: Attempt,
-  { asked, nodes, range, text, count, response, version, route, made }: ToBuild,
+  { asked, nodes, range, text, count, response, version, cost, route, spending, made }: ToBuild,
 ): Received<CompactionRecord> {
   const added = addedTo(asked);
   const before = conversation.extend(asked.base, added);
@@ -222,6 +245,8 @@ function build(
     message,
     covered: messages,
     usage: response.usage,
+    cost,
+    ...spending.unanswered(),
     model: route,
   };
   const record: CompactionRecord = {

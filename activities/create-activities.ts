@@ -1,6 +1,7 @@
 // Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
 import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
-import type { AgentActivities, CallToolInput, SpentDetails } from '../workflows/contract/activities';
+import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
+import type { SpentDetails } from '../workflows/contract/cost';
 import { beginSubRun } from './begin-sub-run';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
@@ -10,7 +11,7 @@ import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { failure } from './failure';
 import { safeText } from './redact';
-import { StoppedCall } from './gateway/stopped-call';
+import { spentBy } from './gateway/money/spending';
 import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { takeSubRun } from './take-sub-run';
@@ -42,14 +43,25 @@ export const createToolboxActivities = (call: ToolboxCall): Pick<AgentActivities
   callTool: (input) => attended((attempt) => call(input, attempt)),
 });
 
-/** Numbers only, for the run's totals. */
-const spentBy = (error: unknown): SpentDetails[] => (error instanceof StoppedCall ? [{ spent: error.usage }] : []);
+function withDetails(error: ApplicationFailure, spent: SpentDetails): ApplicationFailure {
+  const { message, type, nonRetryable, nextRetryDelay, cause } = error;
+  return ApplicationFailure.create({
+    message,
+    details: [spent],
+    ...(type ? { type } : {}),
+    ...(nonRetryable ? { nonRetryable } : {}),
+    ...(nextRetryDelay ? { nextRetryDelay } : {}),
+    ...(cause ? { cause } : {}),
+  });
+}
 
 /** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
 async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
   const context = Context.current();
   const info = activityInfo();
-  const beat = info.heartbeatTimeoutMs ? setInterval(() => context.heartbeat(), HEARTBEAT_INTERVAL_MS) : undefined;
+  // Each beat takes the place of the one before: what an earlier attempt has told is told on.
+  let told: unknown = info.heartbeatDetails;
+  const beat = info.heartbeatTimeoutMs ? setInterval(() => context.heartbeat(told), HEARTBEAT_INTERVAL_MS) : undefined;
   try {
     return await work({
       number: info.attempt,
@@ -58,11 +70,19 @@ async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
       scheduledAt: info.currentAttemptScheduledTimestampMs,
       timeoutMs: info.startToCloseTimeoutMs,
       signal: context.cancellationSignal,
+      told,
+      tell: (details) => {
+        told = details;
+        context.heartbeat(details);
+      },
     });
   } catch (error) {
     // Without a cause: what a stopped call throws is of no use to anyone, and nobody has looked through it for secrets.
-    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spentBy(error));
-    if (error instanceof ApplicationFailure || error instanceof CancelledFailure) throw error;
+    // Numbers only, for the run's totals.
+    const spent = spentBy(error);
+    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spent ? [spent] : []);
+    if (error instanceof ApplicationFailure) throw spent ? withDetails(error, spent) : error;
+    if (error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     throw failure(
       'Runtime.Unexpected',

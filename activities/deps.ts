@@ -5,6 +5,8 @@ import type { AnyAgent } from './define/agent';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { Prices } from './gateway/money/prices';
+import type { ToldSpending } from './gateway/money/spending';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
 import type { TextPublisher } from './stream/port';
@@ -42,14 +44,9 @@ export type Failpoint =
   | 'store.after-put';
 
 export interface ActivityMetrics {
-  modelCall(call: {
-    agent: string;
-    model: string;
-    outcome: string;
-    seconds: number;
-    input: number;
-    output: number;
-  }): void;
+  modelCall(call: { agent: string; model: string; outcome: string; seconds: number }): void;
+  /** One request, answered or not; `nanoUsd` is 0 where nobody knows the price. */
+  modelSpent(request: { agent: string; model: string; input: number; output: number; nanoUsd: number }): void;
   toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
   runEnded(run: { agent: string; outcome: string; failure: string }): void;
   reused(kind: 'model' | 'tool'): void;
@@ -74,6 +71,8 @@ export interface ActivityDeps {
   quota: Quota;
   /** Which provider of a route is asked. */
   routing: Routing;
+  /** What a request costs. */
+  prices: Prices;
   /** Shows answers while they come. Absent where nobody can watch. */
   texts?: TextPublisher;
   /** Secrets of one toolbox, by name; a missing one is an error that names it. */
@@ -113,7 +112,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'texts' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'prices' | 'texts' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
@@ -134,4 +133,8 @@ export interface Attempt {
   timeoutMs?: number;
   /** Aborted when the run is cancelled or the worker shuts down. */
   signal: AbortSignal;
+  /** What an attempt before this one has told, see `withSpending`. */
+  told?: unknown;
+  /** Kept for the next attempt, or for the workflow where there is none. */
+  tell?(details: ToldSpending): void;
 }

@@ -13,6 +13,8 @@ import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
+import { priceSettings } from './price-settings';
+import type { Prices } from '../activities/gateway/money/prices';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
@@ -46,6 +48,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   /** By `provider/model`. */
   quotas: QuotasByRoute;
   queues: ResolvedConfig['queues'];
+  /** What models cost. */
+  prices: Prices;
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
@@ -98,6 +102,7 @@ export async function loadSettings(options: {
     configured(config.taskQueue) ?? { value: DEFAULT_TASK_QUEUE, source: 'default' };
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
+  const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
@@ -113,11 +118,10 @@ export async function loadSettings(options: {
     taskQueue: taskQueue.value,
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
-    models: models.models,
-    plans: models.plans,
-    providers: models.providers,
+    ...{ models: models.models, plans: models.plans, providers: models.providers },
     quotas: quotaSettings(config, configName, models),
     queues: config.queues,
+    prices: ofPrices.prices,
     process: ofProcess,
     secret: read,
     described: [
@@ -136,6 +140,7 @@ export async function loadSettings(options: {
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
       ...ofPeople,
       ...describeModels(models, configName, read),
+      ...ofPrices.described,
       ...describeProcess(ofProcess, read),
     ],
   };

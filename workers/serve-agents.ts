@@ -140,6 +140,7 @@ const startRunsWorker = (
     stateDir: settings.stateDir,
     agents: registry,
     providers: createProviderRegistry(providersOf(options)),
+    prices: settings.prices,
     ...(texts ? { texts } : {}),
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,

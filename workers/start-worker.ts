@@ -3,6 +3,7 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
+import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
 import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
@@ -28,6 +29,8 @@ export interface StartWorkerOptions {
   quotas?: QuotasByRoute;
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
+  /** @default nobody knows what anything costs */
+  prices?: ActivityDeps['prices'];
   /** @default answers are not shown while they come */
   texts?: NonNullable<ActivityDeps['texts']>;
   secretsOf: ActivityDeps['secretsOf'];
@@ -91,6 +94,7 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     providers,
     quota,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
+    prices: options.prices ?? UNKNOWN_PRICES,
     ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,

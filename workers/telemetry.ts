@@ -14,6 +14,7 @@ import { pino, type Logger } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ActivityMetrics } from '../activities';
 import { safeText } from '../activities/redact';
+import { NANO_USD } from '../workflows/contract/cost';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
 import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
@@ -36,15 +37,9 @@ export function createMetrics(): Metrics {
   const registers = [registry];
   const modelCalls = new Histogram({
     name: 'agent_model_call_duration_seconds',
-    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer; cancelled where one was stopped, its tokens estimated.',
+    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer; cancelled where one was stopped.',
     labelNames: ['agent', 'model', 'outcome'],
     buckets: CALL_BUCKETS,
-    registers,
-  });
-  const tokens = new Counter({
-    name: 'agent_model_tokens_total',
-    help: 'Tokens of model calls.',
-    labelNames: ['agent', 'model', 'direction'],
     registers,
   });
   const toolCalls = new Histogram({
@@ -92,11 +87,8 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    modelCall: ({ agent, model, outcome, seconds, input, output }) => {
-      modelCalls.observe({ agent, model, outcome }, seconds);
-      tokens.inc({ agent, model, direction: 'input' }, input);
-      tokens.inc({ agent, model, direction: 'output' }, output);
-    },
+    modelCall: ({ agent, model, outcome, seconds }) => modelCalls.observe({ agent, model, outcome }, seconds),
+    modelSpent: spendingMetrics(registers),
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
@@ -106,6 +98,26 @@ export function createMetrics(): Metrics {
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),
     workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
+  };
+}
+
+function spendingMetrics(registers: Registry[]): ActivityMetrics['modelSpent'] {
+  const tokens = new Counter({
+    name: 'agent_model_tokens_total',
+    help: 'Tokens of requests to models, answered or not; estimated where none was.',
+    labelNames: ['agent', 'model', 'direction'],
+    registers,
+  });
+  const cost = new Counter({
+    name: 'agent_cost_usd_total',
+    help: 'US dollars for requests to models, answered or not, where the price is known.',
+    labelNames: ['agent', 'model'],
+    registers,
+  });
+  return ({ agent, model, input, output, nanoUsd }) => {
+    tokens.inc({ agent, model, direction: 'input' }, input);
+    tokens.inc({ agent, model, direction: 'output' }, output);
+    cost.inc({ agent, model }, nanoUsd / NANO_USD);
   };
 }
 

@@ -7,7 +7,7 @@ import {
   TimeoutFailure,
   isCancellation,
 } from '@temporalio/workflow';
-import type { SpentDetails } from './contract/activities';
+import type { SpentDetails } from './contract/cost';
 import { FAILURE_CHARS } from './contract/limits';
 import { ACTIVITY_NAMES } from './contract/names';
 import type { Usage } from './contract/message';
@@ -26,11 +26,13 @@ export function meaningOf(error: unknown): RunFailure | 'cancelled' | undefined 
   };
 }
 
-/** What a stopped call had cost. Absent from older workers' failures, and from calls that cost nothing. */
-export function spentBy(error: unknown): Usage | undefined {
-  if (!(error instanceof ActivityFailure) || !(error.cause instanceof CancelledFailure)) return undefined;
-  const [details]: unknown[] = error.cause.details ?? [];
-  return isSpent(details) ? details.spent : undefined;
+/** What a stopped or failed call had taken. Absent from older workers' failures, and from calls that cost nothing. */
+export function spentBy(error: unknown): SpentDetails | undefined {
+  if (!(error instanceof ActivityFailure)) return undefined;
+  const { cause } = error;
+  if (!(cause instanceof CancelledFailure) && !(cause instanceof ApplicationFailure)) return undefined;
+  const [details]: unknown[] = cause.details ?? [];
+  return isSpent(details) ? details : undefined;
 }
 
 const USAGE_FIELDS = ['input', 'cachedInput', 'output', 'reasoning'] as const satisfies readonly (keyof Usage)[];
@@ -38,10 +40,13 @@ const USAGE_FIELDS = ['input', 'cachedInput', 'output', 'reasoning'] as const sa
 /** What another process wrote: a field that is no number would make a total none either. */
 function isSpent(details: unknown): details is SpentDetails {
   if (typeof details !== 'object' || details === null || !('spent' in details)) return false;
-  const { spent } = details;
-  if (typeof spent !== 'object' || spent === null) return false;
-  const numbers = new Map<string, unknown>(Object.entries(spent));
-  return USAGE_FIELDS.every((name) => Number.isFinite(numbers.get(name)));
+  return isOfNumbers(details.spent, USAGE_FIELDS) && (!('cost' in details) || isOfNumbers(details.cost, ['nanoUsd']));
+}
+
+function isOfNumbers(value: unknown, fields: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const numbers = new Map<string, unknown>(Object.entries(value));
+  return fields.every((name) => Number.isFinite(numbers.get(name))) && [...numbers.values()].every(Number.isFinite);
 }
 
 function timeoutMeaning(timeout: TimeoutFailure, activityType: string): RunFailure {

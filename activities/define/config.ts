@@ -4,6 +4,8 @@ import { quotaSchema } from './quota';
 import { routeSchema } from './route';
 
 const count = z.number().int().positive();
+/** In USD per million tokens. */
+const price = z.number().nonnegative();
 
 /** `longhaul.config.ts`, checked: an unknown key is refused, so that a typo never switches anything off. */
 export const configSchema = z.strictObject({
@@ -19,6 +21,20 @@ export const configSchema = z.strictObject({
         apiKeyEnv: z.string().optional(),
         /** Default: by the name and the base URL. */
         api: z.enum(['responses', 'chat', 'messages']).optional(),
+      }),
+    )
+    .default({}),
+  /** What models cost, in USD per million tokens, by `provider/model`: beside and before the prices that are known by address. */
+  prices: z
+    .record(
+      z.string(),
+      z.strictObject({
+        input: price,
+        /** Read from the provider's cache. @default as `input` */
+        cachedInput: price.exactOptional(),
+        /** Written to it. @default as `input` */
+        cacheWrite: price.exactOptional(),
+        output: price,
       }),
     )
     .default({}),

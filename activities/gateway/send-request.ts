@@ -1,6 +1,7 @@
 // What lies between a call and its provider: the one place through which every request to a model passes.
 import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
+import type { Cost } from '../../workflows/contract/cost';
 import type { ToldByProvider } from '../../workflows/contract/quota';
 import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
@@ -10,6 +11,7 @@ import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
 import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
+import type { Spending } from './money/spending';
 import type { Admission, Caller, Expected, Seen } from './ports';
 import { admitWithin } from './routing/admit-within';
 import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
@@ -23,6 +25,7 @@ export interface ToSend {
   loaded: LoadedAgent;
   caller: Caller;
   call: ModelCall;
+  spending: Spending;
   /** That it is for, where one call is for several. @default 1 */
   tasks?: number;
   /** What it asks of this provider, whose own raw items go back to it alone. */
@@ -39,6 +42,8 @@ export type BatchPart = NonNullable<ModelRecord['batch']>;
 
 export interface Sent {
   response: ModelResponse;
+  /** Of the answer alone. */
+  cost: Cost;
   /** Who answered, as `provider/model`. */
   route: string;
   /** Of the answer's raw items, where the provider wants its own back. */
@@ -109,6 +114,7 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
   const all = [...passedOver, ...tried];
   return {
     response,
+    cost: toSend.spending.answered(route, response.usage),
     route,
     rawForm: deps.providers.resolve(route).provider.rawItemsForm,
     ...(all.length > 0 ? { tried: all } : {}),
@@ -164,21 +170,19 @@ interface ToAsk extends Prepared {
   patience: Patience;
 }
 
-async function sendTo(
-  { quota, now }: GatewayDeps,
-  { caller, call, tasks, asking }: ToSend,
-  toAsk: ToAsk,
-): Promise<Asked> {
+async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk): Promise<Asked> {
+  const { caller, call, spending, tasks, asking } = toSend;
   const { provider, request, route, counter, patience } = toAsk;
+  const expected = expectedOf(request, counter, tasks);
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
   try {
-    const expected = expectedOf(request, counter, tasks);
     admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
   } catch (error) {
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  spending.begins(route, expected);
   asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
   const startedAt = now();
@@ -192,6 +196,7 @@ async function sendTo(
   } catch (error) {
     const usage = paidFor(error, watched, { request, counter });
     admission.settle(error instanceof StoppedCall ? error.usage : undefined);
+    if (usage) spending.lost(route, usage);
     if (watched.isGivenUp()) {
       const words = `${provider.name} sent no first token within ${firstTokenWithinMs} ms, and another can be asked.`;
       return { error: failure('Model.Timeout', words), seen: { kind: 'slow' }, ...(usage ? { usage } : {}) };
@@ -216,9 +221,13 @@ function paidFor(
   if (error instanceof StoppedCall) return error.usage;
   const text = watched.text();
   const isRead = watched.firstTokenMs() !== undefined;
-  if (!isRead && !(error instanceof ApplicationFailure && error.type === 'Model.Timeout')) return undefined;
+  if (!isRead && !mayBeRead(error)) return undefined;
   return { input: inputTokens(request, counter), cachedInput: 0, output: counter.countText(text), reasoning: 0 };
 }
+
+/** Its answer was late, or was no answer. */
+const mayBeRead = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && (error.type === 'Model.Timeout' || error.type === 'Model.InvalidResponse');
 
 /** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
 function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {

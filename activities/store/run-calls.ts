@@ -3,9 +3,9 @@ import { allRefs } from './all-refs';
 import type { ContentStore } from './port';
 import { callsOfFirst } from './ref-names';
 import { COMPACTION_INDEX } from '../../workflows/contract/context';
+import { addCosts, addUsage, type Cost } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
 import { callRecordSchema, type CallRecord } from '../../workflows/contract/schemas/call-record';
-import { addUsage } from '../../workflows/contract/usage';
 
 export interface RunCall {
   /** From 1, in the order of turns: what `show --call` takes. */
@@ -61,18 +61,31 @@ export interface CallTotals {
   modelCalls: number;
   toolCalls: number;
   usage: Usage;
+  cost?: Cost;
+  estimated?: true;
 }
 
 /** What has been recorded so far; of an ended run its record has the totals. */
 export function totalsOf(calls: readonly RunCall[]): CallTotals {
   let usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+  let cost: Cost | undefined;
+  let isEstimated = false;
   let modelCalls = 0;
   for (const { record } of calls) {
     if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
-    const used = record.kind === 'model' ? record.answer.usage : record.result.usage;
+    const { usage: used, cost: own, unanswered } = record.kind === 'model' ? record.answer : record.result;
     usage = addUsage(usage, used);
+    cost = addCosts(addCosts(cost, own), unanswered?.cost);
+    if (!unanswered) continue;
+    usage = addUsage(usage, unanswered.spent);
+    isEstimated = true;
   }
   const turns = new Set(calls.map(({ fork, turn }) => `${fork}/${turn}`)).size;
-  return { turns, modelCalls, toolCalls: calls.length - modelCalls, usage };
+  const toolCalls = calls.length - modelCalls;
+  return {
+    ...{ turns, modelCalls, toolCalls, usage },
+    ...(cost ? { cost } : {}),
+    ...(isEstimated ? { estimated: true as const } : {}),
+  };
 }

@@ -1,4 +1,5 @@
 // Numbers as people read them.
+import { NANO_USD, type Cost } from '../../workflows/contract/cost';
 import type { RunLimits } from '../../workflows/contract/run';
 
 const SECOND = 1_000;
@@ -32,6 +33,23 @@ export function formatTokens(count: number): string {
   // From here on one decimal would read "1000.0k".
   if (count < 999_950) return `${short(count / 1_000)}k`;
   return `${short(count / 1_000_000)}M`;
+}
+
+/** Four digits behind the point, as a call costs less than a cent; what is less than those is not shown as nothing. */
+export function formatUsd(nanoUsd: number): string {
+  const usd = nanoUsd / NANO_USD;
+  if (nanoUsd === 0) return '$0';
+  if (usd < 0.0001) return '< $0.0001';
+  return `$${usd.toFixed(usd < 10 ? 4 : 2)}`;
+}
+
+/** An unknown price is said to be unknown, and never nothing. */
+export function formatCost(cost: Cost | undefined): string {
+  if (!cost) return 'cost unknown';
+  const { nanoUsd, unknown = 0 } = cost;
+  if (unknown === 0) return formatUsd(nanoUsd);
+  const of = `${counted(unknown, 'request')} of unknown price`;
+  return nanoUsd === 0 ? `cost unknown (${of})` : `${formatUsd(nanoUsd)} and ${of}`;
 }
 
 const short = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)));

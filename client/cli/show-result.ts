@@ -1,6 +1,6 @@
 // The end of a run, for a person: its answer to standard output, all else to standard error.
 import type { RunResult } from '../run-result';
-import { counted, formatTokens } from './format';
+import { counted, formatCost, formatTokens } from './format';
 import type { Output } from './output';
 
 /** Text as it is; everything else as JSON. */
@@ -18,7 +18,8 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     counted(totals.turns, 'turn'),
     counted(totals.toolCalls, 'tool call'),
     `${formatTokens(totals.usage.input)} tokens in`,
-    `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (partly estimated)' : ''}`,
+    `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (in part estimated)' : ''}`,
+    formatCost(totals.cost),
     ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
   ];
   output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));

@@ -2,6 +2,7 @@
 // also what is under way.
 import type { ContentStore } from '../../activities/store';
 import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../activities/store/run-calls';
+import { addCosts, type Cost, type SpentDetails } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -31,6 +32,8 @@ export interface TracedCall {
   attempt: number;
   worker: string;
   usage: Usage | null;
+  /** Absent where nobody counted it; with what requests before the answer took. */
+  cost?: Cost;
   preview: string;
   /** What was wrong with an answer, or how a tool failed. */
   failure: string | null;
@@ -84,7 +87,7 @@ export async function tracedRun(
 
 export function traceJson(traced: TracedRun): object {
   const { record, status, firstRunId, calls, totals, live, asked, waiting, unreadable, subRuns } = traced;
-  const { turns, modelCalls, toolCalls, usage } = totals;
+  const { turns, modelCalls, toolCalls, usage, cost } = totals;
   return {
     id: record.id,
     agent: record.agent,
@@ -93,7 +96,7 @@ export function traceJson(traced: TracedRun): object {
     firstRunId: firstRunId ?? null,
     startedAt: record.startedAt,
     endedAt: record.ended?.at ?? null,
-    totals: { turns, modelCalls, toolCalls, usage },
+    totals: { turns, modelCalls, toolCalls, usage, ...(cost ? { cost } : {}) },
     turns: turnsOf(calls).map(([first, ...others]) => ({
       fork: first.fork,
       turn: first.turn,
@@ -141,7 +144,10 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     const { model, usage, covered } = record.result;
     const { first, last } = record.range;
     const preview = `sums up ${counted(covered, 'message')}, ${first} to ${last}`;
-    return { ...common, kind: 'compaction', name: model, asked: null, usage, preview, failure: null };
+    return {
+      ...{ ...common, kind: 'compaction', name: model, asked: null, usage, preview, failure: null },
+      ...costOfCall(record.result),
+    };
   }
   const { model, usage, messages, toolCalls, problem, pruned, notices } = record.answer;
   const preview =
@@ -157,7 +163,13 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     usage,
     preview: `${edit}${told}${shared}${preview}`,
     failure: problem?.type ?? null,
+    ...costOfCall(record.answer),
   };
+}
+
+function costOfCall({ cost, unanswered }: { cost?: Cost; unanswered?: SpentDetails }): { cost?: Cost } {
+  const all = addCosts(cost, unanswered?.cost);
+  return all ? { cost: all } : {};
 }
 
 function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {

@@ -73,6 +73,7 @@ export default defineConfig(
             '/connection$',
             '/validators/ajv$',
             '/mcp-tools$',
+            '^@pydantic/genai-prices$',
           ],
         },
       ],

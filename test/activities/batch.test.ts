@@ -7,7 +7,7 @@ import { StoppedCall } from '../../activities/gateway/stopped-call';
 import type { ModelRequest } from '../../activities/model/provider';
 import { callRecordName } from '../../activities/store/ref-names';
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../../workflows/contract/activities';
-import type { JsonValue, Message } from '../../workflows/contract/message';
+import type { JsonValue, Message, Usage } from '../../workflows/contract/message';
 import { modelRecordSchema } from '../../workflows/contract/schemas/call-record';
 import type { ModelTrouble } from '../kit/scripted-provider';
 import { attempt, given, text, type Answer } from './given';
@@ -86,8 +86,8 @@ const answered = (result: CallModelResult): ModelAnswer => {
   return result;
 };
 const previews = (results: CallModelResult[]): unknown[] => results.map((one) => answered(one).output?.preview);
-const sum = (results: CallModelResult[], kind: 'input' | 'cachedInput' | 'output' | 'reasoning'): number =>
-  results.reduce((all, one) => all + answered(one).usage[kind], 0);
+const sum = (results: CallModelResult[], kind: Exclude<keyof Usage, 'estimated'>): number =>
+  results.reduce((all, one) => all + (answered(one).usage[kind] ?? 0), 0);
 
 test('tasks that wait at the same time are one request, and each has its own answer', async () => {
   const { ask, requests, counted, recordOf, store } = await asker(sorterWith({ size: 3, delay: '5s' }));

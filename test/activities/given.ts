@@ -1,5 +1,7 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
 import type { AnyAgent } from '../../activities/define';
+import type { Spending } from '../../activities/gateway/money/spending';
+import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps, AgentRegistry, Attempt, LoadedAgent } from '../../activities/deps';
 import type { ModelRequest } from '../../activities/model/provider';
@@ -58,6 +60,7 @@ export async function given(
     providers: { resolve: () => ({ provider, model: 'model' }) },
     quota: NO_QUOTA,
     routing: AS_PREFERRED,
+    prices: UNKNOWN_PRICES,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
@@ -65,6 +68,7 @@ export async function given(
     now: () => 1_000,
     metrics: {
       modelCall: () => undefined,
+      modelSpent: () => undefined,
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
@@ -81,6 +85,15 @@ export async function given(
   const input: CallModelInput = { ...about, key, base: null, append: [await put(text('go'))] };
   return { store, deps, agents, loaded, requests, put, about, input };
 }
+
+/** For what sends a request and is not asked what it cost. */
+export const UNCOUNTED: Spending = {
+  begins: () => undefined,
+  lost: () => undefined,
+  answered: () => ({ nanoUsd: 0 }),
+  keeps: () => undefined,
+  unanswered: () => ({}),
+};
 
 export const attempt = (number = 1, signal: Attempt['signal'] = new AbortController().signal): Attempt => ({
   number,

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
+import { createPrices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { patientFetch } from '../../activities/model/patient-fetch';
@@ -150,6 +151,7 @@ export function benchDeps(
       providers: createProviderRegistry([provider]),
       quota: NO_QUOTA,
       routing: AS_PREFERRED,
+      prices: createPrices({ prices: {}, providers: [{ name: 'openai', url: 'https://api.openai.com/v1' }] }),
       secretsOf: () => ({}),
       approvers: { people: {}, allowUnsigned: false },
       stateDir: tmpdir(),
@@ -157,6 +159,7 @@ export function benchDeps(
       now: Date.now,
       metrics: {
         modelCall: nothing,
+        modelSpent: nothing,
         toolCall: nothing,
         runEnded: nothing,
         reused: nothing,

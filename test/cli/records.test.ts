@@ -246,7 +246,7 @@ describe('the run that is meant', () => {
 test('tail of an ended run shows its end, without a server, with its exit code', async () => {
   const { code, stdout, stderr } = await told(project.dir, (context) => tailCommand(context, 'run_aa1'));
   expect([code, stdout]).toEqual([0, 'It stands in a.txt:1\n']);
-  expect(stderr).toContain('completed  2 turns, 1 tool call, 2.4k tokens in, 100 out');
+  expect(stderr).toContain('completed  2 turns, 1 tool call, 2.4k tokens in, 100 out, ');
 });
 
 test('an ended run is not acted on', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
+import type { Prices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
@@ -177,7 +178,7 @@ export function testAgent(
 interface RunOnce extends CommonOptions {
   loaded: LoadedAgent;
   people: TestPeople;
-  shared: Omit<ActivityDeps, 'agents' | 'providers' | 'quota' | 'routing' | 'now'>;
+  shared: Omit<ActivityDeps, 'agents' | 'providers' | 'quota' | 'routing' | 'prices' | 'now'>;
   tools?: { readonly [tool: string]: unknown };
   id: string;
   first: MessageHead;
@@ -223,6 +224,7 @@ async function runOnce(options: RunOnce): Promise<TestRun<unknown, ModelCall | W
       providers: { resolve: (route) => ({ provider, model: route.slice(SCRIPTED_PROVIDER.length + 1) }) },
       quota: NO_QUOTA,
       routing: AS_PREFERRED,
+      prices: FREE,
     },
     onControls: (given) => (controls = given),
     readOutput: (result) => readOutput(shared.store, loaded, result),
@@ -266,8 +268,12 @@ async function readOutput(store: ContentStore, { manifest }: LoadedAgent, result
   return manifest.output ? JSON.parse(text) : text;
 }
 
+/** There is nobody to pay. */
+const FREE: Prices = { nanoUsd: () => 0 };
+
 const NO_METRICS: ActivityMetrics = {
   modelCall: () => undefined,
+  modelSpent: () => undefined,
   toolCall: () => undefined,
   runEnded: () => undefined,
   reused: () => undefined,

@@ -8,12 +8,13 @@ import { compactContext } from '../../activities/compact-context';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
-import { StoppedCall } from '../../activities/gateway/stopped-call';
+import { spentBy, type ToldSpending } from '../../activities/gateway/money/spending';
 import { takeMessage } from '../../activities/take-message';
 import { takeResult } from '../../activities/take-result';
 import { takeSubRun } from '../../activities/take-sub-run';
 import { tellPeople } from '../../activities/tell-people';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
+import type { SpentDetails } from '../../workflows/contract/cost';
 import { isFailureType, isRetryable, type RunFailure } from '../../workflows/contract/failures';
 import type { AgentRunInput } from '../../workflows/contract/run';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF, type Backoff } from '../../workflows/core/backoff';
@@ -53,7 +54,10 @@ const { setImmediate: nextTask } = globalThis;
 export const soon = (): Promise<void> => new Promise((resolve) => nextTask(resolve));
 
 class CallFailed extends Error {
-  constructor(readonly failure: RunFailure) {
+  constructor(
+    readonly failure: RunFailure,
+    readonly spent: SpentDetails | undefined,
+  ) {
     super(failure.message);
   }
 }
@@ -91,7 +95,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       return await attempts(
         policy,
         signal,
-        (number) => work({ number, workflowId: options.id, runId: options.runId, signal }),
+        (attempt) => work({ ...attempt, workflowId: options.id, runId: options.runId, signal }),
         policy.attempts === Infinity ? waitOut : skip,
       );
     } finally {
@@ -130,7 +134,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
         if (error instanceof Cancelled) return 'cancelled';
         return error instanceof CallFailed ? error.failure : undefined;
       },
-      spentBy: (error) => (error instanceof Cancelled ? error.spent : undefined),
+      spentBy: (error) => (error instanceof Cancelled || error instanceof CallFailed ? error.spent : undefined),
       waitsByItself: () => true,
       shouldContinueAsNew: options.shouldContinueAsNew,
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
@@ -152,19 +156,23 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
 async function attempts<T>(
   { attempts: most, backoff }: Policy,
   signal: AbortSignal,
-  work: (number: number) => Promise<T>,
+  work: (attempt: Pick<Attempt, 'number' | 'told' | 'tell'>) => Promise<T>,
   wait: (delayMs: number) => Promise<void>,
 ): Promise<T> {
+  let told: ToldSpending | undefined;
+  const tell = (details: ToldSpending): void => {
+    told = details;
+  };
   for (let number = 1; ; number += 1) {
     if (signal.aborted) throw new Cancelled();
     try {
-      return await work(number);
+      return await work({ number, told, tell });
     } catch (error) {
       if (error instanceof TestSetupError) throw error;
-      if (signal.aborted) throw new Cancelled(error instanceof StoppedCall ? error.usage : undefined);
+      if (signal.aborted) throw new Cancelled(spentBy(error));
       const failed = failureOf(error);
       const isFinal = !isRetryable(failed.type) || (error instanceof ApplicationFailure && error.nonRetryable === true);
-      if (isFinal || number >= most) throw new CallFailed(failed);
+      if (isFinal || number >= most) throw new CallFailed(failed, spentBy(error));
       const asked = error instanceof ApplicationFailure ? error.nextRetryDelay : undefined;
       await wait(typeof asked === 'number' ? asked : delayAfter(number, backoff));
     }

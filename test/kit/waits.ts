@@ -1,12 +1,12 @@
 // What a run waits for: events and times, and the end of all waits when it is cancelled.
-import type { Usage } from '../../workflows/contract/message';
+import type { SpentDetails } from '../../workflows/contract/cost';
 import type { VirtualClock } from './virtual-clock';
 
 /** What a cancelled call or wait rejects with. */
 export class Cancelled extends Error {
   override readonly name = 'Cancelled';
   /** @param spent what a model call had cost by then */
-  constructor(readonly spent?: Usage) {
+  constructor(readonly spent?: SpentDetails) {
     super('cancelled');
   }
 }

@@ -1,5 +1,6 @@
 // A run whose agent has agents among its tools, in process: what their runs come to is the test's to say.
 import { defineAgent, type AnyAgent } from '../../activities/define';
+import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
@@ -73,10 +74,11 @@ export async function startWith(
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
     routing: AS_PREFERRED,
+    prices: UNKNOWN_PRICES,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: {
-      ...{ modelCall: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+      ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
       ...{ batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
     },
   };

@@ -10,8 +10,8 @@ import { defineAgent } from '../../activities/define';
 import { manifestFor } from '../stack/manifest-for';
 
 describe('what a call has used', () => {
-  const sum = (parts: readonly Usage[], kind: 'input' | 'cachedInput' | 'output' | 'reasoning'): number =>
-    parts.reduce((all, part) => all + part[kind], 0);
+  const sum = (parts: readonly Usage[], kind: Exclude<keyof Usage, 'estimated'>): number =>
+    parts.reduce((all, part) => all + (part[kind] ?? 0), 0);
 
   test.each<[Usage, { input: number; output: number }[]]>([
     [{ input: 100, cachedInput: 33, output: 50, reasoning: 7 }, [1, 1, 1].map((one) => ({ input: one, output: one }))],

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
 import { failure } from '../../activities/failure';
+import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import { describeAgent } from '../../activities/describe-agent';
 import {
@@ -136,6 +137,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
     routing: AS_PREFERRED,
+    prices: UNKNOWN_PRICES,
     secretsOf: () => ({}),
     approvers: { people: {}, allowUnsigned: true },
     stateDir: '/nonexistent',
@@ -143,6 +145,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     now: clock.now,
     metrics: {
       modelCall: () => undefined,
+      modelSpent: () => undefined,
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,

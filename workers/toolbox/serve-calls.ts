@@ -122,6 +122,7 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   toolCall: (call) => say({ kind: 'called', ...call }),
   reused: () => say({ kind: 'reused' }),
   modelCall: () => undefined,
+  modelSpent: () => undefined,
   runEnded: () => undefined,
   failedOver: () => undefined,
   routeTurned: () => undefined,

@@ -1,5 +1,6 @@
 // The activities that a run calls, as the workflow declares them. activities/ implements them.
 import type { MadeDecision, PersonRequest } from './approval';
+import type { Cost, SpentDetails } from './cost';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { Priority } from './quota';
@@ -62,6 +63,10 @@ export interface ModelAnswer {
   /** Set on a final answer. */
   output?: StoredValue;
   usage: Usage;
+  /** Of that usage. Absent from older records, and where prices are not asked for. */
+  cost?: Cost;
+  /** What requests before it took that brought no answer. */
+  unanswered?: SpentDetails;
   /** Provider and model that answered, as `provider/model`. */
   model: string;
   /** Set when stale tool results gave way to placeholders before the call: `head` is of the edited conversation. */
@@ -79,6 +84,7 @@ export interface ContextFull {
   reason: string;
   /** The provider refused the request as too long, so that triggers need not be asked again. */
   refused?: true;
+  unanswered?: SpentDetails;
 }
 
 /** The provider asks for patience beyond what an activity may sit out: the workflow sleeps and calls again. */
@@ -87,6 +93,7 @@ export interface ModelWait {
   /** Milliseconds since the epoch. */
   waitUntil: number;
   reason: string;
+  unanswered?: SpentDetails;
 }
 export type CallModelResult = ModelAnswer | ModelWait | ContextFull;
 
@@ -110,6 +117,8 @@ export interface CompactedContext {
   covered: number;
   /** Of the calls that made it. */
   usage: Usage;
+  cost?: Cost;
+  unanswered?: SpentDetails;
   /** As `provider/model`. */
   model: string;
   reused?: true;
@@ -239,11 +248,6 @@ export interface EndRunInput extends CallContext {
 }
 export interface EndRunResult {
   head: string | null;
-}
-
-/** In the details of a cancelled model call: what it had cost by then, estimated, since the provider does not say it any more. */
-export interface SpentDetails {
-  spent: Usage;
 }
 
 export interface AgentActivities {

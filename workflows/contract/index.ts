@@ -1,6 +1,7 @@
 // The shared language of all rooms.
 export * from './activities';
 export * from './approval';
+export * from './cost';
 export * from './failures';
 export * from './limits';
 export * from './message';

@@ -101,11 +101,11 @@ export interface MessageHead {
 export interface Usage {
   input: number;
   cachedInput: number;
+  /** Written to the provider's cache, at a price of its own. Absent where the provider does not tell it, or it is none. */
+  cacheWrite?: number;
   output: number;
   reasoning: number;
-  /** Written into the provider's prompt cache, which some charge more for. Absent where none were. */
-  cacheWrite?: number;
-  /** Of these, what is kept for an hour instead of minutes, where the provider says so. */
+  /** Of `cacheWrite`, what is kept for an hour instead of minutes, where the provider says so. */
   cacheWriteHour?: number;
   /** The provider did not tell, or told what cannot be: counted here instead. */
   estimated?: true;

@@ -1,5 +1,6 @@
 // What a run is started with, what it answers, and what a query of it shows.
 import type { ApprovalRule, MadeDecision, PersonRequest } from './approval';
+import type { Cost } from './cost';
 import type { RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { Priority } from './quota';
@@ -136,7 +137,11 @@ export interface RunTotals {
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
   usage: Usage;
-  /** Set where a part of `usage` is estimated: of a model call that was stopped on its way, or whose provider did not tell what it cost. */
+  /** Of all model calls: those of its sub-agents, summaries and requests that brought no answer too. Absent from runs of before costs were kept. */
+  cost?: Cost;
+  /** What of `cost` its sub-agents' runs have in their own totals too. */
+  subAgentsCost?: Cost;
+  /** Set where a part of `usage` and `cost` is estimated: of requests that brought no answer or were stopped, or whose provider did not tell. */
   estimated?: true;
 }
 

@@ -1,7 +1,7 @@
 // What the core is handed instead of the Temporal SDK, so that a whole run can be tested without a server, in milliseconds.
 import type { AgentActivities, CallModelResult, CompactContextResult } from '../contract/activities';
+import type { SpentDetails } from '../contract/cost';
 import type { RunFailure } from '../contract/failures';
-import type { Usage } from '../contract/message';
 import type { AgentRunInput, AgentRunResult, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolWait } from '../contract/tool-call';
 import type { RunState } from './run-state';
@@ -35,8 +35,8 @@ export interface RunEnvironment {
   isCancelled(): boolean;
   /** What an error means: a failure, a cancellation, or undefined for a bug, which must be thrown on. */
   meaningOf(error: unknown): RunFailure | 'cancelled' | undefined;
-  /** What a model call that was stopped had cost, estimated. */
-  spentBy(error: unknown): Usage | undefined;
+  /** What a model call that was stopped or has failed had taken, estimated. */
+  spentBy(error: unknown): SpentDetails | undefined;
   /** Whether what comes back by itself is waited for without a person: runs of before paused. */
   waitsByItself(): boolean;
   /** The history is long enough to be left behind. */

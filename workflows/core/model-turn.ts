@@ -6,7 +6,7 @@ import type { Run } from './environment';
 import { LIMIT_OF, limitNotice, type LimitNotice } from './limit-notices';
 import { limitsOf } from './limits';
 import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
-import { hearSteered, note, takeAnswer, takeCompaction, takeWarned } from './run-state';
+import { hearSteered, note, takeAnswer, takeCompaction, takeUnanswered, takeWarned } from './run-state';
 
 export function callContext(run: Run, index: number): CallContext {
   const { agent, release, tenant, user, session, priority } = run.input;
@@ -72,6 +72,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       takeAnswer(state, result);
       return result;
     }
+    takeUnanswered(state, result);
     if (result.kind === 'wait') {
       waitingSince ??= environment.now();
       await patience(run, result);
@@ -117,6 +118,7 @@ async function compact(
   if ('left' in done) return 'left';
   if ('failure' in done) throw new RunEnd({ outcome: 'failed', failure: done.failure });
   if (done.result.kind === 'wait') {
+    takeUnanswered(state, done.result);
     await patience(run, done.result);
     return 'waited';
   }

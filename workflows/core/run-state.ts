@@ -1,4 +1,5 @@
 // The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
+import { addCosts, addUsage, type Cost, type SpentDetails } from '../contract/cost';
 import type { MessageHead, Usage } from '../contract/message';
 import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
@@ -13,7 +14,6 @@ import type {
   Step,
 } from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
-import { addUsage } from '../contract/usage';
 
 import { LIMIT_OF } from './limit-notices';
 import { LIMIT_NAMES } from './limits';
@@ -150,7 +150,9 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     ...withUsage(kept.totals, answer.usage),
+    ...costOf(kept.totals.cost, answer.cost),
   };
+  takeUnanswered(state, answer);
 }
 
 /** What the model has answered to is not told again. */
@@ -169,15 +171,26 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
     ...withUsage(kept.totals, compacted.usage),
+    ...costOf(kept.totals.cost, compacted.cost),
   };
+  takeUnanswered(state, compacted);
 }
 
-/** Of a model call that was stopped: paid for like any, though nothing of it is in the conversation. */
-export function takeSpent({ kept }: RunState, spent: Usage): void {
+/** Of a model call that was stopped or has failed: paid for like any, though nothing of it is in the conversation. */
+export function takeSpent(state: RunState, spent: SpentDetails): void {
+  const { kept } = state;
+  kept.totals = { ...kept.totals, modelCalls: kept.totals.modelCalls + 1 };
+  takeUnanswered(state, { unanswered: spent });
+}
+
+/** Of requests before an answer, or before what the workflow was told instead: none of them is a call of its own. */
+export function takeUnanswered({ kept }: RunState, { unanswered }: { unanswered?: SpentDetails }): void {
+  if (!unanswered) return;
   kept.totals = {
     ...kept.totals,
-    modelCalls: kept.totals.modelCalls + 1,
-    ...withUsage(kept.totals, { ...spent, estimated: true }),
+    ...withUsage(kept.totals, unanswered.spent),
+    ...costOf(kept.totals.cost, unanswered.cost),
+    estimated: true,
   };
 }
 
@@ -204,14 +217,17 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, estimated }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
     modelCalls: kept.totals.modelCalls + modelCalls,
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
-    ...withUsage(kept.totals, { ...usage, ...(estimated ? { estimated } : {}) }),
+    ...withUsage(kept.totals, usage),
+    ...costOf(kept.totals.cost, cost),
+    ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
+    ...(estimated ? { estimated } : {}),
   };
 }
 
@@ -226,4 +242,9 @@ type Used = Pick<RunTotals, 'usage' | 'estimated'>;
 function withUsage(before: Used, used: Usage): Used {
   const { estimated, ...usage } = addUsage(before.usage, used);
   return { usage, ...(estimated || before.estimated ? { estimated: true } : {}) };
+}
+
+function costOf(before: Cost | undefined, added: Cost | undefined): { cost?: Cost } {
+  const cost = addCosts(before, added);
+  return cost ? { cost } : {};
 }

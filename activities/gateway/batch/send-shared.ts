@@ -1,5 +1,6 @@
 // One call for several tasks, and what each of them has of it.
 import { ApplicationFailure } from '@temporalio/common';
+import type { Cost } from '../../../workflows/contract/cost';
 import type { JsonValue, Usage } from '../../../workflows/contract/message';
 import type { ActivityDeps, LoadedAgent } from '../../deps';
 import { counterOf } from '../../edited-conversation';
@@ -7,6 +8,7 @@ import { judgeAnswer } from '../../judge-answer';
 import type { ModelResponse } from '../../model/provider';
 import { sendRequest, type BatchPart, type Sent, type ToSend } from '../send-request';
 import { inputTokensOf } from './batch-room';
+import { sharedSpending } from './shared-spending';
 import { answersOf, type AloneReason } from './shared-answer';
 import { sharedRequest } from './shared-request';
 import { splitUsage } from './split-usage';
@@ -20,7 +22,7 @@ export interface Waiting {
 }
 
 /** What a task has of a shared call: its answer, or that it is to be asked alone, and what it has used by then. */
-export type Outcome = { sent: Sent } | { used: Usage; batch?: BatchPart };
+export type Outcome = { sent: Sent } | { used: Usage; cost?: Cost; batch?: BatchPart };
 
 const NOTHING: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
 
@@ -42,6 +44,7 @@ export async function sendShared(
       caller: { ...caller, signal },
       // Nobody is shown its stream: each task has another's words in it.
       call: { signal },
+      spending: sharedSpending(tasks),
       tasks: tasks.length,
       requestTo: (_, model) => Promise.resolve(sharedRequest(loaded.manifest, model, inputs)),
     });
@@ -74,17 +77,18 @@ async function shareOut(
   });
   const usages = splitUsage(response.usage, counted);
   return await Promise.all(
-    tasks.map(async ({ toSend: { loaded, caller } }, at): Promise<Outcome> => {
+    tasks.map(async ({ toSend: { loaded, caller, spending } }, at): Promise<Outcome> => {
       const used = usages[at] ?? NOTHING;
+      const cost = spending.answered(route, used);
       const batch = { item: at + 1, of: tasks.length, request: response.request.sha256 };
       const answer = answers[at] ?? { alone: 'missing' as const };
-      const alone = (reason: AloneReason): Outcome => ({ used, batch: { ...batch, alone: reason } });
+      const alone = (reason: AloneReason): Outcome => ({ used, cost, batch: { ...batch, alone: reason } });
       if ('alone' in answer) return alone(answer.alone);
       const own = ownResponse(response, { item: at + 1, ...answer, used });
       if (!(await isUsable(deps, loaded, caller.tenant, own, answer.answer))) return alone('invalid');
       // Whoever else was asked was paid for once: the first task says it for all.
       const others = at === 0 && tried ? { tried } : {};
-      return { sent: { response: own, route, rawForm: undefined, batch, ...others } };
+      return { sent: { response: own, cost, route, rawForm: undefined, batch, ...others } };
     }),
   );
 }

@@ -1,6 +1,7 @@
 // One task on its way to the model: in a call of its own, or, where its agent batches, in one that it shares with what waits at this worker
 // at the same time. What a shared call does not answer is asked again alone, in the same activity.
 import { LRUCache } from 'lru-cache';
+import { addCosts, addUsage, type Cost } from '../../../workflows/contract/cost';
 import type { Message, Usage } from '../../../workflows/contract/message';
 import type { LoadedAgent } from '../../deps';
 import { textOf } from '../../judge-answer';
@@ -9,7 +10,6 @@ import { StoppedCall } from '../stopped-call';
 import { batchRoom, inputTokensOf, weightOf, type BatchRoom } from './batch-room';
 import { createGathering, type Gathering } from './gathering';
 import { sendShared, type BatchDeps, type Outcome, type Waiting } from './send-shared';
-import { addUsage } from '../../../workflows/contract/usage';
 
 export interface TaskToSend extends ToSend {
   task: {
@@ -72,7 +72,11 @@ function gatheringOf(
     delayMs: batch?.delayMs ?? 0,
     most: room.tokens,
     send: (tasks, signal) => sendShared(deps, tasks, signal),
-    left: ({ input }, all) => leftOf(loaded, input, room.overhead / all.length),
+    left: ({ toSend, input }, all) => {
+      const left = leftOf(loaded, input, room.overhead / all.length);
+      toSend.spending.lost(left.route, left.usage);
+      return left;
+    },
   });
   gatherings.set(name, made);
   return made;
@@ -90,13 +94,13 @@ function leftOf(loaded: LoadedAgent, input: string, overhead: number): StoppedCa
 async function sendAlone(
   deps: BatchDeps,
   toSend: ToSend,
-  { used, batch }: { used: Usage; batch?: BatchPart },
+  { used, cost, batch }: { used: Usage; cost?: Cost; batch?: BatchPart },
 ): Promise<Sent> {
   if (batch?.alone) deps.metrics.askedAlone(toSend.loaded.manifest.agent, batch.alone);
   try {
     const sent = await sendRequest(deps, toSend);
     const response = { ...sent.response, usage: addUsage(used, sent.response.usage) };
-    return { ...sent, response, ...(batch ? { batch } : {}) };
+    return { ...sent, response, cost: addCosts(cost, sent.cost) ?? sent.cost, ...(batch ? { batch } : {}) };
   } catch (error) {
     if (error instanceof StoppedCall) throw new StoppedCall(addUsage(used, error.usage), error.route);
     throw error;

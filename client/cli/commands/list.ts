@@ -3,6 +3,7 @@ import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import { endedRuns } from '../../../workers/ended-runs';
 import { callsOf, totalsOf } from '../../../activities/store/run-calls';
+import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
@@ -34,6 +35,8 @@ interface ListedRun {
   endedAt: number | null;
   turns: number;
   usage: Usage;
+  /** Absent where nobody counted it. */
+  cost?: Cost;
   question: string;
   tenant: string;
   user: string | null;
@@ -146,6 +149,7 @@ const endedRun = (record: RunRecord, { outcome, failure, at, totals }: NonNullab
   endedAt: at,
   turns: totals.turns,
   usage: totals.usage,
+  ...(totals.cost ? { cost: totals.cost } : {}),
   problems: [],
   waiting: [],
 });
@@ -154,7 +158,7 @@ async function openRun(store: ContentStore, record: RunRecord, connected: Connec
   const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
   const firstRunId = live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined ? [] : (await callsOf(store, firstRunId)).calls);
-  const { turns, usage } = live?.progress?.totals ?? recorded;
+  const { turns, usage, cost } = live?.progress?.totals ?? recorded;
   const waiting = await waitingNow(store, record.id, live);
   return {
     ...about(record),
@@ -164,6 +168,7 @@ async function openRun(store: ContentStore, record: RunRecord, connected: Connec
     endedAt: null,
     turns,
     usage,
+    ...(cost ? { cost } : {}),
     problems: live?.problems ?? [],
     waiting,
   };

@@ -14,7 +14,7 @@ import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { formatBytes, formatDuration } from '../format';
+import { formatBytes, formatCost, formatDuration } from '../format';
 import { liveRun } from '../live-run';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
@@ -60,7 +60,7 @@ async function showModelCall(
   const answered = await conversation.messages(made.answer.messages.map(({ hash }) => hash));
   output.json({ id, ...placeOf(call), record: made, given, answered });
   if (output.isJson) return;
-  const { usage } = made.answer;
+  const { usage, cost, unanswered } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
   row(
@@ -72,6 +72,12 @@ async function showModelCall(
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
+  row('cost', cost && formatCost(cost));
+  row(
+    'unanswered',
+    unanswered &&
+      `requests before it, estimated: ${unanswered.spent.input} in, ${unanswered.spent.output} out, ${formatCost(unanswered.cost)}`,
+  );
   row('problem', made.answer.problem && `${made.answer.problem.type}: ${made.answer.problem.message}`);
   output.line('\ngiven');
   given.forEach((message, at) => showMessage(output, String(at + 1), message));

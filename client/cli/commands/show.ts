@@ -12,7 +12,7 @@ import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { counted, formatDuration, formatTokens, limitsText } from '../format';
+import { counted, formatCost, formatDuration, formatTokens, limitsText } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
@@ -153,6 +153,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
     `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
+  row('cost', `${formatCost(totals.cost)}${totals.estimated ? ', in part estimated' : ''}`);
   for (const { at, text } of facts.said) row('told', `${new Date(at).toISOString()}  ${text}`);
   for (const one of facts.requests) row('asked', askedLine(one));
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {

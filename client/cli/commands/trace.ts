@@ -1,4 +1,5 @@
 // `longhaul trace RUN`: its turns as a tree of calls, with what it asked people and the runs of its sub-agents at their place.
+import type { CallTotals } from '../../../activities/store/run-calls';
 import { FALLBACK_INDEX_STEP } from '../../../workflows/contract/limits';
 import type { Usage } from '../../../workflows/contract/message';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
@@ -7,7 +8,7 @@ import { subRunsUnder } from '../../sub-runs';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun } from '../find-run';
-import { counted, formatDuration, formatTokens } from '../format';
+import { counted, formatCost, formatDuration, formatTokens } from '../format';
 import type { PendingCall } from '../live-run';
 import type { Output } from '../output';
 import { askedIn, traceJson, tracedRun, turnsOf, type TracedCall, type TracedRun } from '../traced-run';
@@ -34,7 +35,7 @@ function showRun(output: Output, traced: TracedRun, indent: string): void {
   const { colors } = output;
   const line = (text: string): void => output.line(`${indent}${text}`);
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
-  line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(totals.turns, totals.toolCalls, totals.usage)}`);
+  line(`${record.id}  ${record.agent}  ${status}${time}   ${totalsLine(totals)}`);
   if (record.question !== '') line(colors.dim(output.safeLine(record.question)));
   if (record.forkedFrom) line(output.safeLine(originText(record, record.forkedFrom)));
   if (record.parent && indent === '') line(output.safeLine(callerText(record.parent)));
@@ -56,8 +57,8 @@ export const originText = (
   { run, step }: NonNullable<RunRecord['forkedFrom']>,
 ): string => `forked from ${run} at step ${step}${erased ? '' : ': what came before is there'}`;
 
-const totalsLine = (turns: number, toolCalls: number, usage: Usage): string =>
-  `${counted(turns, 'turn')}, ${counted(toolCalls, 'tool call')}, ${usageText(usage)}`;
+const totalsLine = ({ turns, toolCalls, usage, cost }: CallTotals): string =>
+  `${counted(turns, 'turn')}, ${counted(toolCalls, 'tool call')}, ${usageText(usage)}, ${formatCost(cost)}`;
 
 function usageText({ input, cachedInput, output, reasoning }: Usage): string {
   const cached = cachedInput > 0 ? ` (${formatTokens(cachedInput)} cached)` : '';
@@ -133,6 +134,7 @@ function callLine(output: Output, call: TracedCall): string {
     `+${formatDuration(call.offsetMs)}`,
     formatDuration(call.durationMs),
     ...(call.usage ? [usageText(call.usage)] : []),
+    ...(call.cost && !call.cost.unknown ? [formatCost(call.cost)] : []),
     ...(call.attempt > 1 ? [colors.yellow(`attempt ${call.attempt}`)] : []),
     ...(call.failedBefore.length > 0 ? [colors.yellow(`instead of ${failedText(output, call)}`)] : []),
     ...(call.reused ? [colors.cyan('reused')] : []),

@@ -14,6 +14,7 @@ import { FAILURES, type FailureType } from '../../../workflows/contract/failures
 import { isInTable } from '../../../activities/gateway/routing/failover';
 import type { RoutePlan } from '../../../workflows/contract/release';
 import { manifestFor } from '../../stack/manifest-for';
+import { UNCOUNTED } from '../given';
 
 const answer = (text: string): ModelResponse => ({
   message: { role: 'assistant', parts: [{ type: 'text', text }] },
@@ -66,6 +67,7 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     loaded: { ...loaded, manifest },
     caller: { agent: 'a', release: 'r', tenant: 't', run: rest.run ?? 'run', signal },
     call: { signal },
+    spending: UNCOUNTED,
     requestTo: (_provider, model) =>
       Promise.resolve({
         model,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
 import { approvalNeedSchema } from './approval';
+import { costSchema, spentSchema } from './cost';
 import { usageSchema } from './message';
 
 const failureType = z.custom<FailureType>(isFailureType);
@@ -71,6 +72,8 @@ export const modelRecordSchema = z.object({
       .exactOptional(),
     output: storedValue.exactOptional(),
     usage: usageSchema,
+    cost: costSchema.exactOptional(),
+    unanswered: spentSchema.exactOptional(),
     model: z.string(),
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
     batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
@@ -138,6 +141,8 @@ export const compactionRecordSchema = z.object({
     message: messageHead,
     covered: z.number(),
     usage: usageSchema,
+    cost: costSchema.exactOptional(),
+    unanswered: spentSchema.exactOptional(),
     model: z.string(),
   }),
   /** Which prompt asked for the summary. */

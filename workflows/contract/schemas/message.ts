@@ -65,9 +65,9 @@ export const chainNodeSchema: z.ZodType<ChainNode> = z.object({ parent: hash.nul
 export const usageSchema = z.object({
   input: z.number(),
   cachedInput: z.number(),
+  cacheWrite: z.number().exactOptional(),
   output: z.number(),
   reasoning: z.number(),
-  cacheWrite: z.number().exactOptional(),
   cacheWriteHour: z.number().exactOptional(),
   estimated: z.literal(true).exactOptional(),
 });

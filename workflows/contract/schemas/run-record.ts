@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { isFailureType, type FailureType } from '../failures';
 import { messageHead, toolCallHead } from './call-record';
+import { costSchema } from './cost';
 import { usageSchema } from './message';
 import { runLimitsSchema } from './run-limits';
 
@@ -35,6 +36,8 @@ export const runRecordSchema = z.object({
         toolCalls: z.number(),
         reusedCalls: z.number(),
         usage: usageSchema,
+        cost: costSchema.exactOptional(),
+        subAgentsCost: costSchema.exactOptional(),
         estimated: z.literal(true).exactOptional(),
       }),
     })

@@ -1,0 +1,32 @@
+// What a shared call takes, told to the tasks that it is for.
+import type { Spending } from '../money/spending';
+import type { ToSend } from '../send-request';
+import { splitUsage } from './split-usage';
+
+/** In even parts where nothing came back; of an answer each is told its own part, by who shares it out. */
+export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
+  return {
+    begins: (route, request) => {
+      for (const { toSend } of tasks)
+        toSend.spending.begins(route, {
+          get input() {
+            return Math.round(request.input / tasks.length);
+          },
+        });
+    },
+    lost: (route, usage) => {
+      const parts = splitUsage(
+        usage,
+        tasks.map(() => ({ input: 1, output: 1 })),
+      );
+      tasks.forEach(({ toSend }, at) => {
+        const part = parts[at];
+        // Who has left was told when it did.
+        if (part && !toSend.call.signal.aborted) toSend.spending.lost(route, part);
+      });
+    },
+    answered: () => ({ nanoUsd: 0 }),
+    keeps: () => undefined,
+    unanswered: () => ({}),
+  };
+}

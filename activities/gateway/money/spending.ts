@@ -1,0 +1,101 @@
+// What the requests of one call have taken: over its attempts, and along its route. Each is counted once, whether or not it was answered.
+//
+// An attempt that fails says what it had taken in its last heartbeat, where the next one finds it. One that died with its worker says
+// nothing: what it had sent is counted as one request that was read and not answered.
+import { z } from 'zod';
+import { addSpent, type Cost, type SpentDetails } from '../../../workflows/contract/cost';
+import type { Usage } from '../../../workflows/contract/message';
+import { spentSchema } from '../../../workflows/contract/schemas/cost';
+import type { ActivityDeps, Attempt } from '../../deps';
+import { costOf } from './prices';
+
+export interface Spending {
+  /** A request is about to be sent, as long as those of attempts that died without a word. */
+  begins(route: string, request: { readonly input: number }): void;
+  /** It brought nothing that the call could use. */
+  lost(route: string, usage: Usage): void;
+  /** @returns what the answer alone took */
+  answered(route: string, usage: Usage): Cost;
+  /** Its answer is in memory: who stores it counts it, and no failure before that does. */
+  keeps(): void;
+  /** What requests before the answer took, as it tells it. */
+  unanswered(): { unanswered?: SpentDetails };
+}
+
+const toldSchema = z.object({
+  attempt: z.number().int().positive(),
+  spent: spentSchema.exactOptional(),
+  /** What an answer took that is in the memory of its worker: it counts where the model is asked anew. */
+  kept: spentSchema.exactOptional(),
+});
+/** What an attempt that failed leaves to the next. */
+export type ToldSpending = z.output<typeof toldSchema>;
+
+const SPENT_BY = new WeakMap<object, SpentDetails>();
+/** What the call that failed with it had taken. */
+export const spentBy = (error: unknown): SpentDetails | undefined =>
+  typeof error === 'object' && error !== null ? SPENT_BY.get(error) : undefined;
+
+type SpendingDeps = Pick<ActivityDeps, 'prices' | 'metrics'>;
+
+/** Counts what `work` takes; where it fails, that is told to the next attempt, or to the workflow. */
+export async function withSpending<T>(
+  deps: SpendingDeps,
+  agent: string,
+  attempt: Attempt,
+  work: (spending: Spending) => Promise<T>,
+): Promise<T> {
+  const counter = createCounter(deps, agent, attempt);
+  try {
+    return await work(counter.spending);
+  } catch (error) {
+    const left = counter.left();
+    if (left.spent && typeof error === 'object' && error !== null) SPENT_BY.set(error, left.spent);
+    attempt.tell?.({ attempt: attempt.number, ...left });
+    throw error;
+  }
+}
+
+function createCounter(
+  { prices, metrics }: SpendingDeps,
+  agent: string,
+  { number, told }: Attempt,
+): { spending: Spending; left(): Omit<ToldSpending, 'attempt'> } {
+  const before = toldSchema.safeParse(told).data;
+  let silent = number - 1 - (before?.attempt ?? 0);
+  let unanswered = before?.spent;
+  let answer: SpentDetails | undefined;
+  let kept = before?.kept;
+  const count = (route: string, usage: Usage): Required<SpentDetails> => {
+    const cost = costOf(prices, route, usage);
+    metrics.modelSpent({ agent, model: route, input: usage.input, output: usage.output, nanoUsd: cost.nanoUsd });
+    return { spent: usage, cost };
+  };
+  const lost = (route: string, usage: Usage): void => {
+    unanswered = addSpent(unanswered, count(route, usage));
+  };
+  return {
+    spending: {
+      begins: (route, request) => {
+        for (; silent > 0; silent -= 1) lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
+        unanswered = addSpent(unanswered, kept);
+        kept = undefined;
+      },
+      lost,
+      answered: (route, usage) => {
+        const own = count(route, usage);
+        answer = addSpent(answer, own);
+        return own.cost;
+      },
+      keeps: () => {
+        kept = answer ?? kept;
+        answer = undefined;
+      },
+      unanswered: () => (unanswered ? { unanswered } : {}),
+    },
+    left: () => {
+      const spent = addSpent(unanswered, answer);
+      return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}) };
+    },
+  };
+}

@@ -1,0 +1,126 @@
+// Needs: nothing but Node; the model server over HTTP. What a call has cost, with the requests that brought no answer.
+import { callModel } from '../../activities/call-model';
+import { defineAgent } from '../../activities/define';
+import type { ActivityDeps, Attempt } from '../../activities/deps';
+import { createPrices } from '../../activities/gateway/money/prices';
+import { spentBy, type ToldSpending } from '../../activities/gateway/money/spending';
+import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import type { ModelAnswer } from '../../workflows/contract/activities';
+import { script, startModelServer, type Fault, type ModelServer } from '../kit/model-server';
+import { attempt, given } from './given';
+
+const ROUTE = 'openai/gpt-5-mini';
+const PRICE = { input: 1, output: 10 };
+const agent = defineAgent({ name: 'plain', instructions: 'Answer.', tools: [] });
+
+let model: ModelServer;
+beforeAll(async () => {
+  model = await startModelServer({
+    script: script().answer('A sentence that is long enough to be cut in its middle.'),
+  });
+});
+afterEach(() => model.reset());
+afterAll(() => model.close());
+
+async function begun(): Promise<{
+  deps: ActivityDeps;
+  spent: { input: number; output: number; nanoUsd: number }[];
+  call(number: number, told?: unknown): Promise<{ answer?: ModelAnswer; error?: unknown; told?: ToldSpending }>;
+}> {
+  const fixture = await given(agent, undefined, { route: ROUTE });
+  const provider = createOpenAiProvider({ name: 'openai', baseUrl: model.url, apiKey: 'sk-test', api: 'chat' });
+  const spent: { input: number; output: number; nanoUsd: number }[] = [];
+  const deps: ActivityDeps = {
+    ...fixture.deps,
+    providers: { resolve: () => ({ provider, model: 'gpt-5-mini' }) },
+    prices: createPrices({ prices: { [ROUTE]: PRICE }, providers: [] }),
+    metrics: { ...fixture.deps.metrics, modelSpent: (request) => spent.push(request) },
+  };
+  return {
+    deps,
+    spent,
+    call: async (number, told) => {
+      let left: ToldSpending | undefined;
+      const about: Attempt = { ...attempt(number), told, tell: (details) => (left = details) };
+      try {
+        const answer = await callModel(deps, fixture.input, about);
+        if (answer.kind !== 'answer') throw new Error(answer.kind);
+        return { answer };
+      } catch (error) {
+        return { error, ...(left ? { told: left } : {}) };
+      }
+    },
+  };
+}
+
+const priceOf = ({ input, output }: { input: number; output: number }): number => input * 1_000 + output * 10_000;
+const once = (fault: Fault['do']): void => model.addFaults({ when: { times: 1 }, do: fault });
+
+test('an answer costs what its tokens do', async () => {
+  const { call, spent } = await begun();
+  const { answer } = await call(1);
+  expect(answer?.cost).toEqual({ nanoUsd: priceOf(answer?.usage ?? { input: NaN, output: NaN }) });
+  expect(answer?.cost?.nanoUsd).toBeGreaterThan(0);
+  expect(answer).not.toHaveProperty('unanswered');
+  expect(spent).toEqual([expect.objectContaining({ nanoUsd: answer?.cost?.nanoUsd })]);
+});
+
+test('an answer that breaks off is paid for, and the attempt after it says so', async () => {
+  const { call, spent } = await begun();
+  once({ cutStreamAfterChunks: 4 });
+  const first = await call(1);
+  expect(first.told?.spent?.spent.input).toBeGreaterThan(0);
+  expect(first.told?.spent?.spent.output).toBeGreaterThan(0);
+  expect(first.told?.spent?.cost).toEqual({
+    nanoUsd: priceOf(first.told?.spent?.spent ?? { input: NaN, output: NaN }),
+  });
+  expect(spentBy(first.error)).toEqual(first.told?.spent);
+  const second = await call(2, first.told);
+  expect(second.answer?.unanswered).toEqual(first.told?.spent);
+  expect(second.answer?.cost).toEqual({ nanoUsd: priceOf(second.answer?.usage ?? { input: NaN, output: NaN }) });
+  // Found again, it says the same; and nothing is asked or counted twice.
+  expect((await call(3)).answer).toEqual({ ...second.answer, reused: true });
+  expect(spent).toHaveLength(2);
+});
+
+test('a request that the provider turned away unread costs nothing', async () => {
+  const { call, spent } = await begun();
+  once({ status: 500 });
+  const first = await call(1);
+  expect(first).toMatchObject({ error: { type: 'Model.Unavailable' }, told: { attempt: 1 } });
+  expect(first.told).toEqual({ attempt: 1 });
+  expect((await call(2, first.told)).answer).not.toHaveProperty('unanswered');
+  expect(spent).toHaveLength(1);
+});
+
+test('an attempt that died without a word counts as a request that was read', async () => {
+  const { call, deps } = await begun();
+  const { answer } = await call(3, { attempt: 1 });
+  const { spent, cost } = answer?.unanswered ?? {};
+  expect(spent).toMatchObject({ output: 0 });
+  expect(spent?.input).toBeGreaterThan(0);
+  expect(cost).toEqual({ nanoUsd: priceOf(spent ?? { input: NaN, output: NaN }) });
+  expect(deps.prices.nanoUsd('openai/other', { input: 1, cachedInput: 0, output: 1, reasoning: 0 })).toBeUndefined();
+});
+
+test('what is told in a form that nobody knows is no reason to fail', async () => {
+  const { call } = await begun();
+  expect((await call(1, { attempt: 'many', spent: 7 })).answer).toMatchObject({ kind: 'answer' });
+});
+
+test('an answer that could not be stored is counted once: by who stores it, or where the model is asked anew', async () => {
+  const here = await begun();
+  const { store } = here.deps;
+  const commit = store.commit.bind(store);
+  store.commit = () => Promise.reject(new Error('the disk is full'));
+  const first = await here.call(1);
+  expect(first.told?.kept?.spent.output).toBeGreaterThan(0);
+  expect(spentBy(first.error)).toBeUndefined();
+  const again = await here.call(2, first.told);
+  expect(again.told).toEqual({ ...first.told, attempt: 2 });
+  store.commit = commit;
+  expect((await here.call(3, again.told)).answer).not.toHaveProperty('unanswered');
+  expect(here.spent).toHaveLength(1);
+  const elsewhere = await begun();
+  expect((await elsewhere.call(3, again.told)).answer?.unanswered).toEqual(first.told?.kept);
+});

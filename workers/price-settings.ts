@@ -1,0 +1,36 @@
+// What models cost, as the configuration says and otherwise as a kept library lists them, by the address that is asked.
+import type { ResolvedConfig } from '../activities/define/config';
+import { isModelName } from '../activities/define/route';
+import { createPrices, type Prices } from '../activities/gateway/money/prices';
+import { ConfigError } from './config-error';
+import type { Setting } from './describe-settings';
+import type { ProviderSettings } from './model-settings';
+
+const OPENAI_URL = 'https://api.openai.com/v1';
+
+export interface PriceSettings {
+  prices: Prices;
+  described: Setting[];
+}
+
+/** @throws ConfigError naming the key of the configuration */
+export function priceSettings(
+  config: Pick<ResolvedConfig, 'prices'>,
+  configName: string,
+  providers: readonly ProviderSettings[],
+): PriceSettings {
+  const wrong = Object.keys(config.prices).find((name) => !isModelName(name));
+  if (wrong !== undefined)
+    throw new ConfigError(`${configName}: prices: "${wrong}" is not a model: write provider/model.`);
+  return {
+    prices: createPrices({
+      prices: config.prices,
+      providers: providers.map(({ name, baseUrl = OPENAI_URL }) => ({ name, url: baseUrl })),
+    }),
+    described: Object.entries(config.prices).map(([route, { input, output }]) => ({
+      what: `price ${route}`,
+      value: `$${input} in, $${output} out, a million tokens`,
+      source: configName,
+    })),
+  };
+}

@@ -1,0 +1,45 @@
+// What model calls cost: whole billionths of a dollar, so that a sum is the same in whatever order it is made.
+import type { Usage } from './message';
+
+export interface Cost {
+  /** Of the requests whose price is known. */
+  nanoUsd: number;
+  /** Requests whose price nobody knows: what they cost is not in `nanoUsd`. Absent where there are none. */
+  unknown?: number;
+}
+
+/** What requests have taken that brought no answer: estimated, since no provider tells it. */
+export interface SpentDetails {
+  spent: Usage;
+  cost?: Cost;
+}
+
+export const NANO_USD = 1_000_000_000;
+
+/** Undefined where neither is known of: runs and calls of before costs were kept. */
+export function addCosts(a: Cost | undefined, b: Cost | undefined): Cost | undefined {
+  if (!a || !b) return a ?? b;
+  const unknown = (a.unknown ?? 0) + (b.unknown ?? 0);
+  return { nanoUsd: a.nanoUsd + b.nanoUsd, ...(unknown === 0 ? {} : { unknown }) };
+}
+
+/** Fields that need not be there are there where they say something. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  const cacheWrite = (a.cacheWrite ?? 0) + (b.cacheWrite ?? 0);
+  const cacheWriteHour = (a.cacheWriteHour ?? 0) + (b.cacheWriteHour ?? 0);
+  return {
+    input: a.input + b.input,
+    cachedInput: a.cachedInput + b.cachedInput,
+    ...(cacheWrite === 0 ? {} : { cacheWrite }),
+    ...(cacheWriteHour === 0 ? {} : { cacheWriteHour }),
+    output: a.output + b.output,
+    reasoning: a.reasoning + b.reasoning,
+    ...(a.estimated || b.estimated ? { estimated: true } : {}),
+  };
+}
+
+export function addSpent(a: SpentDetails | undefined, b: SpentDetails | undefined): SpentDetails | undefined {
+  if (!a || !b) return a ?? b;
+  const cost = addCosts(a.cost, b.cost);
+  return { spent: addUsage(a.spent, b.spent), ...(cost ? { cost } : {}) };
+}

@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import type { Cost, SpentDetails } from '../cost';
+import { usageSchema } from './message';
+
+export const costSchema: z.ZodType<Cost> = z.object({
+  nanoUsd: z.number().int().nonnegative(),
+  unknown: z.number().int().positive().exactOptional(),
+});
+
+export const spentSchema: z.ZodType<SpentDetails> = z.object({
+  spent: usageSchema,
+  cost: costSchema.exactOptional(),
+});
