@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { TextPosition } from '../../activities/stream/port';
 import type { RunEvent } from '../run-events';
-import type { RunHandle } from '../run-handle';
-import { followRun } from './follow-run';
+import { followRun, type FollowedRun } from './follow-run';
 
 /** What stands between a reader and us may cut a connection on which nothing passes. */
 const BEAT_MS = 15_000;
@@ -18,9 +17,16 @@ interface Place {
   text: TextPosition | undefined;
 }
 
+/** What of a run's handle it takes. */
+export interface StreamedRun extends Pick<FollowedRun, 'describe'> {
+  record(): Promise<{ ended?: unknown }>;
+  events(options: { signal: AbortSignal; after?: TextPosition }): AsyncIterable<RunEvent>;
+  result(): Promise<unknown>;
+}
+
 /** Writes nothing before it knows the run. @throws ClientError `run-not-found` */
 export async function streamRun(
-  run: RunHandle<unknown>,
+  run: StreamedRun,
   lastId: string | undefined,
   response: ServerResponse,
   over: AbortSignal,

@@ -2,7 +2,7 @@
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
@@ -10,7 +10,7 @@ import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '
 import { temporalCli } from '../stack/test-stack';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
-import { textDelays } from './text-delay';
+import { textDelays, type TextDelays } from './text-delay';
 import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
@@ -239,14 +239,23 @@ async function failovers(): Promise<void> {
 async function stream(): Promise<void> {
   const pieces = isShort ? 100 : 2_000;
   const rows: string[][] = [];
-  const row = (name: string, ms: number[]): void => {
-    const cells = [percentile(ms, 50), percentile(ms, 99), Math.max(...ms)].map((one) => one.toFixed(1));
-    rows.push([name, String(ms.length), ...cells]);
+  const row = (name: string, ms: readonly number[]): void => {
+    rows.push([name, String(ms.length), ...[50, 99, 100].map((share) => percentile(ms, share).toFixed(1))]);
     console.log(`${name}: ${ms.map((one) => one.toFixed(1)).join(' ')}`);
   };
-  row('sockets', await textDelays('', pieces));
-  await withPostgres(async (postgres) => row('Postgres', await textDelays(postgres.freshUrl(), pieces)));
-  console.log('From the worker that has a piece of an answer to its reader, a piece each 20 ms.');
+  const both = ({ port, events, isWhole }: TextDelays, way: string): void => {
+    row(`${way}, the port`, port);
+    row(`${way}, run.events()`, events);
+    if (!isWhole) console.log(`${way}: pieces are missing, doubled or out of order.`);
+  };
+  console.log(await temporalVersions());
+  const before = loadavg();
+  both(await textDelays(pieces), 'sockets');
+  await withPostgres(async (postgres) => both(await textDelays(pieces, postgres.freshUrl()), 'Postgres'));
+  const load = [before, loadavg()].map(([minute = 0]) => minute.toFixed(1)).join(' at the start, ');
+  console.log(
+    `From the model server's write to a reader, each in a process of its own; a piece each 20 ms. Load ${load} at the end, of one minute.`,
+  );
   printTable(['way', 'pieces', 'p50 ms', 'p99 ms', 'worst ms'], rows);
 }
 

@@ -105,7 +105,7 @@ describe('trace', () => {
   test('turns, calls, times, tokens and previews', async () => {
     const { stdout } = await told(project.dir, (context) => traceCommand(context, 'run_aa1'));
     expect(stdout.split('\n')).toEqual([
-      'run_aa1  reader  completed in 4.0 s   2 turns, 1 tool call, 2.4k in (2.0k cached), 100 out (20 reasoning)',
+      'run_aa1  reader  completed in 4.0 s   2 turns, 1 tool call, 2.4k in (2.0k cached), 100 out (20 reasoning), cost unknown',
       'Where?',
       '├─ turn 1',
       '│  ├─ 1. model test/model-1  +100 ms  1.5 s  1.2k in (1.0k cached), 50 out (10 reasoning)  calls look',
@@ -246,7 +246,7 @@ describe('the run that is meant', () => {
 test('tail of an ended run shows its end, without a server, with its exit code', async () => {
   const { code, stdout, stderr } = await told(project.dir, (context) => tailCommand(context, 'run_aa1'));
   expect([code, stdout]).toEqual([0, 'It stands in a.txt:1\n']);
-  expect(stderr).toContain('completed  2 turns, 1 tool call, 2.4k tokens in, 100 out, ');
+  expect(stderr).toContain('completed  2 turns, 1 tool call, 2.4k tokens in, 100 out, cost unknown');
 });
 
 test('an ended run is not acted on', async () => {

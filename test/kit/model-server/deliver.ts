@@ -69,11 +69,17 @@ export async function deliverStream(
     if (action.slowStreamMsPerChunk) await sleep(action.slowStreamMsPerChunk, undefined, { signal });
     if (action.malformedSse && sent === middle) return end(res, GATEWAY_PAGE);
     const broken = action.malformedJson && sent === middle;
-    await write(res, frame(broken ? { ...event, data: '{"type": "unfinis' } : event));
+    await write(res, frame(broken ? { ...event, data: '{"type": "unfinis' } : timed(event, action)));
     if (signal.aborted) return;
   }
   await end(res, '');
 }
+
+/** All processes of a machine share this clock, and nobody sets it. */
+const timed = (event: SseEvent, { timeInPlaceOf }: FaultAction): SseEvent =>
+  timeInPlaceOf === undefined
+    ? event
+    : { ...event, data: event.data.replaceAll(timeInPlaceOf, () => String(process.hrtime.bigint() / 1_000n)) };
 
 function without(delivery: Delivery): Delivery {
   return { ...delivery, action: {} };

@@ -44,6 +44,8 @@ export interface FaultAction {
   readonly failStreamAfterChunks?: number | undefined;
   /** Waits before every event of a stream. */
   readonly slowStreamMsPerChunk?: number | undefined;
+  /** Where an event of a stream holds this text, it says instead when it was written: microseconds, by this machine's `process.hrtime`. */
+  readonly timeInPlaceOf?: string | undefined;
   /** The body, or the data of one event in the middle of the stream, is cut off JSON. */
   readonly malformedJson?: boolean | undefined;
   /** A gateway's HTML page stands where events should be; without streaming, instead of the body. */
@@ -86,6 +88,7 @@ export const faultSchema = z.strictObject({
     hangAfterChunks: whole.min(0).optional(),
     failStreamAfterChunks: whole.min(0).optional(),
     slowStreamMsPerChunk: z.number().min(0).optional(),
+    timeInPlaceOf: z.string().min(1).optional(),
     malformedJson: z.boolean().optional(),
     malformedSse: z.boolean().optional(),
     wrongTool: z.string().optional(),

@@ -1,0 +1,50 @@
+// A worker in a process of its own, whose one agent tells what its model says. Options: JSON in the first argument. Says `ready` once it polls.
+import { z } from 'zod';
+import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import { createProviderRegistry } from '../../activities/model/provider-registry';
+import { openStore } from '../../activities/store/open-store';
+import { openTextPublisher } from '../../activities/stream/open-streams';
+import { createAgentRegistry } from '../../workers/agent-registry';
+import { startWorker } from '../../workers/start-worker';
+import { createMetrics } from '../../workers/telemetry';
+import { tellerRelease } from './teller';
+
+const optionsSchema = z.object({
+  address: z.string(),
+  namespace: z.string(),
+  stateDir: z.string(),
+  storeUrl: z.string(),
+  modelUrl: z.string(),
+});
+export type TellerWorkerOptions = z.output<typeof optionsSchema>;
+
+async function main(): Promise<void> {
+  const { address, namespace, stateDir, storeUrl, modelUrl } = optionsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
+  const agents = createAgentRegistry({ strict: false });
+  agents.replaceAll([tellerRelease()]);
+  const texts = await openTextPublisher({ store: storeUrl, stateDir });
+  const worker = await startWorker({
+    ...{ connection: { address }, namespace, taskQueue: 'agents', stateDir, agents, texts },
+    store: openStore(storeUrl),
+    metrics: createMetrics(),
+    providers: createProviderRegistry([
+      createOpenAiProvider({ name: 'test', baseUrl: modelUrl, apiKey: 'key', api: 'chat' }),
+    ]),
+    secretsOf: () => ({}),
+  });
+  const stop = (): void =>
+    void worker
+      .stop()
+      .then(() => texts.close())
+      .then(() => process.exit(0));
+  process.once('SIGTERM', stop);
+  // Gone with whoever started it.
+  process.stdin.resume().once('end', stop);
+  process.stdout.write('ready\n');
+  await worker.finished;
+}
+
+void main().catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,102 @@
+// An agent that says what its model says, and a worker for it that can be killed: everything around a stream is a process of its own.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { defineAgent } from '../../activities/define';
+import type { LoadedAgent } from '../../activities/deps';
+import { openStore } from '../../activities/store/open-store';
+import { openTextReader } from '../../activities/stream/open-streams';
+import type { TextReader } from '../../activities/stream/port';
+import { createAgentClient, type AgentClient } from '../../client/agent-client';
+import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { publishReleases } from '../../workers/publish-releases';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { startModelServerProcess, type ModelServerProcess, type ProcessOptions } from '../kit/model-server';
+import { manifestFor } from './manifest-for';
+import type { TellerWorkerOptions } from './teller-worker';
+import { temporalCli } from './test-stack';
+
+export const teller = defineAgent({ name: 'teller', instructions: 'Tell.' });
+export const tellerRelease = (): LoadedAgent => manifestFor(teller, 'test/model');
+
+export interface TellerWorker {
+  readonly pid: number;
+  /** Resolves when it is gone. */
+  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
+}
+
+export interface TellerStack {
+  readonly client: AgentClient;
+  readonly model: ModelServerProcess;
+  readonly stateDir: string;
+  /** Of what its workers show. */
+  readonly reader: TextReader;
+  startWorker(): Promise<TellerWorker>;
+  /** With the workers that are there. */
+  close(): Promise<void>;
+}
+
+export interface TellerStackOptions {
+  model: ProcessOptions;
+  /** @default one of LMDB in the stack's own folder */
+  storeUrl?: string;
+}
+
+export async function startTellerStack(options: TellerStackOptions): Promise<TellerStack> {
+  const stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-teller-'));
+  const cliPath = await temporalCli();
+  const server = await startEmbeddedTemporal({ stateDir, cliPath, searchAttributes: SEARCH_ATTRIBUTES });
+  const model = await startModelServerProcess(options.model);
+  const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
+  const store = openStore(storeUrl);
+  await publishReleases(store, [tellerRelease()]);
+  const { address, namespace } = server;
+  const temporal = new Client({ connection: await Connection.connect({ address }), namespace });
+  const place = { store: storeUrl, stateDir };
+  const reader = openTextReader(place);
+  const client = createAgentClient({
+    ...{ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' },
+    texts: openTextReader(place),
+  });
+  const workers = new Set<TellerWorker>();
+  return {
+    ...{ client, model, stateDir, reader },
+    startWorker: async () => {
+      const worker = await startTellerWorker({ address, namespace, stateDir, storeUrl, modelUrl: model.url });
+      workers.add(worker);
+      return worker;
+    },
+    close: async () => {
+      await Promise.all([...workers].map((worker) => worker.end('SIGTERM')));
+      await reader.close();
+      await client.close();
+      await Promise.all([model.close(), server.stop()]);
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startTellerWorker(options: TellerWorkerOptions): Promise<TellerWorker> {
+  const jiti = path.join(path.dirname(require.resolve('jiti')), 'jiti-cli.mjs');
+  const file = path.join(__dirname, 'teller-worker.ts');
+  const child = spawn(process.execPath, [jiti, file, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-2_000)));
+  await new Promise<void>((resolve, reject) => {
+    createInterface(child.stdout).on('line', (line) => {
+      if (line === 'ready') resolve();
+    });
+    child.once('close', (code) => reject(new Error(`a worker ended with ${code}: ${said}`)));
+  });
+  return {
+    pid: child.pid ?? 0,
+    end: async (signal) => {
+      child.kill(signal);
+      await gone;
+    },
+  };
+}
