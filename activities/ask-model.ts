@@ -9,6 +9,8 @@ import { planCompact } from './context/plan-compact';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
+import type { Flight } from './gateway/cache/flight';
+import { shareQuestion, type SharedAnswer } from './gateway/cache/share-question';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import { sendTask } from './gateway/batch/send-task';
@@ -22,6 +24,10 @@ export interface Asked extends Sent {
   asked: EditedConversation;
   /** Head of what was asked, with the nodes to write. */
   before: { head: string; objects: Uint8Array[] };
+  /** Set where others wait for the answer: whoever has it ends the flight. */
+  flight?: Flight;
+  /** Set where the model was not asked: another call had been. */
+  given?: Pick<SharedAnswer, 'raw' | 'origin' | 'saved'>;
 }
 
 /**
@@ -42,6 +48,14 @@ export async function askModel(
   const full = context && asked.measured && isFull(asked.measured, context, loaded, isCompacted);
   if (full) return { instead: { kind: 'compact', reason: full } };
   const before = linked(deps, asked);
+  const messages = asked.entries.map(({ message }) => message);
+  const shared = await shareQuestion(deps, input, attempt, { loaded, messages, head: before.head });
+  if (shared.kind === 'wait') return { instead: shared };
+  if (shared.kind === 'answered') {
+    const { raw, origin, saved, ...sent } = shared.answer;
+    return { ...sent, asked, before, given: { raw, origin, saved } };
+  }
+  const { flight } = shared;
   await deps.failpoint('model.before');
   let streaming = false;
   const passing = { during: Promise.resolve() };
@@ -74,8 +88,10 @@ export async function askModel(
     });
     await passing.during;
     await deps.failpoint('model.answered');
-    return { ...sent, asked, before };
+    return { ...sent, asked, before, ...(flight ? { flight } : {}) };
   } catch (error) {
+    // Who is stopped, or told to wait, has not failed.
+    await flight?.giveUp(attempt.signal.aborted || error instanceof ModelWaitError ? 0 : 1);
     if (error instanceof ModelWaitError)
       return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
     if (isTooLong(error) && context?.compact && !input.compacted)

@@ -8,8 +8,9 @@ import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schem
 import { askModel, type Asked } from './ask-model';
 import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
-import type { ActivityDeps, Attempt } from './deps';
+import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo } from './edited-conversation';
+import { landAnswer } from './gateway/cache/share-question';
 import { withSpending, type Spending } from './gateway/money/spending';
 import { StoppedCall } from './gateway/stopped-call';
 import { judgeAnswer, type Verdict } from './judge-answer';
@@ -47,14 +48,17 @@ async function answer(
   const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
   await deps.failpoint('store.after-put');
   unsaved.delete(name);
+  if (received.shared) deps.cache?.wake(received.shared.name);
   // Of this attempt's own answer, whichever was kept: it was paid for.
   const { answer: own, startedAt, endedAt } = received.record;
-  deps.metrics.modelCall({
-    agent: input.agent,
-    model: own.model,
-    outcome: own.problem?.type ?? 'ok',
-    seconds: (endedAt - startedAt) / 1000,
-  });
+  if (own.cached) deps.metrics.cached({ agent: input.agent, model: own.model });
+  else
+    deps.metrics.modelCall({
+      agent: input.agent,
+      model: own.model,
+      outcome: own.problem?.type ?? 'ok',
+      seconds: (endedAt - startedAt) / 1000,
+    });
   return kept.answer;
 }
 
@@ -77,6 +81,27 @@ async function ask(
     throw error;
   });
   if ('instead' in asked) return asked;
+  try {
+    return await receive(deps, input, attempt, { loaded, startedAt, asked, spending });
+  } catch (error) {
+    await asked.flight?.giveUp(1);
+    throw error;
+  }
+}
+
+interface ToReceive {
+  loaded: LoadedAgent;
+  startedAt: number;
+  asked: Asked;
+  spending: Spending;
+}
+
+async function receive(
+  deps: ActivityDeps,
+  input: CallModelInput,
+  attempt: Attempt,
+  { loaded, startedAt, asked, spending }: ToReceive,
+): Promise<Received<ModelRecord>> {
   const verdict = await judgeAnswer(asked.response, loaded, {
     tenant: input.tenant,
     nameOf: (bytes) => deps.store.nameOf(bytes),
@@ -94,11 +119,14 @@ async function ask(
       release: loaded.release,
     },
   });
+  const { flight, response } = asked;
+  const shared = flight && (await landAnswer(flight, attempt.workflowId, { record, verdict, loaded, response }));
   const added = record.answer.messages.map(({ hash }) => hash);
   const { base } = asked.asked;
   return {
-    record,
+    record: shared ? { ...record, shared: shared.name } : record,
     objects,
+    ...(shared ? { shared } : {}),
     head: record.answer.head,
     length: record.position + added.length,
     chains: [{ name: chainName(attempt.workflowId), base, appended: [...addedTo(asked.asked), ...added] }],
@@ -114,7 +142,7 @@ interface ToBuild extends Asked {
 function build(
   deps: ActivityDeps,
   input: CallModelInput,
-  { response, cost, asked, before, verdict, spending, made, route, rawForm, tried, batch }: ToBuild,
+  { response, cost, asked, before, verdict, spending, made, route, rawForm, given, tried, batch }: ToBuild,
 ): { record: ModelRecord; objects: Uint8Array[] } {
   const messages = [verdict.message, ...(verdict.reply ? [verdict.reply] : [])];
   const encoded = messages.map(encodeMessage);
@@ -123,7 +151,8 @@ function build(
     before.head,
     heads.map((head) => head.hash),
   );
-  const raw = canonicalJson(response.raw);
+  // What was given is stored already.
+  const raw = given ? undefined : canonicalJson(response.raw);
   const output = verdict.output === undefined ? undefined : canonicalOutput(verdict.output);
   const answer: ModelAnswer = {
     kind: 'answer',
@@ -140,6 +169,7 @@ function build(
     ...spending.unanswered(),
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
+    ...(given ? { cached: true, saved: given.saved } : {}),
     ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
   };
   const record: ModelRecord = {
@@ -149,8 +179,9 @@ function build(
     answer,
     ...(asked.pruned || asked.notices ? { edited: before.head } : {}),
     position: asked.entries.reduce((sum, { message }) => sum + placesOf(message), 0),
-    raw: deps.store.nameOf(raw),
+    raw: given ? given.raw : deps.store.nameOf(raw ?? new Uint8Array()),
     ...(rawForm === undefined ? {} : { rawForm }),
+    ...(given ? { origin: given.origin } : {}),
     ...(tried ? { tried } : {}),
     finish: response.finish,
     request: response.request,
@@ -159,7 +190,7 @@ function build(
   };
   return {
     record,
-    objects: [...before.objects, ...encoded, ...after.objects, raw, ...(output ? [output] : [])],
+    objects: [...before.objects, ...encoded, ...after.objects, ...(raw ? [raw] : []), ...(output ? [output] : [])],
   };
 }
 

@@ -5,6 +5,7 @@ import type { AnyAgent } from './define/agent';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { AnswerCache } from './gateway/cache/answer-cache';
 import type { Prices } from './gateway/money/prices';
 import type { ToldSpending } from './gateway/money/spending';
 import type { Quota, Routing } from './gateway/ports';
@@ -50,6 +51,8 @@ export interface ActivityMetrics {
   toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
   runEnded(run: { agent: string; outcome: string; failure: string }): void;
   reused(kind: 'model' | 'tool'): void;
+  /** A model call that was given another's answer. */
+  cached(call: { agent: string; model: string }): void;
   /** Another of the route is asked. `reason`: a failure's type, or `cooling`. */
   failedOver(change: { from: string; to: string; reason: string }): void;
   /** Whether others are asked instead of this one. */
@@ -71,6 +74,8 @@ export interface ActivityDeps {
   quota: Quota;
   /** Which provider of a route is asked. */
   routing: Routing;
+  /** Of all tenants, whose questions have names of their own. Absent in tests of an agent: each of its questions is asked. */
+  cache?: AnswerCache;
   /** What a request costs. */
   prices: Prices;
   /** Shows answers while they come. Absent where nobody can watch. */
@@ -112,7 +117,7 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'prices' | 'texts' | 'tellPeople'
+  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople'
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */

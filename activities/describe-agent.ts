@@ -11,7 +11,7 @@ type JsonObject = { [key: string]: JsonValue };
 
 export type AgentDescription = Pick<
   ReleaseManifest,
-  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops' | 'batch'
+  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops' | 'cache' | 'batch'
 >;
 
 /** Of an agent by its name: what its runs as a sub-agent are pinned to. @throws Error in one line */
@@ -56,6 +56,7 @@ export function describeAgent(
       ),
     },
     ...(agent.loops ? { loops: agent.loops } : {}),
+    ...(agent.cache ? { cache: agent.cache } : {}),
     ...(agent.batch ? { batch: agent.batch } : {}),
   };
 }

@@ -3,6 +3,7 @@
 import type { CompactionRecord, ModelRecord } from '../workflows/contract/schemas/call-record';
 import { commitCallRecord, type CallRecords } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
+import type { CommitResult, RefWrite } from './store/port';
 import { headName } from './store/ref-names';
 import { callRecordWrite } from './store/tool-store';
 
@@ -14,6 +15,8 @@ export interface Received<R> {
   length: number;
   /** To be indexed, by the name of the index: what is linked behind a stored base. */
   chains: { name: string; base: string | null; appended: string[] }[];
+  /** By which others are given the answer too, unless somebody else has answered them meanwhile. */
+  shared?: RefWrite;
 }
 
 /**
@@ -30,15 +33,16 @@ export async function storeAnswer<R extends ModelRecord | CompactionRecord>(
   const { record, objects, head, length, chains } = received;
   // Here and not when it was received: an index may have to be read, and a store that is away must not cost the answer.
   const indexes = await Promise.all(chains.map(({ name, base, appended }) => conversation.index(base, appended, name)));
+  const commit = (refs: RefWrite[]): Promise<CommitResult> =>
+    store.commit({ objects: [...objects, ...indexes.flatMap((index) => index.objects)], refs });
   return await commitCallRecord(records, { value: record, version }, async (write) => {
-    const { conflicts } = await store.commit({
-      objects: [...objects, ...indexes.flatMap((index) => index.objects)],
-      refs: [
-        ...indexes.flatMap(({ refs }) => refs),
-        callRecordWrite(write),
-        { op: 'put', name: headName(workflowId, runId), value: { head, length, at: record.endedAt } },
-      ],
-    });
-    return conflicts.length === 0;
+    const own: RefWrite[] = [
+      ...indexes.flatMap(({ refs }) => refs),
+      callRecordWrite(write),
+      { op: 'put', name: headName(workflowId, runId), value: { head, length, at: record.endedAt } },
+    ];
+    const { conflicts } = await commit(received.shared ? [...own, received.shared] : own);
+    if (!received.shared || !conflicts.includes(received.shared.name)) return conflicts.length === 0;
+    return (await commit(own)).conflicts.length === 0;
   });
 }

@@ -3,6 +3,7 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
+import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
 import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
 import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
@@ -29,6 +30,8 @@ export interface StartWorkerOptions {
   quotas?: QuotasByRoute;
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
+  /** Of waiting for an answer that another call asks for. @default CACHE_PACE */
+  cachePace?: CachePace;
   /** @default nobody knows what anything costs */
   prices?: ActivityDeps['prices'];
   /** @default answers are not shown while they come */
@@ -94,6 +97,10 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     providers,
     quota,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
+    cache: createAnswerCache({
+      ...{ store, worker, now: Date.now },
+      ...(options.cachePace ? { pace: options.cachePace } : {}),
+    }),
     prices: options.prices ?? UNKNOWN_PRICES,
     ...(options.texts ? { texts: options.texts } : {}),
     secretsOf,

@@ -92,6 +92,7 @@ export function createMetrics(): Metrics {
     toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
     runEnded: (run) => runs.inc(run),
     reused: (kind) => reused.inc({ kind }),
+    ...gatewayMetrics(registers),
     ...routeMetrics(registers),
     ...batchMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
@@ -99,6 +100,16 @@ export function createMetrics(): Metrics {
     callRefused: (toolbox) => refused.inc({ toolbox }),
     workflowTaskFailed: (workflowType) => failing.inc({ workflow_type: workflowType }),
   };
+}
+
+function gatewayMetrics(registers: Registry[]): Pick<Metrics, 'cached'> {
+  const cached = new Counter({
+    name: 'agent_model_cached_total',
+    help: 'Model calls that were given the answer to the same question: nothing was called or paid.',
+    labelNames: ['agent', 'model'],
+    registers,
+  });
+  return { cached: (call) => cached.inc(call) };
 }
 
 function spendingMetrics(registers: Registry[]): ActivityMetrics['modelSpent'] {

@@ -6,6 +6,7 @@ import {
   DEFAULT_TOOL_CALLS,
   DEFAULT_TURNS,
 } from '../../workflows/contract/limits';
+import type { CachePlan } from '../../workflows/contract/cache';
 import type { LoopPlan } from '../../workflows/contract/loops';
 import type { JsonValue } from '../../workflows/contract/message';
 import type { BatchPlan } from '../../workflows/contract/release';
@@ -13,6 +14,7 @@ import type { RunPlan } from '../../workflows/contract/run';
 import { checkedLimits, wholeNumber, type AgentLimits } from './agent-limits';
 import { requireBounded } from './agent-tool';
 import { rulesFor, type ApprovalPolicyFor, type RuleFor } from './approval';
+import { cachePlan, type CacheOptions } from './cache';
 import { batchPlan, type BatchOptions } from './batch';
 import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
@@ -78,6 +80,8 @@ export interface AgentDefinition<
   context?: false | ContextOptions;
   /** When the model is told that it goes round in circles, and when the run is stopped; false for never. @default see its parts */
   loops?: false | LoopOptions;
+  /** Answers are given again to who asks the same in the tenant, and asked once where many ask at a time. @default false */
+  cache?: boolean | CacheOptions;
   /** Short tasks share calls: what waits at a worker at the same time is asked at once. @default each has its own */
   batch?: BatchOptions;
   /** One model call, streaming included. @default '10m' */
@@ -104,6 +108,7 @@ export interface Agent<
   readonly plan: RunPlan;
   readonly context: false | ContextOptions;
   readonly loops: LoopPlan | undefined;
+  readonly cache: CachePlan | undefined;
   readonly batch: BatchPlan | undefined;
   readonly approvals: readonly RuleFor[];
 }
@@ -129,7 +134,7 @@ export function defineAgent<
 export function defineAgent(definition: AnyDefinition): AnyAgent {
   const tools: readonly AnyTool[] = definition.tools ?? [];
   // Not `??`: null is no way to leave it out.
-  const { context = {}, loops = {} } = definition;
+  const { context = {}, loops = {}, cache = false } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
   oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
@@ -150,6 +155,7 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
     plan,
     context: checkedContext(definition.name, context, offeredTools(tools, definition.toolboxes ?? [])),
     loops: loopPlan(definition.name, loops),
+    cache: cachePlan(definition.name, cache, tools.length + (definition.toolboxes ?? []).length > 0),
     batch: batchOf(definition, plan),
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
@@ -193,6 +199,7 @@ const AGENT_KEYS = [
   'timeout',
   'context',
   'loops',
+  'cache',
   'approvals',
   'batch',
 ];

@@ -4,6 +4,7 @@ export type { Agent, AgentDefinition, AgentInput, AgentOutput, AnyAgent } from '
 export { agentTool } from './agent-tool';
 export type { AgentToolOptions } from './agent-tool';
 export type { ApprovalPolicy, ApprovalPolicyFor, ApprovalWhen, ConfigApproval } from './approval';
+export type { CacheOptions } from './cache';
 export type { BatchOptions } from './batch';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export type { LoopOptions } from './loops';

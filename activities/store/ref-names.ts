@@ -1,6 +1,7 @@
 // Names of refs, in one place. Ids that callers choose are percent-encoded, so that a `/` in one cannot reach another's record.
 import { createHash } from 'node:crypto';
 import type { CallKey } from '../../workflows/contract/activities';
+import { objectHash } from './canonical-json';
 
 /** Zero-padded, so that a listing by name is a listing in order. */
 const padded = (value: number, digits: number): string => String(value).padStart(digits, '0');
@@ -58,3 +59,8 @@ export const chainName = (workflowId: string): string => `${chainsOf(workflowId)
 /** The index of an earlier chain of the run, which a summary names by its last head. */
 export const earlierChainName = (workflowId: string, head: string): string =>
   `${chainsOf(workflowId)}${head.slice(0, 16)}`;
+
+/** Answers that are given again, of one tenant. */
+export const cacheOfTenant = (tenant: string): string =>
+  `cache/${/^[\w.-]{1,100}$/.test(tenant) ? tenant : `~${objectHash(new TextEncoder().encode(tenant))}`}/`;
+export const cacheName = (tenant: string, question: string): string => `${cacheOfTenant(tenant)}${question}`;

@@ -61,6 +61,8 @@ export interface CallTotals {
   modelCalls: number;
   toolCalls: number;
   usage: Usage;
+  /** Model calls that were given the answer to the same question. Absent where there are none. */
+  cachedCalls?: number;
   cost?: Cost;
   estimated?: true;
 }
@@ -70,10 +72,11 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
   let usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
   let cost: Cost | undefined;
   let isEstimated = false;
-  let modelCalls = 0;
+  let [modelCalls, cachedCalls] = [0, 0];
   for (const { record } of calls) {
     if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
+    if (record.kind === 'model' && record.answer.cached) cachedCalls += 1;
     const { usage: used, cost: own, unanswered } = record.kind === 'model' ? record.answer : record.result;
     usage = addUsage(usage, used);
     cost = addCosts(addCosts(cost, own), unanswered?.cost);
@@ -85,6 +88,7 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
   const toolCalls = calls.length - modelCalls;
   return {
     ...{ turns, modelCalls, toolCalls, usage },
+    ...(cachedCalls > 0 ? { cachedCalls } : {}),
     ...(cost ? { cost } : {}),
     ...(isEstimated ? { estimated: true as const } : {}),
   };

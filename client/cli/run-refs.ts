@@ -1,4 +1,5 @@
 // What the store keeps of a run, beside its record: the refs that go when the run does. Objects that nothing else names are garbage then.
+import { z } from 'zod';
 import { allRefs, type ContentStore } from '../../activities/store';
 import {
   callsOfFirst,
@@ -11,6 +12,7 @@ import {
   subRunName,
   saidOfFirst,
 } from '../../activities/store/ref-names';
+import type { Ref } from '../../activities/store/port';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** Deleted side by side: as many as a store commits together. */
@@ -30,8 +32,18 @@ export async function runRefNames(store: ContentStore, { id, ended }: RunRecord)
   ]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
   const [chains, inbox] = await Promise.all([allRefs(store, chainsOf(id)), allRefs(store, inboxOf(id))]);
-  return [...calls.flat(), ...chains, ...inbox, ...heads].map(({ name }) => name);
+  const shared = await sharedBy(store, id, calls.flat());
+  return [...shared, ...[...calls.flat(), ...chains, ...inbox, ...heads].map(({ name }) => name)];
 }
+
+/** Answers of the run that others are given too: another run's may have taken the place of one. */
+async function sharedBy(store: ContentStore, run: string, calls: readonly Ref[]): Promise<string[]> {
+  const names = calls.flatMap(({ value }) => sharedSchema.safeParse(value).data?.shared ?? []);
+  const kept = await Promise.all(names.map((name) => store.readRef(name)));
+  return kept.flatMap((ref) => (ref && answeredSchema.safeParse(ref.value).data?.run === run ? [ref.name] : []));
+}
+const sharedSchema = z.object({ shared: z.string() });
+const answeredSchema = z.object({ state: z.literal('answered'), run: z.string() });
 
 /** Repeating it finishes what an earlier one did not. @returns how many refs were deleted */
 export async function deleteRunRefs(store: ContentStore, record: RunRecord): Promise<number> {

@@ -20,6 +20,7 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     `${formatTokens(totals.usage.input)} tokens in`,
     `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (in part estimated)' : ''}`,
     formatCost(totals.cost),
+    ...(totals.cachedCalls ? [`${counted(totals.cachedCalls, 'model call')} answered from the cache`] : []),
     ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
   ];
   output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));

@@ -41,6 +41,8 @@ export interface TracedCall {
   batched: { of: number; alone: string | null } | null;
   /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
+  /** Of a model call that was given the answer of another: whose, when, and what it took then. */
+  cached: { run: string; at: number; saved: Usage | null } | null;
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
 }
@@ -126,6 +128,7 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     durationMs: record.endedAt - record.startedAt,
     attempt: record.attempt,
     worker: record.worker,
+    cached: cachedFrom(record),
     batched:
       record.kind === 'model' && record.batch ? { of: record.batch.of, alone: record.batch.alone ?? null } : null,
     failedBefore: failedBeforeOf(record),
@@ -165,6 +168,12 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
     failure: problem?.type ?? null,
     ...costOfCall(record.answer),
   };
+}
+
+function cachedFrom(record: RunCall['record']): TracedCall['cached'] {
+  if (record.kind !== 'model' || !record.origin) return null;
+  const { run, at } = record.origin;
+  return { run, at, saved: record.answer.saved ?? null };
 }
 
 function costOfCall({ cost, unanswered }: { cost?: Cost; unanswered?: SpentDetails }): { cost?: Cost } {

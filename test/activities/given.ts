@@ -72,6 +72,7 @@ export async function given(
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      cached: () => undefined,
       failedOver: () => undefined,
       routeTurned: () => undefined,
       batchSent: () => undefined,

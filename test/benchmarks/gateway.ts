@@ -163,6 +163,7 @@ export function benchDeps(
         toolCall: nothing,
         runEnded: nothing,
         reused: nothing,
+        cached: nothing,
         failedOver: nothing,
         routeTurned: nothing,
         batchSent: nothing,

@@ -277,6 +277,7 @@ const NO_METRICS: ActivityMetrics = {
   toolCall: () => undefined,
   runEnded: () => undefined,
   reused: () => undefined,
+  cached: () => undefined,
   failedOver: () => undefined,
   routeTurned: () => undefined,
   batchSent: () => undefined,

@@ -79,7 +79,7 @@ export async function startWith(
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: {
       ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
-      ...{ batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
+      ...{ cached: nothing, batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
     },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });

@@ -149,6 +149,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
       toolCall: () => undefined,
       runEnded: () => undefined,
       reused: () => undefined,
+      cached: () => undefined,
       failedOver: () => undefined,
       routeTurned: () => undefined,
       batchSent: () => undefined,

@@ -124,6 +124,7 @@ const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => (
   modelCall: () => undefined,
   modelSpent: () => undefined,
   runEnded: () => undefined,
+  cached: () => undefined,
   failedOver: () => undefined,
   routeTurned: () => undefined,
   batchSent: () => undefined,

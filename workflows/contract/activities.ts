@@ -71,6 +71,10 @@ export interface ModelAnswer {
   model: string;
   /** Set when stale tool results gave way to placeholders before the call: `head` is of the edited conversation. */
   pruned?: { results: number; tokens: number };
+  /** Set where another call had been answered the same question, and its answer was given: nothing was called, and `usage` is none. */
+  cached?: true;
+  /** What that other call took. */
+  saved?: Usage;
   /** Set where it was asked in one call with others: how many tasks that had. `alone`: its answer there was no use, and it was asked again by itself. */
   batched?: { of: number; alone?: true };
   /** True when the call's record was found, and nothing was called. */

@@ -1,5 +1,6 @@
 // The release manifest: everything a run's behaviour depends on, as data. Its canonical JSON is stored as an object and its
 // SHA-256 is the release hash. A caller starts runs from the manifest alone, so it needs no tool code.
+import type { CachePlan } from './cache';
 import type { ContextPlan } from './context';
 import type { LoopPlan } from './loops';
 import type { JsonValue } from './message';
@@ -79,6 +80,8 @@ export interface ReleaseManifest {
   context?: ContextPlan;
   /** Absent where the agent wants none, and in releases of before there was any: no loop is looked for. */
   loops?: LoopPlan;
+  /** Absent where every question is asked. */
+  cache?: CachePlan;
   /** Absent where each task has a call of its own. */
   batch?: BatchPlan;
   /** SHA-256 of the bundled code of the agent and its tools. */

@@ -136,7 +136,11 @@ export interface RunTotals {
   toolCalls: number;
   /** Calls whose record was found in the store, so that nothing was called or paid. */
   reusedCalls: number;
+  /** Model calls, among the others, that were given the answer to the same question. Absent where there are none. */
+  cachedCalls?: number;
   usage: Usage;
+  /** What those took when they were asked first: not in `usage`. */
+  saved?: Usage;
   /** Of all model calls: those of its sub-agents, summaries and requests that brought no answer too. Absent from runs of before costs were kept. */
   cost?: Cost;
   /** What of `cost` its sub-agents' runs have in their own totals too. */

@@ -54,7 +54,7 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       { kind: 'model', label: `model, turn ${kept.turn}` },
       () => environment.callModel(input, `turn ${kept.turn}: model`),
       (result) => {
-        const preview = result.kind === 'answer' ? result.messages[0]?.preview : result.reason;
+        const preview = result.kind === 'answer' ? previewOf(result) : result.reason;
         return preview === undefined ? {} : { preview };
       },
       { leaves: () => leavesWhileAway(run) },
@@ -84,6 +84,13 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
     if (environment.shouldContinueWhileWaiting()) return leave(kept, isCompacted, waitingSince);
   }
 }
+
+function previewOf({ messages, cached }: ModelAnswer): string | undefined {
+  const preview = messages[0]?.preview;
+  return cached && preview !== undefined ? `${CACHED} ${preview}` : preview;
+}
+/** Before what a person reads of an answer that the model was not asked for. */
+const CACHED = '(cached)';
 
 function leave(kept: CarriedState, compacted: boolean, waitingSince?: number): 'continue-as-new' {
   kept.asking = { compacted, ...(waitingSince === undefined ? {} : { waitingSince }) };

@@ -142,7 +142,9 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   kept.head = answer.head;
   kept.length = linked + messages.length;
   kept.append = [];
-  kept.lastTurn = { tokens: answer.usage.input + answer.usage.output, toolCalls: answer.toolCalls.length };
+  // A next one that nobody has been asked before takes what this one took.
+  const { input, output } = answer.saved ?? answer.usage;
+  kept.lastTurn = { tokens: input + output, toolCalls: answer.toolCalls.length };
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,
@@ -150,10 +152,19 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     ...withUsage(kept.totals, answer.usage),
+    ...(answer.cached ? savedBy(kept.totals, { cachedCalls: 1, saved: answer.saved ?? NO_USAGE }) : {}),
     ...costOf(kept.totals.cost, answer.cost),
   };
   takeUnanswered(state, answer);
 }
+
+const savedBy = (
+  { cachedCalls = 0, saved = NO_USAGE }: RunTotals,
+  more: { cachedCalls: number; saved: Usage },
+): { cachedCalls: number; saved: Usage } => ({
+  cachedCalls: cachedCalls + more.cachedCalls,
+  saved: addUsage(saved, more.saved),
+});
 
 /** What the model has answered to is not told again. */
 export function takeWarned({ kept }: RunState, about: readonly NearLimit[]): void {
@@ -217,7 +228,7 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated, cachedCalls, saved }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
@@ -228,6 +239,7 @@ export function takeSubRunTotals(
     ...costOf(kept.totals.cost, cost),
     ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
     ...(estimated ? { estimated } : {}),
+    ...(cachedCalls === undefined ? {} : savedBy(kept.totals, { cachedCalls, saved: saved ?? NO_USAGE })),
   };
 }
 

@@ -1,6 +1,6 @@
 // `longhaul erase RUN` and `erase --tenant NAME`: what a run said and did is deleted, and a tombstone says so.
 import { allRefs, type ContentStore } from '../../../activities/store';
-import { RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
+import { cacheOfTenant, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { eraseRun } from '../erase-run';
 import { subRunsUnder } from '../../sub-runs';
@@ -54,7 +54,7 @@ export async function eraseCommand(
   };
   const forks = await forksOf(store, records);
   const lost = settled.flatMap(({ record, isLost }) => (isLost ? [record.id] : []));
-  const totals = { refs: 0, executions: 0 };
+  const totals = { refs: tenant === undefined ? 0 : await forgetAnswers(store, tenant), executions: 0 };
   for (const [at, { id }] of records.entries()) {
     const { refs, executions } = await eraseRun({ store, temporal }, id, erasure);
     totals.refs += refs;
@@ -73,6 +73,12 @@ export async function eraseCommand(
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
   return EXIT.completed;
+}
+
+/** What the tenant's questions are answered with, whichever of its runs asked. */
+async function forgetAnswers(store: ContentStore, tenant: string): Promise<number> {
+  const names = (await allRefs(store, cacheOfTenant(tenant))).map(({ name }) => name);
+  return (await Promise.all(names.map((name) => store.deleteRef(name)))).filter(Boolean).length;
 }
 
 const named = (id: string, below: number): string =>

@@ -72,6 +72,7 @@ async function showModelCall(
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
+  if (made.origin) row('cached', `asked by ${made.origin.run}, ${new Date(made.origin.at).toISOString()}`);
   row('cost', cost && formatCost(cost));
   row(
     'unanswered',

@@ -117,6 +117,9 @@ function whereOf({ id }: RunRecord, connected: Connected | undefined): Where {
   };
 }
 
+const cachedText = ({ cachedCalls }: { cachedCalls?: number }): string =>
+  cachedCalls ? ` (${cachedCalls} answered from the cache)` : '';
+
 /** For a POSIX shell: an id may hold anything. */
 const quoted = (text: string): string => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
@@ -150,7 +153,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
     );
   row(
     'totals',
-    `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
+    `${counted(totals.turns, 'turn')}, ${counted(totals.modelCalls, 'model call')}${cachedText(totals)}, ${counted(totals.toolCalls, 'tool call')} (${totals.reusedCalls} taken from records), ` +
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
   row('cost', `${formatCost(totals.cost)}${totals.estimated ? ', in part estimated' : ''}`);

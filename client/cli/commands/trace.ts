@@ -137,6 +137,7 @@ function callLine(output: Output, call: TracedCall): string {
     ...(call.cost && !call.cost.unknown ? [formatCost(call.cost)] : []),
     ...(call.attempt > 1 ? [colors.yellow(`attempt ${call.attempt}`)] : []),
     ...(call.failedBefore.length > 0 ? [colors.yellow(`instead of ${failedText(output, call)}`)] : []),
+    ...(call.cached ? [colors.cyan(`cached, asked by ${output.safeLine(call.cached.run)}`)] : []),
     ...(call.reused ? [colors.cyan('reused')] : []),
     ...(call.failure ? [colors.red(call.failure)] : []),
   ];

@@ -76,8 +76,14 @@ export const modelRecordSchema = z.object({
     unanswered: spentSchema.exactOptional(),
     model: z.string(),
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
+    cached: z.literal(true).exactOptional(),
+    saved: usageSchema.exactOptional(),
     batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
   }),
+  /** Name of the ref by which the answer is given to whoever asks the same: of the call that was answered. */
+  shared: z.string().exactOptional(),
+  /** Of a call that was given another's answer: the ref, and whose it was. What is said of the request below is of that other call. */
+  origin: z.object({ name: z.string(), run: z.string(), at: z.number() }).exactOptional(),
   /** Head of the conversation that was asked, where it was edited or added to first: otherwise it is `from` alone. */
   edited: z.string().exactOptional(),
   /** Position of the answer among the original messages of the conversation, from 0. */

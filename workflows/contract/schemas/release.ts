@@ -74,6 +74,20 @@ const loopPlan = z.object({
   stale: loopThreshold.exactOptional(),
 });
 
+const cachePlan = z.object({
+  ttlMs: z.number(),
+  scope: z.literal('user').exactOptional(),
+  toolCalls: z.enum(['none', 'read', 'all']),
+  normalise: z
+    .array(
+      z.union([
+        z.enum(['whitespace', 'dates', 'ids']),
+        z.object({ pattern: z.string(), flags: z.string(), with: z.string() }),
+      ]),
+    )
+    .exactOptional(),
+});
+
 const mcpPin = z.object({
   tool: z.string(),
   schemas: z.string(),
@@ -115,6 +129,7 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   plan: runPlan,
   context: contextPlan.exactOptional(),
   loops: loopPlan.exactOptional(),
+  cache: cachePlan.exactOptional(),
   batch: batchPlan.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
