@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|gateway|failover|stream [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway|failover|stream [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
+import { printBatch } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
 import { textDelays, type TextDelays } from './text-delay';
@@ -266,6 +267,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   compaction,
   cancel,
   parallel,
+  batch: () => printBatch(isShort),
   gateway: () => printGateway(isShort),
   failover: failovers,
   stream,

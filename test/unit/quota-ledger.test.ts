@@ -1,7 +1,7 @@
 // Needs: nothing. The ledger of a quota with its workers on a virtual clock: no window at the provider is ever above the limit.
 import fc from 'fast-check';
 import type { Amounts, WindowLimit } from '../../workflows/contract/quota';
-import { createWorld, refusedBy, windowsOf } from './quota-world';
+import { createWorld, windowsOf } from './quota-world';
 
 const PER_MS = 6_000;
 const one = (tokens = 0): Amounts => [1, tokens, tokens, 0, 0];
@@ -67,15 +67,6 @@ test('three times the limit, unevenly, one worker killed and one added: the limi
   world.at(90_000, () => world.addWorker());
   await world.run(140_000);
   const { most, least } = windowsOf(world.arrivals, limit, 0, 140_000);
-  console.log({
-    most,
-    least,
-    all: world.arrivals.length,
-    away: world.away.length,
-    ledger: JSON.stringify(world.ledger()).length,
-    refused: refusedBy(world.arrivals, { most: 5, perMs: 1_000 }),
-    second: windowsOf(world.arrivals, { ...limit, perMs: 1_000 }, 0, 140_000),
-  });
   expect(most).toBeLessThanOrEqual(300);
   expect(least).toBeGreaterThanOrEqual(0.95 * 300);
 }, 120_000);

@@ -15,7 +15,10 @@ export interface Arrival {
   at: number;
   worker: number;
   tenant: string;
+  class: number;
   amounts: Amounts;
+  /** When it is answered. */
+  until: number;
 }
 
 export interface WorldOptions {
@@ -53,84 +56,34 @@ export interface World {
   told(worker: number, told: Parameters<Lessor['told']>[0]): void;
   /** Nothing is answered meanwhile. */
   silence(isSilent: boolean): void;
+  /** All that the quota knew is gone: somebody has terminated it. */
+  forget(): void;
   run(untilMs: number): Promise<void>;
 }
 
 const EPOCH = 1_700_000_000_000;
+const TAKES_MS = 100;
 
-export function createWorld(options: WorldOptions): World {
-  const { limits, travelMs = 0, roundTripMs = 40, lost = 0, shortWaitMs = 3_000, weights = {} } = options;
-  const random = seeded(options.seed);
+/** What happens when, by one clock that stands still in between. */
+interface Timeline {
+  now(): number;
+  at(ms: number, work: () => void): void;
+  run(untilMs: number): Promise<void>;
+}
+
+function createTimeline(): Timeline {
   let now = 0;
   let nth = 0;
   const events: Event[] = [];
-  let state = newLedger();
-  let isSilent = false;
-  const arrivals: Arrival[] = [];
-  const away: { at: number; ms: number }[] = [];
-  const workers: { lessor: Lessor; isDead: boolean; clock(): number }[] = [];
-
-  const at = (ms: number, work: () => void): void => {
-    nth += 1;
-    const event = { at: Math.max(now, ms), nth, work };
-    let place = events.length;
-    while (place > 0 && isAfter(events[place - 1], event)) place -= 1;
-    events.splice(place, 0, event);
-  };
-  const ask = (request: LeaseRequest): Promise<LeaseAnswer> =>
-    new Promise((resolve, reject) => {
-      const text = JSON.stringify(request);
-      at(now + (random() * roundTripMs) / 2, () => {
-        if (isSilent) return void at(now + 200, () => reject(new Error('silent')));
-        // As continue-as-new carries it.
-        state = copy(state);
-        const answer = lease(state, JSON.parse(text) as LeaseRequest, Math.floor(EPOCH + now));
-        const isLost = random() < lost;
-        at(now + (random() * roundTripMs) / 2, () => (isLost ? reject(new Error('lost')) : resolve(copy(answer))));
-      });
-    });
-
   return {
-    arrivals,
-    away,
-    ledger: () => state,
     now: () => now,
-    addWorker({ clockStartsAt = 0, limits: own = limits } = {}) {
-      const worker = workers.length;
-      const clock = (): number => now + clockStartsAt;
-      const one = { isDead: false, clock };
-      const lessor = createLessor({
-        worker: `worker-${worker}`,
-        limits: own,
-        shortWaitMs,
-        weightOf: (tenant) => weights[tenant] ?? 1,
-        clock: {
-          now: clock,
-          after(ms, work) {
-            let isOff = false;
-            at(now + ms, () => void (isOff || workers[worker]?.isDead || work()));
-            return () => void (isOff = true);
-          },
-        },
-        ask,
-        sentAway: (_, { ms }) => {
-          away.push({ at: now, ms });
-          return new Error('away');
-        },
-      });
-      workers.push({ ...one, lessor });
-      return worker;
+    at(ms, work) {
+      nth += 1;
+      const event = { at: Math.max(now, ms), nth, work };
+      let place = events.length;
+      while (place > 0 && isAfter(events[place - 1], event)) place -= 1;
+      events.splice(place, 0, event);
     },
-    kill(worker) {
-      const one = workers[worker];
-      if (!one) return;
-      one.isDead = true;
-      one.lessor.stop();
-    },
-    at,
-    request,
-    told: (worker, told) => workers[worker]?.lessor.told(told),
-    silence: (silent) => void (isSilent = silent),
     async run(untilMs) {
       for (;;) {
         const [next] = events;
@@ -144,40 +97,144 @@ export function createWorld(options: WorldOptions): World {
       now = untilMs;
     },
   };
+}
 
-  function request(worker: number, what: Parameters<World['request']>[1]): void {
-    const { reserved, actual = reserved, tenant = 'acme', class: ofClass = 1, takesMs = 100, waitedMs = 0 } = what;
-    const one = workers[worker];
-    if (!one || one.isDead) return;
-    const admitted = (spent: { at: number; amounts: Amounts }): void => {
-      at(now + random() * travelMs, () => {
-        arrivals.push({ at: now, worker, tenant, amounts: actual });
-        at(now + takesMs, () => {
-          if (one.isDead) return;
-          one.lessor.ended(
-            spent,
-            DIMENSIONS.map((_, dimension) => (actual[dimension] ?? 0) - (reserved[dimension] ?? 0)),
-          );
+/** The quota, behind a way on which answers can be lost. */
+interface Authority {
+  ledger(): LedgerState;
+  silence(isSilent: boolean): void;
+  forget(): void;
+  ask(request: LeaseRequest): Promise<LeaseAnswer>;
+}
+
+function createAuthority(
+  { now, at }: Timeline,
+  random: () => number,
+  { roundTripMs = 40, lost = 0 }: WorldOptions,
+): Authority {
+  let state = newLedger();
+  let isSilent = false;
+  return {
+    ledger: () => state,
+    silence: (value) => void (isSilent = value),
+    forget: () => void (state = newLedger()),
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        // As it is when it is sent, whatever becomes of it here.
+        const sent = structuredClone(request);
+        at(now() + (random() * roundTripMs) / 2, () => {
+          if (isSilent) return void at(now() + 200, () => reject(new Error('silent')));
+          // As continue-as-new carries it.
+          state = structuredClone(state);
+          const answer = structuredClone(lease(state, sent, Math.floor(EPOCH + now())));
+          const isLost = random() < lost;
+          at(now() + (random() * roundTripMs) / 2, () => (isLost ? reject(new Error('lost')) : resolve(answer)));
         });
+      }),
+  };
+}
+
+interface SimulatedWorker {
+  lessor: Lessor;
+  isDead: boolean;
+  clock(): number;
+}
+
+export function createWorld(options: WorldOptions): World {
+  const random = seeded(options.seed);
+  const timeline = createTimeline();
+  const authority = createAuthority(timeline, random, options);
+  const arrivals: Arrival[] = [];
+  const away: { at: number; ms: number }[] = [];
+  const workers: SimulatedWorker[] = [];
+  const { now, at, run } = timeline;
+  return {
+    ...{ arrivals, away, now, at, run },
+    ledger: authority.ledger,
+    silence: authority.silence,
+    forget: authority.forget,
+    addWorker({ clockStartsAt = 0, limits = options.limits } = {}) {
+      const name = `worker-${workers.length}`;
+      const { ask } = authority;
+      workers.push(createSimulatedWorker(timeline, { ...options, ...{ name, ask, away, limits, clockStartsAt } }));
+      return workers.length - 1;
+    },
+    kill(worker) {
+      const one = workers[worker];
+      if (!one) return;
+      one.isDead = true;
+      one.lessor.stop();
+    },
+    request(worker, what) {
+      const one = workers[worker];
+      if (!one || one.isDead) return;
+      const { travelMs = 0 } = options;
+      const { reserved, actual: amounts = reserved, tenant = 'acme', class: ofClass = 1, takesMs = TAKES_MS } = what;
+      request(timeline, one, what, {
+        waitMs: () => Math.max(1_000, away.at(-1)?.ms ?? 0),
+        send: (arrived) =>
+          at(now() + random() * travelMs, () => {
+            arrivals.push({ at: now(), until: now() + takesMs, worker, tenant, class: ofClass, amounts });
+            arrived();
+          }),
       });
-    };
-    const held = one.lessor.takeNow({ amounts: reserved, class: ofClass });
-    if (held) return admitted(held);
-    const arrivedAt = now;
-    one.lessor.wait({
-      amounts: reserved,
-      class: ofClass,
-      tenant,
-      since: one.clock() - waitedMs,
-      arrivedAt: one.clock(),
-      admit: admitted,
-      // As a workflow does: it sleeps and asks again.
-      refuse: () =>
-        at(now + Math.max(1_000, away.at(-1)?.ms ?? 0), () =>
-          request(worker, { ...what, waitedMs: now - arrivedAt + waitedMs }),
-        ),
-    });
-  }
+    },
+    told: (worker, told) => workers[worker]?.lessor.told(told),
+  };
+}
+
+type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights'> &
+  Pick<Authority, 'ask'> & { name: string; clockStartsAt: number; away: { at: number; ms: number }[] };
+
+function createSimulatedWorker(
+  { now, at }: Timeline,
+  { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away }: WorkerOptions,
+): SimulatedWorker {
+  const clock = (): number => now() + clockStartsAt;
+  const after = (ms: number, work: () => void): (() => void) => {
+    let isOff = false;
+    // As a timer of Node's: what is due within a rounding error would never come.
+    at(now() + Math.max(1, ms), () => void (isOff || one.isDead || work()));
+    return () => void (isOff = true);
+  };
+  const lessor = createLessor({
+    ...{ worker: name, limits, shortWaitMs, ask },
+    weightOf: (tenant) => weights[tenant] ?? 1,
+    clock: { now: clock, after },
+    sentAway: (_, { ms }) => {
+      away.push({ at: now(), ms });
+      return new Error('away');
+    },
+  });
+  const one: SimulatedWorker = { lessor, isDead: false, clock };
+  return one;
+}
+
+function request(
+  timeline: Timeline,
+  one: SimulatedWorker,
+  what: Parameters<World['request']>[1],
+  { waitMs, send }: { waitMs(): number; send(arrived: () => void): void },
+): void {
+  const { now, at } = timeline;
+  const { reserved, actual = reserved, tenant = 'acme', class: ofClass = 1, takesMs = TAKES_MS, waitedMs = 0 } = what;
+  if (one.isDead) return;
+  const change = DIMENSIONS.map((_, nth) => (actual[nth] ?? 0) - (reserved[nth] ?? 0));
+  const admitted = (spent: { at: number; amounts: Amounts }): void =>
+    send(() => at(now() + takesMs, () => void (one.isDead || one.lessor.ended(spent, change))));
+  const held = one.lessor.takeNow({ amounts: reserved, class: ofClass });
+  if (held) return admitted(held);
+  const arrivedAt = now();
+  one.lessor.wait({
+    ...{ amounts: reserved, class: ofClass, tenant, admit: admitted },
+    since: one.clock() - waitedMs,
+    arrivedAt: one.clock(),
+    // As a workflow does: it sleeps and asks again.
+    refuse: () =>
+      at(now() + waitMs(), () =>
+        request(timeline, one, { ...what, waitedMs: now() - arrivedAt + waitedMs }, { waitMs, send }),
+      ),
+  });
 }
 
 /** How many a provider refuses that holds a bucket of `most`, refilled within `perMs`. */
@@ -222,7 +279,6 @@ export function windowsOf(
 
 const isAfter = (one: Event | undefined, other: Event): boolean =>
   one !== undefined && (one.at > other.at || (one.at === other.at && one.nth > other.nth));
-const copy = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
 function seeded(seed: number): () => number {
   let state = seed >>> 0;

@@ -82,7 +82,8 @@ export interface LeaseAnswer {
     amounts: Amounts;
     /** From the moment that the request for it was sent. */
     forMs: number;
-    /** It is spent evenly over so long, from `at`. */
+    /** Each request has its moment: they lie evenly between these two, from `at`. Those before `at` may go at once. */
+    fromMs: number;
     overMs: number;
   };
   /** Requests granted, for each of `waiting`. */
@@ -109,6 +110,10 @@ export interface QuotaInput {
 
 /** Everything that the quota workflow knows, as JSON. */
 export interface LedgerState {
+  /** When it was first asked. */
+  begunAt?: number;
+  /** There was one before it, of which nothing is known. */
+  isHeir?: boolean;
   windows: WindowState[];
   leases: LeaseState[];
   workers: WorkerState[];

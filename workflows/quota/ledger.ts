@@ -2,11 +2,11 @@
 //
 // A lease counts in full until its end and the whole window have passed, unless its worker says when it was spent; what it says counts from
 // then. So a worker that is gone cannot have spent what another is given.
-import type { LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
+import type { Amounts, LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
 import { AHEAD_CLASS } from '../contract/quota';
 import { add, atLeastNothing, minus, sum } from './amounts';
 import { limitsNow, takeTold } from './limits-now';
-import { AHEAD_MS, roomIn, type Room } from './room';
+import { rateOf, roomIn, type Room } from './room';
 import { claimsOf, deal, type Claim } from './share';
 import { waitsOf } from './wait-times';
 import { amountOf, marginMs, slide, spend, windowOf } from './windows';
@@ -36,6 +36,7 @@ export const newLedger = (): LedgerState => ({
 export function lease(state: LedgerState, request: LeaseRequest, now: number): LeaseAnswer {
   const worker = state.workers.find(({ id }) => id === request.worker);
   if (worker && request.seq <= worker.seq) return worker.answer;
+  begin(state, request, worker === undefined, now);
   takeReports(state, request, now);
   const heard = hear(state, request, now);
   const limits = limitsNow(state, now);
@@ -52,6 +53,28 @@ export function lease(state: LedgerState, request: LeaseRequest, now: number): L
   );
   heard.answer = answer;
   return answer;
+}
+
+/** Longer windows than this are not waited for: a day's work would stand still. */
+const WAITED_FOR_MS = 60_000;
+
+/**
+ * A worker that has asked before and is not known, though nobody can have been forgotten yet: there was a quota before this one, and what
+ * it knew is lost. It counts as a full window, with what is still leased of it.
+ */
+function begin(state: LedgerState, { seq, limits }: LeaseRequest, isUnknown: boolean, now: number): void {
+  // Also so that its first reports count.
+  for (const limit of limits.windows) windowOf(state.windows, limit);
+  const isFirst = state.begunAt === undefined && state.workers.length === 0;
+  if (isFirst) state.begunAt = now;
+  const { begunAt = -Infinity } = state;
+  const until = begunAt + LEASE_MS;
+  if (!isUnknown || seq === 1 || state.isHeir || now > until + WAITED_FOR_MS) return;
+  state.isHeir = true;
+  for (const limit of limits.windows) {
+    const window = windowOf(state.windows, limit);
+    if (limit.perMs <= WAITED_FOR_MS) spend(window, until, limit.most);
+  }
 }
 
 function takeReports(
@@ -90,7 +113,7 @@ function repace(state: LedgerState, window: LedgerState['windows'][number], amou
   const limit = state.workers
     .flatMap(({ limits }) => limits.windows)
     .find(({ of, perMs, burst }) => of === window.of && perMs === window.perMs && burst !== undefined);
-  if (limit) window.paceAt += (amount * limit.perMs) / limit.most;
+  if (limit) window.paceAt += amount / rateOf(limit);
 }
 
 function hear(state: LedgerState, { worker: id, seq, limits, busy, waiting }: LeaseRequest, now: number): WorkerState {
@@ -139,23 +162,35 @@ function answerOf(
 ): LeaseAnswer {
   const amounts = sum(mine.map(({ givenAmounts }) => givenAmounts));
   const isGiven = mine.some(({ given }) => given > 0);
-  let overMs = 0;
-  if (isGiven) {
+  if (isGiven)
     state.leases.push({ worker: request.worker, seq: request.seq, at: now, until: now + LEASE_MS, left: amounts });
-    for (const { limit, rate } of room.windows) {
-      if (rate === Infinity || limit.burst === undefined) continue;
-      const window = windowOf(state.windows, limit);
-      window.paceAt = Math.max(window.paceAt, now - limit.burst / rate) + amountOf(amounts, limit) / rate;
-      overMs = Math.max(overMs, Math.min(AHEAD_MS, window.paceAt - now));
-    }
-  }
   const live = state.workers.filter(({ heardAt }) => heardAt + WAITS_MS > now).length;
   return {
     at: now,
-    ...(isGiven ? { lease: { amounts, forMs: LEASE_MS, overMs: Math.max(0, overMs) } } : {}),
+    ...(isGiven ? { lease: { amounts, forMs: LEASE_MS, ...momentsOf(state, room, amounts, now) } } : {}),
     granted: mine.map(({ given }) => given),
     waits: waitsOf(state, { room, mine, claims, limits }),
     pausedMs: room.pausedMs,
     askAgainMs: Math.min(LEASE_MS - ASK_MS, Math.max(ASK_MS, live * ASK_MS_A_WORKER)),
   };
+}
+
+/** Moments of their own, one behind the other over all workers: so no second has more than its part, whoever it is given to. */
+function momentsOf(
+  state: LedgerState,
+  room: Room,
+  amounts: Amounts,
+  now: number,
+): Pick<NonNullable<LeaseAnswer['lease']>, 'fromMs' | 'overMs'> {
+  const over = { fromMs: -Infinity, overMs: -Infinity };
+  for (const { limit, rate } of room.windows) {
+    if (limit.burst === undefined) continue;
+    const window = windowOf(state.windows, limit);
+    const from = Math.max(window.paceAt, now - limit.burst / rate);
+    window.paceAt = from + amountOf(amounts, limit) / rate;
+    over.fromMs = Math.max(over.fromMs, from - now);
+    over.overMs = Math.max(over.overMs, window.paceAt - now);
+  }
+  const overMs = Math.max(0, over.overMs);
+  return { fromMs: Math.min(overMs, Math.max(-LEASE_MS, over.fromMs)), overMs };
 }

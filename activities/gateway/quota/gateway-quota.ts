@@ -8,14 +8,14 @@ import {
   type LeaseAnswer,
   type LeaseRequest,
   type QuotaLimits,
-  type WaitsBy,
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
 import type { Admission, Caller, Expected, Quota } from '../ports';
+import type { Clock } from './alarm';
 import { describeLimit, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
-import { createLessor, type Clock, type Lessor } from './lessor';
+import { createLessor, type Lessor, type LongWait } from './lessor';
 import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
 import type { Waiter } from './waiting-line';
 
@@ -68,104 +68,116 @@ export interface GatewayQuota extends Quota {
   stop(): void;
 }
 
-export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
-  const { quotas, worker, ask, priceOf, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS } = options;
-  const open = new Map<string, { lessor: Lessor; reserving: Reserving; settings: QuotaSettings }>();
-  const openOf = (route: string, settings: QuotaSettings) => {
-    const known = open.get(route);
-    if (known) return known;
-    const { limits, weights, reserve } = settings;
-    const made = {
-      settings,
-      reserving: createReserving(route, reserve, priceOf),
-      lessor: createLessor({
-        worker,
-        limits,
-        clock,
-        shortWaitMs,
-        ask: (request) => ask(route, settings, request),
-        weightOf: (tenant) => (Object.hasOwn(weights, tenant) ? (weights[tenant] ?? 1) : 1),
-        sentAway: (waiter, wait) => sentAway(route, settings, waiter, wait),
-      }),
-    };
-    open.set(route, made);
-    return made;
-  };
-  const sentAway = (
-    route: string,
-    { patienceMs, limits }: QuotaSettings,
-    { since }: Waiter,
-    { ms, by }: { ms: number; by?: WaitsBy | 'silence' },
-  ): Error => {
-    const text = describeWait(route, limits, by);
-    const already = clock.now() - since;
-    if (by !== 'silence' && already + ms > patienceMs) {
-      const waited = already < 1_000 ? '' : `, after ${Math.round(already / 1_000)} s`;
-      return failure(
-        'Model.QuotaShed',
-        `${text}: it would wait ${Math.round(ms / 1_000)} s${waited}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`,
-      );
-    }
-    const quotaNow = open.get(route)?.lessor.quotaTime() ?? now();
-    return new ModelWaitError(Math.round(quotaNow + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
-  };
+interface Open {
+  route: string;
+  settings: QuotaSettings;
+  lessor: Lessor;
+  reserving: Reserving;
+  clock: Clock;
+  shortWaitMs: number;
+  /** Milliseconds since the epoch: by the quota's clock, as far as it has told it. */
+  time(): number;
+}
 
+export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
+  const open = new Map<string, Open>();
   return {
     async admit(route, expected, caller) {
-      const settings = Object.hasOwn(quotas, route) ? quotas[route] : undefined;
+      const settings = Object.hasOwn(options.quotas, route) ? options.quotas[route] : undefined;
       if (!settings) return FREE;
-      const { lessor, reserving } = openOf(route, settings);
-      const amounts = reservedOf(route, settings, reserving, { expected, caller });
+      const quota = open.get(route) ?? opened(options, route, settings);
+      open.set(route, quota);
+      const amounts = reservedOf(quota, expected, caller);
       const ofClass = PRIORITIES.indexOf(caller.priority ?? 'normal');
-      const held = lessor.takeNow({ amounts, class: ofClass });
-      const spent = held ?? (await waited(lessor, { amounts, class: ofClass, caller }));
-      return admission(lessor, reserving, { spent, caller, tasks: expected.tasks ?? 1 });
+      const held = quota.lessor.takeNow({ amounts, class: ofClass });
+      const spent = held ?? (await waited(quota, { amounts, class: ofClass, caller }));
+      return admission(quota, { spent, caller, tasks: expected.tasks ?? 1 });
     },
     stop() {
       for (const { lessor } of open.values()) lessor.stop();
     },
   };
-
-  function waited(
-    lessor: Lessor,
-    { amounts, class: ofClass, caller }: { amounts: Amounts; class: number; caller: Caller },
-  ): Promise<Spent> {
-    return new Promise((resolve, reject) => {
-      const arrivedAt = clock.now();
-      const since = caller.waitingSince;
-      const before = since === undefined ? 0 : Math.max(0, (lessor.quotaTime() ?? now()) - since);
-      const over = (): void => caller.signal.removeEventListener('abort', cancelled);
-      const waiter: Waiter = {
-        ...{ amounts, class: ofClass, tenant: caller.tenant, since: arrivedAt - before, arrivedAt },
-        patienceMs: Math.min(shortWaitMs, caller.patienceMs ?? Infinity),
-        admit: (spent) => {
-          over();
-          resolve(spent);
-        },
-        refuse: (error) => {
-          over();
-          reject(error);
-        },
-      };
-      const cancelled = (): void => {
-        lessor.leave(waiter);
-        waiter.refuse(caller.signal.reason);
-      };
-      if (caller.signal.aborted) return reject(caller.signal.reason);
-      caller.signal.addEventListener('abort', cancelled, { once: true });
-      lessor.wait(waiter);
-    });
-  }
 }
 
-/** @throws ApplicationFailure where no wait would help */
-function reservedOf(
+function opened(
+  { worker, ask, priceOf, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
   route: string,
-  { limits }: QuotaSettings,
-  reserving: Reserving,
-  { expected, caller }: { expected: Expected; caller: Caller },
-): Amounts {
-  const amounts = reserving.reserved(expected, caller);
+  settings: QuotaSettings,
+): Open {
+  const { limits, weights, reserve } = settings;
+  const lessor = createLessor({
+    ...{ worker, limits, clock, shortWaitMs },
+    ask: (request) => ask(route, settings, request),
+    weightOf: (tenant) => (Object.hasOwn(weights, tenant) ? (weights[tenant] ?? 1) : 1),
+    sentAway: (waiter, wait) => sentAway(quota, waiter, wait),
+  });
+  const reserving = createReserving(route, reserve, priceOf);
+  const quota: Open = {
+    ...{ route, settings, lessor, reserving, clock, shortWaitMs },
+    time: () => lessor.quotaTime() ?? now(),
+  };
+  return quota;
+}
+
+function sentAway({ route, settings, clock, time }: Open, { since }: Waiter, { ms, by }: LongWait): Error {
+  const { patienceMs, limits } = settings;
+  const text = describeWait(route, limits, by);
+  const already = clock.now() - since;
+  if (by !== 'silence' && already + ms > patienceMs) {
+    const waitedFor = already < 1_000 ? '' : `, after ${Math.round(already / 1_000)} s`;
+    return failure(
+      'Model.QuotaShed',
+      `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`,
+    );
+  }
+  return new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+}
+
+function waited(
+  { lessor, clock, shortWaitMs, time }: Open,
+  { amounts, class: ofClass, caller }: { amounts: Amounts; class: number; caller: Caller },
+): Promise<Spent> {
+  const { signal, tenant, waitingSince, patienceMs = Infinity } = caller;
+  return new Promise((resolve, reject) => {
+    const arrivedAt = clock.now();
+    const before = waitingSince === undefined ? 0 : Math.max(0, time() - waitingSince);
+    const over = (): void => signal.removeEventListener('abort', cancelled);
+    const waiter: Waiter = {
+      ...{ amounts, class: ofClass, tenant, since: arrivedAt - before, arrivedAt },
+      patienceMs: Math.min(shortWaitMs, patienceMs),
+      admit: (spent) => {
+        over();
+        resolve(spent);
+      },
+      refuse: (error) => {
+        over();
+        reject(error);
+      },
+    };
+    const cancelled = (): void => {
+      lessor.leave(waiter);
+      waiter.refuse(reasonOf(signal));
+    };
+    if (signal.aborted) return reject(reasonOf(signal));
+    signal.addEventListener('abort', cancelled, { once: true });
+    lessor.wait(waiter);
+  });
+}
+
+function reasonOf({ reason }: AbortSignal): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+/** What limits leave for an answer to so large an input. */
+const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
+  windows.reduce((left, { of, most }) => {
+    const here = of === 'output' ? most : of === 'tokens' ? Math.max(0, most - input) : Infinity;
+    return Math.min(left, here);
+  }, Infinity);
+
+/** @throws ApplicationFailure where no wait would help */
+function reservedOf({ route, settings: { limits }, reserving }: Open, expected: Expected, caller: Caller): Amounts {
+  const amounts = reserving.reserved(expected, caller, mostOutput(limits, expected.input));
   if (!amounts)
     throw failure(
       'Model.BadRequest',
@@ -182,8 +194,7 @@ function reservedOf(
 }
 
 function admission(
-  lessor: Lessor,
-  reserving: Reserving,
+  { lessor, reserving }: Open,
   { spent, caller, tasks }: { spent: Spent; caller: Caller; tasks: number },
 ): Admission {
   let isOpen = true;
@@ -208,9 +219,12 @@ function admission(
   };
 }
 
+/** More than any model reads or writes in one request. */
+const TOKENS_MOST = 100_000_000;
+
 /** A provider that reports nonsense is not believed: what was reserved counts. */
 function sane(usage: Usage, { amounts }: Spent): Usage {
-  const isNumber = (value: number): boolean => Number.isFinite(value) && value >= 0;
+  const isNumber = (value: number): boolean => value >= 0 && value <= TOKENS_MOST;
   const [, , input = 0, output = 0] = amounts;
   return {
     ...usage,

@@ -1,7 +1,9 @@
 // What a worker holds of a quota: leases, spent from memory, each by the worker's own steady clock from the moment it was asked for.
 //
 // The quota gave it later than it was asked for, so by its clock each lease ends later, and each request was sent earlier, than is said here.
-import { DIMENSIONS, type Amounts, type LeaseAnswer, type LeaseRequest } from '../../../workflows/contract/quota';
+import type { Amounts } from '../../../workflows/contract/quota';
+import type { Answered } from './questions';
+import type { Report } from './report';
 
 /** Entries of a report are merged within as much. */
 const REPORT_MS = 50;
@@ -17,7 +19,9 @@ interface Held {
   /** The quota's clock, at or after `askedAt`. */
   at: number;
   until: number;
-  overMs: number;
+  /** When the moment of its first request was, or will be; and how far the others are apart. Steady clock. */
+  firstAt: number;
+  apartMs: number;
   requests: number;
   left: number[];
   /** Not before: what was not sent in its moment is not made up for in a burst. */
@@ -31,118 +35,85 @@ export interface Spent {
 }
 
 export interface LeasePool {
-  add(seq: number, askedAt: number, answer: LeaseAnswer): void;
+  add(answered: Answered): void;
   /** @returns undefined where what is held does not cover it now */
   take(amounts: Amounts, now: number): Spent | undefined;
-  settle(spent: Spent, change: Amounts): void;
   /** Requests that are left, whether or not their moment has come. */
   requests(now: number): number;
   /** When the next of them may be sent; undefined where none is left. */
   nextAt(now: number): number | undefined;
   /** When the first lease ends. */
   endsAt(): number | undefined;
-  hasReports(now: number): boolean;
-  /** All that was not reported yet, and leases that are over. */
-  report(now: number): Pick<LeaseRequest, 'spent' | 'settled' | 'closed'>;
+  closeEnded(now: number): void;
+  /** Leases of which nothing can be sent any more are over before their end. */
+  closeSpent(): void;
 }
 
-export function createLeasePool(): LeasePool {
+export function createLeasePool(report: Report): LeasePool {
   let held: Held[] = [];
-  let closed: number[] = [];
-  let spent = new Map<string, { lease: number; at: number; amounts: number[] }>();
-  let settled = new Map<number, number[]>();
-
   const close = (isOver: (one: Held) => boolean): void => {
-    closed.push(...held.filter(isOver).map(({ seq }) => seq));
+    report.closed(held.filter(isOver).map(({ seq }) => seq));
     held = held.filter((one) => !isOver(one));
   };
   const live = (now: number): Held[] => {
     if (held.some(({ until }) => until <= now)) close(({ until }) => until <= now);
     return held;
   };
-  const note = (one: Held, now: number, amounts: readonly number[]): number => {
-    const at = Math.ceil((one.at + now - one.askedAt) / REPORT_MS) * REPORT_MS;
-    const key = `${one.seq}/${at}`;
-    const entry = spent.get(key) ?? { lease: one.seq, at, amounts: DIMENSIONS.map(() => 0) };
-    entry.amounts = entry.amounts.map((amount, nth) => amount + (amounts[nth] ?? 0));
-    spent.set(key, entry);
-    return at;
-  };
-
   return {
-    add(seq, askedAt, { at, lease }) {
+    add({ request: { seq }, askedAt, heardAt, answer: { at, lease } }) {
       if (!lease) return;
       const [requests = 0] = lease.amounts;
-      const { forMs, overMs } = lease;
-      held.push({
-        seq,
-        askedAt,
-        at,
-        until: askedAt + forMs,
-        overMs,
-        requests,
-        left: [...lease.amounts],
-        notBefore: askedAt,
-      });
+      const { forMs, fromMs, overMs } = lease;
+      const until = askedAt + forMs;
+      // Given somewhere in between; nothing but the pace depends on it.
+      const firstAt = (askedAt + heardAt) / 2 + fromMs;
+      const apartMs = requests > 0 ? (overMs - fromMs) / requests : 0;
+      held.push({ seq, askedAt, at, until, firstAt, apartMs, requests, left: [...lease.amounts], notBefore: askedAt });
     },
     take(amounts, now) {
       const from = live(now);
-      const due = from.find((one) => (one.left[0] ?? 0) >= 1 - ALMOST && dueAt(one) <= now);
+      const due = from.find((one) => hasRequest(one) && dueAt(one) <= now);
       if (!due) return undefined;
-      const others = [due, ...from.filter((one) => one !== due)];
-      const covers = amounts.every((amount, nth) => nth === 0 || sumOf(others, nth) >= amount - ALMOST);
+      const all = [due, ...from.filter((one) => one !== due)];
+      const covers = amounts.every((amount, nth) => nth === 0 || sumOf(all, nth) >= amount - ALMOST);
       if (!covers) return undefined;
-      let missing = [...amounts];
-      let at = 0;
-      for (const one of others) {
-        const part = missing.map((amount, nth) => Math.min(amount, one.left[nth] ?? 0));
-        if (one !== due) part[0] = 0;
-        if (part.every((amount) => amount <= 0)) continue;
-        one.left = one.left.map((amount, nth) => amount - (part[nth] ?? 0));
-        missing = missing.map((amount, nth) => (nth === 0 ? 0 : amount - (part[nth] ?? 0)));
-        const noted = note(one, now, part);
-        if (one !== due) continue;
-        at = noted;
-        one.notBefore = now + (CLOSEST * one.overMs) / one.requests;
-      }
-      return { at, amounts };
-    },
-    settle({ at }, change) {
-      const known = settled.get(at) ?? DIMENSIONS.map(() => 0);
-      settled.set(
-        at,
-        known.map((amount, nth) => amount + (change[nth] ?? 0)),
-      );
+      spendFrom(all, amounts, (one, part) => report.spent(one.seq, toldAt(one, now), part));
+      due.notBefore = momentOf(due) <= due.askedAt ? now : now + CLOSEST * due.apartMs;
+      return { at: toldAt(due, now), amounts };
     },
     requests: (now) => live(now).reduce((total, { left }) => total + Math.floor((left[0] ?? 0) + ALMOST), 0),
     nextAt(now) {
-      const moments = live(now).flatMap((one) => ((one.left[0] ?? 0) >= 1 - ALMOST ? [dueAt(one)] : []));
+      const moments = live(now).filter(hasRequest).map(dueAt);
       return moments.length === 0 ? undefined : Math.min(...moments);
     },
     endsAt: () => (held.length === 0 ? undefined : Math.min(...held.map(({ until }) => until))),
-    hasReports(now) {
-      live(now);
-      return spent.size > 0 || settled.size > 0 || closed.length > 0;
-    },
-    report(now) {
-      live(now);
-      close(({ left }) => (left[0] ?? 0) < 1 - ALMOST);
-      const made = {
-        spent: [...spent.values()],
-        settled: [...settled].map(([at, amounts]) => ({ at, amounts })),
-        closed,
-      };
-      spent = new Map();
-      settled = new Map();
-      closed = [];
-      return made;
-    },
+    closeEnded: (now) => void live(now),
+    closeSpent: () => close((one) => !hasRequest(one)),
   };
 }
 
-/** Its next request, where they are spread evenly: the first at once. */
-const dueAt = ({ askedAt, overMs, requests, left, notBefore }: Held): number =>
-  Math.max(notBefore, askedAt + (overMs * (requests - (left[0] ?? 0))) / requests);
+/** The request from the first; of everything else what each has, until it is enough. */
+function spendFrom(all: readonly Held[], amounts: Amounts, each: (one: Held, part: Amounts) => void): void {
+  let missing = [...amounts];
+  for (const one of all) {
+    const part = missing.map((amount, nth) => Math.min(amount, one.left[nth] ?? 0));
+    if (part.every((amount) => amount <= 0)) continue;
+    one.left = one.left.map((amount, nth) => amount - (part[nth] ?? 0));
+    missing = missing.map((amount, nth) => (nth === 0 ? 0 : amount - (part[nth] ?? 0)));
+    each(one, part);
+  }
+}
+
+/** By the quota's clock, at the latest. */
+const toldAt = ({ at, askedAt }: Held, now: number): number => Math.ceil((at + now - askedAt) / REPORT_MS) * REPORT_MS;
+
+const hasRequest = ({ left }: Held): boolean => (left[0] ?? 0) >= 1 - ALMOST;
+
+const momentOf = ({ firstAt, apartMs, requests, left }: Held): number =>
+  firstAt + apartMs * (requests - (left[0] ?? 0));
+
+/** Of its next request. */
+const dueAt = (one: Held): number => Math.max(one.notBefore, momentOf(one));
 
 const sumOf = (held: readonly Held[], nth: number): number =>
   held.reduce((total, { left }) => total + (left[nth] ?? 0), 0);

@@ -10,16 +10,17 @@ import {
   type ToldByProvider,
   type WaitsBy,
 } from '../../../workflows/contract/quota';
-import { createArrivals } from './arrivals';
-import { createLeasePool, type Spent } from './lease-pool';
-import { createWaitingLine, type Waiter } from './waiting-line';
+import { createAlarm, type Alarm, type Clock } from './alarm';
+import { createArrivals, type Arrivals } from './arrivals';
+import { createLeasePool, type LeasePool, type Spent } from './lease-pool';
+import { createQuestions, type Answered, type Questions } from './questions';
+import { createReport, TELL_MS, type Report } from './report';
+import { createWaitingLine, type Waiter, type WaitingLine } from './waiting-line';
 
-/** Steady, and started anywhere: no clock of the day is asked. */
-export interface Clock {
-  /** Milliseconds. */
-  now(): number;
-  /** @returns what takes it back */
-  after(ms: number, work: () => void): () => void;
+/** What is still to come, and why. */
+export interface LongWait {
+  ms: number;
+  by?: WaitsBy | 'silence';
 }
 
 export interface LessorOptions {
@@ -31,18 +32,11 @@ export interface LessorOptions {
   weightOf(tenant: string): number;
   /** A longer wait is not waited for here. */
   shortWaitMs: number;
-  /** @param wait what is still to come, and why */
-  sentAway(waiter: Waiter, wait: { ms: number; by?: WaitsBy | 'silence' }): Error;
+  sentAway(waiter: Waiter, wait: LongWait): Error;
 }
 
 /** Requests that come together are asked for together. */
 const GATHER_MS = 2;
-/** Between two questions of a worker that has all that it asked for. */
-const ASK_AGAIN_MS = 50;
-/** What was spent is told so soon, at the latest: others are given what is left. */
-const TELL_MS = 1_000;
-/** Between two questions of which the first was not answered. */
-const SILENT_MS = 500;
 /** Told to come back, where the quota cannot say when. */
 const COME_BACK_MS = 5_000;
 
@@ -59,202 +53,194 @@ export interface Lessor {
   stop(): void;
 }
 
+interface Parts {
+  options: LessorOptions;
+  report: Report;
+  pool: LeasePool;
+  line: WaitingLine;
+  arrivals: Arrivals;
+  questions: Questions;
+  alarm: Alarm;
+  /** Requests under way. */
+  busy: number;
+  pausedUntil: number;
+  /** The quota's clock, ahead of this one. */
+  offset: number | undefined;
+  isStopped: boolean;
+}
+
 export function createLessor(options: LessorOptions): Lessor {
-  const { clock, limits, worker } = options;
-  const pool = createLeasePool();
-  const line = createWaitingLine();
-  const arrivals = createArrivals();
-  let seq = 0;
-  let asking: LeaseRequest | undefined;
-  let askedAt = -Infinity;
-  let gapMs = 0;
-  let busy = 0;
-  let pausedUntil = -Infinity;
-  let told: ToldByProvider | undefined;
-  let away: LeaseRequest['away'] = [];
-  let reportSince: number | undefined;
-  let offset: number | undefined;
-  let isStopped = false;
-  let wake: { at: number; cancel(): void } | undefined;
-
-  /** The one timer: whatever is due next. */
-  const wakeAt = (at: number): void => {
-    if (isStopped || (wake && wake.at <= at)) return;
-    wake?.cancel();
-    const cancel = clock.after(Math.max(0, at - clock.now()), () => {
-      wake = undefined;
-      step();
-    });
-    wake = { at, cancel };
-  };
-
-  const taken = (amounts: Amounts, now: number): Spent | undefined => {
-    if (now < pausedUntil) return undefined;
-    const spent = pool.take(amounts, now);
-    if (spent) {
-      busy += 1;
-      reportSince ??= now;
-    }
-    return spent;
-  };
-
-  const serve = (now: number): void => {
-    for (;;) {
-      const waiter = line.first();
-      const spent = waiter && taken(waiter.amounts, now);
-      if (!waiter || !spent) return;
-      line.shift(waiter);
-      waiter.admit(spent);
-    }
-  };
-
-  const sendAway = (waiter: Waiter, wait: { ms: number; by?: WaitsBy | 'silence' }): void => {
-    line.remove(waiter);
-    away.push({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(wait.ms) });
-    waiter.refuse(options.sentAway(waiter, wait));
-  };
-
-  const needs = (now: number): boolean => {
-    if (told || line.size > pool.requests(now)) return true;
-    const next = pool.nextAt(now);
-    if (line.size > 0 && (next === undefined || next <= now)) return true;
-    if (pool.requests(now) * 2 < arrivals.expected(now)) return true;
-    return reportSince !== undefined && now >= reportSince + TELL_MS;
-  };
-
-  const step = (): void => {
-    if (isStopped) return;
-    const now = clock.now();
-    serve(now);
-    if (pool.hasReports(now)) reportSince ??= now;
-    const patience = options.shortWaitMs * 2;
-    for (const waiter of line.all()) {
-      if (now - waiter.arrivedAt >= patience) sendAway(waiter, { ms: COME_BACK_MS, by: waiter.by ?? 'silence' });
-    }
-    if (!asking && needs(now)) {
-      const at = askedAt + gapMs;
-      if (now >= at) send(now);
-      else wakeAt(at);
-    }
-    plan(now);
-  };
-
-  const plan = (now: number): void => {
-    const [oldest] = line.all().sort((a, b) => a.arrivedAt - b.arrivedAt);
-    if (oldest) {
-      wakeAt(oldest.arrivedAt + options.shortWaitMs * 2);
-      const next = pool.nextAt(now);
-      if (next !== undefined && next > now) wakeAt(Math.max(next, pausedUntil));
-      if (pausedUntil > now) wakeAt(pausedUntil);
-    }
-    if (asking) return;
-    const ends = pool.endsAt();
-    if (ends !== undefined) wakeAt(ends + TELL_MS / 2);
-    if (reportSince !== undefined) wakeAt(reportSince + TELL_MS);
-  };
-
-  const send = (now: number): void => {
-    const shares = line.shares(now, options.weightOf);
-    const ahead = arrivals.ahead(now, pool.requests(now));
-    seq += 1;
-    asking = {
-      ...{ worker, seq, limits },
-      ...pool.report(now),
-      busy,
-      waiting: [...shares, ...(ahead ? [ahead] : [])],
-      away,
-      ...(told ? { told } : {}),
-    };
-    away = [];
-    told = undefined;
-    reportSince = undefined;
-    askedAt = now;
-    void ask(asking, now);
-  };
-
-  const ask = async (request: LeaseRequest, sentAt: number): Promise<void> => {
-    const answer = await options.ask(request).catch(() => undefined);
-    if (isStopped) return;
-    if (answer) {
-      asking = undefined;
-      // From the first time that it was asked: the quota may have answered then.
-      take(request, sentAt, answer);
-    } else clock.after(SILENT_MS, () => void (isStopped || ask(request, sentAt)));
-    step();
-  };
-
-  const take = (request: LeaseRequest, sentAt: number, answer: LeaseAnswer): void => {
-    const now = clock.now();
-    offset = answer.at - sentAt;
-    pool.add(request.seq, sentAt, answer);
-    pausedUntil = Math.max(pausedUntil, answer.pausedMs > 0 ? now + answer.pausedMs : -Infinity);
-    const isShort = request.waiting.some(
-      (share, nth) => share.class !== AHEAD_CLASS && (answer.granted[nth] ?? 0) < share.count,
-    );
-    gapMs = isShort ? answer.askAgainMs * (0.9 + 0.2 * fraction(request.seq)) : ASK_AGAIN_MS;
-    request.waiting.forEach((share, nth) => line.grant(share, answer.granted[nth] ?? 0));
-    serve(now);
-    request.waiting.forEach((share, nth) => {
-      const wait = answer.waits[nth];
-      if (wait && share.class !== AHEAD_CLASS) judge(line.of(share), wait);
-    });
-  };
-
-  const judge = (waiters: readonly Waiter[], { firstMs, lastMs, by }: LeaseAnswer['waits'][number]): void => {
-    // A copy: who is sent away leaves the line.
-    [...waiters].forEach((waiter, nth, { length }) => {
-      const hasComeBack = waiter.since < waiter.arrivedAt;
-      const ms = firstMs + ((lastMs - firstMs) * (hasComeBack ? nth : nth + 1)) / length;
-      if (by) waiter.by = by;
-      if (ms > (waiter.patienceMs ?? options.shortWaitMs)) sendAway(waiter, { ms, ...(by ? { by } : {}) });
-    });
-  };
-
+  const { clock } = options;
+  const parts = partsOf(options);
+  const { pool, line, arrivals, report, questions, alarm } = parts;
   return {
     wait(waiter) {
       line.push(waiter);
       arrivals.note(waiter.amounts, clock.now());
-      serve(clock.now());
-      if (line.size > 0) wakeAt(clock.now() + GATHER_MS);
+      serve(parts, clock.now());
+      if (line.size > 0) alarm.at(clock.now() + GATHER_MS);
     },
     leave: (waiter) => line.remove(waiter),
     takeNow({ amounts, class: ofClass }) {
       const now = clock.now();
       const first = line.first();
       if (first && first.class <= ofClass) return undefined;
-      const spent = taken(amounts, now);
+      const spent = taken(parts, amounts, now);
       if (!spent) return undefined;
       arrivals.note(amounts, now);
-      const due = needs(now) ? askedAt + gapMs : (reportSince ?? now) + TELL_MS;
-      wakeAt(Math.max(due, now + GATHER_MS));
+      const due = needs(parts, now) ? questions.nextAt() : (report.dueAt() ?? now + TELL_MS);
+      alarm.at(Math.max(due, now + GATHER_MS));
       return spent;
     },
     ended(spent, change) {
-      busy -= 1;
+      parts.busy -= 1;
       const now = clock.now();
       if (change.some((amount) => amount !== 0)) {
-        pool.settle(spent, change);
-        reportSince ??= now;
+        report.settled(spent.at, change);
+        report.due(now);
       }
-      if (limits.concurrency !== undefined) {
+      if (options.limits.concurrency !== undefined) {
         // Whoever waits for a place waits for nothing else.
-        reportSince = now - TELL_MS + GATHER_MS;
-        gapMs = Math.min(gapMs, ASK_AGAIN_MS);
+        report.due(now - TELL_MS + GATHER_MS);
+        questions.hurry();
       }
-      if (reportSince !== undefined) wakeAt(reportSince + TELL_MS);
+      const due = report.dueAt();
+      if (due !== undefined) alarm.at(due);
     },
     told(one) {
-      told = { ...told, ...one, refused: (told?.refused ?? 0) + (one.refused ?? 0) };
-      if (one.pauseMs !== undefined) pausedUntil = Math.max(pausedUntil, clock.now() + one.pauseMs);
-      wakeAt(clock.now());
+      report.told(one);
+      if (one.pauseMs !== undefined) parts.pausedUntil = Math.max(parts.pausedUntil, clock.now() + one.pauseMs);
+      alarm.at(clock.now());
     },
-    quotaTime: () => (offset === undefined ? undefined : clock.now() + offset),
+    quotaTime: () => (parts.offset === undefined ? undefined : clock.now() + parts.offset),
     stop() {
-      isStopped = true;
-      wake?.cancel();
+      parts.isStopped = true;
+      questions.stop();
+      alarm.stop();
     },
   };
 }
 
-/** Workers that began together do not ask together for ever. Spread by the golden ratio. */
-const fraction = (seq: number): number => (seq * 0.618_033_988_75) % 1;
+function partsOf(options: LessorOptions): Parts {
+  const { worker, limits, clock, ask } = options;
+  const report = createReport();
+  const parts: Parts = {
+    ...{ options, report, pool: createLeasePool(report), line: createWaitingLine(), arrivals: createArrivals() },
+    questions: createQuestions({
+      ...{ worker, limits, clock, ask },
+      answered: (one) => take(parts, one),
+      tried: () => step(parts),
+    }),
+    alarm: createAlarm(clock, () => step(parts)),
+    ...{ busy: 0, pausedUntil: -Infinity, offset: undefined, isStopped: false },
+  };
+  return parts;
+}
+
+function taken(parts: Parts, amounts: Amounts, now: number): Spent | undefined {
+  if (now < parts.pausedUntil) return undefined;
+  const spent = parts.pool.take(amounts, now);
+  if (!spent) return undefined;
+  parts.busy += 1;
+  parts.report.due(now);
+  return spent;
+}
+
+function serve(parts: Parts, now: number): void {
+  for (;;) {
+    const waiter = parts.line.first();
+    const spent = waiter && taken(parts, waiter.amounts, now);
+    if (!waiter || !spent) return;
+    parts.line.shift(waiter);
+    waiter.admit(spent);
+  }
+}
+
+function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWait): void {
+  line.remove(waiter);
+  report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(wait.ms) });
+  waiter.refuse(options.sentAway(waiter, wait));
+}
+
+/** Whether something is to be asked for, or told. */
+function needs(parts: Parts, now: number): boolean {
+  const { report, line, pool, arrivals } = parts;
+  if (report.isUrgent() || line.size > pool.requests(now)) return true;
+  const next = pool.nextAt(now);
+  if (line.size > 0 && (next === undefined || next <= now)) return true;
+  if (pool.requests(now) * 2 < arrivals.expected(now)) return true;
+  return [report.dueAt(), aliveAt(parts)].some((due) => due !== undefined && now >= due);
+}
+
+/** Whatever is due now; and the alarm for what is due next. */
+function step(parts: Parts): void {
+  if (parts.isStopped) return;
+  const { options, report, pool, line, questions, alarm } = parts;
+  const now = options.clock.now();
+  serve(parts, now);
+  pool.closeEnded(now);
+  if (!report.isEmpty()) report.due(now);
+  for (const waiter of line.all())
+    if (now - waiter.arrivedAt >= options.shortWaitMs * 2)
+      sendAway(parts, waiter, { ms: COME_BACK_MS, by: waiter.by ?? 'silence' });
+  if (!questions.isOpen() && needs(parts, now)) {
+    if (now >= questions.nextAt()) ask(parts, now);
+    else alarm.at(questions.nextAt());
+  }
+  setAlarm(parts, now);
+}
+
+function setAlarm(parts: Parts, now: number): void {
+  const { options, report, pool, line, questions, alarm, pausedUntil } = parts;
+  const [oldest] = line.all().sort((a, b) => a.arrivedAt - b.arrivedAt);
+  if (oldest) {
+    alarm.at(oldest.arrivedAt + options.shortWaitMs * 2);
+    const next = pool.nextAt(now);
+    if (next !== undefined && next > now) alarm.at(Math.max(next, pausedUntil));
+    if (pausedUntil > now) alarm.at(pausedUntil);
+  }
+  if (questions.isOpen()) return;
+  const ends = pool.endsAt();
+  const dues = [ends === undefined ? undefined : ends + TELL_MS / 2, report.dueAt(), aliveAt(parts)];
+  // Nothing is told before it may be asked again.
+  for (const due of dues) if (due !== undefined) alarm.at(Math.max(due, questions.nextAt()));
+}
+
+/** A worker that is not heard for a minute is taken to have nothing under way. */
+const ALIVE_MS = 20_000;
+
+/** Where places are counted: when the quota is to hear that requests still go on. */
+const aliveAt = ({ options, questions, busy }: Parts): number | undefined =>
+  options.limits.concurrency !== undefined && busy > 0 ? questions.askedAt() + ALIVE_MS : undefined;
+
+function ask({ options, report, pool, line, arrivals, questions, busy }: Parts, now: number): void {
+  const shares = line.shares(now, options.weightOf);
+  const ahead = arrivals.ahead(now, pool.requests(now));
+  pool.closeSpent();
+  questions.ask({ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] });
+}
+
+function take(parts: Parts, answered: Answered): boolean {
+  const { request, askedAt, heardAt: now, answer } = answered;
+  const { pool, line } = parts;
+  parts.offset = answer.at - askedAt;
+  pool.add(answered);
+  if (answer.pausedMs > 0) parts.pausedUntil = Math.max(parts.pausedUntil, now + answer.pausedMs);
+  request.waiting.forEach((share, nth) => line.grant(share, answer.granted[nth] ?? 0));
+  serve(parts, now);
+  request.waiting.forEach((share, nth) => {
+    const wait = answer.waits[nth];
+    if (wait && share.class !== AHEAD_CLASS) judge(parts, line.of(share), wait);
+  });
+  return request.waiting.some((share, nth) => share.class !== AHEAD_CLASS && (answer.granted[nth] ?? 0) < share.count);
+}
+
+function judge(parts: Parts, waiters: readonly Waiter[], { firstMs, lastMs, by }: LeaseAnswer['waits'][number]): void {
+  // A copy: who is sent away leaves the line.
+  [...waiters].forEach((waiter, nth, { length }) => {
+    const hasComeBack = waiter.since < waiter.arrivedAt;
+    const ms = firstMs + ((lastMs - firstMs) * (hasComeBack ? nth : nth + 1)) / length;
+    if (by) waiter.by = by;
+    if (ms > (waiter.patienceMs ?? parts.options.shortWaitMs)) sendAway(parts, waiter, { ms, ...(by ? { by } : {}) });
+  });
+}

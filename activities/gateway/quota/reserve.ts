@@ -16,8 +16,11 @@ export const UNKNOWN_OUTPUT = 4_096;
 export type PriceOf = (route: string, tokens: { input: number; output: number }) => number | undefined;
 
 export interface Reserving {
-  /** @returns undefined where a strict reserve needs a cap that the request does not carry */
-  reserved(expected: Expected, caller: Pick<Caller, 'release'>): Amounts | undefined;
+  /**
+   * @param mostOutput a guess is never above it
+   * @returns undefined where a strict reserve needs a cap that the request does not carry
+   */
+  reserved(expected: Expected, caller: Pick<Caller, 'release'>, mostOutput?: number): Amounts | undefined;
   /** What it took, as the provider says. */
   taken(usage: Usage, caller: Pick<Caller, 'release'>, tasks?: number): Amounts;
 }
@@ -38,10 +41,11 @@ export function createReserving(route: string, reserve: Reserve, priceOf: PriceO
     return sorted[Math.min(sorted.length - 1, Math.ceil(quantile * sorted.length) - 1)];
   };
   return {
-    reserved({ input, outputCap, tasks = 1 }, { release }) {
+    reserved({ input, outputCap, tasks = 1 }, { release }, mostOutput = Infinity) {
       if (reserve.kind === 'strict') return outputCap === undefined ? undefined : amountsOf(input, outputCap);
-      const output = (learned(release, reserve.quantile) ?? outputCap ?? UNKNOWN_OUTPUT) * tasks;
-      return amountsOf(input, Math.min(output, outputCap ?? Infinity));
+      const guess = learned(release, reserve.quantile) ?? (outputCap === undefined ? UNKNOWN_OUTPUT : undefined);
+      const output = guess === undefined ? outputCap : Math.min(guess * tasks, mostOutput);
+      return amountsOf(input, Math.min(output ?? Infinity, outputCap ?? Infinity));
     },
     taken({ input, output }, { release }, tasks = 1) {
       const known = outputs.get(release) ?? [];

@@ -14,7 +14,7 @@ export interface Waiter {
   /** What it waits for, as the quota has said. */
   by?: WaitsBy;
   admit(spent: Spent): void;
-  refuse(error: unknown): void;
+  refuse(error: Error): void;
 }
 
 interface Share {

@@ -1,0 +1,251 @@
+// Needs: nothing. What a request is told by its quota: at once, later, or never; and what becomes of what the provider says it took.
+import { ApplicationFailure } from '@temporalio/common';
+import type { Admission, Caller, Expected } from '../../activities/gateway/ports';
+import {
+  createGatewayQuota,
+  type GatewayQuota,
+  type QuotaSettings,
+} from '../../activities/gateway/quota/gateway-quota';
+import { ModelWaitError } from '../../activities/model/model-wait-error';
+import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
+import { lease, newLedger } from '../../workflows/quota/ledger';
+import { viewOf } from '../../workflows/quota/view';
+
+const EPOCH = 1_700_000_000_000;
+const ROUTE = 'test/model';
+const TOKENS: WindowLimit = { of: 'tokens', perMs: 60_000, most: 10_000 };
+const REQUESTS: WindowLimit = { of: 'requests', perMs: 60_000, most: 2 };
+const settings = (changed: Partial<QuotaSettings>): QuotaSettings => ({
+  limits: { windows: [TOKENS] },
+  reserve: { kind: 'learned', quantile: 0.95 },
+  patienceMs: 600_000,
+  weights: {},
+  key: 'k',
+  ...changed,
+});
+const caller: Caller = {
+  ...{ agent: 'greeter', release: 'r1', tenant: 'acme', run: 'run_1' },
+  signal: new AbortController().signal,
+};
+const usage = (input: number, output: number) => ({ input, output, cachedInput: 0, reasoning: 0 });
+
+interface Desk {
+  quota: GatewayQuota;
+  admit(expected: Expected, changed?: Partial<Caller>): Promise<Admission>;
+  /** Tokens, or requests, that count now. */
+  used(): Promise<number>;
+  pass(ms: number): Promise<void>;
+  silence(): void;
+}
+
+/** One worker and its quota, on a clock that goes when it is told to. */
+function desk(of: Partial<QuotaSettings>): Desk {
+  let now = 0;
+  let timers: { at: number; work(): void }[] = [];
+  let isSilent = false;
+  const state: LedgerState = newLedger();
+  const quota = createGatewayQuota({
+    quotas: { [ROUTE]: settings(of) },
+    worker: 'w1',
+    now: () => EPOCH + now,
+    clock: {
+      now: () => now,
+      after(ms, work) {
+        const timer = { at: now + ms, work };
+        timers.push(timer);
+        return () => void (timers = timers.filter((one) => one !== timer));
+      },
+    },
+    ask: (_, __, request) =>
+      isSilent
+        ? Promise.reject(new Error('silent'))
+        : Promise.resolve(structuredClone(lease(state, structuredClone(request), EPOCH + now))),
+  });
+  const settle = async (): Promise<void> => {
+    for (let hop = 0; hop < 20; hop += 1) await Promise.resolve();
+  };
+  const pass = async (ms: number): Promise<void> => {
+    const end = now + ms;
+    for (;;) {
+      await settle();
+      const next = timers.reduce<{ at: number; work(): void } | undefined>(
+        (first, one) => (first && first.at <= one.at ? first : one),
+        undefined,
+      );
+      if (!next || next.at > end) break;
+      timers = timers.filter((one) => one !== next);
+      now = Math.max(now, next.at);
+      next.work();
+    }
+    now = end;
+  };
+  return {
+    quota,
+    admit: (expected, changed) => quota.admit(ROUTE, expected, { ...caller, ...changed }),
+    async used() {
+      await pass(3_000);
+      const [limit] = viewOf(state, ROUTE).limits;
+      return (limit?.used ?? NaN) + (limit?.leased ?? NaN);
+    },
+    pass,
+    silence: () => void (isSilent = true),
+  };
+}
+
+async function refusal(admitted: Promise<unknown>): Promise<{ type: string | null | undefined; message: string }> {
+  const error: unknown = await admitted.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ApplicationFailure)) throw new Error(`it was not refused: ${String(error)}`);
+  return { type: error.type, message: error.message };
+}
+
+test('what was reserved and not taken is given back, what was taken beyond counts', async () => {
+  const { admit, pass, used } = desk({});
+  const first = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  (await first).settle(usage(110, 40));
+  expect(await used()).toBe(150);
+  const second = admit({ input: 100, outputCap: 500 });
+  await pass(100);
+  (await second).settle(usage(1_900, 500));
+  expect(await used()).toBe(2_550);
+});
+
+test.each([
+  ['nothing', undefined, 1_100],
+  ['less than nothing', usage(-500, -3), 1_100],
+  ['what is no number', usage(NaN, Infinity), 1_100],
+  ['a part that is nonsense', usage(90, -1), 1_090],
+  ['more than any model takes', usage(1e15, 1e15), 1_100],
+])('a provider that reports %s is not believed: what was reserved counts', async (_, told, counts) => {
+  const { admit, pass, used } = desk({});
+  const admitted = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  (await admitted).settle(told);
+  expect(await used()).toBe(counts);
+});
+
+test('a request that was not sent takes nothing; ended twice, it is ended once', async () => {
+  const { admit, pass, used } = desk({});
+  const admitted = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  const admission = await admitted;
+  admission.release();
+  admission.settle(usage(100, 1_000));
+  expect(await used()).toBe(0);
+});
+
+test('refused by its provider, it took no tokens', async () => {
+  const { admit, pass, used } = desk({});
+  const admitted = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  const admission = await admitted;
+  admission.told?.({ refused: 1 });
+  admission.settle(undefined);
+  expect(await used()).toBe(0);
+});
+
+test('a request that is larger than a limit is refused at once, and says which', async () => {
+  const { admit } = desk({});
+  const { type, message } = await refusal(admit({ input: 9_500, outputCap: 600 }));
+  expect(type).toBe('Model.ContextTooLong');
+  expect(message).toBe('the request needs 10100, more than the quota of test/model ever has: 10000 tokens a minute.');
+});
+
+test('a guess is never why a request is refused: it is held to what the limits have', async () => {
+  const { admit, pass } = desk({ limits: { windows: [{ ...TOKENS, most: 3_000 }] } });
+  const admitted = admit({ input: 1_000 });
+  await pass(100);
+  (await admitted).settle(usage(1_000, 10));
+  expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.ContextTooLong');
+});
+
+test('a strict reserve needs a cap, and says how to give one', async () => {
+  const { admit } = desk({ reserve: { kind: 'strict' } });
+  const { type, message } = await refusal(admit({ input: 100 }));
+  expect(type).toBe('Model.BadRequest');
+  expect(message).toBe(
+    "the quota of test/model reserves strictly, and agent greeter sets no maxOutputTokens: set it, or reserve: 'learned'.",
+  );
+});
+
+test('a learned reserve is what most answers of the release stayed within, once there are enough', async () => {
+  const { admit, pass, used } = desk({ limits: { windows: [{ ...TOKENS, most: 1_000_000 }] } });
+  for (let nth = 1; nth <= 20; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(3_000);
+    (await admitted).settle(usage(0, nth));
+  }
+  await pass(120_000);
+  const admitted = admit({ input: 0 });
+  await pass(100);
+  (await admitted).settle(undefined);
+  expect(await used()).toBe(19);
+  const other = admit({ input: 0 }, { release: 'r2' });
+  await pass(100);
+  (await other).settle(undefined);
+  expect(await used()).toBe(19 + 4_096);
+});
+
+test('a longer wait is the workflow’s, with its reason and how long; past patience it is shed, and says so', async () => {
+  const { admit, pass } = desk({ limits: { windows: [REQUESTS] }, patienceMs: 90_000 });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  const waits = admit({ input: 0 }).catch((error: unknown) => error);
+  await pass(1_000);
+  const wait = await waits;
+  if (!(wait instanceof ModelWaitError)) throw new Error(`it was to wait: ${String(wait)}`);
+  expect(wait.message).toMatch(/^the quota of test\/model is used up: 2 requests a minute; it waits some 6\d s$/);
+  expect(wait.waitUntil).toBeGreaterThan(EPOCH + 60_000);
+  expect(wait.waitUntil).toBeLessThan(EPOCH + 63_000);
+  const shed = refusal(admit({ input: 0 }, { waitingSince: EPOCH - 50_000 }));
+  await pass(1_000);
+  const { type, message } = await shed;
+  expect(type).toBe('Model.QuotaShed');
+  expect(message).toMatch(
+    /^the quota of test\/model is used up: 2 requests a minute: it would wait \d+ s, after 5\d s, and patience ends at 90 s\.$/,
+  );
+});
+
+test('while the quota does not answer nothing is sent, and the wait says why', async () => {
+  const { admit, pass, silence } = desk({});
+  silence();
+  let isSent = false;
+  const waits = admit({ input: 10 }).then(
+    () => (isSent = true),
+    (error: unknown) => error,
+  );
+  await pass(5_900);
+  expect(isSent).toBe(false);
+  await pass(200);
+  const wait = await waits;
+  expect(wait).toBeInstanceOf(ModelWaitError);
+  expect(String(wait)).toContain('the quota of test/model does not answer');
+});
+
+test('a call that is stopped leaves the line, and what it would have taken is another’s', async () => {
+  const { admit, pass } = desk({ limits: { windows: [], concurrency: 1 } });
+  const first = admit({ input: 0 });
+  await pass(100);
+  const stop = new AbortController();
+  const stopped = admit({ input: 0 }, { signal: stop.signal }).catch((error: unknown) => error);
+  const third = admit({ input: 0 });
+  await pass(100);
+  stop.abort(new Error('stopped'));
+  expect(String(await stopped)).toContain('stopped');
+  (await first).settle(usage(1, 1));
+  await pass(2_000);
+  expect(await third).toBeDefined();
+});
+
+test('a model that is not limited is not asked about', async () => {
+  const { quota, silence } = desk({});
+  silence();
+  const admission = await quota.admit('other/model', { input: 1e12 }, caller);
+  admission.settle(usage(NaN, -1));
+});
