@@ -23,7 +23,7 @@ import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
 export const callModel = (deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> =>
-  withSpending(deps, input.agent, attempt, (spending) => answer(deps, input, attempt, spending));
+  withSpending(deps, input.agent, attempt, (spending) => answer(deps, input, attempt, spending), input.nanoUsdLeft);
 
 async function answer(
   deps: ActivityDeps,

@@ -44,7 +44,7 @@ export const compactContext = (
   input: CompactContextInput,
   attempt: Attempt,
 ): Promise<CompactContextResult> =>
-  withSpending(deps, input.agent, attempt, (spending) => sumUp(deps, input, attempt, spending));
+  withSpending(deps, input.agent, attempt, (spending) => sumUp(deps, input, attempt, spending), input.nanoUsdLeft);
 
 async function sumUp(
   deps: ActivityDeps,

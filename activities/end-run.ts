@@ -2,6 +2,7 @@
 import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import type { ActivityDeps, Attempt } from './deps';
+import { lastWords } from './last-words';
 import type { RefWrite } from './store/port';
 import { withdrawRequests } from './withdraw-requests';
 import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
@@ -10,11 +11,13 @@ import { chainName, headName, openRunName, runRecordName } from './store/ref-nam
 export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: Attempt): Promise<EndRunResult> {
   const extended = deps.conversation.extend(input.base, input.append);
   const { result } = input;
+  const { achieved, objects } = await lastWords(deps, input, attempt);
   const ended: NonNullable<RunRecord['ended']> = {
     at: deps.now(),
     outcome: result.outcome,
     ...(result.failure ? { failure: result.failure } : {}),
     ...(result.output ? { output: result.output } : {}),
+    ...(achieved ? { achieved } : {}),
     head: extended.head,
     length: result.length,
     firstRunId: input.key.run,
@@ -27,7 +30,7 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
     ? { objects: [], refs: [] }
     : await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
   const recorded = await recordEnd(deps, input, attempt, ended, {
-    objects: [...extended.objects, ...index.objects],
+    objects: [...extended.objects, ...index.objects, ...objects],
     refs: [
       ...index.refs,
       {
@@ -43,7 +46,7 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
   await deps.store.deleteRef(openRunName(attempt.workflowId));
   if (recorded)
     deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
-  return { head: extended.head };
+  return { head: extended.head, ...(achieved ? { achieved } : {}) };
 }
 
 /**

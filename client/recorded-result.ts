@@ -14,13 +14,12 @@ export async function recordedResult(store: ContentStore, record: RunRecord): Pr
   if (!ended) return undefined;
   refuseErased(record);
   const about = { runId: id, checkpoint: ended.head, length: ended.length, totals: ended.totals };
-  if (ended.outcome !== 'completed') {
-    return {
-      ...about,
-      outcome: ended.outcome,
-      failure: ended.failure ?? { type: 'Runtime.Unexpected', message: 'no failure was recorded.' },
-    };
+  const failure = ended.failure ?? { type: 'Runtime.Unexpected', message: 'no failure was recorded.' };
+  if (ended.outcome === 'budget-exhausted') {
+    const achieved = await achievedText(store, ended.achieved?.hash);
+    return { ...about, outcome: ended.outcome, failure, ...(achieved === undefined ? {} : { achieved }) };
   }
+  if (ended.outcome !== 'completed') return { ...about, outcome: ended.outcome, failure };
   return { ...about, outcome: 'completed', output: await readOutput(store, ended.output?.hash, record) };
 }
 
@@ -32,6 +31,12 @@ export function refuseErased({ id, erased }: RunRecord): void {
 
 export const erasedText = ({ at, by, reason }: NonNullable<RunRecord['erased']>): string =>
   `was erased on ${new Date(at).toISOString()} by ${by}${reason === undefined ? '' : `: ${reason}`}`;
+
+async function achievedText(store: ContentStore, hash: string | undefined): Promise<string | undefined> {
+  if (hash === undefined) return undefined;
+  const [text] = await store.get([hash]);
+  return new TextDecoder().decode(text);
+}
 
 /** Text as it was answered; JSON parsed. */
 async function readOutput(store: ContentStore, hash: string | undefined, { release }: RunRecord): Promise<unknown> {

@@ -14,5 +14,11 @@ interface Ended {
 export type RunResult<Output> = Ended &
   (
     | { outcome: 'completed'; output: Output }
-    | { outcome: 'failed' | 'escalated' | 'cancelled' | 'budget-exhausted'; failure: RunFailure }
+    | { outcome: 'failed' | 'escalated' | 'cancelled'; failure: RunFailure }
+    | {
+        outcome: 'budget-exhausted';
+        failure: RunFailure;
+        /** The last text that the model had said, whatever the agent's output is. Absent where it had said nothing. */
+        achieved?: string;
+      }
   );

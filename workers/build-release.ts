@@ -15,11 +15,12 @@ import { agentCode } from './agent-code';
 import { modelPlan, modelRoute, type RouteSettings } from './model-settings';
 import type { PeopleSettings } from './people-settings';
 import { packageVersion } from './package-version';
+import { requirePrices, type PricedBy } from './require-prices';
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */
   file: string;
-  settings: RouteSettings & Pick<PeopleSettings, 'approvals'>;
+  settings: RouteSettings & Pick<PeopleSettings, 'approvals'> & PricedBy;
   /** Hash of the code, where the caller has it already. */
   code?: string;
   /** Releases of the agents among its tools. @throws Error in one line */
@@ -36,6 +37,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   const agent = await withServersTools(declared, options.mcp);
   const code = options.code ?? (await agentCode(options.file)).hash;
   const route = modelRoute(options.settings, agent.model);
+  requirePrices(agent, options.settings);
   const plan = modelPlan(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {

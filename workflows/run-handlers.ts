@@ -142,7 +142,7 @@ function bindSteering(run: Run): void {
     },
     {
       description:
-        'Let the run use more than its limits. Input: {"turns": 10, "toolCalls": 20, "tokens": 50000, "wallMs": 3600000}',
+        'Let the run use more than its limits. Input: {"turns": 10, "toolCalls": 20, "tokens": 50000, "nanoUsd": 500000000, "wallMs": 3600000}',
       validator: (request: ExtendRequest) => {
         const refusal = extendRefusal(run, request);
         if (refusal !== undefined) throw new Error(refusal);

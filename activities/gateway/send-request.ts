@@ -172,7 +172,13 @@ interface ToAsk extends Prepared {
 
 async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk): Promise<Asked> {
   const { caller, call, spending, tasks, asking } = toSend;
-  const { provider, request, route, counter, patience } = toAsk;
+  const { provider, route, counter, patience } = toAsk;
+  let request: ModelRequest;
+  try {
+    request = affordable(spending, route, toAsk);
+  } catch (error) {
+    return { error, seen: { kind: 'unknown' } };
+  }
   const expected = expectedOf(request, counter, tasks);
   const { patienceMs, firstTokenWithinMs } = patience;
   let admission: Admission;
@@ -205,6 +211,18 @@ async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk)
   } finally {
     watched.end();
   }
+}
+
+/** @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown` */
+function affordable(
+  spending: Spending,
+  route: string,
+  { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
+): ModelRequest {
+  const most = spending.allows(route, expectedOf(request, counter));
+  const { maxOutputTokens: own } = request.parameters;
+  if (most === undefined || (typeof own === 'number' && own <= most)) return request;
+  return { ...request, parameters: { ...request.parameters, maxOutputTokens: most } };
 }
 
 function seenOf(error: unknown): Seen {

@@ -62,11 +62,13 @@ export function formatBytes(bytes: number): string {
 }
 
 /** As they are when it is asked, each with its unit. */
-export const limitsText = ({ turns, toolCalls, tokens, wallMs }: RunLimits): string =>
+export const limitsText = ({ turns, toolCalls, tokens, modelCalls, nanoUsd, wallMs }: RunLimits): string =>
   [
     counted(turns, 'turn'),
     counted(toolCalls, 'tool call'),
     ...(tokens === undefined ? [] : [`${formatTokens(tokens)} tokens`]),
+    ...(modelCalls === undefined ? [] : [counted(modelCalls, 'model call')]),
+    ...(nanoUsd === undefined ? [] : [formatUsd(nanoUsd)]),
     ...(wallMs === undefined ? [] : [formatDuration(wallMs)]),
   ].join(', ');
 

@@ -14,6 +14,8 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     output.note(
       `${output.colors.red(result.outcome)}  ${result.failure.type}: ${output.safeLine(result.failure.message)}`,
     );
+  if (result.outcome === 'budget-exhausted' && result.achieved !== undefined)
+    output.note(`what it had said by then:\n${output.safe(result.achieved)}`);
   const parts = [
     counted(totals.turns, 'turn'),
     counted(totals.toolCalls, 'tool call'),

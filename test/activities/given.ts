@@ -90,6 +90,7 @@ export async function given(
 /** For what sends a request and is not asked what it cost. */
 export const UNCOUNTED: Spending = {
   begins: () => undefined,
+  allows: () => undefined,
   lost: () => undefined,
   answered: () => ({ nanoUsd: 0 }),
   keeps: () => undefined,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import type { AgentInput, AgentOutput, AnyAgent } from '../../activities/define/agent';
-import type { Prices } from '../../activities/gateway/money/prices';
+import { createPrices, type ModelPrice, type Prices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
@@ -87,6 +87,8 @@ interface CommonOptions {
   store?: ContentStore;
   /** Default: the beginning of 2026. */
   startAt?: Date;
+  /** What its model costs. Default: nothing. */
+  price?: ModelPrice;
 }
 export interface TestAgentOptions<A extends AnyAgent> extends CommonOptions {
   /** Replaces the code of tools, by name; the others run for real. */
@@ -224,7 +226,7 @@ async function runOnce(options: RunOnce): Promise<TestRun<unknown, ModelCall | W
       providers: { resolve: (route) => ({ provider, model: route.slice(SCRIPTED_PROVIDER.length + 1) }) },
       quota: NO_QUOTA,
       routing: AS_PREFERRED,
-      prices: FREE,
+      prices: pricesOf(loaded, options.price),
     },
     onControls: (given) => (controls = given),
     readOutput: (result) => readOutput(shared.store, loaded, result),
@@ -269,6 +271,11 @@ async function readOutput(store: ContentStore, { manifest }: LoadedAgent, result
 }
 
 /** There is nobody to pay. */
+function pricesOf({ manifest }: LoadedAgent, price: ModelPrice | undefined): Prices {
+  const [route = ''] = manifest.model.route;
+  return price ? createPrices({ prices: { [route]: price }, providers: [] }) : FREE;
+}
+
 const FREE: Prices = { nanoUsd: () => 0 };
 
 const NO_METRICS: ActivityMetrics = {

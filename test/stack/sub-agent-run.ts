@@ -1,6 +1,6 @@
 // A run whose agent has agents among its tools, in process: what their runs come to is the test's to say.
 import { defineAgent, type AnyAgent } from '../../activities/define';
-import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
+import { UNKNOWN_PRICES, type Prices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { ActivityDeps } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store/port';
@@ -35,6 +35,8 @@ export interface Given {
   store?: ContentStore;
   /** Its first message. */
   says?: string;
+  /** @default nobody knows any */
+  prices?: Prices;
   /** Of the run, while it is under way. */
   onControls?(controls: RunControls): void;
 }
@@ -43,6 +45,7 @@ interface End {
   text: string;
   tokens: number;
   toolCalls: number;
+  nanoUsd: number;
   estimated: true;
 }
 export interface Started {
@@ -59,7 +62,15 @@ const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 export async function startWith(
   lead: AnyAgent,
-  { model, ends = () => ({}), shouldContinueAsNew, store = createMemoryStore(), says = 'go', onControls }: Given,
+  {
+    model,
+    ends = () => ({}),
+    shouldContinueAsNew,
+    store = createMemoryStore(),
+    says = 'go',
+    onControls,
+    prices,
+  }: Given,
 ): Promise<Started> {
   const clock = createVirtualClock(0);
   const loaded = manifestFor(lead, 'scripted/x');
@@ -74,7 +85,7 @@ export async function startWith(
     providers: { resolve: () => ({ provider, model: 'x' }) },
     quota: NO_QUOTA,
     routing: AS_PREFERRED,
-    prices: UNKNOWN_PRICES,
+    prices: prices ?? UNKNOWN_PRICES,
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
     ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
     metrics: {
@@ -94,7 +105,7 @@ export async function startWith(
   /** As its own endRun would. */
   const end = async (
     id: string,
-    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0, ...estimated }: Partial<End>,
+    { outcome = 'completed', text = 'known', tokens = 0, toolCalls = 0, nanoUsd, ...estimated }: Partial<End>,
   ) => {
     const [hash = ''] = (await store.commit({ objects: [new TextEncoder().encode(text)] })).hashes;
     const totals = {
@@ -103,6 +114,7 @@ export async function startWith(
       toolCalls,
       reusedCalls: 0,
       usage: { ...NONE, input: tokens },
+      ...(nanoUsd === undefined ? {} : { cost: { nanoUsd } }),
       ...estimated,
     };
     const output = { hash, bytes: text.length, preview: text.slice(0, 100) };

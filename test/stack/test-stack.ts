@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import type { Prices } from '../../activities/gateway/money/prices';
 import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
@@ -51,6 +52,8 @@ export interface TestStackOptions {
   dynamicConfig?: { readonly [key: string]: number | boolean };
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
+  /** @default unknown */
+  prices?: Prices;
   /** Stopped with the stack. @default an embedded one */
   server?: TestTemporal;
 }
@@ -107,6 +110,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       metrics,
       approvers: { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
+      ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),

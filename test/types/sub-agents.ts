@@ -10,14 +10,18 @@ const helper = defineAgent({
   instructions: 'Help.',
   output: z.object({ help: z.string() }),
 });
-const typedHelper = agentTool(refunds, { turns: 3, wall: '1m' }, { onFailure: 'stop', independent: true });
+const typedHelper = agentTool(
+  refunds,
+  { turns: 3, usd: 0.1, modelCalls: 4, wall: '1m' },
+  { onFailure: 'stop', independent: true },
+);
 const plainHelper = agentTool(helper);
 holds<Equal<(typeof plainHelper)['name'], 'helper'>>();
 holds<Equal<z.output<(typeof plainHelper)['input']>, { input: string }>>();
 holds<Equal<z.output<(typeof plainHelper)['output']>, { help: string }>>();
 holds<Equal<z.input<(typeof typedHelper)['input']>, AgentInput<typeof refunds>>>();
 // @ts-expect-error a limit that there is not
-agentTool(helper, { usd: 1 });
+agentTool(helper, { euros: 1 });
 // @ts-expect-error the tool is not an agent
 agentTool(refund);
 export const leading = defineAgent({

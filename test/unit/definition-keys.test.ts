@@ -33,7 +33,7 @@ test.each<[string, object, string]>([
   [
     'a limit',
     { limits: { turns: 2, tolkens: 5 } },
-    'agent orders: limits: "tolkens" is not known. Known: turns, toolCalls, tokens, wall.',
+    'agent orders: limits: "tolkens" is not known. Known: turns, toolCalls, tokens, modelCalls, usd, wall.',
   ],
   ['a key', { instruction: 'x' }, 'agent orders: "instruction" is not known. Known: name,'],
   ['the mode', { mode: 'sync' }, 'agent orders: mode: "sync" is none of async.'],

@@ -1,4 +1,5 @@
 // Needs: nothing but Node. Agents as tools: what a run makes of their runs, which the test stands in for.
+import { createPrices } from '../../activities/gateway/money/prices';
 import { z } from 'zod';
 import { agentTool, defineTool } from '../../activities/define';
 import { openRunName, runRecordName, subRunsOf } from '../../activities/store/ref-names';
@@ -57,6 +58,30 @@ describe('a run', () => {
       // 1,000 less 200 of its own answers and 60 of theirs; 13 less three calls, three of theirs and this one.
       { tokens: 740, toolCalls: 6 },
     ]);
+  });
+
+  test('parts money and model calls that are left as well, and what its sub-agents spend it has spent', async () => {
+    const lead = agent('lead', {
+      tools: [agentTool(reader), agentTool(agent('other'), { usd: 0.000_01 })],
+      limits: { usd: 0.001, modelCalls: 13 },
+    });
+    const { run, started } = await startWith(lead, {
+      model: script([
+        { calls: [...asks('a', 'b').calls, { name: 'other', args: { input: 'c' } }], usage: { input: 100, output: 0 } },
+        { ...asks('d'), usage: { input: 100, output: 0 } },
+      ]).answer('done'),
+      ends: (_, nth) => ({ nanoUsd: nth * 10_000 }),
+      prices: createPrices({ prices: { 'scripted/x': { input: 1, output: 0 } }, providers: [] }),
+    });
+    const { totals } = await run.result();
+    expect(limitsOf(started)).toMatchObject([
+      { nanoUsd: 300_000, modelCalls: 4 },
+      { nanoUsd: 300_000, modelCalls: 4 },
+      { nanoUsd: 10_000, modelCalls: 4 },
+      // Less 200,000 of its own answers and 60,000 of theirs; less two calls of its own and three of theirs.
+      { nanoUsd: 740_000, modelCalls: 8 },
+    ]);
+    expect(totals.subAgentsCost).toEqual({ nanoUsd: 100_000 });
   });
 
   test('waits for the approval that its tool needs, and begins no run of one that is denied', async () => {

@@ -42,6 +42,8 @@ export interface CallModelInput extends CallContext {
   compacted?: true;
   /** What the runtime tells the model before it answers: that a limit of the run is near. In words, without content. */
   notice?: string;
+  /** Billionths of a dollar that its requests may cost. Absent where money is not limited. */
+  nanoUsdLeft?: number;
 }
 
 /** Why an answer cannot be used as it is. The activity has already written what to tell the model. */
@@ -108,6 +110,8 @@ export interface CompactContextInput extends CallContext {
   refused?: true;
   /** As the model call is going to be told: it must fit too. */
   notice?: string;
+  /** Billionths of a dollar that its requests may cost. Absent where money is not limited. */
+  nanoUsdLeft?: number;
 }
 
 /** A summary now stands for a range of the conversation; `base` and `append` are linked, so nothing is left to append. */
@@ -252,6 +256,8 @@ export interface EndRunInput extends CallContext {
 }
 export interface EndRunResult {
   head: string | null;
+  /** Of a run whose budget was exhausted: the last text of its model. */
+  achieved?: StoredValue;
 }
 
 export interface AgentActivities {

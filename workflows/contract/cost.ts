@@ -16,6 +16,13 @@ export interface SpentDetails {
 
 export const NANO_USD = 1_000_000_000;
 
+/** As a sentence says it, to a hundredth of a cent: what is less is not said to be nothing. */
+export function usdText(nanoUsd: number): string {
+  const usd = nanoUsd / NANO_USD;
+  if (nanoUsd <= 0) return '$0';
+  return usd < 0.0001 ? 'less than $0.0001' : `$${usd.toFixed(usd < 10 ? 4 : 2)}`;
+}
+
 /** Undefined where neither is known of: runs and calls of before costs were kept. */
 export function addCosts(a: Cost | undefined, b: Cost | undefined): Cost | undefined {
   if (!a || !b) return a ?? b;

@@ -33,6 +33,8 @@ export const FAILURES = {
   'Model.QuotaExhausted': rule(false, 'fail'),
   /** It would have waited longer for its quota than that has patience for. */
   'Model.QuotaShed': rule(false, 'fail'),
+  /** The run may spend a sum of money, and nobody knows what a request to this model costs. */
+  'Model.PriceUnknown': rule(false, 'fail'),
   'Model.ContentFiltered': rule(false, 'fail'),
   /** These five are answers, not errors: they end a run after a bounded number of repair turns. */
   'Model.Refused': rule(false, 'fail'),
@@ -65,6 +67,8 @@ export const FAILURES = {
   'Budget.TurnsExhausted': rule(false, 'fail'),
   'Budget.ToolCallsExhausted': rule(false, 'fail'),
   'Budget.TokensExhausted': rule(false, 'fail'),
+  'Budget.ModelCallsExhausted': rule(false, 'fail'),
+  'Budget.MoneyExhausted': rule(false, 'fail'),
   'Budget.WallTimeExhausted': rule(false, 'fail'),
   /** These three are found in the conversation, after a warning that changed nothing. */
   'Loop.RepeatedCall': rule(false, 'fail'),

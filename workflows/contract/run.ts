@@ -65,14 +65,20 @@ export interface OwnToolPlan {
   hasRate?: true;
 }
 
-/** `last-turn` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
-export type NearLimit = 'turns' | 'last-turn' | 'tool-calls' | 'no-tool-calls' | 'tokens' | 'wall';
+/** `last-…` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
+export type NearLimit =
+  | ('turns' | 'last-turn' | 'model-calls' | 'last-call' | 'tool-calls' | 'no-tool-calls')
+  | ('tokens' | 'usd' | 'last-usd' | 'wall');
 
 export interface RunLimits {
   turns: number;
   toolCalls: number;
   /** Input and output tokens of all model calls, together. No limit when absent. */
   tokens?: number;
+  /** Summaries and those of its sub-agents included; a turn is one at the least. No limit when absent. */
+  modelCalls?: number;
+  /** Billionths of a dollar: of all requests, those of its sub-agents included. No limit when absent. */
+  nanoUsd?: number;
   /** From the start of the run, waits and pauses included. No limit when absent. */
   wallMs?: number;
 }
@@ -156,6 +162,8 @@ export interface AgentRunResult {
   failure?: RunFailure;
   /** The answer: JSON text of the agent's output, or the text itself where the agent declares none. */
   output?: StoredValue;
+  /** Of a run whose budget was exhausted: the last text that its model had said by then. */
+  achieved?: StoredValue;
   /** Names the whole conversation. */
   head: string | null;
   /** Messages in the conversation. */
@@ -248,7 +256,7 @@ export interface CarriedState {
   /** What of its limits the model was told, see `LimitNotice`. */
   warned?: NearLimit[];
   /** What the newest answer took: the next may take as much. */
-  lastTurn?: { tokens: number; toolCalls: number };
+  lastTurn?: { tokens: number; toolCalls: number; nanoUsd?: number };
 }
 
 /** What a run has asked people, of the turn that is under way, and what they said that holds beyond it. */

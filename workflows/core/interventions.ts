@@ -1,4 +1,5 @@
 // What a person or a program may do to a run from outside, as named changes of its state. The handlers bind these to Temporal.
+import { NANO_USD, usdText } from '../contract/cost';
 import type { RunFailure } from '../contract/failures';
 import { STEERED_MAX, STEER_TEXT_CHARS } from '../contract/limits';
 import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from '../contract/run';
@@ -97,12 +98,14 @@ export async function steerRun(run: Run, said: SteerRequest): Promise<RunFailure
 
 /** More than anybody means, and far from where a sum would lose precision. */
 const LIMIT_MAX = 1_000_000_000_000;
+const NANO_USD_MAX = 1_000_000 * NANO_USD;
 
 /** @returns why a budget is not extended, undefined when it is */
 export function extendRefusal(run: Run, request: ExtendRequest): string | undefined {
   const refusal = over(run);
   if (refusal !== undefined) return refusal;
-  const how = 'give how much is added, in whole numbers from 1: {"turns": 10}, also toolCalls, tokens and wallMs';
+  const how =
+    'give how much is added, in whole numbers from 1: {"turns": 10}, also toolCalls, tokens, modelCalls, nanoUsd and wallMs';
   if (typeof request !== 'object' || request === null || Array.isArray(request)) return how;
   const given: [string, unknown][] = Object.entries(request);
   if (given.length === 0) return how;
@@ -113,7 +116,8 @@ export function extendRefusal(run: Run, request: ExtendRequest): string | undefi
     if (typeof more !== 'number' || !Number.isInteger(more) || more < 1) return how;
     const before = limits[limit];
     if (before === undefined) return `the run has no limit of ${limit}: there is nothing to extend`;
-    if (before + more > LIMIT_MAX) return `${limit}: a limit may be ${LIMIT_MAX} at most`;
+    const most = limit === 'nanoUsd' ? NANO_USD_MAX : LIMIT_MAX;
+    if (before + more > most) return `${limit}: a limit may be ${most} at most`;
   }
   return undefined;
 }
@@ -121,6 +125,10 @@ export function extendRefusal(run: Run, request: ExtendRequest): string | undefi
 /** It counts from now on, also for a wait that is under way. */
 export function extendRun({ state, environment }: Run, added: ExtendRequest): void {
   extend(state, added);
-  const what = LIMIT_NAMES.flatMap((name) => (added[name] === undefined ? [] : [`${added[name]} ${name}`]));
+  const what = LIMIT_NAMES.flatMap((name) => {
+    const more = added[name];
+    if (more === undefined) return [];
+    return [name === 'nanoUsd' ? usdText(more) : `${more} ${name}`];
+  });
   note(state, { kind: 'note', label: `may use more: ${what.join(', ')}` }, environment.now());
 }

@@ -2,8 +2,9 @@
 //
 // Nothing of it is carried but the names of what was told: until the model has answered, a wait, a compaction or the next execution
 // begins here anew, with what is left by then.
+import { usdText } from '../contract/cost';
 import type { CarriedState, NearLimit, RunLimits } from '../contract/run';
-import { wallLeftMs } from './limits';
+import { moneyLeft, wallLeftMs } from './limits';
 
 /** Whose approach it tells. */
 export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits>> = {
@@ -11,7 +12,11 @@ export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits>> = {
   'last-turn': 'turns',
   'tool-calls': 'toolCalls',
   'no-tool-calls': 'toolCalls',
+  'model-calls': 'modelCalls',
+  'last-call': 'modelCalls',
   tokens: 'tokens',
+  usd: 'nanoUsd',
+  'last-usd': 'nanoUsd',
   wall: 'wallMs',
 };
 
@@ -39,8 +44,10 @@ export function limitNotice(
   if (!hasTools) return undefined;
   const told = [
     turnsNotice(kept, limits),
+    modelCallsNotice(kept, limits),
     toolCallsNotice(kept, limits),
     tokensNotice(kept, limits),
+    moneyNotice(kept, limits),
     wallNotice(kept, limits, now),
   ].flatMap((notice) => (notice && !isTold(kept, notice) ? [notice] : []));
   if (told.length === 0) return undefined;
@@ -59,7 +66,8 @@ const CONCLUDE_NOW = 'Give your final answer now, from what you know, and say in
 const CONCLUDE_SOON = 'Do what matters most, and give your final answer in time.';
 
 const isTold = ({ warned = [] }: CarriedState, { about }: Near): boolean => warned.includes(about);
-const isEnd = ({ about }: Near): boolean => about === 'last-turn' || about === 'no-tool-calls';
+const ENDS: readonly NearLimit[] = ['last-turn', 'last-call', 'no-tool-calls', 'last-usd'];
+const isEnd = ({ about }: Near): boolean => ENDS.includes(about);
 
 function turnsNotice({ turn }: CarriedState, { turns }: RunLimits): Near | undefined {
   const left = turns - turn + 1;
@@ -74,6 +82,18 @@ function turnsNotice({ turn }: CarriedState, { turns }: RunLimits): Near | undef
     about: 'turns',
     text: `${left} of the ${turns} answers that this run may have are left, this one included.`,
   };
+}
+
+function modelCallsNotice({ totals, turn }: CarriedState, { modelCalls }: RunLimits): Near | undefined {
+  if (modelCalls === undefined) return undefined;
+  const left = modelCalls - totals.modelCalls;
+  if (left <= 1)
+    return {
+      about: 'last-call',
+      text: `This is the last of the ${modelCalls} model calls that this run may make: nobody reads what further tool calls give.`,
+    };
+  if (left > TURNS_NEAR || turn === 1) return undefined;
+  return { about: 'model-calls', text: `${left} of the ${modelCalls} model calls that this run may make are left.` };
 }
 
 function toolCallsNotice({ totals, lastTurn }: CarriedState, { toolCalls }: RunLimits): Near | undefined {
@@ -100,6 +120,25 @@ function tokensNotice({ totals, lastTurn }: CarriedState, { tokens }: RunLimits)
   return {
     about: 'tokens',
     text: `${used} of the ${tokens} tokens of this run are used, and each answer takes more than the one before: when they are used up, the run ends.`,
+  };
+}
+
+/** Answers as dear as the newest, of which the last two are told: with the one there is a last round of tools, with the other none. */
+const ANSWERS_NEAR = 3;
+
+function moneyNotice(kept: CarriedState, limits: RunLimits): Near | undefined {
+  const { nanoUsd } = limits;
+  const left = moneyLeft(kept, limits);
+  if (nanoUsd === undefined || left === undefined) return undefined;
+  const spent = `${usdText(nanoUsd - left)} of the ${usdText(nanoUsd)} that this run may spend are spent`;
+  const each = kept.lastTurn?.nanoUsd ?? 0;
+  // Each costs at least what the one before did: the conversation has grown.
+  if (each > 0 && left < 2 * each)
+    return { about: 'last-usd', text: `${spent}: after this answer there is no money for another.` };
+  if (left > (1 - NEAR) * nanoUsd && left >= ANSWERS_NEAR * each) return undefined;
+  return {
+    about: 'usd',
+    text: `${spent}, and each answer costs more than the one before: when it is spent, the run ends.`,
   };
 }
 

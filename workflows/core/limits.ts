@@ -1,4 +1,5 @@
 // Which limit, if any, a run has reached. Pure: the clock is handed in.
+import { usdText } from '../contract/cost';
 import type { RunFailure } from '../contract/failures';
 import type { CarriedState, RunLimits } from '../contract/run';
 import type { Run } from './environment';
@@ -18,7 +19,14 @@ export function sumOf(limits: Partial<RunLimits>, added: Partial<RunLimits>): Pa
   });
   return Object.fromEntries(sums);
 }
-export const LIMIT_NAMES = ['turns', 'toolCalls', 'tokens', 'wallMs'] as const satisfies readonly (keyof RunLimits)[];
+export const LIMIT_NAMES = [
+  'turns',
+  'toolCalls',
+  'tokens',
+  'modelCalls',
+  'nanoUsd',
+  'wallMs',
+] as const satisfies readonly (keyof RunLimits)[];
 
 /** Checked before each model call. */
 export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {
@@ -31,8 +39,26 @@ export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: numbe
   if (limits.tokens !== undefined && tokens >= limits.tokens) {
     return { type: 'Budget.TokensExhausted', message: `${limits.tokens} tokens were allowed, ${tokens} used.` };
   }
-  return exhaustedWall(kept, limits, now);
+  return exhaustedCalls(kept, limits) ?? exhaustedWall(kept, limits, now);
 }
+
+/** Checked before each request of a turn: its summary and waits may have used up what there was. */
+export function exhaustedCalls({ totals }: Pick<CarriedState, 'totals'>, limits: RunLimits): RunFailure | undefined {
+  const { modelCalls, nanoUsd } = limits;
+  if (modelCalls !== undefined && totals.modelCalls >= modelCalls) {
+    return {
+      type: 'Budget.ModelCallsExhausted',
+      message: `${modelCalls} model calls were allowed, ${totals.modelCalls} made.`,
+    };
+  }
+  const spent = totals.cost?.nanoUsd ?? 0;
+  if (nanoUsd === undefined || spent < nanoUsd) return undefined;
+  return { type: 'Budget.MoneyExhausted', message: `${usdText(nanoUsd)} were allowed, ${usdText(spent)} spent.` };
+}
+
+/** Billionths of a dollar; undefined where the run has no limit of money. */
+export const moneyLeft = ({ totals }: Pick<CarriedState, 'totals'>, { nanoUsd }: RunLimits): number | undefined =>
+  nanoUsd === undefined ? undefined : Math.max(0, nanoUsd - (totals.cost?.nanoUsd ?? 0));
 
 /** Checked after each wait too: what was waited for may not have come. */
 export function exhaustedWall(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {

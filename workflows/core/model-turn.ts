@@ -4,7 +4,7 @@ import { COMPACTION_INDEX } from '../contract/context';
 import type { CarriedState, NearLimit, RunLimits } from '../contract/run';
 import type { Run } from './environment';
 import { LIMIT_OF, limitNotice, type LimitNotice } from './limit-notices';
-import { limitsOf } from './limits';
+import { exhaustedCalls, limitsOf, moneyLeft } from './limits';
 import { RunEnd, leavesWhileAway, sleepUntil, step } from './persist';
 import { hearSteered, note, takeAnswer, takeCompaction, takeUnanswered, takeWarned } from './run-state';
 
@@ -42,10 +42,12 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
   for (;;) {
     const notice = noticeFor(run);
     const limits = limitsOf(run);
+    requireLeft(run);
     const input = {
       ...callContext(run, 0),
       ...conversationOf(run),
       ...(notice ? { notice: notice.text } : {}),
+      ...spendOf(run),
       ...(isCompacted ? { compacted: true as const } : {}),
       ...(waitingSince === undefined ? {} : { waitingSince }),
     };
@@ -85,10 +87,22 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
   }
 }
 
+/** @throws RunEnd when nothing is left of its model calls or its money */
+function requireLeft(run: Run): void {
+  const exhausted = exhaustedCalls(run.state.kept, limitsOf(run));
+  if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
+}
+
+function spendOf(run: Run): { nanoUsdLeft?: number } {
+  const nanoUsdLeft = moneyLeft(run.state.kept, limitsOf(run));
+  return nanoUsdLeft === undefined ? {} : { nanoUsdLeft };
+}
+
 function previewOf({ messages, cached }: ModelAnswer): string | undefined {
   const preview = messages[0]?.preview;
   return cached && preview !== undefined ? `${CACHED} ${preview}` : preview;
 }
+
 /** Before what a person reads of an answer that the model was not asked for. */
 const CACHED = '(cached)';
 
@@ -114,7 +128,9 @@ async function compact(
     ...conversationOf(run),
     ...(refused ? { refused } : {}),
     ...(notice ? { notice: notice.text } : {}),
+    ...spendOf(run),
   };
+  requireLeft(run);
   const done = await step(
     run,
     { kind: 'model', label },

@@ -119,6 +119,7 @@ async function record(run: Run, end: End): Promise<AgentRunResult> {
   kept.head = recorded.head;
   kept.length = result.length;
   kept.append = [];
-  state.result = { ...result, head: recorded.head };
+  const { achieved } = recorded;
+  state.result = { ...result, head: recorded.head, ...(achieved ? { achieved } : {}) };
   return state.result;
 }

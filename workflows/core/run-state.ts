@@ -144,7 +144,12 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
   kept.append = [];
   // A next one that nobody has been asked before takes what this one took.
   const { input, output } = answer.saved ?? answer.usage;
-  kept.lastTurn = { tokens: input + output, toolCalls: answer.toolCalls.length };
+  const nanoUsd = answer.saved ? kept.lastTurn?.nanoUsd : answer.cost?.nanoUsd;
+  kept.lastTurn = {
+    tokens: input + output,
+    toolCalls: answer.toolCalls.length,
+    ...(nanoUsd === undefined ? {} : { nanoUsd }),
+  };
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,

@@ -7,23 +7,25 @@ import type { AgentRunInput, RunLimits, RunTotals, SubAgentPin, ToolPlan } from 
 import type { CallToolResult, ToolTurn } from '../contract/tool-call';
 import { awayDelayMs } from './backoff';
 import type { Run, SubAgentEnd } from './environment';
-import { exhaustedWall, limitsOf, wallLeftMs } from './limits';
+import { exhaustedCalls, exhaustedWall, limitsOf, wallLeftMs } from './limits';
 import { callContext } from './model-turn';
 import { RunEnd, cancelled, sleepUntil, step } from './persist';
 import { takeSubRunTotals } from './run-state';
 import type { Decided, Together } from './tool-attempts';
 
 /** Of calls that run together: what is left of the budget is parted between them. */
+type Reserved = { [limit in 'tokens' | 'toolCalls' | 'modelCalls' | 'nanoUsd']: number };
+
 export interface SubAgentsTogether {
   /** Calls whose run has not begun. */
   toBegin: Set<number>;
   /** What those under way may use. */
-  reserved: { tokens: number; toolCalls: number };
+  reserved: Reserved;
 }
 
 export const noSubAgents = (toBegin: readonly number[]): SubAgentsTogether => ({
   toBegin: new Set(toBegin),
-  reserved: { tokens: 0, toolCalls: 0 },
+  reserved: { tokens: 0, toolCalls: 0, modelCalls: 0, nanoUsd: 0 },
 });
 
 interface Tried {
@@ -169,17 +171,20 @@ async function untilEnded(
   const limits = limitsLeft(run, turn, { own: begun.plan.limits, given: pin?.limits ?? {}, together });
   const { reserved, toBegin } = together.agents;
   toBegin.delete(call);
-  reserved.tokens += limits.tokens ?? 0;
-  reserved.toolCalls += limits.toolCalls;
+  reserve(reserved, limits, 1);
   try {
     return await run.environment.runSubAgent(
       { id: begun.id, question: begun.question, input: inputOf(run, begun, limits) },
       `turn ${run.state.kept.turn}: ${begun.agent}`,
     );
   } finally {
-    reserved.tokens -= limits.tokens ?? 0;
-    reserved.toolCalls -= limits.toolCalls;
+    reserve(reserved, limits, -1);
   }
+}
+
+function reserve(reserved: Reserved, limits: RunLimits, sign: 1 | -1): void {
+  for (const name of ['tokens', 'toolCalls', 'modelCalls', 'nanoUsd'] as const)
+    reserved[name] += sign * (limits[name] ?? 0);
 }
 
 /**
@@ -200,27 +205,36 @@ export function limitsLeft(
   requireLeft(run);
   // The calls of this turn are counted when all of them are done.
   const callsLeft = limits.toolCalls - kept.totals.toolCalls - turn.calls.length - reserved.toolCalls;
-  const used = usedTokens(kept.totals);
   // One at the least: with none it could not even say that it has none.
-  const tokensLeft =
-    limits.tokens === undefined ? undefined : Math.max(1, share(limits.tokens - used - reserved.tokens));
-  const tokens = least(own.tokens, given.tokens, tokensLeft);
+  const partOf = (name: 'tokens' | 'modelCalls' | 'nanoUsd', used: number): number | undefined => {
+    const limit = limits[name];
+    const left = limit === undefined ? undefined : Math.max(1, share(limit - used - reserved[name]));
+    return least(own[name], given[name], left);
+  };
+  const tokens = partOf('tokens', usedTokens(kept.totals));
+  const modelCalls = partOf('modelCalls', kept.totals.modelCalls);
+  const nanoUsd = partOf('nanoUsd', kept.totals.cost?.nanoUsd ?? 0);
   const wallLeft = wallLeftMs(kept, limits, now);
   const wallMs = least(own.wallMs, given.wallMs, wallLeft === Infinity ? undefined : wallLeft);
   return {
     turns: Math.min(own.turns, given.turns ?? Infinity),
     toolCalls: Math.min(own.toolCalls, given.toolCalls ?? Infinity, share(callsLeft)),
     ...(tokens === undefined ? {} : { tokens }),
+    ...(modelCalls === undefined ? {} : { modelCalls }),
+    ...(nanoUsd === undefined ? {} : { nanoUsd }),
     ...(wallMs === undefined ? {} : { wallMs }),
   };
 }
 
-/** @throws RunEnd when the run is cancelled, or nothing is left of its time or tokens */
+/** @throws RunEnd when the run is cancelled, or nothing is left of its time, tokens, model calls or money */
 function requireLeft(run: Run): void {
   const { state, environment } = run;
   if (environment.isCancelled()) throw cancelled(run);
   const limits = limitsOf(run);
-  const exhausted = exhaustedWall(state.kept, limits, environment.now()) ?? exhaustedTokens(state.kept.totals, limits);
+  const exhausted =
+    exhaustedWall(state.kept, limits, environment.now()) ??
+    exhaustedTokens(state.kept.totals, limits) ??
+    exhaustedCalls(state.kept, limits);
   if (exhausted) throw new RunEnd({ outcome: 'failed', failure: exhausted });
 }
 

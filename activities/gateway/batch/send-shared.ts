@@ -58,9 +58,10 @@ export async function sendShared(
   }
 }
 
-/** Refused for what it asks: for its form, its length, or for one of the tasks. Which, only calls of their own can tell. */
+/** Refused for what it asks: for its form, its length, or for one of the tasks, whose run may have no money for it. Which, only calls of their own can tell. */
 const isOfRequest = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && (error.type === 'Model.BadRequest' || error.type === 'Model.ContextTooLong');
+  error instanceof ApplicationFailure && OF_REQUEST.includes(error.type ?? '');
+const OF_REQUEST = ['Model.BadRequest', 'Model.ContextTooLong', 'Budget.MoneyExhausted', 'Model.PriceUnknown'];
 
 async function shareOut(
   deps: BatchDeps,

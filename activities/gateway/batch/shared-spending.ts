@@ -14,6 +14,12 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
           },
         });
     },
+    // One that has no money for its part is asked alone, and refused there; the others are not kept from theirs.
+    allows: (route, request) => {
+      for (const { toSend } of tasks)
+        toSend.spending.allows(route, { input: Math.round(request.input / tasks.length) });
+      return undefined;
+    },
     lost: (route, usage) => {
       const parts = splitUsage(
         usage,

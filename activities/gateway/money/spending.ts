@@ -7,11 +7,18 @@ import { addSpent, type Cost, type SpentDetails } from '../../../workflows/contr
 import type { Usage } from '../../../workflows/contract/message';
 import { spentSchema } from '../../../workflows/contract/schemas/cost';
 import type { ActivityDeps, Attempt } from '../../deps';
+import { allowedOutput } from './allowance';
 import { costOf } from './prices';
 
 export interface Spending {
   /** A request is about to be sent, as long as those of attempts that died without a word. */
   begins(route: string, request: { readonly input: number }): void;
+  /**
+   * Before it is sent: whether the run's money is enough for it.
+   * @returns tokens that its answer may have; undefined where money does not bound it
+   * @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown`
+   */
+  allows(route: string, request: { readonly input: number }): number | undefined;
   /** It brought nothing that the call could use. */
   lost(route: string, usage: Usage): void;
   /** @returns what the answer alone took */
@@ -38,14 +45,18 @@ export const spentBy = (error: unknown): SpentDetails | undefined =>
 
 type SpendingDeps = Pick<ActivityDeps, 'prices' | 'metrics'>;
 
-/** Counts what `work` takes; where it fails, that is told to the next attempt, or to the workflow. */
+/**
+ * Counts what `work` takes; where it fails, that is told to the next attempt, or to the workflow.
+ * @param nanoUsdLeft of the run, when the call was asked for; absent where money is not limited
+ */
 export async function withSpending<T>(
   deps: SpendingDeps,
   agent: string,
   attempt: Attempt,
   work: (spending: Spending) => Promise<T>,
+  nanoUsdLeft?: number,
 ): Promise<T> {
-  const counter = createCounter(deps, agent, attempt);
+  const counter = createCounter(deps, agent, attempt, nanoUsdLeft);
   try {
     return await work(counter.spending);
   } catch (error) {
@@ -60,6 +71,7 @@ function createCounter(
   { prices, metrics }: SpendingDeps,
   agent: string,
   { number, told }: Attempt,
+  nanoUsdLeft: number | undefined,
 ): { spending: Spending; left(): Omit<ToldSpending, 'attempt'> } {
   const before = toldSchema.safeParse(told).data;
   let silent = number - 1 - (before?.attempt ?? 0);
@@ -80,6 +92,11 @@ function createCounter(
         for (; silent > 0; silent -= 1) lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
+      },
+      allows: (route, request) => {
+        if (nanoUsdLeft === undefined) return undefined;
+        const spent = addSpent(unanswered, addSpent(kept, answer))?.cost?.nanoUsd ?? 0;
+        return allowedOutput(prices, route, request.input, nanoUsdLeft - spent);
       },
       lost,
       answered: (route, usage) => {

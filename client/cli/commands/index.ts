@@ -3,6 +3,7 @@ import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
+import { COST_BY, costCommand, type CostOptions } from './cost';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
@@ -20,6 +21,7 @@ import { extendCommand, steerCommand, type ExtendOptions } from './steer';
 import { tailCommand } from './tail';
 import { testCommand, type TestOptions } from './test';
 import { traceCommand } from './trace';
+import { usd } from '../usd-option';
 
 /** Gives a command its context, and turns what it throws into one line and an exit code. */
 export type Wrap = <Args extends unknown[]>(
@@ -142,6 +144,8 @@ function describeActing(program: Command, wrap: Wrap): void {
     .option('--turns <n>', 'answers of the model', count)
     .option('--tool-calls <n>', 'tool calls', count)
     .option('--tokens <n>', 'input and output tokens', count)
+    .option('--model-calls <n>', 'model calls, summaries and those of sub-agents included', count)
+    .option('--usd <amount>', 'dollars, such as 0.5', usd)
     .option('--wall <time>', 'time, such as "30m"')
     .addHelpText('after', example('extend run_7kq --turns 10 --tokens 50000'))
     .action(wrap((context, run: string, options: ExtendOptions) => extendCommand(context, run, options)));
@@ -229,6 +233,17 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .description('the limits of each model, what of them is used, and who waits')
     .addHelpText('after', example('quota'))
     .action(wrap((context) => quotaCommand(context)));
+  program
+    .command('cost')
+    .description('what runs have cost, by their records; needs no server')
+    .addOption(new Option('--by <what>', 'one line for each').choices(COST_BY).default('agent'))
+    .option('--since <time>', 'only runs that began within it, such as 7d', age)
+    .addHelpText(
+      'after',
+      "\nA run counts in full on the day it began. A sub-agent's run is its own line by agent and model.",
+    )
+    .addHelpText('after', example('cost --by tenant --since 7d'))
+    .action(wrap((context, options: CostOptions) => costCommand(context, options)));
   program
     .command('gc')
     .description('free what no run needs any more; safe beside running workers, needs no server')

@@ -72,6 +72,8 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     totals,
     checkpoint: (await lastCheckpoint(store, record)).head,
     answer: result?.outcome === 'completed' ? result.output : null,
+    /** Of a run whose budget was exhausted: what its model had said by then. */
+    achieved: (result?.outcome === 'budget-exhausted' && result.achieved) || null,
     failure: record.ended?.failure ?? null,
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     said: firstRunId === undefined || record.erased ? [] : await saidTo(store.of(record.tenant), firstRunId),
@@ -169,6 +171,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   row('Temporal', where.command);
   if (record.erased) row('erased', `it ${erasedText(record.erased)}`);
   if (facts.failure) row('failure', `${facts.failure.type}: ${facts.failure.message}`);
+  if (facts.achieved !== null) output.line(`\nwhat it had said by then:\n${output.safe(facts.achieved)}`);
   if (facts.outcome === 'completed' && !record.erased) output.line(`\n${output.safe(answerText(facts.answer))}`);
 }
 

@@ -13,6 +13,9 @@ export interface ExtendOptions {
   turns?: number;
   toolCalls?: number;
   tokens?: number;
+  modelCalls?: number;
+  /** Billionths of a dollar. */
+  usd?: number;
   wall?: string;
 }
 
@@ -26,10 +29,17 @@ export async function steerCommand(context: CliContext, given: string, words: st
 }
 
 export async function extendCommand(context: CliContext, given: string, options: ExtendOptions): Promise<number> {
-  const { wall, ...counts } = options;
-  const added: ExtendRequest = { ...counts, ...(wall === undefined ? {} : { wallMs: wallMs(wall) }) };
+  const { wall, usd, ...counts } = options;
+  const added: ExtendRequest = {
+    ...counts,
+    ...(usd === undefined ? {} : { nanoUsd: usd }),
+    ...(wall === undefined ? {} : { wallMs: wallMs(wall) }),
+  };
   if (Object.keys(added).length === 0)
-    throw new ClientError('invalid-input', 'say what is added: --turns, --tool-calls, --tokens or --wall.');
+    throw new ClientError(
+      'invalid-input',
+      'say what is added: --turns, --tool-calls, --tokens, --model-calls, --usd or --wall.',
+    );
   const { id, run } = await reachOpenRun(context, given);
   await run.extend(added);
   const { limits } = await run.progress();

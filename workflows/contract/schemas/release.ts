@@ -33,6 +33,8 @@ const toolPlan = ownToolPlan.extend({
           turns: count.exactOptional(),
           toolCalls: count.exactOptional(),
           tokens: count.exactOptional(),
+          modelCalls: count.exactOptional(),
+          nanoUsd: count.exactOptional(),
           wallMs: z.number().exactOptional(),
         })
         .exactOptional(),

@@ -8,5 +8,7 @@ export const runLimitsSchema = z.object({
   turns: count,
   toolCalls: count,
   tokens: count.exactOptional(),
+  modelCalls: count.exactOptional(),
+  nanoUsd: count.exactOptional(),
   wallMs: z.number().exactOptional(),
 });

@@ -25,6 +25,7 @@ export const runRecordSchema = z.object({
       outcome: z.enum(['completed', 'failed', 'escalated', 'cancelled', 'budget-exhausted']),
       failure: z.object({ type: z.custom<FailureType>(isFailureType), message: z.string() }).exactOptional(),
       output: z.object({ hash: z.string(), bytes: z.number(), preview: z.string() }).exactOptional(),
+      achieved: z.object({ hash: z.string(), bytes: z.number(), preview: z.string() }).exactOptional(),
       head: z.string().nullable(),
       length: z.number(),
       firstRunId: z.string(),

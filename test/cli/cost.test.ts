@@ -1,0 +1,83 @@
+// Needs a scratch folder: the real embedded store, with records of runs. No server.
+import { costCommand, type CostBy } from '../../client/cli/commands/cost';
+import { runRecordName } from '../../activities/store/ref-names';
+import type { Cost } from '../../workflows/contract/cost';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { testProject, told, withStore, type TestProject } from './given';
+
+const DAY = 86_400_000;
+const NOW = Date.UTC(2026, 0, 10, 12);
+const USD = 1_000_000_000;
+
+function recordOf(id: string, cost: Cost | undefined, more: Partial<RunRecord> = {}, subAgentsCost?: Cost): RunRecord {
+  const usage = { input: 1, cachedInput: 0, output: 1, reasoning: 0 };
+  const totals = { turns: 1, modelCalls: 1, toolCalls: 0, reusedCalls: 0, usage };
+  return {
+    ...{ schemaVersion: 1, id, agent: 'writer', release: 'f'.repeat(64), tenant: 'acme', tags: [] },
+    ...{ input: 'e'.repeat(64), question: '?', startedAt: NOW - DAY },
+    ended: {
+      ...{ at: NOW, outcome: 'completed', head: null, length: 1, firstRunId: `first-${id}` },
+      totals: { ...totals, ...(cost ? { cost } : {}), ...(subAgentsCost ? { subAgentsCost } : {}) },
+    },
+    ...more,
+  };
+}
+
+let project: TestProject;
+beforeAll(async () => {
+  project = testProject();
+  const parent = { run: 'lead', root: 'lead', firstRunId: 'f', turn: 1, index: 1 };
+  await withStore(project.dir, async (store) => {
+    const records = [
+      // Half of it is its sub-agent's.
+      recordOf('lead', { nanoUsd: 2 * USD }, { agent: 'leader', user: 'u1' }, { nanoUsd: USD }),
+      recordOf('sub', { nanoUsd: USD }, { parent }),
+      recordOf('odd', { nanoUsd: 0, unknown: 3 }, { tenant: 'other' }),
+      recordOf('old', { nanoUsd: 5 * USD }, { startedAt: NOW - 9 * DAY }),
+      recordOf('before', undefined, { agent: 'ancient' }),
+    ];
+    await store.commit({
+      refs: records.map((value) => ({ op: 'put' as const, name: runRecordName(value.id), value })),
+    });
+  });
+});
+afterAll(() => project.remove());
+
+const costs = async (by: CostBy, since?: number) =>
+  await told(project.dir, (context) => costCommand(context, { by, ...(since === undefined ? {} : { since }) }, NOW));
+const lines = ({ stdout }: { stdout: string }): string[] =>
+  stdout
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().replaceAll(/\s+/g, ' '));
+
+test('by agent: what a sub-agent spent is counted once, and an unknown price is said to be unknown', async () => {
+  const all = await costs('agent');
+  expect(all.code).toBe(0);
+  expect(lines(all)).toEqual([
+    'writer 3 $6.0000 and 3 requests of unknown price',
+    'leader 1 $1.0000',
+    'ancient 1 cost unknown',
+  ]);
+  expect(all.stderr).toContain('5 runs, $7.0000 and 3 requests of unknown price in all');
+});
+
+test('by tenant, user and day, of the newest runs only', async () => {
+  expect(lines(await costs('tenant', 7 * DAY))).toEqual([
+    'acme 3 $2.0000',
+    'other 1 cost unknown (3 requests of unknown price)',
+  ]);
+  expect(lines(await costs('user', 7 * DAY))).toEqual([
+    '(none) 3 $1.0000 and 3 requests of unknown price',
+    'u1 1 $1.0000',
+  ]);
+  expect(lines(await costs('day'))).toEqual([
+    '2026-01-09 4 $2.0000 and 3 requests of unknown price',
+    '2026-01-01 1 $5.0000',
+  ]);
+});
+
+test('by model: what no call tells any more is not lost', async () => {
+  expect(lines(await costs('model', 7 * DAY))).toEqual(['(no answer) 3 $2.0000 and 3 requests of unknown price']);
+});
