@@ -106,6 +106,18 @@ describe('a request', () => {
     );
   });
 
+  test('whose input costs more than is left ends the run, and nothing is asked', async () => {
+    const run = await testAgent(looker({ usd: 0.000_001 }), { model: script().answer('yes'), price }).start('go');
+    expect(await run.result()).toMatchObject({
+      outcome: 'budget-exhausted',
+      failure: {
+        type: 'Budget.MoneyExhausted',
+        message: expect.stringMatching(/^the next request to scripted\/default/),
+      },
+    });
+    expect(run.calls).toEqual([]);
+  });
+
   test('is told to answer within what is left', async () => {
     const run = await testAgent(looker({ usd: 0.02 }), { model: script().answer('yes'), price }).start('go');
     expect(await run.result()).toMatchObject({ outcome: 'completed' });
