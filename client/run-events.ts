@@ -15,8 +15,8 @@ export type RunEvent =
   | ({ type: 'text' } & TextEvent);
 
 export interface EventsOptions {
-  temporal: Client;
-  handle: WorkflowHandle;
+  temporal: { readonly connection: Pick<Client['connection'], 'withAbortSignal'> };
+  handle: Pick<WorkflowHandle, 'result'>;
   progress(): Promise<RunProgress>;
   /** @default none */
   texts?: (stop: AbortSignal) => AsyncIterator<TextEvent, void>;
@@ -41,10 +41,29 @@ export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent
   const seen = new Map<number, Step['state']>();
   let status: string | undefined;
   let answeredAt = 0;
+  /** What is said until then. */
+  async function* said(isOver: () => boolean): AsyncGenerator<RunEvent> {
+    while (!stop.aborted && !isOver()) {
+      const text = texts?.take();
+      // Both by the clock of Temporal's server. Of an answer that is whole its step has told.
+      if (text && text.begunAt >= answeredAt) yield { type: 'text', ...text };
+      if (!text) await bell.rung();
+    }
+  }
   try {
     while (!stop.aborted) {
       const last = run.ended;
-      const now = await progress();
+      const asking = progress();
+      let isAnswered = false;
+      const answered = (): void => {
+        isAnswered = true;
+        bell.ring();
+      };
+      asking.then(answered, answered);
+      // A worker that is busy, or gone, answers late: what is said does not wait for it.
+      yield* said(() => isAnswered);
+      if (stop.aborted) return;
+      const now = await asking;
       for (const step of now.steps) {
         if (seen.get(step.seq) === step.state) continue;
         seen.set(step.seq, step.state);
@@ -58,14 +77,9 @@ export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent
       if (last) return;
       const due = Date.now() + POLL_MS;
       const timer = setTimeout(bell.ring, POLL_MS);
-      while (!stop.aborted && !run.ended && Date.now() < due) {
-        if (run.failed) throw run.failed.error;
-        const text = texts?.take();
-        // Both by the clock of Temporal's server. Of an answer that is whole its step has told.
-        if (text && text.begunAt >= answeredAt) yield { type: 'text', ...text };
-        if (!text) await bell.rung();
-      }
+      yield* said(() => run.ended || run.failed !== undefined || Date.now() >= due);
       clearTimeout(timer);
+      if (run.failed) throw run.failed.error;
     }
   } finally {
     over.abort();
@@ -95,7 +109,7 @@ function pulled(texts: AsyncIterator<TextEvent, void>, bell: Bell): { take(): Te
 }
 
 /** Every other error than the run's own says nothing about the run. */
-async function untilEnd(handle: WorkflowHandle): Promise<void> {
+async function untilEnd(handle: Pick<WorkflowHandle, 'result'>): Promise<void> {
   await handle.result().catch((error: unknown) => {
     if (!(error instanceof WorkflowFailedError)) throw error;
   });

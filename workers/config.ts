@@ -5,6 +5,7 @@ import { configSchema, type ResolvedConfig } from '../activities/define/config';
 import { routeText } from '../activities/define/route';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
+import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { ConfigError } from './config-error';
 import { issueLines } from './config-issues';
@@ -117,9 +118,7 @@ export async function loadSettings(options: {
     taskQueue: taskQueue.value,
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
-    models: models.models,
-    plans: models.plans,
-    providers: models.providers,
+    ...{ models: models.models, plans: models.plans, providers: models.providers },
     quotas: quotaSettings(config, configName, models, ofPrices.prices),
     queues: config.queues,
     prices: ofPrices.prices,
@@ -154,11 +153,13 @@ function describeModels(
 ): Setting[] {
   return [
     ...providers.flatMap(({ name, baseUrl, keyFrom, api }): Setting[] => {
-      const from = name === 'openai' ? sources : { baseUrl: configName, api: configName };
+      const known = name === 'openai' ? sources : name === 'anthropic' ? sources.anthropic : undefined;
+      const from = known ?? { baseUrl: configName, api: configName };
+      const own = api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL;
       return [
         {
           what: `${name} base URL`,
-          value: withoutCredentials(baseUrl ?? 'https://api.openai.com/v1'),
+          value: withoutCredentials(baseUrl ?? own),
           source: from.baseUrl,
         },
         { what: `${name} API`, value: api, source: from.api },

@@ -1,17 +1,19 @@
 // Which model servers there are, and what the aliases of models stand for.
 import type { ResolvedConfig } from '../activities/define/config';
 import { isModelName, resolvedRoute, type ResolvedRoute } from '../activities/define/route';
+import type { ModelApi } from '../activities/model/capabilities';
 import type { RoutePlan } from '../workflows/contract/release';
+import { anthropicSettings } from './anthropic-settings';
 import { ConfigError } from './config-error';
 
-/** One OpenAI-compatible endpoint. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
+/** One server of models. Its key is `settings.secret(keyFrom)`, absent for a server without keys. */
 export interface ProviderSettings {
   name: string;
-  /** Absent for OpenAI's own. */
+  /** Absent for the API's own: OpenAI's, or Anthropic's. */
   baseUrl?: string;
   /** Name of the environment variable of the key. */
   keyFrom: string;
-  api: 'responses' | 'chat';
+  api: ModelApi;
   organization?: string;
   project?: string;
 }
@@ -23,12 +25,19 @@ export interface ModelSettings {
   /** Of aliases that are more than a list. */
   plans: { [alias: string]: RoutePlan };
   /** Where the values come from, for a doctor. */
-  sources: { baseUrl: string; api: string; model: string; default: string };
+  sources: {
+    baseUrl: string;
+    api: string;
+    model: string;
+    default: string;
+    anthropic?: { baseUrl: string; api: string };
+  };
 }
 
 const DEMO_MODEL = 'demo/extractive';
 const DEFAULT_OPENAI_MODEL = 'gpt-5-mini';
 const OPENAI_HOST = 'api.openai.com';
+const ANTHROPIC_HOST = 'api.anthropic.com';
 const APIS = ['responses', 'chat'] as const;
 
 type Read = (name: string) => string | undefined;
@@ -41,14 +50,13 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
   const providers = Object.entries(config.providers).flatMap(([name, provider]): ProviderSettings[] => {
     if (name === '' || name.includes('/') || name === 'demo')
       throw new ConfigError(`${configName}: providers: "${name}" cannot name a provider.`);
-    if (name === 'openai') return [];
+    if (name === 'openai' || name === 'anthropic') return [];
     const keyFrom = provider.apiKeyEnv ?? `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`;
     return [{ name, keyFrom, ...address(provider.baseUrl, provider.api) }];
   });
   const openai = openAi(config, configName, read);
   const isServed = read(openai.provider.keyFrom) !== undefined || openai.provider.baseUrl !== undefined;
   const model = read('OPENAI_MODEL');
-  const fallback = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : DEMO_MODEL;
   const named = Object.entries(config.models).map(([alias, route]): [string, ResolvedRoute] => {
     try {
       return [alias, resolvedRoute(route)];
@@ -58,15 +66,24 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
       );
     }
   });
+  const names = named.flatMap(([, { models }]) => models);
+  const anthropic = anthropicSettings(config, names, { configName, read });
+  const openAiModel = isServed ? `openai/${model ?? DEFAULT_OPENAI_MODEL}` : undefined;
+  const fallback = openAiModel ?? anthropic?.model ?? DEMO_MODEL;
   return {
-    providers: [openai.provider, ...providers],
+    providers: [openai.provider, ...(anthropic ? [anthropic.provider] : []), ...providers],
     models: { default: [fallback], ...Object.fromEntries(named.map(([alias, { models }]) => [alias, models])) },
     plans: Object.fromEntries(named.flatMap(([alias, { plan }]) => (plan ? [[alias, plan]] : []))),
     sources: {
       baseUrl: openai.baseUrlFrom,
       api: openai.apiFrom,
       model: model === undefined ? 'default' : 'OPENAI_MODEL',
-      default: config.models['default'] ? configName : isServed ? 'a key or base URL is set' : 'no key, no base URL',
+      default: config.models['default']
+        ? configName
+        : fallback === DEMO_MODEL
+          ? 'no key, no base URL'
+          : 'a key or base URL is set',
+      ...(anthropic ? { anthropic: anthropic.sources } : {}),
     },
   };
 }
@@ -98,13 +115,18 @@ function openAi(
   };
 }
 
-/** OpenAI itself is spoken to by its newer API, which keeps a model's thoughts between calls; most other servers know only the older. */
-function address(
-  baseUrl: string | undefined,
-  api: 'responses' | 'chat' | undefined,
-): Pick<ProviderSettings, 'baseUrl' | 'api'> {
-  const byUrl = baseUrl === undefined || new URL(baseUrl).hostname === OPENAI_HOST ? 'responses' : 'chat';
-  return { api: api ?? byUrl, ...(baseUrl === undefined ? {} : { baseUrl }) };
+/**
+ * OpenAI itself is spoken to by its newer API, which keeps a model's thoughts between calls; most other servers know only the older.
+ * Anthropic's is told by its host, or by how other vendors name the place where they speak it.
+ */
+function address(baseUrl: string | undefined, api: ModelApi | undefined): Pick<ProviderSettings, 'baseUrl' | 'api'> {
+  return { api: api ?? apiOf(baseUrl), ...(baseUrl === undefined ? {} : { baseUrl }) };
+}
+
+function apiOf(baseUrl: string | undefined): ModelApi {
+  const url = baseUrl === undefined ? undefined : new URL(baseUrl);
+  if (url === undefined || url.hostname === OPENAI_HOST) return 'responses';
+  return url.hostname === ANTHROPIC_HOST || /\/anthropic\/?$/.test(url.pathname) ? 'messages' : 'chat';
 }
 
 /** What a release needs to know of models: no address and no key. */
@@ -126,7 +148,10 @@ export function modelRoute({ models, providers }: RouteSettings, model: string):
   }
   const names = ['demo', ...providers.map(({ name }) => name)];
   const unknown = route.find((name) => !names.includes(name.slice(0, name.indexOf('/'))));
-  if (unknown !== undefined) throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).`);
+  if (unknown !== undefined) {
+    const hint = unknown.startsWith('anthropic/') ? ' Set ANTHROPIC_API_KEY.' : '';
+    throw new Error(`no provider for model "${unknown}" (providers: ${names.join(', ')}).${hint}`);
+  }
   return route;
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createDemoProvider } from '../activities/model/demo';
+import { createMessagesProvider } from '../activities/model/messages-provider';
 import { createOpenAiProvider } from '../activities/model/openai-provider';
 import type { ModelProvider } from '../activities/model/provider';
 import { createProviderRegistry } from '../activities/model/provider-registry';
@@ -197,12 +198,16 @@ function providersOf({ settings }: ServeOptions): ModelProvider[] {
     createDemoProvider({ delayMs: settings.process.demoDelayMs }),
     ...settings.providers.map(({ name, baseUrl, keyFrom, api, organization, project }) => {
       const apiKey = settings.secret(keyFrom);
-      return createOpenAiProvider({
+      const options = {
         name,
-        api,
         keyFrom,
         ...(apiKey === undefined ? {} : { apiKey }),
         ...(baseUrl === undefined ? {} : { baseUrl }),
+      };
+      if (api === 'messages') return createMessagesProvider(options);
+      return createOpenAiProvider({
+        ...options,
+        api,
         ...(organization === undefined ? {} : { organization }),
         ...(project === undefined ? {} : { project }),
       });

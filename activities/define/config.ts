@@ -11,7 +11,7 @@ const price = z.number().nonnegative();
 export const configSchema = z.strictObject({
   /** Alias → `provider/model`, several in order of preference, or a route. */
   models: z.record(z.string(), routeSchema).default({}),
-  /** OpenAI-compatible endpoints by name. `openai` is there without being named. */
+  /** Servers of models by name. `openai` is there without being named, and `anthropic` once it has a key. */
   providers: z
     .record(
       z.string(),
@@ -19,7 +19,8 @@ export const configSchema = z.strictObject({
         baseUrl: z.url().optional(),
         /** Name of the environment variable that holds the key. */
         apiKeyEnv: z.string().optional(),
-        api: z.enum(['responses', 'chat']).optional(),
+        /** Default: by the name and the base URL. */
+        api: z.enum(['responses', 'chat', 'messages']).optional(),
       }),
     )
     .default({}),

@@ -18,7 +18,8 @@ import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
 import { watchFirstToken, type WatchedCall } from './routing/first-token';
 import { capable, needsOf } from './routing/needs';
 import { preferredOrder } from './routing/preferred-order';
-import { generate, inputTokens, StoppedCall } from './stopped-call';
+import { inputTokens } from './input-tokens';
+import { generate, StoppedCall } from './stopped-call';
 
 export interface ToSend {
   loaded: LoadedAgent;

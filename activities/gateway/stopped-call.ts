@@ -1,6 +1,8 @@
 // What a model call has cost that was stopped on its way: the provider does not say it any more, and has read and written all the same.
 import type { Usage } from '../../workflows/contract/message';
 import type { TokenCounter } from '../context/count-tokens';
+import { withCountedUsage } from './counted-usage';
+import { inputTokens } from './input-tokens';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 
 export class StoppedCall extends Error {
@@ -27,21 +29,17 @@ export async function generate(
   call.signal.throwIfAborted();
   const came: string[] = [];
   try {
-    return await provider.generate(request, {
+    const response = await provider.generate(request, {
       ...call,
       onDelta: (delta) => {
         if (delta.text !== undefined) came.push(delta.text);
         call.onDelta?.(delta);
       },
     });
+    return withCountedUsage(response, request, counter);
   } catch (error) {
     if (!call.signal.aborted) throw error;
     const output = counter.countText(came.join(''));
     throw new StoppedCall({ input: inputTokens(request, counter), cachedInput: 0, output, reasoning: 0 }, route);
   }
-}
-
-export function inputTokens({ instructions, tools, output, messages }: ModelRequest, counter: TokenCounter): number {
-  const frame = `${instructions}${tools.length > 0 ? JSON.stringify(tools) : ''}${output ? JSON.stringify(output) : ''}`;
-  return messages.reduce((sum, message) => sum + counter.count(message), counter.countText(frame));
 }

@@ -60,7 +60,7 @@ export function createChatReader(request: ModelRequest): AnswerReader {
       return {
         message,
         finish: finishOf(finish, message),
-        usage: readUsage(usage),
+        ...readUsage(usage),
         model: model ?? request.model,
         raw: rawMessage({ text, refusal, extra, calls }),
       };
@@ -155,6 +155,8 @@ function readUsage(usage: JsonObject | undefined) {
     // The second is DeepSeek's.
     cachedInput:
       countAt(objectAt(usage, 'prompt_tokens_details'), 'cached_tokens') ?? countAt(usage, 'prompt_cache_hit_tokens'),
+    cacheWrite: countAt(objectAt(usage, 'prompt_tokens_details'), 'cache_write_tokens'),
+    cacheWriteHour: undefined,
     output: countAt(usage, 'completion_tokens'),
     reasoning: countAt(objectAt(usage, 'completion_tokens_details'), 'reasoning_tokens'),
   });

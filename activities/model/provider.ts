@@ -47,6 +47,8 @@ export interface ModelResponse {
   message: AssistantMessage;
   finish: FinishReason;
   usage: Usage;
+  /** Input or output, or both, were not told, or told as what cannot be: they are 0 in `usage`. */
+  isUsageMissing?: true;
   /** The model that answered, as the provider names it. */
   model: string;
   /** Kept in the call record, and sent back by `rawItems` when the provider wants its own items again. */

@@ -65,9 +65,11 @@ function parseResponse(response: JsonObject, items: JsonObject[], model: string)
   return {
     message,
     finish: finishOf(response, message),
-    usage: usageOf({
+    ...usageOf({
       input: countAt(usage, 'input_tokens'),
       cachedInput: countAt(objectAt(usage, 'input_tokens_details'), 'cached_tokens'),
+      cacheWrite: countAt(objectAt(usage, 'input_tokens_details'), 'cache_write_tokens'),
+      cacheWriteHour: undefined,
       output: countAt(usage, 'output_tokens'),
       reasoning: countAt(objectAt(usage, 'output_tokens_details'), 'reasoning_tokens'),
     }),

@@ -1,4 +1,4 @@
-// What differs between the two OpenAI APIs. An adapter is pure: files are loaded before it, bytes are sent and received around it.
+// What differs between the APIs. An adapter is pure: files are loaded before it, bytes are sent and received around it.
 import type { AssistantMessage, FileRef, ToolCallPart, Usage } from '../../workflows/contract/message';
 import { isJsonObject, type JsonObject } from './json';
 import type { ModelRequest, ModelResponse } from './provider';
@@ -52,15 +52,36 @@ export function hasToolCalls(message: AssistantMessage): boolean {
   return message.parts.some((part) => part.type === 'tool-call');
 }
 
-export function usageOf(counts: { [Count in keyof Usage]: number | undefined }): Usage {
-  const reasoning = counts.reasoning ?? 0;
-  const cachedInput = counts.cachedInput ?? 0;
-  // Some servers count cached or reasoning tokens beside the total instead of inside it.
+/** Usage as it was read, and whether what was told can be relied on. */
+export type ReadUsage = Pick<ModelResponse, 'usage' | 'isUsageMissing'>;
+
+/** A hundred times the largest window there is: beyond it a number is a mistake, and would end every budget. */
+const TOKENS_MOST = 100_000_000;
+
+/** Counts of another form, or out of reason, are none. Without input or output nothing is known of it, and it is 0 here. */
+export function usageOf(counts: { [Count in keyof Omit<Usage, 'estimated'>]: number | undefined }): ReadUsage {
+  const sane = (count: number | undefined): number | undefined =>
+    count !== undefined && count <= TOKENS_MOST ? count : undefined;
+  const told = sane(counts.input);
+  const cachedInput = sane(counts.cachedInput) ?? 0;
+  const reasoning = sane(counts.reasoning) ?? 0;
+  const cacheWrite = sane(counts.cacheWrite) ?? 0;
+  const cacheWriteHour = Math.min(sane(counts.cacheWriteHour) ?? 0, cacheWrite);
+  // No request is empty; and more from a cache than there was says nothing of how much there was.
+  const input = told !== undefined && told >= cachedInput + cacheWrite ? told : 0;
+  const output = sane(counts.output);
+  const isMissing = input === 0 || output === undefined;
   return {
-    input: Math.max(counts.input ?? 0, cachedInput),
-    cachedInput,
-    output: Math.max(counts.output ?? 0, reasoning),
-    reasoning,
+    usage: {
+      input,
+      cachedInput: Math.min(cachedInput, input),
+      // Some servers count reasoning tokens beside the total instead of inside it.
+      output: Math.max(output ?? 0, reasoning),
+      reasoning,
+      ...(cacheWrite > 0 && input > 0 ? { cacheWrite } : {}),
+      ...(cacheWriteHour > 0 && input > 0 ? { cacheWriteHour } : {}),
+    },
+    ...(isMissing ? { isUsageMissing: true } : {}),
   };
 }
 

@@ -215,7 +215,7 @@ function checkModel({ providers, secret }: Keys, model: string, by: readonly str
   const found = `${model}${by.length === 0 ? '' : ` (${by.join(', ')})`}`;
   const named = model.slice(0, model.indexOf('/'));
   if (named === 'demo') {
-    const mend = 'for a real model set OPENAI_API_KEY or OPENAI_BASE_URL';
+    const mend = 'for a real model set OPENAI_API_KEY, OPENAI_BASE_URL or ANTHROPIC_API_KEY';
     return { name, state: 'note', found: `${found}: no language model, it searches and quotes`, mend };
   }
   const provider = providers.find((one) => one.name === named);

@@ -86,7 +86,7 @@ const answered = (result: CallModelResult): ModelAnswer => {
   return result;
 };
 const previews = (results: CallModelResult[]): unknown[] => results.map((one) => answered(one).output?.preview);
-const sum = (results: CallModelResult[], kind: keyof Usage): number =>
+const sum = (results: CallModelResult[], kind: Exclude<keyof Usage, 'estimated'>): number =>
   results.reduce((all, one) => all + (answered(one).usage[kind] ?? 0), 0);
 
 test('tasks that wait at the same time are one request, and each has its own answer', async () => {

@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway|failover|stream [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway|failover|quota|stream [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { printGateway } from './print-gateway';
+import { printQuota } from './print-quota';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -270,6 +271,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   batch: () => printBatch(isShort),
   gateway: () => printGateway(isShort),
   failover: failovers,
+  quota: () => printQuota(isShort),
   stream,
 };
 

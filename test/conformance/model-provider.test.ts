@@ -1,8 +1,9 @@
-// Needs: nothing but loopback. Every provider that speaks an OpenAI API passes this, against a real HTTP server.
+// Needs: nothing but loopback. Every provider passes this, whichever API it speaks, against a real HTTP server.
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import type { FileRef, JsonValue, Message, ToolCallPart } from '../../workflows/contract/message';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
+import { createMessagesProvider } from '../../activities/model/messages-provider';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import type { ModelCall, ModelRequest, ModelResponse } from '../../activities/model/provider';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../kit/model-server/model-server';
@@ -16,7 +17,6 @@ const IMAGE: FileRef = {
   bytes: PNG.length,
   name: 'photo.png',
 };
-const IMAGE_URL = `data:image/png;base64,${PNG.toString('base64')}`;
 const STRICT = {
   type: 'object',
   properties: { city: { type: 'string' } },
@@ -44,14 +44,16 @@ function toolResult(call: number, parts: (Message & { role: 'tool' })['parts']):
   return { role: 'tool', call, name: 'weather', outcome: 'ok', parts };
 }
 
-describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api) => {
+describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %s API', (api) => {
   let server: ModelServer;
+  const model = api === 'messages' ? 'claude-sonnet-5' : 'gpt-test';
+  const provider = () => {
+    const options = { name: 'test', baseUrl: server.url, apiKey: KEY, keyFrom: 'TEST_KEY' };
+    return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
+  };
   const serve = async (options: ModelServerOptions) => (server = await startModelServer({ apiKey: KEY, ...options }));
   const ask = (more: Partial<ModelRequest> = {}, call: Partial<ModelCall> = {}): Promise<ModelResponse> =>
-    createOpenAiProvider({ name: 'test', api, baseUrl: server.url, apiKey: KEY, keyFrom: 'TEST_KEY' }).generate(
-      request(more),
-      { signal: new AbortController().signal, ...call },
-    );
+    provider().generate(request({ model, ...more }), { signal: new AbortController().signal, ...call });
   const failureOf = async (more: Partial<ModelRequest> = {}): Promise<ApplicationFailure> => {
     const error: unknown = await ask(more).catch((thrown: unknown) => thrown);
     if (error instanceof ApplicationFailure) return error;
@@ -79,7 +81,7 @@ describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api
       usage: { input: 1200, cachedInput: 1024, output: 40, reasoning: 8 },
       requestId: server.requests()[0]?.requestId,
     });
-    expect(answer.model).toContain('gpt-test');
+    expect(answer.model).toContain(model);
     expect(pieces.length).toBeGreaterThan(1);
     expect(pieces.join('')).toBe('Sunny in Lisbon, as it always is at this time of the year.');
   });
@@ -165,10 +167,13 @@ describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api
     const answer = await ask({ output: { name: 'place', schema: STRICT } });
     expect(answer.message.parts).toEqual([{ type: 'text', text: '{"city":"Lisbon"}' }]);
     const body = sentBody();
-    const format = api === 'chat' ? body.response_format : (body.text as { format: JsonValue }).format;
     const asked = { name: 'place', schema: STRICT, strict: true };
-    expect(format).toEqual(
-      api === 'chat' ? { type: 'json_schema', json_schema: asked } : { type: 'json_schema', ...asked },
+    expect(body).toMatchObject(
+      {
+        chat: { response_format: { type: 'json_schema', json_schema: asked } },
+        responses: { text: { format: { type: 'json_schema', ...asked } } },
+        messages: { output_config: { format: { type: 'json_schema', schema: STRICT } } },
+      }[api],
     );
   });
 
@@ -187,8 +192,7 @@ describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api
       { type: 'image', file: IMAGE },
     ]);
     expect((await ask({ messages: [question, answer.message, result] })).finish).toBe('stop');
-    const urls = JSON.stringify(sentBody()).split(IMAGE_URL).length - 1;
-    expect(urls).toBe(2);
+    expect(JSON.stringify(sentBody()).split(PNG.toString('base64')).length - 1).toBe(2);
   });
 
   test.each([
@@ -219,6 +223,7 @@ describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api
     [429, 'Model.RateLimited', false],
     [500, 'Model.Unavailable', false],
     [503, 'Model.Overloaded', false],
+    [529, 'Model.Overloaded', false],
   ])('status %d is %s, asked once', async (status, type, nonRetryable) => {
     await serve({ faults: [{ do: { status } }] });
     const failure = await failureOf();
@@ -304,9 +309,11 @@ describe.each(['responses', 'chat'] as const)('a provider over the %s API', (api
       temperature: 0.2,
       service_tier: 'flex',
       stream: true,
-      ...(api === 'chat'
-        ? { max_completion_tokens: 500, reasoning_effort: 'low' }
-        : { max_output_tokens: 500, reasoning: { effort: 'low' } }),
+      ...{
+        chat: { max_completion_tokens: 500, reasoning_effort: 'low' },
+        responses: { max_output_tokens: 500, reasoning: { effort: 'low' } },
+        messages: { max_tokens: 500, thinking: { type: 'adaptive' }, output_config: { effort: 'low' } },
+      }[api],
     });
     expect(sentBody()).not.toHaveProperty('maxOutputTokens');
   });

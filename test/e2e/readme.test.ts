@@ -141,9 +141,13 @@ describe('the code of the READMEs', () => {
       ['agents/payments/credit.ts'],
       ['with-people/longhaul.config.ts'],
       ['agents/watcher/agent.ts'],
+      ['with-prices/longhaul.config.ts'],
+      ['agents/labels/agent.ts'],
       ['agents/editor/agent.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
+      ['with-routes/longhaul.config.ts'],
+      ['with-quotas/longhaul.config.ts'],
       ['agents/clerk/agent.ts'],
     ],
     'test/kit/model-server/README.md': [

@@ -12,10 +12,12 @@ export interface ScriptCall {
 }
 
 export interface ScriptReasoning {
-  /** The readable summary; only the Responses API carries it. */
+  /** The readable summary; Chat Completions does not carry it. */
   readonly summary: string;
   /** Opaque text a client has to send back unchanged. Default: derived from the summary. */
   readonly encrypted?: string | undefined;
+  /** Of the Messages API: the block holds nothing that can be read. */
+  readonly redacted?: true | undefined;
   /** Reasoning tokens reported as used. Default: an estimate from the summary's length. */
   readonly tokens?: number | undefined;
 }
@@ -24,6 +26,8 @@ export interface ScriptReasoning {
 export interface ScriptUsage {
   readonly input?: number | undefined;
   readonly cached?: number | undefined;
+  /** Part of `input` too; the Messages API alone reports it. */
+  readonly cacheWrite?: number | undefined;
   readonly output?: number | undefined;
   readonly reasoning?: number | undefined;
 }

@@ -45,5 +45,5 @@ test('a run ends when its money is spent, is told before, and its result has wha
     totals: { modelCalls: 2, cost: { nanoUsd: 200_000_000 } },
   });
   expect(model.requests()).toHaveLength(2);
-  expect(model.requests()[1]?.body.toString()).toContain('$0.1000 of the $0.2000 that this run may spend are spent');
+  expect(model.requests()[1]?.body?.toString()).toContain('$0.1000 of the $0.2000 that this run may spend are spent');
 });

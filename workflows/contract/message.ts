@@ -105,4 +105,8 @@ export interface Usage {
   cacheWrite?: number;
   output: number;
   reasoning: number;
+  /** Of `cacheWrite`, what is kept for an hour instead of minutes, where the provider says so. */
+  cacheWriteHour?: number;
+  /** The provider did not tell, or told what cannot be: counted here instead. */
+  estimated?: true;
 }

@@ -151,7 +151,7 @@ export interface RunTotals {
   cost?: Cost;
   /** What of `cost` its sub-agents' runs have in their own totals too. */
   subAgentsCost?: Cost;
-  /** Set where requests brought no answer or were stopped: what they took is in `usage` and `cost`, estimated. */
+  /** Set where a part of `usage` and `cost` is estimated: of requests that brought no answer or were stopped, or whose provider did not tell. */
   estimated?: true;
 }
 

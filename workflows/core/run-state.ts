@@ -156,7 +156,7 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     turns: kept.turn,
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
-    usage: addUsage(kept.totals.usage, answer.usage),
+    ...withUsage(kept.totals, answer.usage),
     ...(answer.cached ? savedBy(kept.totals, { cachedCalls: 1, saved: answer.saved ?? NO_USAGE }) : {}),
     ...costOf(kept.totals.cost, answer.cost),
   };
@@ -186,7 +186,7 @@ export function takeCompaction(state: RunState, compacted: CompactedContext): vo
     ...kept.totals,
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (compacted.reused ? 1 : 0),
-    usage: addUsage(kept.totals.usage, compacted.usage),
+    ...withUsage(kept.totals, compacted.usage),
     ...costOf(kept.totals.cost, compacted.cost),
   };
   takeUnanswered(state, compacted);
@@ -204,7 +204,7 @@ export function takeUnanswered({ kept }: RunState, { unanswered }: { unanswered?
   if (!unanswered) return;
   kept.totals = {
     ...kept.totals,
-    usage: addUsage(kept.totals.usage, unanswered.spent),
+    ...withUsage(kept.totals, unanswered.spent),
     ...costOf(kept.totals.cost, unanswered.cost),
     estimated: true,
   };
@@ -240,7 +240,7 @@ export function takeSubRunTotals(
     modelCalls: kept.totals.modelCalls + modelCalls,
     toolCalls: kept.totals.toolCalls + toolCalls,
     reusedCalls: kept.totals.reusedCalls + reusedCalls,
-    usage: addUsage(kept.totals.usage, usage),
+    ...withUsage(kept.totals, usage),
     ...costOf(kept.totals.cost, cost),
     ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
     ...(estimated ? { estimated } : {}),
@@ -251,6 +251,14 @@ export function takeSubRunTotals(
 function show(kept: CarriedState, messages: readonly MessageHead[], from: number): void {
   const placed = messages.map((message, at) => ({ ...message, position: from + at }));
   kept.messages = [...kept.messages, ...placed].slice(-MESSAGES_SHOWN);
+}
+
+type Used = Pick<RunTotals, 'usage' | 'estimated'>;
+
+/** Whether something of it is estimated, the totals say as a whole. */
+function withUsage(before: Used, used: Usage): Used {
+  const { estimated, ...usage } = addUsage(before.usage, used);
+  return { usage, ...(estimated || before.estimated ? { estimated: true } : {}) };
 }
 
 function costOf(before: Cost | undefined, added: Cost | undefined): { cost?: Cost } {

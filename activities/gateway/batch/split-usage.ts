@@ -21,12 +21,15 @@ export function splitUsage(usage: Usage, tasks: readonly TaskSize[]): Usage[] {
   const cachedInput = split(usage.cachedInput, input);
   const reasoning = split(usage.reasoning, output);
   const cacheWrite = split(usage.cacheWrite ?? 0, input);
+  const cacheWriteHour = split(usage.cacheWriteHour ?? 0, cacheWrite);
   return tasks.map((_, at) => ({
     input: input[at] ?? 0,
     cachedInput: cachedInput[at] ?? 0,
-    ...(cacheWrite[at] ? { cacheWrite: cacheWrite[at] } : {}),
     output: output[at] ?? 0,
     reasoning: reasoning[at] ?? 0,
+    ...(cacheWrite[at] ? { cacheWrite: cacheWrite[at] } : {}),
+    ...(cacheWriteHour[at] ? { cacheWriteHour: cacheWriteHour[at] } : {}),
+    ...(usage.estimated ? { estimated: true as const } : {}),
   }));
 }
 

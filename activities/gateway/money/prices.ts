@@ -78,7 +78,12 @@ function byPrice(price: ModelPrice, usage: Usage): number {
 }
 
 /** Of a provider that reports nonsense: the parts of the input are never more than all of it, and nothing is less than none. */
-function partsOf({ input, cachedInput, cacheWrite = 0, output }: Usage): Required<Omit<Usage, 'reasoning'>> {
+function partsOf({
+  input,
+  cachedInput,
+  cacheWrite = 0,
+  output,
+}: Usage): Required<Pick<Usage, 'input' | 'cachedInput' | 'cacheWrite' | 'output'>> {
   const most = (value: number, limit = Infinity): number =>
     Number.isFinite(value) ? Math.min(Math.max(0, value), limit) : 0;
   const all = most(input);

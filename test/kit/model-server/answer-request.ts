@@ -9,6 +9,7 @@ import { aborted, type Gates } from './gates';
 import type { Ledger, RequestRecord } from './ledger';
 import type { ModelRequest } from './model-request';
 import type { RateLimit } from './rate-limit';
+import { messageError, messageEvents, messageObject, messageStreamError } from './messages-wire';
 import { responseEvents, responseStreamError } from './response-events';
 import { finishedResponse, outputItems } from './response-object';
 import { turnOf, type Respond } from './responder';
@@ -37,6 +38,7 @@ export interface Exchange {
 
 /** Responses kept for `previous_response_id`; more than any one test looks back. */
 const STORED_RESPONSES = 1000;
+const MESSAGES_PATH = '/v1/messages';
 const PROVIDER_FAILED = 'The server had an error while processing your request. Sorry about that!';
 
 /**
@@ -90,14 +92,21 @@ export async function answerRequest(state: ServerState, exchange: Exchange, requ
   if (turn.raw) return deliverRaw(delivery, turn.raw, request.stream);
   record.usage = usage;
   if (!request.stream) {
-    const body = request.api === 'chat' ? chatCompletion(answer) : finishedResponse(answer);
-    await deliverBody(delivery, JSON.stringify(body, null, 2));
+    await deliverBody(delivery, JSON.stringify(wholeAnswer(answer), null, 2));
   } else if (request.api === 'chat') {
     await deliverStream(delivery, [...chatChunks(answer)], () => chatStreamError(PROVIDER_FAILED));
+  } else if (request.api === 'messages') {
+    await deliverStream(delivery, [...messageEvents(answer)], () => messageStreamError(PROVIDER_FAILED));
   } else {
     const failure = (sent: number) => responseStreamError(answer, PROVIDER_FAILED, sent);
     await deliverStream(delivery, [...responseEvents(answer)], failure);
   }
+}
+
+function wholeAnswer(answer: Answer): unknown {
+  const { api } = answer.request;
+  if (api === 'messages') return messageObject(answer);
+  return api === 'chat' ? chatCompletion(answer) : finishedResponse(answer);
 }
 
 /** Answers with an error, in the real API's form. */
@@ -112,7 +121,9 @@ export async function answerError(state: ServerState, exchange: Exchange, error:
     error instanceof WireError ? error : new WireError(500, `The model server itself failed: ${String(error)}`);
   const delivery = deliveryOf(state, exchange, {});
   const headers = { ...delivery.headers, ...wire.detail.headers };
-  await deliverBody({ ...delivery, headers }, wire.body(), wire.status);
+  const { path, requestId } = exchange.record;
+  const body = path === MESSAGES_PATH ? messageError(wire, requestId) : wire.body();
+  await deliverBody({ ...delivery, headers }, body, wire.status);
 }
 
 export function deliveryOf(state: ServerState, { record, res, signal }: Exchange, action: FaultAction): Delivery {
@@ -122,7 +133,7 @@ export function deliveryOf(state: ServerState, { record, res, signal }: Exchange
     signal,
     cut: () => state.ledger.end(record, 'cut'),
     headers: {
-      'x-request-id': record.requestId,
+      [record.path === MESSAGES_PATH ? 'request-id' : 'x-request-id']: record.requestId,
       'openai-version': '2020-10-01',
       'openai-processing-ms': String(Date.now() - record.arrivedAt),
       ...state.rateLimit.headers(),

@@ -10,7 +10,7 @@ export function readToolNames(api: Api, body: JsonRecord): string[] {
   return listOf(body['tools']).flatMap((tool, index) => {
     const at = api === 'chat' ? `tools[${index}].function` : `tools[${index}]`;
     const definition = isRecord(tool) ? (api === 'chat' ? tool['function'] : tool) : undefined;
-    if (!isRecord(definition) || (isRecord(tool) && tool['type'] !== 'function')) return [];
+    if (!isRecord(definition) || (api !== 'messages' && isRecord(tool) && tool['type'] !== 'function')) return [];
     const name = textOf(definition['name']);
     if (name === undefined || !NAME.test(name)) throw badName(`${at}.name`, name);
     if (definition['strict'] === true) {
@@ -27,6 +27,8 @@ export function readToolNames(api: Api, body: JsonRecord): string[] {
 
 /** Checks the structured-output format of a request, where it asks for a strict one. */
 export function checkOutputFormat(api: Api, body: JsonRecord): void {
+  // Of the Messages API it is read with its messages.
+  if (api === 'messages') return;
   const text = body['text'];
   const format = api === 'chat' ? body['response_format'] : isRecord(text) ? text['format'] : undefined;
   if (!isRecord(format) || format['type'] !== 'json_schema') return;

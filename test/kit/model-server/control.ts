@@ -13,13 +13,19 @@ export const turnSchema = z.strictObject({
   calls: z.array(z.strictObject({ name: z.string(), args: z.unknown(), id: z.string().optional() })).optional(),
   refusal: z.string().optional(),
   reasoning: z
-    .strictObject({ summary: z.string(), encrypted: z.string().optional(), tokens: whole.optional() })
+    .strictObject({
+      summary: z.string(),
+      encrypted: z.string().optional(),
+      redacted: z.literal(true).optional(),
+      tokens: whole.optional(),
+    })
     .optional(),
   cut: z.enum(['length', 'content_filter']).optional(),
   usage: z
     .strictObject({
       input: whole.optional(),
       cached: whole.optional(),
+      cacheWrite: whole.optional(),
       output: whole.optional(),
       reasoning: whole.optional(),
     })

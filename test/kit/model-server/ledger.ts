@@ -15,7 +15,7 @@ export interface RequestRecord {
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
-  /** Lower-case names; `authorization` is redacted. */
+  /** Lower-case names; `authorization` and `x-api-key` are redacted. */
   readonly headers: Readonly<Record<string, string>>;
   readonly arrivedAt: number;
   /** The exact bytes; undefined once {@link KEPT_BODY_BYTES} of newer bodies are kept. */
@@ -127,13 +127,14 @@ export class Ledger {
   counts(): Counts {
     const byPath: Record<string, number> = {};
     const byOutcome = { open: 0, answered: 0, refused: 0, cut: 0, 'closed-by-client': 0 };
-    const tokens = { input: 0, cached: 0, output: 0, reasoning: 0 };
+    const tokens = { input: 0, cached: 0, cacheWrite: 0, output: 0, reasoning: 0 };
     const bodies = new Set<string>();
     let repeated = 0;
     for (const { path, outcome, usage, sha256: hash, method } of this.records) {
       byPath[path] = (byPath[path] ?? 0) + 1;
       byOutcome[outcome] += 1;
-      for (const kind of ['input', 'cached', 'output', 'reasoning'] as const) tokens[kind] += usage?.[kind] ?? 0;
+      for (const kind of ['input', 'cached', 'cacheWrite', 'output', 'reasoning'] as const)
+        tokens[kind] += usage?.[kind] ?? 0;
       if (outcome !== 'answered' || method !== 'POST') continue;
       if (bodies.has(hash)) repeated += 1;
       bodies.add(hash);
@@ -145,7 +146,8 @@ export class Ledger {
 }
 
 function redacted(headers: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...headers, ...('authorization' in headers ? { authorization: '[redacted]' } : {}) };
+  const secret = ['authorization', 'x-api-key'].filter((name) => name in headers);
+  return { ...headers, ...Object.fromEntries(secret.map((name) => [name, '[redacted]'])) };
 }
 
 function sha256(bytes: Buffer): string {

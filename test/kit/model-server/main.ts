@@ -11,7 +11,11 @@ const optionsSchema = controlSchema.pick({ script: true, order: true, faults: tr
   apiKey: z.union([z.string(), z.array(z.string())]).optional(),
   models: z.array(z.string()).optional(),
   rateLimit: z
-    .strictObject({ requestsPerMinute: z.number().positive(), tokensPerMinute: z.number().positive() })
+    .strictObject({
+      requestsPerMinute: z.number().positive(),
+      tokensPerMinute: z.number().positive(),
+      bySecond: z.boolean().optional(),
+    })
     .optional(),
   deltaChars: z.number().int().min(1).optional(),
   port: z.number().int().min(0).max(65_535).optional(),

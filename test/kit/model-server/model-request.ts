@@ -1,6 +1,6 @@
 import type { ScriptRole } from '../script';
 
-export type Api = 'responses' | 'chat';
+export type Api = 'responses' | 'chat' | 'messages';
 
 export interface RequestedCall {
   /** The provider's id, which ties a tool's result to its call. */
@@ -10,7 +10,7 @@ export interface RequestedCall {
   readonly arguments: string;
 }
 
-/** One message, the same for both APIs. Adjacent assistant items of the Responses API are one message. */
+/** One message, the same for all APIs. Adjacent assistant items of the Responses API are one message. */
 export interface RequestMessage {
   /** `developer` messages and Responses `instructions` are `system`. */
   readonly role: ScriptRole;
@@ -26,7 +26,7 @@ export interface ModelRequest {
   /** Number of the request among all that the server received, from 1. */
   readonly nth: number;
   readonly api: Api;
-  /** `/v1/responses` or `/v1/chat/completions`. */
+  /** `/v1/responses`, `/v1/chat/completions` or `/v1/messages`. */
   readonly path: string;
   readonly model: string;
   readonly stream: boolean;

@@ -89,7 +89,7 @@ function answerFrom(
 function noMatch(why: string, request: ModelRequest): Error {
   return invalidRequest(
     `No recorded conversation continues this request: ${why}. Messages count from 0, without system messages.`,
-    request.api === 'chat' ? 'messages' : 'input',
+    request.api === 'responses' ? 'input' : 'messages',
     'playback_no_match',
   );
 }

@@ -3,18 +3,25 @@ import { WireError } from './wire-error';
 export interface RateLimitOptions {
   readonly requestsPerMinute: number;
   readonly tokensPerMinute: number;
+  /** Also holds back what comes faster than a sixtieth of the requests in a second, as large providers do. Default false. */
+  readonly bySecond?: boolean | undefined;
 }
 
 /** Announced where no limit is set, and far above what a test sends. */
 const ANNOUNCED: RateLimitOptions = { requestsPerMinute: 10_000, tokensPerMinute: 10_000_000 };
 const MINUTE_MS = 60_000;
+const SECOND_MS = 1_000;
+const SECONDS = 60;
 
-/** A bucket that holds a minute's allowance and refills steadily, as the documented limits behave. */
+/** A bucket that holds the allowance of its time and refills steadily, as the documented limits behave. */
 class Bucket {
   private level: number;
   private updatedAt = Date.now();
 
-  constructor(readonly limit: number) {
+  constructor(
+    readonly limit: number,
+    private readonly perMs = MINUTE_MS,
+  ) {
     this.level = limit;
   }
 
@@ -26,7 +33,7 @@ class Bucket {
   /** Milliseconds until the bucket holds `amount`. */
   wait(amount: number): number {
     this.refill();
-    return Math.max(0, Math.ceil(((Math.min(amount, this.limit) - this.level) * MINUTE_MS) / this.limit));
+    return Math.max(0, Math.ceil(((Math.min(amount, this.limit) - this.level) * this.perMs) / this.limit));
   }
 
   take(amount: number): void {
@@ -36,7 +43,7 @@ class Bucket {
 
   private refill(): void {
     const now = Date.now();
-    this.level = Math.min(this.limit, this.level + ((now - this.updatedAt) * this.limit) / MINUTE_MS);
+    this.level = Math.min(this.limit, this.level + ((now - this.updatedAt) * this.limit) / this.perMs);
     this.updatedAt = now;
   }
 }
@@ -45,20 +52,24 @@ class Bucket {
 export class RateLimit {
   private readonly requests: Bucket;
   private readonly tokens: Bucket;
+  private readonly second: Bucket;
 
   constructor(private readonly options: RateLimitOptions | undefined) {
     const { requestsPerMinute, tokensPerMinute } = options ?? ANNOUNCED;
     this.requests = new Bucket(requestsPerMinute);
     this.tokens = new Bucket(tokensPerMinute);
+    this.second = new Bucket(Math.max(1, requestsPerMinute / SECONDS), SECOND_MS);
   }
 
   /** Charges one request of that many tokens. Throws the 429 of the limit it would pass, and then charges nothing. */
   charge(model: string, tokens: number): void {
     if (this.options) {
+      if (this.options.bySecond) this.refuse('requests', 'requests per second', model, this.second, 1);
       this.refuse('requests', 'requests per min (RPM)', model, this.requests, 1);
       this.refuse('tokens', 'tokens per min (TPM)', model, this.tokens, tokens);
     }
     this.requests.take(1);
+    this.second.take(1);
     this.tokens.take(tokens);
   }
 

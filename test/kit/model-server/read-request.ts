@@ -1,4 +1,5 @@
 import { checkOutputFormat, readToolNames } from './check-tools';
+import { readAnthropicMessages } from './read-anthropic';
 import { isRecord, textOf, type JsonRecord } from './json';
 import type { Api, ModelRequest, RequestMessage } from './model-request';
 import { readChatMessages, readResponseItems } from './read-messages';
@@ -30,7 +31,7 @@ export function readRequest(source: RequestSource): ModelRequest {
   const toolNames = readToolNames(api, body);
   checkOutputFormat(api, body);
   const items = api === 'responses' ? responseItems(body, source.stored) : [];
-  const messages = api === 'responses' ? responseMessages(body, items) : chatMessages(body);
+  const messages = messagesOf(api, body, items);
   return {
     nth,
     api,
@@ -44,6 +45,11 @@ export function readRequest(source: RequestSource): ModelRequest {
     body,
     items,
   };
+}
+
+function messagesOf(api: Api, body: JsonRecord, items: readonly unknown[]): RequestMessage[] {
+  if (api === 'responses') return responseMessages(body, items);
+  return api === 'chat' ? chatMessages(body) : readAnthropicMessages(body);
 }
 
 function parseBody(bytes: Buffer): JsonRecord {

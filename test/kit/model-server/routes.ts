@@ -9,6 +9,7 @@ import {
 import { control } from './control';
 import { deliverBody } from './deliver';
 import { readRequest } from './read-request';
+import type { Api } from './model-request';
 import { WireError } from './wire-error';
 
 /** Who may ask for what. */
@@ -19,7 +20,11 @@ export interface Access {
   readonly models: readonly string[] | undefined;
 }
 
-const APIS = { '/v1/responses': 'responses', '/v1/chat/completions': 'chat' } as const;
+const APIS: ReadonlyMap<string, Api> = new Map([
+  ['/v1/responses', 'responses'],
+  ['/v1/chat/completions', 'chat'],
+  ['/v1/messages', 'messages'],
+]);
 /** Listed where the options name no models. */
 const UNNAMED_MODELS = ['scripted'];
 /** Any time does: no client reads it. 1 January 2025, in seconds. */
@@ -36,17 +41,25 @@ export async function answerRoute(
   const { method, path, nth } = record;
   try {
     if (path.startsWith('/__')) return await observe(state, exchange);
-    checkKey(access.apiKey, headers['authorization']);
+    checkKey(access.apiKey, keyOf(path, headers));
     if (method === 'GET' && path.startsWith('/v1/models')) return await listModels(state, access.models, exchange);
-    const api = path === '/v1/responses' || path === '/v1/chat/completions' ? APIS[path] : undefined;
+    const api = APIS.get(path);
     if (method !== 'POST' || !api) throw new WireError(404, `Invalid URL (${method} ${path})`);
     const stored = (responseId: string) => state.stored.get(responseId);
-    const { authorization: _, ...shown } = headers;
+    if (api === 'messages' && headers['anthropic-version'] === undefined)
+      throw new WireError(400, 'anthropic-version: header is required');
+    const { authorization: _, 'x-api-key': _key, ...shown } = headers;
     const source = { nth, api, path, headers: shown, bytes, models: access.models, stored };
     await answerRequest(state, exchange, readRequest(source));
   } catch (error) {
     await answerError(state, exchange, error);
   }
+}
+
+/** The Messages API takes its key in a header of its own. */
+function keyOf(path: string, headers: Readonly<Record<string, string>>): string | undefined {
+  const own = headers['x-api-key'];
+  return path === '/v1/messages' ? own && `Bearer ${own}` : headers['authorization'];
 }
 
 function checkKey(apiKey: Access['apiKey'], authorization: string | undefined): void {

@@ -5,6 +5,8 @@ import type { ModelRequest } from './model-request';
 export interface TokenUsage {
   readonly input: number;
   readonly cached: number;
+  /** Written into the cache; the Messages API alone reports it. */
+  readonly cacheWrite: number;
   readonly output: number;
   readonly reasoning: number;
 }
@@ -48,6 +50,7 @@ export function usageOf(request: ModelRequest, turn: ScriptTurn): TokenUsage {
   return {
     input,
     cached: usage.cached ?? Math.min(cacheable, input),
+    cacheWrite: usage.cacheWrite ?? 0,
     output: usage.output ?? said + reasoning,
     reasoning,
   };

@@ -34,6 +34,7 @@ const PLAIN: Readonly<Record<number, readonly [message: string, code: string | n
   429: ['Rate limit reached. Please try again later.', 'rate_limit_exceeded'],
   500: ['The server had an error while processing your request. Sorry about that!', null],
   503: ['The server is overloaded or not ready yet.', null],
+  529: ['Overloaded', null],
 };
 
 /** The error a status alone stands for: what a fault answers with when its plan gives no body. */

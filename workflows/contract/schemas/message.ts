@@ -68,4 +68,6 @@ export const usageSchema = z.object({
   cacheWrite: z.number().exactOptional(),
   output: z.number(),
   reasoning: z.number(),
+  cacheWriteHour: z.number().exactOptional(),
+  estimated: z.literal(true).exactOptional(),
 });
