@@ -82,9 +82,10 @@ export function createWaitingLine(): WaitingLine {
         all: DIMENSIONS.map((_, nth) => waiters.reduce((total, { amounts }) => total + (amounts[nth] ?? 0), 0)),
         ageMs: Math.max(0, now - (waiters[0]?.since ?? now)),
       })),
+    // What was granted before and has not been sent is still its own.
     grant(share, requests) {
       const known = shares.get(keyOf(share));
-      if (known) known.credit = requests;
+      if (known) known.credit = Math.min(known.waiters.length, known.credit + requests);
     },
     of: (share) => shares.get(keyOf(share))?.waiters ?? [],
     all: () => [...shares.values()].flatMap(({ waiters }) => waiters),
