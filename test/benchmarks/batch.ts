@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { defineAgent } from '../../activities/define';
 import { printTable } from '../../infra/drills/print-table';
-import { script, startModelServer, type ModelRequest } from '../kit/model-server';
+import { script, startModelServer, type ModelRequest, type ScriptTurn } from '../kit/model-server';
 import { startTestStack } from '../stack/test-stack';
 
 export interface BatchFigures {
@@ -27,7 +27,7 @@ const define = (name: string, more: Pick<Parameters<typeof defineAgent>[0], 'bat
 const item = z.object({ item: z.number(), input: z.string() });
 
 /** Labels what it is asked, in the form that it is asked for. */
-export function label({ messages }: ModelRequest) {
+export function label({ messages }: ModelRequest): ScriptTurn {
   const { text = '' } = messages.at(-1) ?? {};
   const [first = '', ...lines] = text.split('\n');
   const labelOf = (input: string): { label: string } => ({ label: `of ${input}` });

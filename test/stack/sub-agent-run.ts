@@ -60,6 +60,12 @@ export interface Started {
 export type Ending = Partial<End> | 'elsewhere' | 'terminated';
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
+const nothing = (): undefined => undefined;
+const NO_METRICS: ActivityDeps['metrics'] = {
+  ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
+  ...{ cached: nothing, batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
+};
+
 export async function startWith(
   lead: AnyAgent,
   {
@@ -78,20 +84,13 @@ export async function startWith(
   await publishReleases(store, [loaded, ...below]);
   const provider = createScriptedProvider({ model, context: () => undefined, now: clock.now });
   const people = createTestPeople(loaded.manifest.plan);
-  const nothing = (): undefined => undefined;
   const deps: ActivityDeps = {
     ...{ store, conversation: createConversation(store), toolStore: directToolStore(store) },
     agents: { resolve: () => loaded },
     providers: { resolve: () => ({ provider, model: 'x' }) },
-    quota: NO_QUOTA,
-    routing: AS_PREFERRED,
-    prices: prices ?? UNKNOWN_PRICES,
+    ...{ quota: NO_QUOTA, routing: AS_PREFERRED, prices: prices ?? UNKNOWN_PRICES },
     ...{ secretsOf: () => ({}), approvers: people.approvers, stateDir: '/nonexistent' },
-    ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve() },
-    metrics: {
-      ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
-      ...{ cached: nothing, batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
-    },
+    ...{ worker: 'test', now: clock.now, failpoint: () => Promise.resolve(), metrics: NO_METRICS },
   };
   const first = encodeMessage({ role: 'user', parts: [{ type: 'text', text: says }] });
   await store.commit({ objects: [first] });

@@ -1,7 +1,7 @@
 // Needs: nothing. The ledger of a quota with its workers on a virtual clock: no window at the provider is ever above the limit.
 import fc from 'fast-check';
 import type { Amounts, WindowLimit } from '../../workflows/contract/quota';
-import { createWorld, windowsOf } from './quota-world';
+import { createWorld, refusedBy, windowsOf } from './quota-world';
 
 const PER_MS = 6_000;
 const one = (tokens = 0): Amounts => [1, tokens, tokens, 0, 0];
@@ -69,4 +69,7 @@ test('three times the limit, unevenly, one worker killed and one added: the limi
   const { most, least } = windowsOf(world.arrivals, limit, 0, 140_000);
   expect(most).toBeLessThanOrEqual(300);
   expect(least).toBeGreaterThanOrEqual(0.95 * 300);
+  // A large provider counts by the second too; one in a thousand may be sent back.
+  const refused = refusedBy(world.arrivals, { most: 300 / 60, perMs: 1_000 });
+  expect(refused).toBeLessThanOrEqual(world.arrivals.length / 1_000);
 }, 120_000);

@@ -24,6 +24,8 @@ const AFTER: { readonly [type: string]: Next } = {
   'Model.Truncated': 'stop',
   'Model.InvalidOutput': 'stop',
   'Model.InvalidToolCall': 'stop',
+  // All of the route have a price where the release was made: a worker that knows fewer is mended, not gone around.
+  'Model.PriceUnknown': 'stop',
 };
 
 export const isInTable = (type: string): boolean => Object.hasOwn(AFTER, type);
