@@ -61,17 +61,15 @@ export function createPostgresPublisher({ store, keys }: PostgresStreamsPlace): 
       return one ? [{ live, channel: channelOf(live), ...one }] : [];
     });
     growing = new Set();
-    for (const { live, event } of next) sent.set(live, event.sequence);
-    const isSent = await connection.notify(next).then(
-      () => true,
-      // What is lost its readers ask for.
-      () => false,
-    );
-    timer = undefined;
     for (const { live, event } of next) {
-      live.wasRead ||= isSent;
-      if (live.sequence > event.sequence) growing.add(live);
+      sent.set(live, event.sequence);
+      // Before it is: a reader may have it sooner than this hears that it went.
+      live.wasRead = true;
     }
+    // What is lost its readers ask for.
+    await connection.notify(next).catch(() => undefined);
+    timer = undefined;
+    for (const { live, event } of next) if (live.sequence > event.sequence) growing.add(live);
     for (const live of growing) if (isRead(live)) due(live);
   }
   function asked({ channel, after }: ReadRequest): void {
