@@ -49,7 +49,11 @@ describe('a definition', () => {
       () => agentTool(defineAgent({ name: 'a', instructions: 'x' })),
       'agentTool a: the agent needs a description: it is what the model reads of it.',
     ],
-    ['an unknown limit', () => agentTool(agent('a'), { euros: 1 } as never), 'agentTool a: limits: "euros" is not known.'],
+    [
+      'an unknown limit',
+      () => agentTool(agent('a'), { euros: 1 } as never),
+      'agentTool a: limits: "euros" is not known.',
+    ],
     ['a limit of nothing', () => agentTool(agent('a'), { tokens: 0 }), 'agentTool a: limits.tokens must be a whole'],
     [
       'a toolbox',
