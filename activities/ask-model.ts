@@ -82,7 +82,7 @@ export async function askModel(
       spending,
       requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
       tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
-      task: { messages: asked.entries.map(({ message }) => message), attempt: attempt.number, user: input.user },
+      task: { messages, attempt: attempt.number, user: input.user },
       asking: shown.begin,
       wasShown: shown.wasRead,
     });

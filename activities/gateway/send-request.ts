@@ -84,8 +84,6 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
   const counter = counterOf(loaded);
   const prepare = preparing(deps, toSend);
   const order = preferredOrder(model, caller.run);
-  const [first] = order;
-  if (first === undefined) throw failure('Model.NotFound', 'the release names no model.');
   const isChoice = order.length > 1;
   const { request } = await firstPrepared(order, prepare);
   let counted: number | undefined;

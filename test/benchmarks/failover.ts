@@ -1,8 +1,7 @@
 // A provider that is down, and then ten times slower without an error, under load from several worker processes that share a store: which
 // runs fail, how soon requests go elsewhere and come back, and how long calls take meanwhile.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -19,6 +18,7 @@ import { script, startModelServerProcess, type ModelServerProcess } from '../kit
 import { temporalCli } from '../stack/test-stack';
 import { type asker, failoverRelease } from './failover-agent';
 import type { FailoverWorkerOptions } from './failover-worker';
+import { startWorkerProcess } from './worker-process';
 
 export interface FailoverOptions {
   workers: number;
@@ -83,7 +83,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverFigure
   const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'bench', user: 'bench' });
   const workers = await Promise.all(
     Array.from({ length: options.workers }, (_, nth) =>
-      startWorkerProcess({
+      startWorkerProcess<FailoverWorkerOptions>('failover-worker.ts', {
         ...{ address, namespace, stateDir, storeUrl, identity: `worker-${nth + 1}`, scale: options.scale },
         providers: { a: a.url, b: b.url },
       }),
@@ -135,21 +135,6 @@ async function throughPhases(
     while ((await requests()) < before + least && Date.now() - from < phases[phase] + EXTENDED_MS) await pause(200);
   }
   return [...began, ['end', Date.now()]];
-}
-
-async function startWorkerProcess(options: FailoverWorkerOptions): Promise<ChildProcess> {
-  const jiti = path.join(path.dirname(require.resolve('jiti')), 'jiti-cli.mjs');
-  const file = path.join(__dirname, 'failover-worker.ts');
-  const child = spawn(process.execPath, [jiti, file, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-2_000)));
-  await new Promise<void>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
-      if (line.startsWith('ready')) resolve();
-    });
-    child.once('close', (code) => reject(new Error(`a worker ended with ${code}: ${said}`)));
-  });
-  return child;
 }
 
 function stopped(child: ChildProcess): Promise<void> {

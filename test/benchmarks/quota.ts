@@ -1,9 +1,8 @@
 // Three times a limit, offered by several processes unevenly, one of which is killed and one added meanwhile: what arrives at the provider.
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createGatewayQuota } from '../../activities/gateway/quota/gateway-quota';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
@@ -12,6 +11,7 @@ import { lease, newLedger } from '../../workflows/quota/ledger';
 import { script, startModelServerProcess } from '../kit/model-server';
 import { temporalCli } from '../stack/test-stack';
 import type { QuotaWorkerOptions } from './quota-worker';
+import { startWorkerProcess } from './worker-process';
 
 export interface QuotaOptions {
   of: 'requests' | 'tokens';
@@ -66,7 +66,7 @@ export async function quotaFigures(options: QuotaOptions): Promise<QuotaFigures>
   const workers: ChildProcess[] = [];
   const add = async (part: number): Promise<void> => {
     const perSecond = (TIMES * part * requestsPerMinute) / 60;
-    const started = await startWorkerProcess({
+    const started = await startWorkerProcess<QuotaWorkerOptions>('quota-worker.ts', {
       ...{ address, namespace, identity: `worker-${workers.length}`, url: server.url, reserve, perSecond },
       ...{ window: { of, perMs, most, burst }, input: INPUT, outputCap: OUTPUT_CAP },
     });
@@ -137,19 +137,4 @@ export async function admissions(samples: number): Promise<number[]> {
   }
   quota.stop();
   return taken;
-}
-
-async function startWorkerProcess(options: QuotaWorkerOptions): Promise<ChildProcess> {
-  const jiti = path.join(path.dirname(require.resolve('jiti')), 'jiti-cli.mjs');
-  const file = path.join(__dirname, 'quota-worker.ts');
-  const child = spawn(process.execPath, [jiti, file, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-2_000)));
-  await new Promise<void>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
-      if (line.startsWith('ready')) resolve();
-    });
-    child.once('close', (code) => reject(new Error(`a worker ended with ${code}: ${said}`)));
-  });
-  return child;
 }
