@@ -1,5 +1,6 @@
 // The same question of many runs at once, over several worker processes: how often the provider is asked it, and how soon all are answered.
 // Then the same question again, by few runs at a time: what an answer takes that is kept.
+import { setTimeout as pause } from 'node:timers/promises';
 import { allRefs, type ContentStore } from '../../activities/store';
 import { CALL_PREFIX } from '../../activities/store/ref-names';
 import { modelRecordSchema, type ModelRecord } from '../../workflows/contract/schemas/call-record';
@@ -10,7 +11,7 @@ export interface CacheOptions {
   workers: number;
   /** At once. */
   runs: number;
-  /** The provider holds its answer for so long after all of them are started, in milliseconds. */
+  /** The provider holds its answer for so long after all of them are started and it was asked, in milliseconds. */
   heldMs: number;
   /** Afterwards, a few at a time. */
   again: number;
@@ -69,7 +70,9 @@ async function measure(stack: TellerStack, { runs, heldMs, again }: CacheOptions
   const started = await Promise.all(Array.from({ length: runs }, (_, nth) => start(nth)));
   const startedMs = Date.now() - from;
   const ending = Promise.all(started.map(ended));
-  await new Promise((resolve) => setTimeout(resolve, heldMs));
+  // A hold is let go where it holds: the question must have arrived.
+  while ((await model.counts()).requests === 0) await pause(20);
+  await pause(heldMs);
   const answered = Date.now();
   await model.control({ release: 'answer' });
   await ending;

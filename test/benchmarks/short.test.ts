@@ -71,7 +71,7 @@ test('a call with a kept answer asks nobody, reads as often however long the con
   const [short, long] = [await cachedFigures(2, 3), await cachedFigures(40, 3)];
   expect([short.requests, long.requests]).toEqual([2, 21]);
   for (const { parts } of [short, long])
-    expect(parts).toEqual(parts.map((each) => ({ ...each, provider: 0, readTrips: 6, commits: 1 })));
+    expect(parts).toEqual(parts.map((each) => ({ ...each, provider: 0, readTrips: 3, commits: 1 })));
 });
 
 describeWithPostgres('reading 400 messages', () => {
