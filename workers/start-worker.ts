@@ -1,4 +1,5 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
+import { randomUUID } from 'node:crypto';
 import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
@@ -70,7 +71,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
     if (quotas)
       quota = createGatewayQuota({
-        ...{ quotas, worker: identity, ask: askQuotas(process), now: Date.now },
+        // By identity alone two hosts of one name might be taken for one, and would share a lease.
+        ...{ quotas, worker: `${identity} ${randomUUID()}`, ask: askQuotas(process), now: Date.now },
         priceOf: priceOf(options.prices ?? UNKNOWN_PRICES),
       });
     const control = quotas ? await createControlWorker(process) : undefined;

@@ -13,8 +13,13 @@ export const dimensionAt = (of: Dimension): number => DIMENSIONS.indexOf(of);
 export const amountOf = (amounts: Amounts, { of }: { of: Dimension }): number => amounts[dimensionAt(of)] ?? 0;
 
 /** Spent at this moment, what counts until when. */
-export const countsUntil = (perMs: number, at: number): number => endOf(perMs, Math.floor(at / bucketMs(perMs)));
-const endOf = (perMs: number, bucket: number): number => (bucket + 1) * bucketMs(perMs) + perMs + marginMs(perMs);
+export const countsUntil = (perMs: number, at: number): number => endsOf(perMs)(Math.floor(at / bucketMs(perMs)));
+/** Made once for all buckets: a workflow looks up what is global, `Math` too, a hundred times as slowly as what is its own. */
+function endsOf(perMs: number): (bucket: number) => number {
+  const eachMs = bucketMs(perMs);
+  const countsMs = perMs + marginMs(perMs);
+  return (bucket) => (bucket + 1) * eachMs + countsMs;
+}
 
 export function windowOf(windows: WindowState[], { of, perMs }: Pick<WindowLimit, 'of' | 'perMs'>): WindowState {
   const known = windows.find((one) => one.of === of && one.perMs === perMs);
@@ -38,11 +43,14 @@ export function spend(window: WindowState, at: number, amount: number): void {
 
 /** Forgets what does not count any more. */
 export function slide(window: WindowState, now: number): void {
-  window.buckets = window.buckets.filter(([bucket, amount]) => amount > 0 && endOf(window.perMs, bucket) > now);
+  const endOf = endsOf(window.perMs);
+  window.buckets = window.buckets.filter(([bucket, amount]) => amount > 0 && endOf(bucket) > now);
 }
 
 export const used = ({ buckets }: WindowState): number => buckets.reduce((total, [, amount]) => total + amount, 0);
 
 /** When what counts now stops counting, in that order. */
-export const endings = ({ buckets, perMs }: WindowState): { at: number; amount: number }[] =>
-  buckets.map(([bucket, amount]) => ({ at: endOf(perMs, bucket), amount }));
+export function endings({ buckets, perMs }: WindowState): { at: number; amount: number }[] {
+  const endOf = endsOf(perMs);
+  return buckets.map(([bucket, amount]) => ({ at: endOf(bucket), amount }));
+}
