@@ -36,6 +36,7 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
     answered: () => ({ nanoUsd: 0 }),
     keeps: () => undefined,
     unanswered: () => ({}),
+    inVain: () => ({}),
   };
 }
 

@@ -28,6 +28,8 @@ export interface Spending {
   keeps(): void;
   /** What requests before the answer took, as it tells it. */
   unanswered(): { unanswered?: SpentDetails };
+  /** What all of them took, where the workflow is told something else instead of an answer. */
+  inVain(): { unanswered?: SpentDetails };
 }
 
 export interface HeldAnswer {
@@ -92,6 +94,7 @@ function createCounter(
   const lost = (route: string, usage: Usage): void => {
     unanswered = addSpent(unanswered, count(route, usage));
   };
+  const inVain = (): SpentDetails | undefined => addSpent(unanswered, answer);
   return {
     spending: {
       begins: (route, request) => {
@@ -101,7 +104,7 @@ function createCounter(
       },
       allows: (route, request, held) => {
         if (nanoUsdLeft === undefined) return undefined;
-        const spent = addSpent(unanswered, addSpent(kept, answer))?.cost?.nanoUsd ?? 0;
+        const spent = addSpent(kept, inVain())?.cost?.nanoUsd ?? 0;
         const ofHeld = held ? costOf(prices, held.route, held.response.usage).nanoUsd : 0;
         return allowedOutput(prices, route, request.input, nanoUsdLeft - spent - ofHeld);
       },
@@ -118,9 +121,13 @@ function createCounter(
         answer = undefined;
       },
       unanswered: () => (unanswered ? { unanswered } : {}),
+      inVain: () => {
+        const spent = inVain();
+        return spent ? { unanswered: spent } : {};
+      },
     },
     left: () => {
-      const spent = addSpent(unanswered, answer);
+      const spent = inVain();
       return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}) };
     },
   };
