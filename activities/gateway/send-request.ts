@@ -108,8 +108,11 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
       if (prepared instanceof ApplicationFailure) return { error: prepared, seen: { kind: 'unknown' } };
       return await sendTo(deps, toSend, { ...prepared, route: asked, counter, patience });
     },
+    failed: (failed) => {
+      if (isChoice) toSend.spending.failed([...passedOver, ...failed]);
+    },
   });
-  const all = [...passedOver, ...tried];
+  const all = [...toSend.spending.failedBefore(), ...passedOver, ...tried];
   return {
     response,
     cost: toSend.spending.answered(route, response.usage),

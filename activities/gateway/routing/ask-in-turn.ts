@@ -1,6 +1,7 @@
 // Asks one of a route after the other until one answers, and says what came of the others.
 import { ApplicationFailure } from '@temporalio/common';
 import { isFailureType, isRetryable } from '../../../workflows/contract/failures';
+import { FAILURE_CHARS } from '../../../workflows/contract/limits';
 import type { DivertedAnswer, RoutePlan } from '../../../workflows/contract/release';
 import type { Tried } from '../../../workflows/contract/schemas/call-record';
 import type { Usage } from '../../../workflows/contract/message';
@@ -39,6 +40,8 @@ export interface AskInTurn {
   /** What stops the call stops all of it. */
   signal: AbortSignal;
   ask(route: string, patience: Patience): Promise<Asked>;
+  /** What came of those that were asked, where none of them answers. */
+  failed(tried: readonly Tried[]): void;
 }
 
 export interface Answered {
@@ -49,7 +52,7 @@ export interface Answered {
 
 /** Where one of a route is to be waited for and another failed: it is asked again by then, at the latest. */
 const RETRY_WHILE_WAITING_MS = 30_000;
-const WHY_CHARS = 300;
+const WHY_CHARS = FAILURE_CHARS;
 
 /** @throws what ended it: StoppedCall, ModelWaitError, ApplicationFailure */
 export async function askInTurn(asking: AskInTurn): Promise<Answered> {
@@ -93,10 +96,14 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
       ...(usage ? { usage } : {}),
     });
     const next = nextAfter(error, asking, plan.divertOn);
-    if (next === 'stop' || asking.wasShown()) throw error;
+    if (next === 'stop' || asking.wasShown()) {
+      asking.failed(tried);
+      throw error;
+    }
     if (next === 'larger') largerThan = route;
   }
   if (kept) return kept;
+  asking.failed(tried);
   throw ofAll(errors, now());
 }
 
