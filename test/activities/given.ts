@@ -97,6 +97,7 @@ export const UNCOUNTED: Spending = {
   failed: () => undefined,
   failedBefore: () => [],
   unanswered: () => ({}),
+  inVain: () => ({}),
 };
 
 export const attempt = (number = 1, signal: Attempt['signal'] = new AbortController().signal): Attempt => ({

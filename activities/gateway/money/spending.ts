@@ -16,15 +16,16 @@ export interface Spending {
   begins(route: string, request: { readonly input: number }): void;
   /**
    * Before it is sent: whether the run's money is enough for it.
+   * @param held an answer of this call that is neither `lost` nor `answered` with yet
    * @returns tokens that its answer may have; undefined where money does not bound it
    * @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown`
    */
-  allows(route: string, request: { readonly input: number }): number | undefined;
+  allows(route: string, request: { readonly input: number }, held?: HeldAnswer): number | undefined;
   /** It brought nothing that the call could use. */
   lost(route: string, usage: Usage): void;
   /** @returns what the answer alone took */
   answered(route: string, usage: Usage): Cost;
-  /** Its answer is in memory: who stores it counts it, and no failure before that does. */
+  /** Its answer is in memory, with what went before it: who stores it counts both, and no failure before that does. */
   keeps(): void;
   /** Nobody of the route answered: who was asked is told to the next attempt, for its record. */
   failed(tried: readonly Tried[]): void;
@@ -32,12 +33,19 @@ export interface Spending {
   failedBefore(): readonly Tried[];
   /** What requests before the answer took, as it tells it. */
   unanswered(): { unanswered?: SpentDetails };
+  /** What all of them took, where the workflow is told something else instead of an answer. */
+  inVain(): { unanswered?: SpentDetails };
+}
+
+export interface HeldAnswer {
+  route: string;
+  response: { usage: Usage };
 }
 
 const toldSchema = z.object({
   attempt: z.number().int().positive(),
   spent: spentSchema.exactOptional(),
-  /** What an answer took that is in the memory of its worker: it counts where the model is asked anew. */
+  /** What an answer that is in the memory of its worker took, with what went before it: it counts where the model is asked anew. */
   kept: spentSchema.exactOptional(),
   /** Of a route that was asked to its end. */
   tried: z.array(triedSchema).exactOptional(),
@@ -97,6 +105,7 @@ function createCounter(
   const lost = (route: string, usage: Usage): void => {
     unanswered = addSpent(unanswered, count(route, usage));
   };
+  const inVain = (): SpentDetails | undefined => addSpent(unanswered, answer);
   return {
     spending: {
       begins: (route, request) => {
@@ -104,10 +113,11 @@ function createCounter(
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
       },
-      allows: (route, request) => {
+      allows: (route, request, held) => {
         if (nanoUsdLeft === undefined) return undefined;
-        const spent = addSpent(unanswered, addSpent(kept, answer))?.cost?.nanoUsd ?? 0;
-        return allowedOutput(prices, route, request.input, nanoUsdLeft - spent);
+        const spent = addSpent(kept, inVain())?.cost?.nanoUsd ?? 0;
+        const ofHeld = held ? costOf(prices, held.route, held.response.usage).nanoUsd : 0;
+        return allowedOutput(prices, route, request.input, nanoUsdLeft - spent - ofHeld);
       },
       lost,
       answered: (route, usage) => {
@@ -116,7 +126,9 @@ function createCounter(
         return own.cost;
       },
       keeps: () => {
-        kept = answer ?? kept;
+        if (!answer) return;
+        kept = addSpent(unanswered, answer);
+        unanswered = undefined;
         answer = undefined;
       },
       failed: (those) => {
@@ -124,9 +136,13 @@ function createCounter(
       },
       failedBefore: () => tried,
       unanswered: () => (unanswered ? { unanswered } : {}),
+      inVain: () => {
+        const spent = inVain();
+        return spent ? { unanswered: spent } : {};
+      },
     },
     left: () => {
-      const spent = addSpent(unanswered, answer);
+      const spent = inVain();
       return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}), ...(tried.length > 0 ? { tried } : {}) };
     },
   };
