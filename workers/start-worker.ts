@@ -89,7 +89,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     return running({ worker, control, quota, connection, identity });
   } catch (error) {
     quota?.stop();
-    await connection.close();
+    // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
+    await connection.close().catch(() => undefined);
     throw error;
   }
 }
@@ -146,7 +147,9 @@ function running({ worker, control, quota, connection, identity }: Parts): Runni
   // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
   const served = worker.run().finally(() => stop(control));
   const controlled = control?.run().finally(() => stop(worker));
-  const finished = Promise.all([served, controlled])
+  // The connection is closed when nobody holds it any more.
+  const finished = Promise.allSettled([served, controlled])
+    .then(() => Promise.all([served, controlled]))
     .then(() => undefined)
     .finally(() => {
       quota?.stop();

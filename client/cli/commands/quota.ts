@@ -3,6 +3,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { describePeriod } from '../../../activities/gateway/quota/describe-limit';
 import { QUERY_NAMES, quotaId } from '../../../workflows/contract/names';
 import type { QuotaView } from '../../../workflows/contract/quota';
+import { ClientError } from '../../errors';
+import { isUnanswered } from '../../unanswered';
 import type { CliContext, Connected } from '../context';
 import { EXIT } from '../exit-codes';
 
@@ -15,6 +17,8 @@ interface Row {
 }
 
 const MICRO = 1e6;
+/** A worker answers in milliseconds, and takes over from one that has just died within three seconds. */
+const QUERY_MS = 6_000;
 
 export async function quotaCommand(context: CliContext): Promise<number> {
   const { output, settings } = context;
@@ -40,16 +44,20 @@ export async function quotaCommand(context: CliContext): Promise<number> {
   return EXIT.completed;
 }
 
+/** @throws ClientError `no-worker` where none answers, without which nobody knows what is used */
 async function viewOf({ settings }: CliContext, { temporal }: Connected, route: string): Promise<QuotaView | null> {
   const { key = '' } = settings.quotas[route] ?? {};
+  const handle = temporal.workflow.getHandle(quotaId(settings.taskQueue, route, key));
   try {
-    return await temporal.workflow
-      .getHandle(quotaId(settings.taskQueue, route, key))
-      .query<QuotaView>(QUERY_NAMES.quota);
+    return await temporal.connection.withDeadline(Date.now() + QUERY_MS, () =>
+      handle.query<QuotaView>(QUERY_NAMES.quota),
+    );
   } catch (error) {
     // Nothing has been asked of it.
     if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
+    if (!isUnanswered(error)) throw error;
+    const message = `no worker answered for the quota of ${route}. Start one: "longhaul dev" or "longhaul worker".`;
+    throw new ClientError('no-worker', message, { cause: error });
   }
 }
 
