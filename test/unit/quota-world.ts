@@ -207,7 +207,7 @@ function createSimulatedWorker(
     clock: { now: clock, after },
     sentAway: (_, { ms }) => {
       away.push({ at: now(), ms });
-      return new Error('away');
+      return { error: new Error('away'), comesBack: true };
     },
   });
   const one: SimulatedWorker = { lessor, isDead: false, clock };

@@ -119,32 +119,37 @@ function opened(
   return quota;
 }
 
-function sentAway({ route, settings, clock, time }: Open, { since }: Waiter, { ms, by }: LongWait): Error {
+function sentAway(
+  { route, settings, clock, time }: Open,
+  { since, goesElsewhere }: Waiter,
+  { ms, by }: LongWait,
+): { error: Error; comesBack: boolean } {
   const { patienceMs, limits } = settings;
   const text = describeWait(route, limits, by);
   const already = clock.now() - since;
   if (by !== 'silence' && already + ms > patienceMs) {
     const waitedFor = already < 1_000 ? '' : `, after ${Math.round(already / 1_000)} s`;
-    return failure(
-      'Model.QuotaShed',
-      `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`,
-    );
+    const words = `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`;
+    return { error: failure('Model.QuotaShed', words), comesBack: false };
   }
-  return new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+  const error = new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+  return { error, comesBack: goesElsewhere !== true };
 }
 
 function waited(
   { lessor, clock, shortWaitMs, time }: Open,
   { amounts, class: ofClass, caller }: { amounts: Amounts; class: number; caller: Caller },
 ): Promise<Spent> {
-  const { signal, tenant, waitingSince, patienceMs = Infinity } = caller;
+  const { signal, tenant, waitingSince, patienceMs } = caller;
   return new Promise((resolve, reject) => {
     const arrivedAt = clock.now();
     const before = waitingSince === undefined ? 0 : Math.max(0, time() - waitingSince);
     const over = (): void => signal.removeEventListener('abort', cancelled);
     const waiter: Waiter = {
       ...{ amounts, class: ofClass, tenant, since: arrivedAt - before, arrivedAt },
-      patienceMs: Math.min(shortWaitMs, patienceMs),
+      ...(patienceMs === undefined
+        ? { patienceMs: shortWaitMs }
+        : { patienceMs: Math.min(shortWaitMs, patienceMs), goesElsewhere: true }),
       admit: (spent) => {
         over();
         resolve(spent);
