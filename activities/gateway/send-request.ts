@@ -186,6 +186,7 @@ async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk)
     // Not its provider's word.
     return { error, seen: { kind: 'unknown' } };
   }
+  request = cappedAt(request, admission.outputMost);
   spending.begins(route, expected);
   asking?.();
   const watched = watchFirstToken(call, firstTokenWithinMs, now);
@@ -199,7 +200,7 @@ async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk)
     return { response, seen: { kind: 'answered', input, output, ms, firstTokenMs: watched.firstTokenMs() } };
   } catch (error) {
     const usage = paidFor(error, watched, { request, counter });
-    admission.settle(error instanceof StoppedCall ? error.usage : undefined);
+    admission.settle(error instanceof StoppedCall ? error.usage : undefined, usage ?? 'nothing');
     if (usage) spending.lost(route, usage);
     if (watched.isGivenUp()) {
       const words = `${provider.name} sent no first token within ${firstTokenWithinMs} ms, and another can be asked.`;
@@ -217,7 +218,10 @@ function affordable(
   route: string,
   { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
 ): ModelRequest {
-  const most = spending.allows(route, expectedOf(request, counter));
+  return cappedAt(request, spending.allows(route, expectedOf(request, counter)));
+}
+
+function cappedAt(request: ModelRequest, most: number | undefined): ModelRequest {
   const { maxOutputTokens: own } = request.parameters;
   if (most === undefined || (typeof own === 'number' && own <= most)) return request;
   return { ...request, parameters: { ...request.parameters, maxOutputTokens: most } };

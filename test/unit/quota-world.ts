@@ -1,8 +1,9 @@
 // Workers, their quota and a provider on one virtual clock: requests are counted when they arrive, as a provider does.
-import { createLessor, type Lessor } from '../../activities/gateway/quota/lessor';
+import { createLessor, type Lessor, type LessorOptions } from '../../activities/gateway/quota/lessor';
 import {
   DIMENSIONS,
   type Amounts,
+  type BudgetLeft,
   type LeaseAnswer,
   type LeaseRequest,
   type LedgerState,
@@ -32,6 +33,8 @@ export interface WorldOptions {
   lost?: number;
   shortWaitMs?: number;
   weights?: { readonly [tenant: string]: number };
+  /** As the budget of a tenant: nobody waits for what does not come back. */
+  isBudget?: boolean;
 }
 
 interface Event {
@@ -43,6 +46,8 @@ interface Event {
 export interface World {
   readonly arrivals: readonly Arrival[];
   readonly away: readonly { at: number; ms: number }[];
+  /** For good: of a budget. */
+  readonly refused: readonly { at: number; amounts: Amounts }[];
   readonly ledger: () => LedgerState;
   now(): number;
   /** @returns its number */
@@ -150,17 +155,20 @@ export function createWorld(options: WorldOptions): World {
   const authority = createAuthority(timeline, random, options);
   const arrivals: Arrival[] = [];
   const away: { at: number; ms: number }[] = [];
+  const refused: { at: number; amounts: Amounts }[] = [];
   const workers: SimulatedWorker[] = [];
   const { now, at, run } = timeline;
   return {
-    ...{ arrivals, away, now, at, run },
+    ...{ arrivals, away, refused, now, at, run },
     ledger: authority.ledger,
     silence: authority.silence,
     forget: authority.forget,
     addWorker({ clockStartsAt = 0, limits = options.limits } = {}) {
       const name = `worker-${workers.length}`;
       const { ask } = authority;
-      workers.push(createSimulatedWorker(timeline, { ...options, ...{ name, ask, away, limits, clockStartsAt } }));
+      workers.push(
+        createSimulatedWorker(timeline, { ...options, ...{ name, ask, away, refused, limits, clockStartsAt } }),
+      );
       return workers.length - 1;
     },
     kill(worker) {
@@ -187,12 +195,34 @@ export function createWorld(options: WorldOptions): World {
   };
 }
 
-type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights'> &
-  Pick<Authority, 'ask'> & { name: string; clockStartsAt: number; away: { at: number; ms: number }[] };
+type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights' | 'isBudget'> &
+  Pick<Authority, 'ask'> & {
+    name: string;
+    clockStartsAt: number;
+    away: { at: number; ms: number }[];
+    refused: { at: number; amounts: Amounts }[];
+  };
+
+/** As tenants' budgets are made. */
+function budgetOf(now: () => number, refused: WorkerOptions['refused']): NonNullable<LessorOptions['budget']> {
+  let left: readonly BudgetLeft[] = [];
+  return {
+    tellMs: 5_000,
+    tellsSoon: () => true,
+    heard: (told) => void (left = told),
+    covers: () => true,
+    hopeless: ({ amounts }) => {
+      if (left.every((one) => (amounts[DIMENSIONS.indexOf(one.of)] ?? 0) <= one.left)) return undefined;
+      refused.push({ at: now(), amounts });
+      return new Refused('used up');
+    },
+  };
+}
+class Refused extends Error {}
 
 function createSimulatedWorker(
   { now, at }: Timeline,
-  { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away }: WorkerOptions,
+  { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away, refused, isBudget }: WorkerOptions,
 ): SimulatedWorker {
   const clock = (): number => now() + clockStartsAt;
   const after = (ms: number, work: () => void): (() => void) => {
@@ -209,6 +239,7 @@ function createSimulatedWorker(
       away.push({ at: now(), ms });
       return new Error('away');
     },
+    ...(isBudget ? { budget: budgetOf(now, refused) } : {}),
   });
   const one: SimulatedWorker = { lessor, isDead: false, clock };
   return one;
@@ -234,7 +265,8 @@ function request(
     since: one.clock() - waitedMs,
     arrivedAt: one.clock(),
     // As a workflow does: it sleeps and asks again.
-    refuse: () =>
+    refuse: (error) =>
+      error instanceof Refused ||
       at(now() + waitMs(), () =>
         request(timeline, one, { ...what, waitedMs: now() - arrivedAt + waitedMs }, { waitMs, send }),
       ),

@@ -24,16 +24,31 @@ export function windowOf(windows: WindowState[], { of, perMs }: Pick<WindowLimit
   return made;
 }
 
-/** A negative amount takes back what was spent at that moment, and never more. */
+/**
+ * A negative amount takes back what was spent at that moment, and never more: it may have been told as spent a little earlier, in a bucket
+ * before, but not later.
+ */
 export function spend(window: WindowState, at: number, amount: number): void {
   if (amount === 0) return;
   const { buckets, perMs } = window;
   const bucket = Math.floor(at / bucketMs(perMs));
   let place = buckets.length;
   while (place > 0 && (buckets[place - 1]?.[0] ?? 0) > bucket) place -= 1;
+  if (amount < 0) return takeBack(buckets.slice(0, place), -amount);
   const there = buckets[place - 1];
-  if (there?.[0] === bucket) there[1] = Math.max(0, there[1] + amount);
-  else if (amount > 0) buckets.splice(place, 0, [bucket, amount]);
+  if (there?.[0] === bucket) there[1] += amount;
+  else buckets.splice(place, 0, [bucket, amount]);
+}
+
+/** From the newest. */
+function takeBack(buckets: readonly [number, number][], amount: number): void {
+  let missing = amount;
+  for (const bucket of buckets.toReversed()) {
+    const part = Math.min(missing, bucket[1]);
+    bucket[1] -= part;
+    missing -= part;
+    if (missing <= 0) return;
+  }
 }
 
 /** Forgets what does not count any more. */
