@@ -9,8 +9,7 @@ import { planCompact } from './context/plan-compact';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
-import type { Flight } from './gateway/cache/flight';
-import { shareQuestion, type SharedAnswer } from './gateway/cache/share-question';
+import { shareQuestion, type AskedForAll, type SharedAnswer } from './gateway/cache/share-question';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
 import { sendTask } from './gateway/batch/send-task';
@@ -25,7 +24,7 @@ export interface Asked extends Sent {
   /** Head of what was asked, with the nodes to write. */
   before: { head: string; objects: Uint8Array[] };
   /** Set where others wait for the answer: whoever has it ends the flight. */
-  flight?: Flight;
+  flight?: AskedForAll;
   /** Set where the model was not asked: another call had been. */
   given?: Pick<SharedAnswer, 'raw' | 'origin' | 'saved'>;
 }

@@ -22,5 +22,7 @@ module.exports = {
   // A test that starts servers on a shared machine may be slow; one that hangs still ends.
   testTimeout: 60_000,
   maxWorkers: 2,
+  // Modules of ended test files stay in memory: a process that is nearly full spends its time collecting, and a test of 6 s takes two minutes.
+  workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/infra/build/count-reporter.cjs'],
 };

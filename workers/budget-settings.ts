@@ -10,14 +10,20 @@ const MICRO_USD = 1e6;
 /** The entry that stands for whoever has none. */
 const OTHERS = 'default';
 
-/** Undefined where no tenant is limited. */
-export function budgetSettings(budgets: BudgetsConfig | undefined): BudgetSettings | undefined {
-  if (!budgets) return undefined;
-  const { [OTHERS]: ofOthers, ...named } = budgets.tenants;
-  return {
+export interface TenantSettings {
+  /** Empty where no tenant is limited. */
+  settings: { budgets?: BudgetSettings };
+  described: Setting[];
+}
+
+export function budgetSettings(config: BudgetsConfig | undefined, configName: string): TenantSettings {
+  if (!config) return { settings: {}, described: [] };
+  const { [OTHERS]: ofOthers, ...named } = config.tenants;
+  const budgets: BudgetSettings = {
     default: ofOthers === undefined ? undefined : limitsOf(ofOthers),
     tenants: Object.fromEntries(Object.entries(named).map(([tenant, budget]) => [tenant, limitsOf(budget)])),
   };
+  return { settings: { budgets }, described: describeBudgets(budgets, configName) };
 }
 
 function limitsOf(budget: BudgetsConfig['tenants'][string]): QuotaLimits | undefined {
@@ -30,15 +36,14 @@ function limitsOf(budget: BudgetsConfig['tenants'][string]): QuotaLimits | undef
   return { windows };
 }
 
-export function describeBudgets(budgets: BudgetSettings | undefined, source: string): Setting[] {
-  if (!budgets) return [];
+function describeBudgets({ tenants, default: ofOthers }: BudgetSettings, source: string): Setting[] {
   const shown = (what: string, limits: QuotaLimits | undefined): Setting => ({
     what,
     value: limits?.windows.map(describeLimit).join(', ') ?? 'unlimited',
     source,
   });
   return [
-    ...Object.entries(budgets.tenants).map(([tenant, limits]) => shown(`budget of ${tenant}`, limits)),
-    shown('budget of other tenants', budgets.default),
+    ...Object.entries(tenants).map(([tenant, limits]) => shown(`budget of ${tenant}`, limits)),
+    shown('budget of other tenants', ofOthers),
   ];
 }

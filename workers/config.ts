@@ -7,7 +7,7 @@ import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
-import { budgetSettings, describeBudgets } from './budget-settings';
+import { budgetSettings } from './budget-settings';
 import { ConfigError } from './config-error';
 import { issueLines } from './config-issues';
 import { withoutCredentials, type Setting } from './describe-settings';
@@ -109,7 +109,7 @@ export async function loadSettings(options: {
   const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
-  const budgets = budgetSettings(config.budgets);
+  const ofBudgets = budgetSettings(config.budgets, configName);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
@@ -124,10 +124,8 @@ export async function loadSettings(options: {
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
-    quotas: quotaSettings(config, configName, models, ofPrices.prices),
-    ...(budgets ? { budgets } : {}),
-    queues: config.queues,
-    prices: ofPrices.prices,
+    ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
+    ...{ queues: config.queues, prices: ofPrices.prices },
     process: ofProcess,
     secret: read,
     described: [
@@ -147,7 +145,7 @@ export async function loadSettings(options: {
       ...ofPeople,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
-      ...describeBudgets(budgets, configName),
+      ...ofBudgets.described,
       ...describeProcess(ofProcess, read),
     ],
   };

@@ -103,8 +103,8 @@ function leasesOf(
   { quotas = {}, budgets, prices = UNKNOWN_PRICES }: StartWorkerOptions,
   process: AuthorityOptions,
 ): Leases | undefined {
-  // Of this life alone: one that is started anew in the same process begins its numbers again, and must not be taken for it.
-  const of = { worker: `${process.identity} ${randomUUID().slice(0, 8)}`, now: Date.now };
+  // By identity alone two hosts of one name might be taken for one, and so might this one and who is started after it in its process.
+  const of = { worker: `${process.identity} ${randomUUID()}`, now: Date.now };
   const gateway =
     Object.keys(quotas).length > 0
       ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), priceOf: priceOf(prices) })

@@ -17,24 +17,24 @@ import { viewOf } from './quota/view';
 export const leaseUpdate = defineUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease);
 export const quotaQuery = defineQuery<QuotaView, [asOf?: number]>(QUERY_NAMES.quota);
 
-/** The server takes 2,000 updates an execution, and refuses the next: left before it comes to that. */
-const UPDATES_MOST = 1_500;
+/**
+ * Events of one execution. Where the worker that held it is gone, another reads it again before anybody is answered, at some milliseconds a
+ * request: leases would end meanwhile. The server also takes no more than 2,000 updates an execution.
+ */
+const EVENTS_MOST = 500;
 
 /** It never ends. Nothing is awaited between a request and its answer, so all that is known is in the ledger when it goes on as new. */
 export async function quota(input: QuotaInput): Promise<never> {
   const ledger = input.carried ?? newLedger();
-  let updates = 0;
-  setHandler(
-    leaseUpdate,
-    (request) => {
-      updates += 1;
-      return lease(ledger, request, Date.now());
-    },
-    { description: 'What a worker may send, and what it has spent.' },
-  );
+  setHandler(leaseUpdate, (request) => lease(ledger, request, Date.now()), {
+    description: 'What a worker may send, and what it has spent.',
+  });
   setHandler(quotaQuery, (asOf) => viewOf(ledger, input.route, asOf), {
     description: 'Limits, what is used of them, who waits.',
   });
-  await condition(() => (updates >= UPDATES_MOST || workflowInfo().continueAsNewSuggested) && allHandlersFinished());
+  await condition(
+    () =>
+      (workflowInfo().historyLength >= EVENTS_MOST || workflowInfo().continueAsNewSuggested) && allHandlersFinished(),
+  );
   return await continueAsNew<typeof quota>({ ...input, carried: ledger });
 }

@@ -12,8 +12,10 @@ export interface CacheOptions {
   /** Answers that call tools: none, those whose tools only read, or all, whatever their tools do. @default 'read' */
   toolCalls?: 'none' | 'read' | 'all';
   /**
-   * Differences that make no other question: runs of white space, dates and times, ids, or what an expression matches. For agents without
-   * tools. Applied in the order dates, ids, expressions, white space. @default none: a question is the same to the byte
+   * Differences that make no other question: runs of white space; dates in figures, with the time behind them; ids as programs make them (UUIDs,
+   * words of 12 characters or more that mix letters and figures); or what an expression matches. Figures alone are no id: they may be an
+   * amount. For agents without tools. Applied in the order dates, ids, expressions, white space. @default none: a question is the same to
+   * the byte
    */
   normalise?: readonly ('whitespace' | 'dates' | 'ids' | { replace: RegExp; with: string })[];
 }

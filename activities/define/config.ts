@@ -35,6 +35,8 @@ export const configSchema = z.strictObject({
         cachedInput: price.exactOptional(),
         /** Written to it. @default as `input` */
         cacheWrite: price.exactOptional(),
+        /** Written to it for an hour, where the provider tells that apart. @default twice `input` */
+        cacheWriteHour: price.exactOptional(),
         output: price,
       }),
     )

@@ -23,8 +23,8 @@ export function listAt(value: unknown, key: string): JsonValue[] {
   return Array.isArray(found) ? found : [];
 }
 
-/** A count, such as tokens: whole and not negative, or undefined. */
+/** A count, such as tokens: whole and not negative, or undefined. Part of one is none: who says so has not counted. */
 export function countAt(value: unknown, key: string): number | undefined {
   const found = isJsonObject(value) ? value[key] : undefined;
-  return typeof found === 'number' && Number.isFinite(found) && found >= 0 ? Math.trunc(found) : undefined;
+  return typeof found === 'number' && Number.isInteger(found) && found >= 0 ? found : undefined;
 }

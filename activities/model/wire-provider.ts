@@ -59,7 +59,7 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
         model: request.model,
         signal: call.signal,
         ...(options.keyFrom === undefined ? {} : { keyFrom: options.keyFrom }),
-        ...(options.apiKey === undefined ? {} : { secrets: [options.apiKey] }),
+        secrets: secretsOf(options),
       };
       call.signal.throwIfAborted();
       // Outside of what is classified: a store that fails is not the provider's fault.
@@ -90,6 +90,19 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
       }
     },
   };
+}
+
+/** Names of headers whose value nobody is to read. */
+const SECRET_HEADER = /auth|cookie|key|passw|secret|token/i;
+
+/** Whatever of it a provider may repeat: of `Bearer abc` also what stands behind the scheme. */
+function secretsOf({ apiKey, headers = {} }: ProviderOptions): string[] {
+  const values = Object.entries(headers).flatMap(([name, value]) => (SECRET_HEADER.test(name) ? [value] : []));
+  return [
+    ...(apiKey === undefined ? [] : [apiKey]),
+    ...values,
+    ...values.flatMap((value) => value.split(' ').slice(1)),
+  ];
 }
 
 /** A client a call, so that `send` belongs to that call; connections are pooled below it. */

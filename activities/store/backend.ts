@@ -53,6 +53,8 @@ export interface StoreBackend {
   /** In byte order of the names, after `after` where given. */
   listRefs(prefix: string, options: { after?: string; limit: number }): Promise<BackendRef[]>;
   deleteRef(name: string, version?: number): Promise<boolean>;
+  /** Frees what refs past their expiry take: nobody is returned them as it is. @returns how many */
+  deleteExpiredRefs(): Promise<number>;
   /** In order of the names, after `after` where given. */
   listObjects(options: { after?: string; limit: number }): Promise<StoredObject[]>;
   /**

@@ -8,7 +8,7 @@ import { openLargeObjects } from './large-objects';
 import { openLmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
 import { LmdbDamage } from './lmdb-pages';
-import { applyDeleteRef, listLiveRefs, liveIn, liveRef } from './lmdb-transactions';
+import { applyDeleteExpired, applyDeleteRef, listExpiredRefs, listLiveRefs, liveIn, liveRef } from './lmdb-transactions';
 import { createTransactor } from './lmdb-transactor';
 
 export interface LmdbStoreOptions {
@@ -17,6 +17,9 @@ export interface LmdbStoreOptions {
   /** Address space to start with, in bytes. Grows by itself. @default 128 KB, lmdb-js's own */
   mapSize?: number;
 }
+
+/** Refs in one transaction that deletes: other writers wait for it. */
+const DELETE_MAX = 1_000;
 
 /** @throws ApplicationFailure `Store.Unavailable` when the folder or the database cannot be opened */
 export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBackend {
@@ -54,6 +57,16 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
     return liveRef(tables, name, now) ?? liveIn(tables.pages.find('refs', Buffer.from(name, 'latin1')), name, now);
   }
 
+  async function deleteExpiredRefs(): Promise<number> {
+    const names = await fresh(() => listExpiredRefs(tables));
+    let deleted = 0;
+    for (let at = 0; at < names.length; at += DELETE_MAX) {
+      const some = names.slice(at, at + DELETE_MAX);
+      deleted += await use(() => transactor.transact((now) => applyDeleteExpired(tables, some, now)));
+    }
+    return deleted;
+  }
+
   /** What is under way may have files to write or to read before and after its transaction. */
   async function close(): Promise<void> {
     await Promise.allSettled(underWay);
@@ -69,6 +82,7 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
     readRef: (name) => fresh(() => readRef(name)),
     listRefs: (prefix, { after = '', limit }) => fresh(() => listLiveRefs(tables, prefix, after, limit)),
     deleteRef: (name, version) => use(() => transactor.transact((now) => applyDeleteRef(tables, name, version, now))),
+    deleteExpiredRefs,
     listObjects: (options) => use(() => objects.listObjects(options)),
     deleteObjects: (names, putBefore) => use(() => objects.deleteObjects(names, putBefore)),
     close: () => (closing ??= close()),

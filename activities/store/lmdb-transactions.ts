@@ -83,6 +83,27 @@ export function applyDeleteRef(tables: LmdbTables, name: string, version: number
   return true;
 }
 
+/** @throws ApplicationFailure `Store.ObjectCorrupt`; LmdbDamage */
+export function listExpiredRefs(tables: LmdbTables): string[] {
+  const now = Date.now();
+  const names: string[] = [];
+  for (const { key, value } of tables.pages.entries('refs', Buffer.alloc(0))) {
+    const name = key.toString('latin1');
+    if (!isLive(decodeRef(name, value), now)) names.push(name);
+  }
+  return names;
+}
+
+/** Looked at again: they may have been written since. @returns how many there were */
+export function applyDeleteExpired(tables: LmdbTables, names: readonly string[], now: number): number {
+  const expired = names.filter((name) => {
+    const stored = tables.refs.getBinary(name);
+    return stored && !isLive(decodeRef(name, stored), now);
+  });
+  for (const name of expired) void tables.refs.remove(name);
+  return expired.length;
+}
+
 /** @throws ApplicationFailure `Store.ObjectCorrupt` */
 export const liveRef = (tables: LmdbTables, name: string, now: number): BackendRef | undefined =>
   liveIn(tables.refs.getBinary(name), name, now);

@@ -56,6 +56,12 @@ export function createMemoryBackend(now: () => number = Date.now): StoreBackend 
     return ref !== undefined && (version === undefined || ref.version === version) && refs.delete(name);
   }
 
+  function removeExpired(): number {
+    const expired = [...refs.keys()].filter((name) => !live(name));
+    for (const name of expired) refs.delete(name);
+    return expired.length;
+  }
+
   const use = async <T>(work: () => T): Promise<T> => {
     if (closed) throw failure('Store.Unavailable', 'the store (memory) is closed.');
     return work();
@@ -69,6 +75,7 @@ export function createMemoryBackend(now: () => number = Date.now): StoreBackend 
     readRef: (name) => use(() => live(name)),
     listRefs: (prefix, { after = '', limit }) => use(() => listRefs(prefix, after, limit)),
     deleteRef: (name, version) => use(() => remove(name, version)),
+    deleteExpiredRefs: () => use(removeExpired),
     listObjects: ({ after = '', limit }) => use(() => listObjects(after, limit)),
     deleteObjects: (names, putBefore) =>
       use(() => names.filter((name) => (objects.get(name)?.lastPut ?? Infinity) < putBefore && objects.delete(name))),

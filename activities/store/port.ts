@@ -69,6 +69,8 @@ export interface ContentStore {
   /** Refs whose name starts with `prefix`, in byte order of their names, after `after` where given. `limit` defaults to 1,000. */
   listRefs(prefix: string, options?: { after?: string; limit?: number }): Promise<Ref[]>;
   deleteRef(name: string, version?: number): Promise<boolean>;
+  /** Frees what refs past their expiry take: nobody is returned them as it is. @returns how many */
+  deleteExpiredRefs(): Promise<number>;
   /** Every object, of all tenants, in order of the names, after `after` where given. `limit` defaults to 1,000. */
   listObjects(options?: { after?: string; limit?: number }): Promise<StoredObject[]>;
   /**

@@ -10,6 +10,8 @@ export interface PostgresStatement {
   text: string;
 }
 
+/** Refs in one statement that deletes them. */
+export const SWEEP_MOST = 10_000;
 const LIVE = `(r.expires_at IS NULL OR r.expires_at > ${NOW_MS})`;
 
 /**
@@ -89,7 +91,7 @@ const texts = (schema: string) => ({
   // What nobody can read; past the ones that a commit is just writing over.
   sweepRefs: `
     DELETE FROM ${schema}.refs WHERE name IN (
-      SELECT name FROM ${schema}.refs WHERE expires_at <= ${NOW_MS} ORDER BY name LIMIT 10000 FOR UPDATE SKIP LOCKED
+      SELECT name FROM ${schema}.refs WHERE expires_at <= ${NOW_MS} ORDER BY name LIMIT ${SWEEP_MOST} FOR UPDATE SKIP LOCKED
     ) AND expires_at <= ${NOW_MS}`,
 });
 

@@ -2,7 +2,7 @@
 import type { BackendObject, BackendRef, BackendRefWrite, StoreBackend, StoredObject } from './backend';
 import { byteaArray, groupsByBytes } from './postgres-arrays';
 import { openPostgresConnections, type PostgresTimeouts } from './postgres-connections';
-import { objectValues, postgresStatements, refValues } from './postgres-statements';
+import { objectValues, postgresStatements, refValues, SWEEP_MOST } from './postgres-statements';
 import { parsePostgresUrl } from './postgres-url';
 
 /** Both sides hold a statement whole, several times over. A larger object is a statement by itself. */
@@ -85,6 +85,13 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
     async deleteRef(name, version) {
       const { rowCount } = await connections.run({ ...statements.deleteRef, values: [name, version ?? null] });
       return rowCount === 1;
+    },
+    async deleteExpiredRefs() {
+      for (let deleted = 0; ;) {
+        const { rowCount } = await connections.run(statements.sweepRefs);
+        deleted += rowCount ?? 0;
+        if ((rowCount ?? 0) < SWEEP_MOST) return deleted;
+      }
     },
     async listObjects({ after = '', limit }): Promise<StoredObject[]> {
       const { rows } = await connections.run<{ name: string; bytes: number; last_put: string }>({

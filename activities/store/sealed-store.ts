@@ -82,6 +82,7 @@ export function sealedStore(backend: StoreBackend, keys?: KeyRing): ContentStore
         checkRefName(name);
         return await backend.deleteRef(name, version);
       },
+      deleteExpiredRefs: () => backend.deleteExpiredRefs(),
       listObjects: ({ after, limit = LIST_LIMIT } = {}) =>
         backend.listObjects({ limit, ...(after === undefined ? {} : { after }) }),
       deleteObjects: async (names, putBefore) => {

@@ -41,8 +41,8 @@ export interface TracedCall {
   batched: { of: number; alone: string | null } | null;
   /** Tools that had failed before this one stood in for them; of a model others of its route, which failed or were not asked. */
   failedBefore: { name: string; type: string }[];
-  /** Of a model call that was given the answer of another: whose, when, and what it took then. */
-  cached: { run: string; at: number; saved: Usage | null } | null;
+  /** Of a model call that was given the answer of another: whose, when, what it took then, and whether its question was only near. */
+  cached: { run: string; at: number; saved: Usage | null; near: boolean } | null;
   /** Whether the call was later answered from this record instead of being made again; null where no history tells. */
   reused: boolean | null;
 }
@@ -172,8 +172,8 @@ function tracedCall(call: RunCall, { startedAt }: RunRecord, reused: Set<string>
 
 function cachedFrom(record: RunCall['record']): TracedCall['cached'] {
   if (record.kind !== 'model' || !record.origin) return null;
-  const { run, at } = record.origin;
-  return { run, at, saved: record.answer.saved ?? null };
+  const { run, at, near = false } = record.origin;
+  return { run, at, saved: record.answer.saved ?? null, near };
 }
 
 function costOfCall({ cost, unanswered }: { cost?: Cost; unanswered?: SpentDetails }): { cost?: Cost } {

@@ -31,6 +31,21 @@ test('as the library lists it, by the address that is asked and not by the name 
   expect(behind.nanoUsd('openai/gpt-5-mini', usage({ input: 1 }))).toBeUndefined();
 });
 
+test('what is written to a cache for an hour has a price of its own: the library’s, the configuration’s, or twice that of input', () => {
+  const told = usage({ input: 100_000, cachedInput: 20_000, cacheWrite: 50_000, cacheWriteHour: 30_000 });
+  // Of Anthropic's list, in dollars per million: 3 of input, 0.30 read, 3.75 for five minutes, 6 for an hour.
+  const listed = 30_000 * 3 + 20_000 * 0.3 + 20_000 * 3.75 + 30_000 * 6;
+  expect(prices.nanoUsd('claude/claude-sonnet-4-5', told)).toBe(1_000 * listed);
+  const price = { input: 3, cachedInput: 0.3, cacheWrite: 3.75, output: 15 };
+  const priced = (more: { cacheWriteHour?: number }): number | undefined =>
+    createPrices({ prices: { 'near/model': { ...price, ...more } }, providers: [] }).nanoUsd('near/model', told);
+  expect(priced({})).toBe(1_000 * listed);
+  expect(priced({ cacheWriteHour: 5 })).toBe(1_000 * (listed - 30_000));
+  // Nonsense: more for an hour than is written at all.
+  const more = usage({ input: 10, cacheWrite: 10, cacheWriteHour: 900 });
+  expect(prices.nanoUsd('claude/claude-sonnet-4-5', more)).toBe(1_000 * 10 * 6);
+});
+
 test('an unknown price is unknown, and never nothing; the demo is free', () => {
   for (const route of ['local/other', 'openai/no-such-model', 'nobody/model', 'local/__proto__']) {
     expect(costOf(prices, route, usage({ input: 10 }))).toEqual({ nanoUsd: 0, unknown: 1 });

@@ -9,7 +9,7 @@ import { failure } from '../../activities/failure';
 import { CACHE_PACE, createAnswerCache, type CachePace } from '../../activities/gateway/cache/answer-cache';
 import { openKeyRing } from '../../activities/keys';
 import { allRefs } from '../../activities/store';
-import { callRecordName, cacheOfTenant } from '../../activities/store/ref-names';
+import { callRecordName, cacheOfTenant, runRecordName } from '../../activities/store/ref-names';
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../../workflows/contract/activities';
 import { given, text, type Answer } from './given';
 
@@ -92,6 +92,64 @@ test('a thing that differs is another question: instructions, parameters, conver
   loaded.manifest.model.parameters = { temperature: 0 };
   await ask(mine, asRun({ ...input, user: 'ann' }, 'seven'));
   expect(requests).toHaveLength(6);
+});
+
+test('nobody of another tenant is given an answer, whatever the tenants are called and whoever asks', async () => {
+  const { deps, input, requests, store } = await given(plain());
+  const mine = worker(deps, 'a');
+  // One of them is what the name of another becomes where it cannot stand in a ref's name.
+  const hashed = /^cache\/(.+)\/$/.exec(cacheOfTenant('a/b'))?.[1] ?? '';
+  const tenants = ['a', 'A', 'a.b', 'a/b', 'a%2Fb', '..', 'ä', 'a'.repeat(200), hashed, ''];
+  for (const [at, tenant] of tenants.entries()) {
+    const told = answerOf(await ask(mine, asRun({ ...input, tenant, user: 'ann' }, `run${at}`)));
+    expect([tenant, told.cached]).toEqual([tenant, undefined]);
+  }
+  expect(requests).toHaveLength(tenants.length);
+  for (const tenant of tenants) {
+    expect(answerOf(await ask(mine, asRun({ ...input, tenant }, `again ${tenant}`)))).toMatchObject({ cached: true });
+    // What is erased of one tenant is of no other.
+    expect(await allRefs(store, cacheOfTenant(tenant))).toHaveLength(1);
+  }
+  expect(requests).toHaveLength(tenants.length);
+});
+
+test('near questions are one where it is declared, which the record says; those that differ otherwise are not', async () => {
+  const { deps, input, requests, store, put } = await given(plain({ normalise: ['whitespace', 'dates', 'ids'] }));
+  const mine = worker(deps, 'a');
+  const said = async (run: string, words: string): Promise<unknown> => {
+    await ask(mine, asRun({ ...input, append: [await put(text(words))] }, run));
+    const record = await store.readRef(callRecordName({ ...input.key, run: `first-of-${run}` }));
+    return z.object({ origin: z.unknown() }).partial().parse(record?.value).origin;
+  };
+  expect(await said('one', 'It is 2026-11-26. May I pay 1500000?')).toBeUndefined();
+  expect(await said('two', 'It is 2026-11-26. May I pay 1500000?')).toMatchObject({ run: 'one' });
+  expect(await said('two again', 'It is 2026-11-26. May I pay 1500000?')).not.toHaveProperty('near');
+  expect(await said('three', 'It is  2026-11-27.  May I pay 1500000?')).toMatchObject({ run: 'one', near: true });
+  expect(requests).toHaveLength(1);
+  expect(await said('four', 'It is 2026-11-26. May I pay 2500000?')).toBeUndefined();
+  expect(requests).toHaveLength(2);
+  expect(requests[1]?.messages).toEqual([text('It is 2026-11-26. May I pay 2500000?')]);
+});
+
+test('an answer of a run that is erased is not given again, also where it was stored after the erasure', async () => {
+  const { model, answer, asked } = held();
+  const { deps, input, requests, store } = await given(plain(), model);
+  const mine = worker(deps, 'a');
+  const late = ask(mine, asRun(input, 'one'));
+  await asked(1);
+  const erase = (run: string, erased: object): Promise<unknown> =>
+    store.commit({ refs: [{ op: 'put', name: runRecordName(run), value: { id: run, ...erased } }] });
+  await erase('one', { erased: { at: 1, by: 'tester' } });
+  await erase('two', {});
+  answer();
+  await late;
+  const next = ask(mine, asRun(input, 'two'));
+  await asked(2);
+  answer(1);
+  expect(answerOf(await next)).not.toHaveProperty('cached');
+  // The one that was asked instead is.
+  expect(answerOf(await ask(mine, asRun(input, 'three')))).toMatchObject({ cached: true });
+  expect(requests).toHaveLength(2);
 });
 
 test('without the word of its agent nothing is given again', async () => {
@@ -244,6 +302,23 @@ describe('what is never shared', () => {
     for (const run of ['two', 'three', 'four']) await ask(mine, asRun(input, run));
     expect(requests).toHaveLength(3);
     expect(answerOf(await ask(mine, asRun(input, 'five')))).toMatchObject({ cached: true });
+  });
+
+  test('calls of which one has an effect, beside others that only read', async () => {
+    const act = (name: string, effect: 'read' | 'idempotent') =>
+      defineTool({ name, description: 'A.', input: z.object({}), output: z.string(), effect, run: () => 'done' });
+    const tools = [act('look', 'read'), act('pay', 'idempotent')];
+    const mixed = defineAgent({ name: 'mixed', instructions: 'Act.', tools, cache: true });
+    const calls = [
+      { name: 'look', args: {} },
+      { name: 'pay', args: {} },
+    ];
+    const { deps, input, requests, store } = await given(mixed, () => ({ calls }));
+    const mine = worker(deps, 'a');
+    for (const run of ['one', 'two', 'three']) await ask(mine, asRun(input, run));
+    expect(requests).toHaveLength(3);
+    const kept = await allRefs(store, cacheOfTenant('t'));
+    expect(kept.filter(({ value }) => JSON.stringify(value).includes('answered'))).toEqual([]);
   });
 
   const acting = (effect: 'read' | 'idempotent', cache: boolean | CacheOptions) => {

@@ -8,7 +8,7 @@ import path from 'node:path';
 import OpenAI from 'openai';
 import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
-import { defineAgent, defineTool } from '../../activities/define';
+import { defineAgent, defineTool, type AnyAgent } from '../../activities/define';
 import type { ActivityDeps } from '../../activities/deps';
 import { createPrices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
@@ -47,10 +47,10 @@ export interface GatewayFigures extends GatewayOptions {
 }
 
 /** As long as answers of agents are: some 200 tokens, in 34 pieces. */
-const ANSWER = prose(7, 800);
+export const ANSWER = prose(7, 800);
 /** As tool results are. */
-const MESSAGE_BYTES = 600;
-const WARM_UP = 30;
+export const MESSAGE_BYTES = 600;
+export const WARM_UP = 30;
 const RUN = 'first';
 
 const look = defineTool({
@@ -61,7 +61,8 @@ const look = defineTool({
   effect: 'read',
   run: () => 'found',
 });
-const agent = defineAgent({ name: 'bench', instructions: prose(3, 1_500), tools: [look] });
+export const benchAgent = { name: 'bench', instructions: prose(3, 1_500), tools: [look] };
+const agent = defineAgent(benchAgent);
 
 export async function gatewayFigures(options: GatewayOptions): Promise<GatewayFigures> {
   const folder = await mkdtemp(path.join(tmpdir(), 'longhaul-bench-'));
@@ -137,8 +138,9 @@ async function measure(
 export function benchDeps(
   store: ContentStore,
   provider: ReturnType<typeof createOpenAiProvider>,
+  definition: AnyAgent = agent,
 ): { deps: ActivityDeps; about: Pick<CallModelInput, 'agent' | 'release' | 'tenant'> } {
-  const loaded = manifestFor(agent, 'openai/gpt-5-mini');
+  const loaded = manifestFor(definition, 'openai/gpt-5-mini');
   const agents = createAgentRegistry({ strict: true });
   agents.replaceAll([loaded]);
   const nothing = (): void => undefined;
@@ -171,7 +173,7 @@ export function benchDeps(
       },
       failpoint: () => Promise.resolve(),
     },
-    about: { agent: agent.name, release: loaded.release, tenant: 'bench' },
+    about: { agent: definition.name, release: loaded.release, tenant: 'bench' },
   };
 }
 
@@ -191,7 +193,7 @@ async function askBare(client: OpenAI, api: GatewayApi, body: string): Promise<s
   return text;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const from = performance.now();
   await work();
   return performance.now() - from;

@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|gateway|failover|quota|stream [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,6 +16,7 @@ import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
+import { printCache } from './print-cache';
 import { printGateway } from './print-gateway';
 import { printQuota } from './print-quota';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
@@ -269,6 +270,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   cancel,
   parallel,
   batch: () => printBatch(isShort),
+  cache: () => printCache(isShort),
   gateway: () => printGateway(isShort),
   failover: failovers,
   quota: () => printQuota(isShort),

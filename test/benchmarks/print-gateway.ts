@@ -1,6 +1,7 @@
 // The figures of `npm run bench -- gateway` as a table, with every sample below it.
 import { cpus, loadavg } from 'node:os';
 import { printTable } from '../../infra/drills/print-table';
+import { cachedFigures, type CachedFigures } from './cached-call';
 import { percentile } from './cancel';
 import { gatewayFigures, type GatewayFigures } from './gateway';
 import type { Spans } from './timed-ports';
@@ -49,6 +50,7 @@ export async function printGateway(isShort: boolean): Promise<void> {
       ms(percentile(one.floor, 50)),
     ]),
   );
+  await printCached(samples);
   console.log('\nAll that was added, in the order in which it was taken:');
   for (const one of made)
     console.log(
@@ -56,6 +58,27 @@ export async function printGateway(isShort: boolean): Promise<void> {
         .map((each) => each.toFixed(1))
         .join(' ')}`,
     );
+}
+
+/** The same question once more: the provider is not asked. */
+async function printCached(samples: number): Promise<void> {
+  const made: CachedFigures[] = [];
+  for (const messages of SIZES) made.push(await cachedFigures(messages, samples));
+  console.log('\nThe same calls with an answer that is kept.');
+  printTable(
+    ['messages', 'samples', 'callModel p50', 'p95', 'p99', 'reads', 'commit', 'else', 'floor'],
+    made.map(({ messages, call, parts, floor }) => [
+      String(messages),
+      String(call.length),
+      ...[50, 95, 99].map((share) => ms(percentile(call, share))),
+      ...[
+        parts.map(({ reads }) => reads),
+        parts.map(({ commit }) => commit),
+        parts.map(({ reads, commit }, at) => (call[at] ?? NaN) - reads - commit),
+        floor,
+      ].map((values) => ms(percentile(values, 50))),
+    ]),
+  );
 }
 
 function partsOf({ parts, call, bare }: GatewayFigures): number[][] {

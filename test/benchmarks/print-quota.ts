@@ -7,6 +7,7 @@ import { admissions, quotaFigures, QUOTA_LONG, QUOTA_SHORT } from './quota';
 export async function printQuota(isShort: boolean): Promise<void> {
   const rows: string[][] = [];
   for (const options of isShort ? QUOTA_SHORT : QUOTA_LONG) {
+    console.log(`${options.of}, ${options.reserve}: ${options.seconds} s`);
     const { most, least, arrived, refused } = await quotaFigures(options);
     const part = (amount: number): string => `${amount} (${((100 * amount) / options.most).toFixed(1)} %)`;
     rows.push([

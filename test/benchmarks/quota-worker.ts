@@ -7,6 +7,7 @@ import { ModelWaitError } from '../../activities/model/model-wait-error';
 import { toldLimits } from '../../activities/model/told-limits';
 import { createControlWorker } from '../../workers/create-worker';
 import { askQuotas } from '../../workers/quota-authority';
+import { KEY, ROUTE, TASK_QUEUE } from './quota-names';
 
 const windowSchema = z.object({
   of: z.enum(['requests', 'tokens']),
@@ -27,7 +28,6 @@ const optionsSchema = z.object({
 });
 export type QuotaWorkerOptions = z.output<typeof optionsSchema>;
 
-const ROUTE = 'test/model';
 /** More are not held waiting: whoever offered them goes away. */
 const WAITING_SECONDS = 5;
 const usageSchema = z.object({ usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }) });
@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   const options = optionsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
   const { address, namespace, identity, window, reserve, perSecond } = options;
   const connection = await NativeConnection.connect({ address });
-  const taskQueue = 'agents';
+  const taskQueue = TASK_QUEUE;
   const control = await createControlWorker({ connection, namespace, taskQueue, identity });
   void control.run();
   const quota = createGatewayQuota({
@@ -71,7 +71,7 @@ async function main(): Promise<void> {
       [ROUTE]: {
         limits: { windows: [window] },
         reserve: reserve === 'strict' ? { kind: 'strict' } : { kind: 'learned', quantile: 0.95 },
-        ...{ patienceMs: 600_000, weights: {}, key: keyNameOf('BENCH_KEY') },
+        ...{ patienceMs: 600_000, weights: {}, key: keyNameOf(KEY) },
       },
     },
     ...{ worker: identity, ask: askQuotas({ connection, namespace, taskQueue, identity }), now: Date.now },

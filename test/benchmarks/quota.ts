@@ -4,13 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createGatewayQuota } from '../../activities/gateway/quota/gateway-quota';
+import { Client, Connection } from '@temporalio/client';
+import { createGatewayQuota, keyNameOf } from '../../activities/gateway/quota/gateway-quota';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
-import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { SEARCH_ATTRIBUTES, quotaId } from '../../workflows/contract/names';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { script, startModelServerProcess } from '../kit/model-server';
 import { temporalCli } from '../stack/test-stack';
 import type { QuotaWorkerOptions } from './quota-worker';
+import { KEY, ROUTE, TASK_QUEUE } from './quota-names';
 import { startWorkerProcess } from './worker-process';
 
 export interface QuotaOptions {
@@ -42,6 +44,13 @@ export interface QuotaFigures {
   least: number;
 }
 
+interface OfferingWorker {
+  identity: string;
+  /** Of what is offered. */
+  part: number;
+  process: ChildProcess;
+}
+
 const INPUT = 50;
 const OUTPUT_CAP = 100;
 /** What an answer takes: less than its cap, so that reserving strictly has something to give back. */
@@ -63,22 +72,27 @@ export async function quotaFigures(options: QuotaOptions): Promise<QuotaFigures>
     rateLimit: { requestsPerMinute, tokensPerMinute: 1e9, bySecond: true },
   });
   const burst = Math.max(amount, (BURST_PART * most * SECOND_MS) / perMs);
-  const workers: ChildProcess[] = [];
+  const workers: OfferingWorker[] = [];
+  let begun = 0;
   const add = async (part: number): Promise<void> => {
     const perSecond = (TIMES * part * requestsPerMinute) / 60;
+    begun += 1;
+    const identity = `worker-${begun}`;
     const started = await startWorkerProcess<QuotaWorkerOptions>('quota-worker.ts', {
-      ...{ address, namespace, identity: `worker-${workers.length}`, url: server.url, reserve, perSecond },
+      ...{ address, namespace, identity, url: server.url, reserve, perSecond },
       ...{ window: { of, perMs, most, burst }, input: INPUT, outputCap: OUTPUT_CAP },
     });
-    workers.push(started);
+    workers.push({ identity, part, process: started });
   };
   try {
     await Promise.all(offered.map(add));
     const from = Date.now();
     if (isKilled) {
       await pause((seconds * SECOND_MS) / 2);
-      workers[1]?.kill('SIGKILL');
-      await add(offered[1] ?? 0);
+      const holder = await holderOf(address, namespace);
+      const killed = workers.find(({ identity }) => identity === holder) ?? workers[0];
+      killed?.process.kill('SIGKILL');
+      await add(killed?.part ?? 0);
     }
     await pause(Math.max(0, from + seconds * SECOND_MS - Date.now()));
     const to = Date.now();
@@ -89,9 +103,22 @@ export async function quotaFigures(options: QuotaOptions): Promise<QuotaFigures>
     const refused = arrivals.filter(({ isRefused }) => isRefused).length;
     return { arrived: arrivals.length, refused, ...windowsAt(arrivals, amount, { perMs, from, to }) };
   } finally {
-    for (const worker of workers) worker.kill('SIGKILL');
+    for (const worker of workers) worker.process.kill('SIGKILL');
     await Promise.all([server.close(), stop()]);
     rmSync(stateDir, { recursive: true, force: true });
+  }
+}
+
+/** The worker that has answered for the quota last: killed, it takes with it what another has to read again. */
+async function holderOf(address: string, namespace: string): Promise<string | undefined> {
+  const connection = await Connection.connect({ address });
+  try {
+    const handle = new Client({ connection, namespace }).workflow.getHandle(quotaId(TASK_QUEUE, ROUTE, keyNameOf(KEY)));
+    const { events } = await handle.fetchHistory();
+    const started = events?.findLast(({ workflowTaskStartedEventAttributes: task }) => task?.identity);
+    return started?.workflowTaskStartedEventAttributes?.identity ?? undefined;
+  } finally {
+    await connection.close();
   }
 }
 
@@ -118,7 +145,7 @@ export async function admissions(samples: number): Promise<number[]> {
   const ledger = newLedger();
   const quota = createGatewayQuota({
     quotas: {
-      'test/model': {
+      [ROUTE]: {
         limits: { windows: [{ of: 'requests', perMs: 60_000, most: 1e9 }] },
         ...{ reserve: { kind: 'strict' }, patienceMs: 1_000, weights: {}, key: '' },
       },
@@ -130,7 +157,7 @@ export async function admissions(samples: number): Promise<number[]> {
   const taken: number[] = [];
   while (taken.length < samples) {
     const before = performance.now();
-    const admission = await quota.admit('test/model', { input: INPUT, outputCap: OUTPUT_CAP }, caller);
+    const admission = await quota.admit(ROUTE, { input: INPUT, outputCap: OUTPUT_CAP }, caller);
     taken.push(performance.now() - before);
     admission.settle(undefined);
     if (taken.length % 10 === 0) await pause(10);

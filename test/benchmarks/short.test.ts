@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { describeWithPostgres } from '../stack/postgres';
+import { cachedFigures } from './cached-call';
 import { cancelFigures } from './cancel';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { gatewayFigures } from './gateway';
@@ -65,6 +66,13 @@ test.each(['chat', 'responses'] as const)(
     expect(requestBytes).toBeGreaterThan(20_000);
   },
 );
+
+test('a call with a kept answer asks nobody, reads as often however long the conversation, and commits once', async () => {
+  const [short, long] = [await cachedFigures(2, 3), await cachedFigures(40, 3)];
+  expect([short.requests, long.requests]).toEqual([2, 21]);
+  for (const { parts } of [short, long])
+    expect(parts).toEqual(parts.map((each) => ({ ...each, provider: 0, readTrips: 3, commits: 1 })));
+});
 
 describeWithPostgres('reading 400 messages', () => {
   test('takes at most ten round trips cold, and three where one message is new', async () => {

@@ -53,6 +53,26 @@ test('when what waits is freed is said where something says so: a dry run notes 
   expect(timeIn(await words({}))).toBe(first + DAY);
 });
 
+test('what is past its time goes, and a dry run leaves it', async () => {
+  await withStore(project.dir, async (store) => {
+    const [past, future] = [Date.now() - 1, Date.now() + DAY];
+    await store.commit({
+      refs: [past, past - DAY, future].map((expiresAt, at) => ({
+        op: 'put',
+        name: `cache/t/${at}`,
+        value: 1,
+        expiresAt,
+      })),
+    });
+  });
+  expect(await gc({ dryRun: true })).toMatchObject({ expired: 0 });
+  expect(await gc({})).toMatchObject({ expired: 2 });
+  expect(await gc({})).toMatchObject({ expired: 0 });
+  await withStore(project.dir, async (store) => {
+    expect((await store.listRefs('cache/')).map(({ name }) => name)).toEqual(['cache/t/2']);
+  });
+});
+
 test('tombstones of erased runs stay, however old', async () => {
   await withStore(project.dir, async (store) => {
     await storeRun(store, { id: 'run_erased' });

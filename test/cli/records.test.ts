@@ -149,6 +149,38 @@ describe('trace', () => {
     }
   });
 
+  test('an answer that was given again says whose it was, and that the question was only near', async () => {
+    const other = testProject();
+    try {
+      await withStore(other.dir, async (store) => {
+        await storeRun(store, { id: 'run_given' });
+        for (const [turn, near] of [[1], [2, true]] as const) {
+          const name = callRecordName({ run: 'first-of-run_given', fork: 0, turn, index: 0 });
+          const origin = { name: 'cache/acme/q', run: 'run_asked', at: STARTED_AT, ...(near ? { near } : {}) };
+          const value = { ...((await store.readRef(name))?.value as object), origin };
+          await store.commit({ refs: [{ op: 'put', name, value }] });
+        }
+      });
+      const ask = async (command: Parameters<typeof told>[1]) => (await told(other.dir, command)).stdout;
+      const traced = await ask((context) => traceCommand(context, 'run_given'));
+      expect(traced).toContain('  cached, asked by run_asked');
+      expect(traced).toContain('  cached, nearly the same was asked by run_asked');
+      const { stdout } = await told(other.dir, (context) => traceCommand(context, 'run_given'), { json: true });
+      const parsed: { turns: { calls: { cached: unknown }[] }[] } = JSON.parse(stdout);
+      expect(parsed.turns.map(({ calls }) => calls[0]?.cached)).toEqual(
+        [false, true].map((near) => ({ run: 'run_asked', at: STARTED_AT, saved: null, near })),
+      );
+      expect(await ask((context) => showCommand(context, 'run_given', { call: 1 }))).toMatch(
+        /^cached +asked by run_asked, 2026-01-02T/m,
+      );
+      expect(await ask((context) => showCommand(context, 'run_given', { call: 3 }))).toMatch(
+        /^cached +nearly the same was asked by run_asked, 2026/m,
+      );
+    } finally {
+      other.remove();
+    }
+  });
+
   test('a record of a newer version is counted, not guessed at', async () => {
     const other = testProject();
     try {

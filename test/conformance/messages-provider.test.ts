@@ -129,6 +129,8 @@ test('tokens read from the cache and written into it are part of the input', asy
   const usage = { input: 5_000, cached: 3_000, cacheWrite: 1_500, output: 40 };
   const answer = await asked(script().answer('ok', { usage }));
   expect(answer.usage).toEqual({ input: 5_000, cachedInput: 3_000, cacheWrite: 1_500, output: 40, reasoning: 0 });
+  server.setScript(script().answer('ok', { usage: { ...usage, cacheWriteHour: 900 } }));
+  expect((await again()).usage).toMatchObject({ cacheWrite: 1_500, cacheWriteHour: 900 });
 });
 
 test.each([

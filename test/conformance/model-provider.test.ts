@@ -1,5 +1,6 @@
 // Needs: nothing but loopback. Every provider passes this, whichever API it speaks, against a real HTTP server.
 import { createHash } from 'node:crypto';
+import { inspect } from 'node:util';
 import { ApplicationFailure } from '@temporalio/common';
 import type { FileRef, JsonValue, Message, ToolCallPart } from '../../workflows/contract/message';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
@@ -238,6 +239,26 @@ describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %
     expect(failure.message).toContain('TEST_KEY');
     expect(failure.message).not.toContain('0123456789abcdef');
   });
+
+  test.each([401, 400, 429, 500])(
+    'a key that the provider repeats with a %d is in no part of the error',
+    async (status) => {
+      // Nothing of a key can be seen in them: they are known, or they are told.
+      const secrets = { apiKey: 'correct-horse', header: 'battery-staple', scheme: 'plain-words' };
+      const error = { message: `Not ${secrets.apiKey}, ${secrets.header} or ${secrets.scheme}`, type: 'x', code: 'y' };
+      server = await startModelServer({ faults: [{ do: { status, body: { error } } }] });
+      const headers = { 'x-gateway-key': secrets.header, 'proxy-authorization': `Basic ${secrets.scheme}` };
+      const options = { name: 'test', baseUrl: server.url, apiKey: secrets.apiKey, headers };
+      const asking = api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
+      const failed: unknown = await asking
+        .generate(request({ model }), { signal: new AbortController().signal })
+        .catch((thrown: unknown) => thrown);
+      const text = inspect(failed, { depth: 8, showHidden: true });
+      expect(text).toContain('Not [redacted], [redacted] or [redacted]');
+      for (const secret of Object.values(secrets)) expect(text).not.toContain(secret);
+      expect(server.requests()[0]?.headers['proxy-authorization']).toBe('[redacted]');
+    },
+  );
 
   test('a short retry-after becomes the delay of the next attempt', async () => {
     await serve({ faults: [{ do: { status: 429, retryAfter: 2 } }] });

@@ -225,6 +225,24 @@ export function storeBackendSuite(name: string, open: () => Promise<BackendUnder
         expect(await write({ op: 'create', name: 'p/old', value: text('new') })).toEqual({ conflicts: [] });
         expect(await backend.readRef('p/old')).not.toHaveProperty('expiresAt');
       });
+
+      test('past their expiry are deleted where that is asked, and no others; versions grow all the same', async () => {
+        const value = text('1');
+        const old = Array.from({ length: 2_500 }, (_, at) => `old/${at}`);
+        const past = Date.now() - 1;
+        await write({ op: 'put', name: 'stays', value }, { op: 'put', name: 'later', value, expiresAt: past + hour });
+        for (let at = 0; at < old.length; at += 500)
+          await write(
+            ...old.slice(at, at + 500).map((of) => ({ op: 'put' as const, name: of, value, expiresAt: past })),
+          );
+        await write({ op: 'put', name: 'old/1', value, expiresAt: past + hour });
+        const { version = Infinity } = (await backend.readRef('old/1')) ?? {};
+        expect(await backend.deleteExpiredRefs()).toBe(old.length - 1);
+        expect(await backend.deleteExpiredRefs()).toBe(0);
+        expect((await backend.listRefs('', { limit: 10 })).map((ref) => ref.name)).toEqual(['later', 'old/1', 'stays']);
+        expect(await write({ op: 'create', name: 'old/2', value })).toEqual({ conflicts: [] });
+        expect((await backend.readRef('old/2'))?.version).toBeGreaterThan(version);
+      });
     });
 
     test('a place that is damaged lists everything or throws, and never a part of it', async () => {
@@ -264,6 +282,7 @@ export function storeBackendSuite(name: string, open: () => Promise<BackendUnder
         () => backend.readRef('a'),
         () => backend.listRefs('', { limit: 1 }),
         () => backend.deleteRef('a'),
+        () => backend.deleteExpiredRefs(),
         () => backend.listObjects({ limit: 1 }),
         () => backend.deleteObjects([nameOf('here')], 1),
       ]) {

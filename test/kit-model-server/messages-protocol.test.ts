@@ -1,4 +1,5 @@
 // Needs: nothing but loopback. The vendor's own client reads what the model server says over the Messages API.
+import { inspect } from 'node:util';
 import Anthropic, { APIError } from '@anthropic-ai/sdk';
 import { startModelServer, type ModelServer, type ModelServerOptions } from '../kit/model-server/model-server';
 import { script } from '../kit/script';
@@ -6,9 +7,9 @@ import { script } from '../kit/script';
 let server: ModelServer;
 afterEach(() => server.close());
 
-async function client(options: ModelServerOptions, apiKey = 'sk-ant-of-the-test'): Promise<Anthropic> {
+async function client(options: ModelServerOptions): Promise<Anthropic> {
   server = await startModelServer(options);
-  return new Anthropic({ apiKey, baseURL: server.controlUrl, maxRetries: 0 });
+  return new Anthropic({ apiKey: 'sk-ant-of-the-test', baseURL: server.controlUrl, maxRetries: 0 });
 }
 
 const ASK = { model: 'claude-sonnet-5', max_tokens: 8_000, messages: [{ role: 'user' as const, content: 'Weather?' }] };
@@ -107,14 +108,33 @@ test.each([
   expect((error as APIError).requestID).toBe(server.requests()[0]?.requestId);
 });
 
-test('an error in the middle of a stream, and a key that is wrong', async () => {
+test('an error in the middle of a stream', async () => {
   const anthropic = await client({
     script: script().answer('One two'),
     faults: [{ do: { failStreamAfterChunks: 3 } }],
   });
   expect(await failed(anthropic.messages.stream(ASK).finalMessage())).toBeInstanceOf(APIError);
-  await server.close();
-  const stranger = await client({ apiKey: 'sk-ant-other', script: script().answer('ok') });
-  expect(await failed(stranger.messages.create(ASK))).toMatchObject({ status: 401 });
-  expect(JSON.stringify(server.requests()[0]?.headers)).not.toContain('sk-ant-of-the-test');
+});
+
+describe.each(['authorization', 'x-api-key'])('in the header %s', (header) => {
+  test.each([
+    ['a wrong key', 'sk-ant-of-a-stranger', 401],
+    ['the right one', 'sk-ant-of-the-server', undefined],
+  ])('%s is neither in what is recorded of the request nor in the answer', async (_what, apiKey, status) => {
+    server = await startModelServer({ apiKey: 'sk-ant-of-the-server', script: script().answer('ok') });
+    const defaultHeaders = header === 'x-api-key' ? { authorization: null, 'x-api-key': apiKey } : {};
+    const anthropic = new Anthropic({ apiKey, baseURL: server.controlUrl, maxRetries: 0, defaultHeaders });
+    const answer = await failed(anthropic.messages.create(ASK));
+    if (status === undefined) expect(answer).toMatchObject({ content: [{ text: 'ok' }] });
+    else expect(answer).toMatchObject({ status, type: 'authentication_error' });
+    const [request] = server.requests();
+    expect(request?.headers[header]).toBe('[redacted]');
+    const told = {
+      answer: inspect(answer, { depth: 8 }),
+      recorded: inspect({ ...request, body: request?.body?.toString() }, { depth: 8 }),
+      listed: await (await fetch(`${server.controlUrl}/__requests`)).text(),
+    };
+    expect(told.listed).toContain(`"${header}":"[redacted]"`);
+    for (const text of Object.values(told)) expect(text).not.toMatch(/sk-ant-of-(a-stranger|the-server)/);
+  });
 });

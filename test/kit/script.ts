@@ -28,6 +28,8 @@ export interface ScriptUsage {
   readonly cached?: number | undefined;
   /** Part of `input` too; the Messages API alone reports it. */
   readonly cacheWrite?: number | undefined;
+  /** Part of `cacheWrite`: what is kept for an hour. */
+  readonly cacheWriteHour?: number | undefined;
   readonly output?: number | undefined;
   readonly reasoning?: number | undefined;
 }

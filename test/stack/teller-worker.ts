@@ -1,4 +1,4 @@
-// A worker in a process of its own, whose one agent tells what its model says. Options: JSON in the first argument. Says `ready` once it polls.
+// A worker in a process of its own, whose agents tell what their model says. Options: JSON in the first argument. Says `ready` once it polls.
 import { z } from 'zod';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
@@ -7,7 +7,7 @@ import { openTextPublisher } from '../../activities/stream/open-streams';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { startWorker } from '../../workers/start-worker';
 import { createMetrics } from '../../workers/telemetry';
-import { tellerRelease } from './teller';
+import { tellerReleases } from './teller';
 
 const optionsSchema = z.object({
   address: z.string(),
@@ -21,7 +21,7 @@ export type TellerWorkerOptions = z.output<typeof optionsSchema>;
 async function main(): Promise<void> {
   const { address, namespace, stateDir, storeUrl, modelUrl } = optionsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
   const agents = createAgentRegistry({ strict: false });
-  agents.replaceAll([tellerRelease()]);
+  agents.replaceAll(tellerReleases());
   const texts = await openTextPublisher({ store: storeUrl, stateDir });
   const worker = await startWorker({
     ...{ connection: { address }, namespace, taskQueue: 'agents', stateDir, agents, texts },

@@ -1,4 +1,4 @@
-// An agent that says what its model says, and a worker for it that can be killed: everything around a stream is a process of its own.
+// Agents that say what their model says, and workers for them that can be killed: everything around them is a process of its own.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createInterface } from 'node:readline';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { defineAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
+import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { openTextReader } from '../../activities/stream/open-streams';
 import type { TextReader } from '../../activities/stream/port';
@@ -20,7 +21,9 @@ import type { TellerWorkerOptions } from './teller-worker';
 import { temporalCli } from './test-stack';
 
 export const teller = defineAgent({ name: 'teller', instructions: 'Tell.' });
-export const tellerRelease = (): LoadedAgent => manifestFor(teller, 'test/model');
+/** What it was told once it tells again. */
+export const repeater = defineAgent({ name: 'repeater', instructions: 'Tell.', cache: true });
+export const tellerReleases = (): LoadedAgent[] => [teller, repeater].map((one) => manifestFor(one, 'test/model'));
 
 export interface TellerWorker {
   readonly pid: number;
@@ -32,6 +35,8 @@ export interface TellerStack {
   readonly client: AgentClient;
   readonly model: ModelServerProcess;
   readonly stateDir: string;
+  /** That of its workers, opened here too. */
+  readonly store: ContentStore;
   /** Of what its workers show. */
   readonly reader: TextReader;
   startWorker(): Promise<TellerWorker>;
@@ -52,7 +57,7 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
   const model = await startModelServerProcess(options.model);
   const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);
-  await publishReleases(store, [tellerRelease()]);
+  await publishReleases(store, tellerReleases());
   const { address, namespace } = server;
   const temporal = new Client({ connection: await Connection.connect({ address }), namespace });
   const place = { store: storeUrl, stateDir };
@@ -63,7 +68,7 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
   });
   const workers = new Set<TellerWorker>();
   return {
-    ...{ client, model, stateDir, reader },
+    ...{ client, model, stateDir, store, reader },
     startWorker: async () => {
       const worker = await startTellerWorker({ address, namespace, stateDir, storeUrl, modelUrl: model.url });
       workers.add(worker);

@@ -1,7 +1,8 @@
 // Needs: nothing. The ledger of a quota with its workers on a virtual clock: no window at the provider is ever above the limit.
 import fc from 'fast-check';
 import type { Amounts, WindowLimit } from '../../workflows/contract/quota';
-import { createWorld, refusedBy, windowsOf } from './quota-world';
+import { refusedBy, windowsOf } from './quota-arrivals';
+import { createWorld } from './quota-world';
 
 const PER_MS = 6_000;
 const one = (tokens = 0): Amounts => [1, tokens, tokens, 0, 0];

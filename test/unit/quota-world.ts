@@ -1,15 +1,14 @@
 // Workers, their quota and a provider on one virtual clock: requests are counted when they arrive, as a provider does.
-import { createLessor, type Lessor, type LessorOptions } from '../../activities/gateway/quota/lessor';
+import { createLessor, type Lessor } from '../../activities/gateway/quota/lessor';
 import {
   DIMENSIONS,
   type Amounts,
-  type BudgetLeft,
   type LeaseAnswer,
   type LeaseRequest,
   type LedgerState,
   type QuotaLimits,
-  type WindowLimit,
 } from '../../workflows/contract/quota';
+import { simulatedBudget, Refused } from './quota-world-budget';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 
 export interface Arrival {
@@ -203,23 +202,6 @@ type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights' | '
     refused: { at: number; amounts: Amounts }[];
   };
 
-/** As tenants' budgets are made. */
-function budgetOf(now: () => number, refused: WorkerOptions['refused']): NonNullable<LessorOptions['budget']> {
-  let left: readonly BudgetLeft[] = [];
-  return {
-    tellMs: 5_000,
-    tellsSoon: () => true,
-    heard: (told) => void (left = told),
-    covers: () => true,
-    hopeless: ({ amounts }) => {
-      if (left.every((one) => (amounts[DIMENSIONS.indexOf(one.of)] ?? 0) <= one.left)) return undefined;
-      refused.push({ at: now(), amounts });
-      return new Refused('used up');
-    },
-  };
-}
-class Refused extends Error {}
-
 function createSimulatedWorker(
   { now, at }: Timeline,
   { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away, refused, isBudget }: WorkerOptions,
@@ -239,7 +221,7 @@ function createSimulatedWorker(
       away.push({ at: now(), ms });
       return new Error('away');
     },
-    ...(isBudget ? { budget: budgetOf(now, refused) } : {}),
+    ...(isBudget ? { budget: simulatedBudget(now, refused) } : {}),
   });
   const one: SimulatedWorker = { lessor, isDead: false, clock };
   return one;
@@ -271,46 +253,6 @@ function request(
         request(timeline, one, { ...what, waitedMs: now() - arrivedAt + waitedMs }, { waitMs, send }),
       ),
   });
-}
-
-/** How many a provider refuses that holds a bucket of `most`, refilled within `perMs`. */
-export function refusedBy(arrivals: readonly Arrival[], { most, perMs }: { most: number; perMs: number }): number {
-  let level = most;
-  let last = 0;
-  let refused = 0;
-  for (const { at } of [...arrivals].sort((a, b) => a.at - b.at)) {
-    level = Math.min(most, level + ((at - last) * most) / perMs);
-    last = at;
-    if (level >= 1) level -= 1;
-    else refused += 1;
-  }
-  return refused;
-}
-
-/** The most that arrived within any window of that length, and the least, from and to. */
-export function windowsOf(
-  arrivals: readonly Arrival[],
-  { of, perMs }: WindowLimit,
-  from: number,
-  to: number,
-): { most: number; least: number } {
-  const nth = DIMENSIONS.indexOf(of);
-  let most = 0;
-  let least = Infinity;
-  let sum = 0;
-  let first = 0;
-  const sorted = [...arrivals].sort((a, b) => a.at - b.at);
-  for (const { at, amounts } of sorted) {
-    for (let old = sorted[first]; old && old.at <= at - perMs; old = sorted[first]) {
-      sum -= old.amounts[nth] ?? 0;
-      first += 1;
-    }
-    // Just before this one the window is at its emptiest.
-    if (at >= from + perMs && at <= to) least = Math.min(least, sum);
-    sum += amounts[nth] ?? 0;
-    most = Math.max(most, sum);
-  }
-  return { most, least };
 }
 
 const isAfter = (one: Event | undefined, other: Event): boolean =>

@@ -1,5 +1,6 @@
 // A model call that may be answered by what another call was told: before the model is asked, and after it has answered.
 import { ApplicationFailure } from '@temporalio/common';
+import { z } from 'zod';
 import type { CallModelInput } from '../../../workflows/contract/activities';
 import type { CachePlan } from '../../../workflows/contract/cache';
 import type { Message, Usage } from '../../../workflows/contract/message';
@@ -11,7 +12,7 @@ import { judgeAnswer, type Verdict } from '../../judge-answer';
 import { spreadMs } from '../../retry-delay';
 import type { ModelResponse } from '../../model/provider';
 import type { RefWrite } from '../../store/port';
-import { cacheName } from '../../store/ref-names';
+import { cacheName, runRecordName } from '../../store/ref-names';
 import type { Sent } from '../send-request';
 import type { Answered } from './answer-cache';
 import type { Flight } from './flight';
@@ -20,15 +21,21 @@ import { questionBytes } from './question';
 export interface SharedAnswer extends Sent {
   /** Hash of the provider's own items: they are stored. */
   raw: string;
-  /** Who was answered first. */
-  origin: { name: string; run: string; at: number };
+  /** Who was answered first; and that its question was not the same to the byte. */
+  origin: { name: string; run: string; at: number; near?: true };
   /** What it took then: nothing is paid now. */
   saved: Usage;
 }
 
+/** A question that is asked for all who ask it. */
+export interface AskedForAll extends Flight {
+  /** Names it to the byte, where near ones count as the same. */
+  readonly exact?: string;
+}
+
 export type SharedQuestion =
   | { kind: 'answered'; answer: SharedAnswer }
-  | { kind: 'ask'; flight?: Flight }
+  | { kind: 'ask'; flight?: AskedForAll }
   | { kind: 'wait'; waitUntil: number; reason: string };
 
 interface ToShare {
@@ -52,7 +59,9 @@ export async function shareQuestion(
   const { cache: plan } = manifest;
   if (!plan || !deps.cache) return { kind: 'ask' };
   const question = { head, messages, manifest, tools: toolsFor(loaded, messages), user: input.user };
-  const name = cacheName(input.tenant, deps.store.nameOf(questionBytes(question, plan)));
+  const nameOf = (as: CachePlan): string => deps.store.nameOf(questionBytes(question, as));
+  const name = cacheName(input.tenant, nameOf(plan));
+  const exact = plan.normalise ? nameOf(toTheByte(plan)) : undefined;
   let answer: SharedAnswer | undefined;
   const entered = await deps.cache.enter(name, {
     run: attempt.workflowId,
@@ -60,14 +69,24 @@ export async function shareQuestion(
     mostMs: attempt.timeoutMs ?? manifest.plan.model.timeoutMs,
     isUsable: async (answered) => {
       if (deps.now() - answered.at >= plan.ttlMs) return false;
-      answer = await usable(deps, input, loaded, { answered, name, plan });
+      answer = await usable(deps, input, loaded, { answered, name, plan, exact });
       return answer !== undefined;
     },
   });
   if (entered.kind === 'wait')
     return { kind: 'wait', waitUntil: deps.now() + spreadMs(entered.ms, input, attempt.number), reason: ELSEWHERE };
-  if (entered.kind === 'ask') return entered;
+  if (entered.kind === 'ask')
+    return entered.flight && exact !== undefined ? { kind: 'ask', flight: { ...entered.flight, exact } } : entered;
   return answer ? { kind: 'answered', answer } : { kind: 'ask' };
+}
+
+const toTheByte = ({ normalise: _, ...plan }: CachePlan): CachePlan => plan;
+
+interface ToUse {
+  answered: Answered;
+  name: string;
+  plan: CachePlan;
+  exact: string | undefined;
 }
 
 /** Judged as this run's release judges: other code may find fault with it. */
@@ -75,10 +94,10 @@ async function usable(
   deps: ActivityDeps,
   { tenant }: CallModelInput,
   loaded: LoadedAgent,
-  { answered, name, plan }: { answered: Answered; name: string; plan: CachePlan },
+  { answered, name, plan, exact }: ToUse,
 ): Promise<SharedAnswer | undefined> {
-  const message = await storedMessage(deps, answered.message);
-  if (message?.role !== 'assistant') return undefined;
+  const [message, isGone] = await Promise.all([storedMessage(deps, answered.message), isErased(deps, answered.run)]);
+  if (message?.role !== 'assistant' || isGone) return undefined;
   const { finish, model, request, requestId, usage, run, at, route, raw, rawForm } = answered;
   const response = {
     ...{ message, finish, usage: NO_USAGE, model, raw: null, request },
@@ -86,8 +105,16 @@ async function usable(
   };
   const verdict = await judgeAnswer(response, loaded, { tenant, nameOf: (bytes) => deps.store.nameOf(bytes) });
   if (!mayShare(verdict, loaded, plan)) return undefined;
-  return { response, cost: { nanoUsd: 0 }, route, rawForm, raw, origin: { name, run, at }, saved: usage };
+  const origin = { name, run, at, ...(exact === answered.exact ? {} : { near: true as const }) };
+  return { response, cost: { nanoUsd: 0 }, route, rawForm, raw, origin, saved: usage };
 }
+
+/** What it said is nobody's any more, whoever else asks, also where an activity that outlived it has stored its answer since. */
+async function isErased({ store }: ActivityDeps, run: string): Promise<boolean> {
+  const record = await store.readRef(runRecordName(run));
+  return erasedSchema.safeParse(record?.value).success;
+}
+const erasedSchema = z.object({ erased: z.object({ at: z.number() }) });
 
 async function storedMessage({ conversation }: ActivityDeps, hash: string): Promise<Message | undefined> {
   try {
@@ -119,7 +146,7 @@ interface ToLand {
 
 /** @returns to be written with the answer's record; undefined where it is not to be shared, or cannot be any more */
 export async function landAnswer(
-  flight: Flight,
+  flight: AskedForAll,
   run: string,
   { record, verdict, loaded, response: { model } }: ToLand,
 ): Promise<RefWrite | undefined> {
@@ -137,6 +164,7 @@ export async function landAnswer(
     ...{ route: answer.model, model, raw, request },
     ...(rawForm === undefined ? {} : { rawForm }),
     ...(requestId === undefined ? {} : { requestId }),
+    ...(flight.exact === undefined ? {} : { exact: flight.exact }),
   };
   return await flight.land(answered, plan.ttlMs);
 }

@@ -11,6 +11,8 @@ export interface ModelPrice {
   cachedInput?: number;
   /** @default as `input` */
   cacheWrite?: number;
+  /** Of what is kept for an hour. @default twice `input`, as Anthropic has it, who alone tells it apart */
+  cacheWriteHour?: number;
   output: number;
 }
 
@@ -64,15 +66,18 @@ const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
 
 export const isPriced = (prices: Prices, route: string): boolean => prices.nanoUsd(route, NO_USAGE) !== undefined;
 
+/** Of the price of input. Documented by Anthropic beside 1.25 for what is kept for five minutes. */
+const HOUR_TIMES = 2;
 /** A dollar a million tokens is a thousand billionths a token. */
 const NANO_A_TOKEN = 1_000;
 
 function byPrice(price: ModelPrice, usage: Usage): number {
-  const { input, cachedInput, cacheWrite, output } = partsOf(usage);
+  const { input, cachedInput, cacheWrite, cacheWriteHour, output } = partsOf(usage);
   const dollars =
     (input - cachedInput - cacheWrite) * price.input +
     cachedInput * (price.cachedInput ?? price.input) +
-    cacheWrite * (price.cacheWrite ?? price.input) +
+    (cacheWrite - cacheWriteHour) * (price.cacheWrite ?? price.input) +
+    cacheWriteHour * (price.cacheWriteHour ?? HOUR_TIMES * price.input) +
     output * price.output;
   return Math.round(dollars * NANO_A_TOKEN);
 }
@@ -82,13 +87,21 @@ function partsOf({
   input,
   cachedInput,
   cacheWrite = 0,
+  cacheWriteHour = 0,
   output,
-}: Usage): Required<Pick<Usage, 'input' | 'cachedInput' | 'cacheWrite' | 'output'>> {
+}: Usage): Required<Pick<Usage, 'input' | 'cachedInput' | 'cacheWrite' | 'cacheWriteHour' | 'output'>> {
   const most = (value: number, limit = Infinity): number =>
     Number.isFinite(value) ? Math.min(Math.max(0, value), limit) : 0;
   const all = most(input);
   const cached = most(cachedInput, all);
-  return { input: all, cachedInput: cached, cacheWrite: most(cacheWrite, all - cached), output: most(output) };
+  const written = most(cacheWrite, all - cached);
+  return {
+    input: all,
+    cachedInput: cached,
+    cacheWrite: written,
+    cacheWriteHour: most(cacheWriteHour, written),
+    output: most(output),
+  };
 }
 
 /** A model of the library by its own, which is found at once. */
@@ -104,11 +117,12 @@ function find(url: string, model: string): Listed {
 
 function listed(provider: genaiPrices.Provider, model: string, usage: Usage): number | undefined {
   const { calcPrice } = require('@pydantic/genai-prices') as typeof genaiPrices;
-  const { input, cachedInput, cacheWrite, output } = partsOf(usage);
+  const { input, cachedInput, cacheWrite, cacheWriteHour, output } = partsOf(usage);
   const counts = {
     input_tokens: input,
     ...(cachedInput === 0 ? {} : { cache_read_tokens: cachedInput }),
     ...(cacheWrite === 0 ? {} : { cache_write_tokens: cacheWrite }),
+    ...(cacheWriteHour === 0 ? {} : { cache_write_1h_tokens: cacheWriteHour }),
     output_tokens: output,
   };
   try {

@@ -14,11 +14,11 @@ import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
 import { describeLimit, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
-import { createLessor, type Lessor, type LongWait } from './lessor';
+import { createLessor, type Lessor } from './lessor';
 import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { waitInLine } from './wait-in-line';
-import type { Waiter } from './waiting-line';
+import type { LongWait, Waiter } from './waiting-line';
 
 export interface QuotaSettings {
   limits: QuotaLimits;

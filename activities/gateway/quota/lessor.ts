@@ -5,25 +5,18 @@ import {
   AHEAD_CLASS,
   DIMENSIONS,
   type Amounts,
-  type BudgetLeft,
   type LeaseAnswer,
   type LeaseRequest,
   type QuotaLimits,
   type ToldByProvider,
-  type WaitsBy,
 } from '../../../workflows/contract/quota';
 import { createAlarm, type Alarm, type Clock } from './alarm';
 import { createArrivals, type Arrivals } from './arrivals';
+import type { BudgetRules } from './budget-rules';
 import { createLeasePool, type LeasePool, type Spent } from './lease-pool';
 import { createQuestions, type Answered, type Questions } from './questions';
 import { createReport, TELL_MS, type Report } from './report';
-import { createWaitingLine, type Waiter, type WaitingLine } from './waiting-line';
-
-/** What is still to come, and why. */
-export interface LongWait {
-  ms: number;
-  by?: WaitsBy | 'silence';
-}
+import { createWaitingLine, type LongWait, type Waiter, type WaitingLine } from './waiting-line';
 
 export interface LessorOptions {
   worker: string;
@@ -35,18 +28,8 @@ export interface LessorOptions {
   /** A longer wait is not waited for here. */
   shortWaitMs: number;
   sentAway(waiter: Waiter, wait: LongWait): Error;
-  /** Of a tenant's budget alone: nobody waits a day for it, only for what is under way and may give some of it back. */
-  budget?: {
-    /** What is spent is told so soon. @default TELL_MS */
-    tellMs: number;
-    /** Whether others may wait for what is given back: then it is told at once. */
-    tellsSoon(change: Amounts): boolean;
-    heard(left: readonly BudgetLeft[]): void;
-    /** Whether it is left, as far as is known here: a lease of before answers took more than was reserved is not spent beyond it. */
-    covers(amounts: Amounts): boolean;
-    /** Why a wait would be for nothing. */
-    hopeless(waiter: Waiter, wait: LongWait): Error | undefined;
-  };
+  /** Of a tenant's budget alone. */
+  budget?: BudgetRules;
 }
 
 /** Requests that come together are asked for together. */

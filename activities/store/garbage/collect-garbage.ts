@@ -31,6 +31,8 @@ export interface CollectOptions {
 }
 
 export interface Collected {
+  /** Refs past their expiry that were deleted: answers that are not given any more, claims of workers that are gone. None by a dry run. */
+  expired: number;
   /** Objects that are named. */
   alive: number;
   /** Deleted now, or with `dryRun` those that would be. */
@@ -49,6 +51,7 @@ export async function collectGarbage(store: ContentStore, options: CollectOption
   const { graceMs = GRACE_MS, dryRun = false } = options;
   // Before anything is written: a store that is damaged is refused as it is, also where LMDB's own code would abort in the write.
   await readThrough(store);
+  const expired = dryRun ? 0 : await store.deleteExpiredRefs();
   const clock = (await store.commit({ objects: [CLOCK] })).hashes[0] ?? '';
   const began = await lastPutOf(store, clock);
   const ref = await store.readRef(CANDIDATES_REF);
@@ -59,6 +62,7 @@ export async function collectGarbage(store: ContentStore, options: CollectOption
   const isClockNamed = !alive.add(clock);
 
   const collected: Collected = {
+    expired,
     alive: isClockNamed ? objects : objects + 1,
     freed: { objects: 0, bytes: 0 },
     waiting: { objects: 0, bytes: 0 },

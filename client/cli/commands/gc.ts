@@ -26,7 +26,7 @@ export async function gcCommand(context: CliContext, { dryRun = false, keep }: G
   const without = new Set([...(forgotten?.without ?? []), ...(dryRun ? await leftoverNames(store) : [])]);
   if (!dryRun) await deleteLeftovers(store);
   let noted = Date.now();
-  const { alive, freed, waiting, nextAt } = await collectGarbage(store, {
+  const { expired, alive, freed, waiting, nextAt } = await collectGarbage(store, {
     dryRun,
     without,
     onMarked: (objects) => {
@@ -37,11 +37,12 @@ export async function gcCommand(context: CliContext, { dryRun = false, keep }: G
   });
   const next = nextAt === undefined ? null : new Date(nextAt).toISOString();
   const { runs, refs } = forgotten ?? {};
-  output.json({ dryRun, forgotten: forgotten ? { runs, refs } : null, alive, freed, waiting, nextAt: next });
+  output.json({ dryRun, forgotten: forgotten ? { runs, refs } : null, expired, alive, freed, waiting, nextAt: next });
   const would = dryRun ? 'would be ' : '';
   const sum = ({ objects, bytes }: { objects: number; bytes: number }): string =>
     `${counted(objects, 'object')}, ${formatBytes(bytes)}`;
   if (forgotten) output.line(`${would}forgotten  ${counted(forgotten.runs, 'run')}`);
+  if (expired > 0) output.line(`expired  ${counted(expired, 'record')}`);
   output.line(`${would}freed  ${sum(freed)}`);
   output.line(`in use  ${counted(alive, 'object')}`);
   const when = next === null ? `a gc notes them, and one ${GRACE} later frees them` : `freed by a gc from ${next} on`;

@@ -72,7 +72,10 @@ async function showModelCall(
   row('provider id', made.requestId);
   row('finish', made.finish);
   row('tokens', `${usage.input} in (${usage.cachedInput} cached), ${usage.output} out (${usage.reasoning} reasoning)`);
-  if (made.origin) row('cached', `asked by ${made.origin.run}, ${new Date(made.origin.at).toISOString()}`);
+  if (made.origin) {
+    const { run, at, near } = made.origin;
+    row('cached', `${near ? 'nearly the same was asked' : 'asked'} by ${run}, ${new Date(at).toISOString()}`);
+  }
   row('cost', cost && formatCost(cost));
   row(
     'unanswered',

@@ -137,12 +137,15 @@ function callLine(output: Output, call: TracedCall): string {
     ...(call.cost && !call.cost.unknown ? [formatCost(call.cost)] : []),
     ...(call.attempt > 1 ? [colors.yellow(`attempt ${call.attempt}`)] : []),
     ...(call.failedBefore.length > 0 ? [colors.yellow(`instead of ${failedText(output, call)}`)] : []),
-    ...(call.cached ? [colors.cyan(`cached, asked by ${output.safeLine(call.cached.run)}`)] : []),
+    ...(call.cached ? [colors.cyan(`cached, ${askedByText(call.cached, output)}`)] : []),
     ...(call.reused ? [colors.cyan('reused')] : []),
     ...(call.failure ? [colors.red(call.failure)] : []),
   ];
   return `${call.number}. ${call.kind} ${output.safeLine(name)}  ${facts.join('  ')}  ${colors.dim(output.safeLine(call.preview))}`.trimEnd();
 }
+
+const askedByText = ({ run, near }: NonNullable<TracedCall['cached']>, output: Output): string =>
+  near ? `nearly the same was asked by ${output.safeLine(run)}` : `asked by ${output.safeLine(run)}`;
 
 const failedText = (output: Output, { failedBefore }: TracedCall): string =>
   failedBefore.map(({ name, type }) => `${output.safeLine(name)} (${type})`).join(', ');

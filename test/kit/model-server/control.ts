@@ -26,6 +26,7 @@ export const turnSchema = z.strictObject({
       input: whole.optional(),
       cached: whole.optional(),
       cacheWrite: whole.optional(),
+      cacheWriteHour: whole.optional(),
       output: whole.optional(),
       reasoning: whole.optional(),
     })

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultAction } from './faults';
 import { aborted } from './gates';
 import { frame, type SseEvent } from './sse';
+import { withTokenCounts } from './told-usage';
 import { plainError } from './wire-error';
 
 /** What a gateway between client and provider puts in the place of an answer. */
@@ -27,7 +28,8 @@ export async function deliverBody(delivery: Delivery, body: string, status = 200
     res.writeHead(200, { ...headers, 'content-type': 'text/html' });
     return end(res, GATEWAY_PAGE);
   }
-  const bytes = Buffer.from(body);
+  const { tokenCounts } = action;
+  const bytes = Buffer.from(tokenCounts === undefined ? body : withTokenCounts(body, tokenCounts));
   const half = bytes.subarray(0, Math.floor(bytes.length / 2));
   const sent = action.malformedJson ? half : bytes;
   res.writeHead(status, { 'content-type': 'application/json', ...headers, 'content-length': sent.length });
@@ -69,17 +71,20 @@ export async function deliverStream(
     if (action.slowStreamMsPerChunk) await sleep(action.slowStreamMsPerChunk, undefined, { signal });
     if (action.malformedSse && sent === middle) return end(res, GATEWAY_PAGE);
     const broken = action.malformedJson && sent === middle;
-    await write(res, frame(broken ? { ...event, data: '{"type": "unfinis' } : timed(event, action)));
+    await write(res, frame(broken ? { ...event, data: '{"type": "unfinis' } : changed(event, action)));
     if (signal.aborted) return;
   }
   await end(res, '');
 }
 
-/** All processes of a machine share this clock, and nobody sets it. */
-const timed = (event: SseEvent, { timeInPlaceOf }: FaultAction): SseEvent =>
-  timeInPlaceOf === undefined
-    ? event
-    : { ...event, data: event.data.replaceAll(timeInPlaceOf, () => String(process.hrtime.bigint() / 1_000n)) };
+function changed(event: SseEvent, { timeInPlaceOf, tokenCounts }: FaultAction): SseEvent {
+  let { data } = event;
+  // All processes of a machine share this clock, and nobody sets it.
+  if (timeInPlaceOf !== undefined)
+    data = data.replaceAll(timeInPlaceOf, () => String(process.hrtime.bigint() / 1_000n));
+  if (tokenCounts !== undefined) data = withTokenCounts(data, tokenCounts);
+  return { ...event, data };
+}
 
 function without(delivery: Delivery): Delivery {
   return { ...delivery, action: {} };

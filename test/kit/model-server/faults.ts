@@ -46,6 +46,8 @@ export interface FaultAction {
   readonly slowStreamMsPerChunk?: number | undefined;
   /** Where an event of a stream holds this text, it says instead when it was written: microseconds, by this machine's `process.hrtime`. */
   readonly timeInPlaceOf?: string | undefined;
+  /** JSON, or what is none, in the place of each token count that the answer reports; empty: it reports nothing. */
+  readonly tokenCounts?: string | undefined;
   /** The body, or the data of one event in the middle of the stream, is cut off JSON. */
   readonly malformedJson?: boolean | undefined;
   /** A gateway's HTML page stands where events should be; without streaming, instead of the body. */
@@ -89,6 +91,7 @@ export const faultSchema = z.strictObject({
     failStreamAfterChunks: whole.min(0).optional(),
     slowStreamMsPerChunk: z.number().min(0).optional(),
     timeInPlaceOf: z.string().min(1).optional(),
+    tokenCounts: z.string().optional(),
     malformedJson: z.boolean().optional(),
     malformedSse: z.boolean().optional(),
     wrongTool: z.string().optional(),

@@ -15,7 +15,7 @@ export interface RequestRecord {
   readonly requestId: string;
   readonly method: string;
   readonly path: string;
-  /** Lower-case names; `authorization` and `x-api-key` are redacted. */
+  /** Lower-case names; those that hold keys are redacted. */
   readonly headers: Readonly<Record<string, string>>;
   readonly arrivedAt: number;
   /** The exact bytes; undefined once {@link KEPT_BODY_BYTES} of newer bodies are kept. */
@@ -127,13 +127,13 @@ export class Ledger {
   counts(): Counts {
     const byPath: Record<string, number> = {};
     const byOutcome = { open: 0, answered: 0, refused: 0, cut: 0, 'closed-by-client': 0 };
-    const tokens = { input: 0, cached: 0, cacheWrite: 0, output: 0, reasoning: 0 };
+    const tokens = { input: 0, cached: 0, cacheWrite: 0, cacheWriteHour: 0, output: 0, reasoning: 0 };
     const bodies = new Set<string>();
     let repeated = 0;
     for (const { path, outcome, usage, sha256: hash, method } of this.records) {
       byPath[path] = (byPath[path] ?? 0) + 1;
       byOutcome[outcome] += 1;
-      for (const kind of ['input', 'cached', 'cacheWrite', 'output', 'reasoning'] as const)
+      for (const kind of ['input', 'cached', 'cacheWrite', 'cacheWriteHour', 'output', 'reasoning'] as const)
         tokens[kind] += usage?.[kind] ?? 0;
       if (outcome !== 'answered' || method !== 'POST') continue;
       if (bodies.has(hash)) repeated += 1;
@@ -145,8 +145,11 @@ export class Ledger {
   }
 }
 
+/** OpenAI's and Anthropic's, and those of others: `api-key` of Azure, `x-goog-api-key` of Google. */
+const SECRET_HEADER = /authorization|api-key|cookie/;
+
 function redacted(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const secret = ['authorization', 'x-api-key'].filter((name) => name in headers);
+  const secret = Object.keys(headers).filter((name) => SECRET_HEADER.test(name));
   return { ...headers, ...Object.fromEntries(secret.map((name) => [name, '[redacted]'])) };
 }
 

@@ -139,12 +139,12 @@ function stopDetails(turn: ScriptTurn): JsonRecord | null {
 
 /** Here what was cached stands beside the rest. */
 function inputUsage({ usage }: Answer): JsonRecord {
-  const { input, cached, cacheWrite } = usage;
+  const { input, cached, cacheWrite, cacheWriteHour: hour } = usage;
   return {
     input_tokens: input - cached - cacheWrite,
     cache_creation_input_tokens: cacheWrite,
     cache_read_input_tokens: cached,
-    cache_creation: { ephemeral_5m_input_tokens: cacheWrite, ephemeral_1h_input_tokens: 0 },
+    cache_creation: { ephemeral_5m_input_tokens: cacheWrite - hour, ephemeral_1h_input_tokens: hour },
     service_tier: 'standard',
   };
 }

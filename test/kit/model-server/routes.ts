@@ -56,10 +56,10 @@ export async function answerRoute(
   }
 }
 
-/** The Messages API takes its key in a header of its own. */
+/** The Messages API takes its key in a header of its own, and as the others do: its vendor's newest client sends it so. */
 function keyOf(path: string, headers: Readonly<Record<string, string>>): string | undefined {
-  const own = headers['x-api-key'];
-  return path === '/v1/messages' ? own && `Bearer ${own}` : headers['authorization'];
+  const own = path === '/v1/messages' ? headers['x-api-key'] : undefined;
+  return own === undefined ? headers['authorization'] : `Bearer ${own}`;
 }
 
 function checkKey(apiKey: Access['apiKey'], authorization: string | undefined): void {

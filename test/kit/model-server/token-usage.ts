@@ -7,6 +7,8 @@ export interface TokenUsage {
   readonly cached: number;
   /** Written into the cache; the Messages API alone reports it. */
   readonly cacheWrite: number;
+  /** Part of `cacheWrite`: kept for an hour instead of minutes. */
+  readonly cacheWriteHour: number;
   readonly output: number;
   readonly reasoning: number;
 }
@@ -51,6 +53,7 @@ export function usageOf(request: ModelRequest, turn: ScriptTurn): TokenUsage {
     input,
     cached: usage.cached ?? Math.min(cacheable, input),
     cacheWrite: usage.cacheWrite ?? 0,
+    cacheWriteHour: usage.cacheWriteHour ?? 0,
     output: usage.output ?? said + reasoning,
     reasoning,
   };

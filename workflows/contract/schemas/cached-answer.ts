@@ -41,6 +41,8 @@ export const cachedAnswerSchema = z.discriminatedUnion('state', [
     rawForm: z.string().exactOptional(),
     request: z.object({ sha256: z.string(), bytes: z.number() }),
     requestId: z.string().exactOptional(),
+    /** Names the question to the byte, where near ones are answered alike. */
+    exact: z.string().exactOptional(),
   }),
 ]);
 export type CachedAnswer = z.output<typeof cachedAnswerSchema>;

@@ -86,7 +86,9 @@ export const modelRecordSchema = z.object({
   /** Name of the ref by which the answer is given to whoever asks the same: of the call that was answered. */
   shared: z.string().exactOptional(),
   /** Of a call that was given another's answer: the ref, and whose it was. What is said of the request below is of that other call. */
-  origin: z.object({ name: z.string(), run: z.string(), at: z.number() }).exactOptional(),
+  origin: z
+    .object({ name: z.string(), run: z.string(), at: z.number(), near: z.literal(true).exactOptional() })
+    .exactOptional(),
   /** Head of the conversation that was asked, where it was edited or added to first: otherwise it is `from` alone. */
   edited: z.string().exactOptional(),
   /** Position of the answer among the original messages of the conversation, from 0. */
