@@ -92,14 +92,14 @@ export async function askModel(
     // Who is stopped, or told to wait, has not failed.
     await flight?.giveUp(attempt.signal.aborted || error instanceof ModelWaitError ? 0 : 1);
     if (error instanceof ModelWaitError)
-      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.inVain() } };
     if (isTooLong(error) && context?.compact && !input.compacted)
       return {
         instead: {
           kind: 'compact',
           reason: 'the provider says that the request is too long',
           refused: true,
-          ...spending.unanswered(),
+          ...spending.inVain(),
         },
       };
     throw error;

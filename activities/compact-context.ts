@@ -112,7 +112,7 @@ async function ask(
     });
   } catch (error) {
     if (error instanceof ModelWaitError)
-      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.unanswered() } };
+      return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.inVain() } };
     throw error;
   }
 }

@@ -2,11 +2,11 @@
 import type { ResolvedConfig } from '../activities/define/config';
 import { isModelName } from '../activities/define/route';
 import { createPrices, type Prices } from '../activities/gateway/money/prices';
+import type { ModelApi } from '../activities/model/capabilities';
+import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
 import type { ProviderSettings } from './model-settings';
-
-const OPENAI_URL = 'https://api.openai.com/v1';
 
 export interface PriceSettings {
   prices: Prices;
@@ -25,7 +25,7 @@ export function priceSettings(
   return {
     prices: createPrices({
       prices: config.prices,
-      providers: providers.map(({ name, baseUrl = OPENAI_URL }) => ({ name, url: baseUrl })),
+      providers: providers.map(({ name, api, baseUrl }) => ({ name, url: baseUrl ?? ownUrl(api) })),
     }),
     described: Object.entries(config.prices).map(([route, { input, output }]) => ({
       what: `price ${route}`,
@@ -34,3 +34,6 @@ export function priceSettings(
     })),
   };
 }
+
+/** Of whoever made the API: asked where no other address is given. */
+const ownUrl = (api: ModelApi): string => (api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL);

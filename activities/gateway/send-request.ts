@@ -2,24 +2,18 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { CallContext } from '../../workflows/contract/activities';
 import type { Cost } from '../../workflows/contract/cost';
-import type { ToldByProvider } from '../../workflows/contract/quota';
-import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-record';
-import type { TokenCounter } from '../context/count-tokens';
 import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
 import { counterOf } from '../edited-conversation';
 import { failure } from '../failure';
-import { ModelWaitError } from '../model/model-wait-error';
 import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import type { Spending } from './money/spending';
-import type { Admission, Caller, Expected, Seen } from './ports';
-import { admitWithin } from './routing/admit-within';
-import { askInTurn, type Asked, type Patience } from './routing/ask-in-turn';
-import { watchFirstToken, type WatchedCall } from './routing/first-token';
+import { askOne } from './ask-one';
+import type { Caller } from './ports';
+import { askInTurn } from './routing/ask-in-turn';
 import { capable, needsOf } from './routing/needs';
 import { preferredOrder } from './routing/preferred-order';
 import { inputTokens } from './input-tokens';
-import { generate, StoppedCall } from './stopped-call';
 
 export interface ToSend {
   loaded: LoadedAgent;
@@ -103,11 +97,12 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
     input,
     signal: call.signal,
     wasShown: () => toSend.wasShown?.() ?? false,
-    ask: async (asked, patience) => {
-      const prepared = await prepare(asked).catch(orMissing);
-      if (prepared instanceof ApplicationFailure) return { error: prepared, seen: { kind: 'unknown' } };
-      return await sendTo(deps, toSend, { ...prepared, route: asked, counter, patience });
+    ask: async (asked, patience, held) => {
+      const prepared = await prepare(asked).catch((error: unknown) => ({ error }));
+      if ('error' in prepared) return { ...prepared, seen: { kind: 'unknown' } };
+      return await askOne(deps, toSend, { ...prepared, route: asked, counter, patience, held });
     },
+    wasted: (answer) => toSend.spending.lost(answer.route, answer.response.usage),
   });
   const all = [...passedOver, ...tried];
   return {
@@ -160,104 +155,4 @@ async function firstPrepared(order: readonly string[], prepare: Prepare): Promis
     missing ??= prepared;
   }
   throw missing ?? failure('Model.NotFound', 'the release names no model.');
-}
-
-interface ToAsk extends Prepared {
-  route: string;
-  counter: TokenCounter;
-  patience: Patience;
-}
-
-async function sendTo({ quota, now }: GatewayDeps, toSend: ToSend, toAsk: ToAsk): Promise<Asked> {
-  const { caller, call, spending, tasks, asking } = toSend;
-  const { provider, route, counter, patience } = toAsk;
-  let request: ModelRequest;
-  try {
-    request = affordable(spending, route, toAsk);
-  } catch (error) {
-    return { error, seen: { kind: 'unknown' } };
-  }
-  const expected = expectedOf(request, counter, tasks);
-  const { patienceMs, firstTokenWithinMs } = patience;
-  let admission: Admission;
-  try {
-    admission = await admitWithin(quota, { route, expected, caller }, patienceMs, now);
-  } catch (error) {
-    // Not its provider's word.
-    return { error, seen: { kind: 'unknown' } };
-  }
-  request = cappedAt(request, admission.outputMost);
-  spending.begins(route, expected);
-  asking?.();
-  const watched = watchFirstToken(call, firstTokenWithinMs, now);
-  const startedAt = now();
-  try {
-    const told = { ...watched.call, onLimits: (limits: ToldByProvider) => admission.told?.(limits) };
-    const response = await generate(provider, request, { call: told, route, counter });
-    admission.settle(response.usage);
-    const { input, output } = response.usage;
-    const ms = now() - startedAt;
-    return { response, seen: { kind: 'answered', input, output, ms, firstTokenMs: watched.firstTokenMs() } };
-  } catch (error) {
-    const usage = paidFor(error, watched, { request, counter });
-    admission.settle(error instanceof StoppedCall ? error.usage : undefined, usage ?? 'nothing');
-    if (usage) spending.lost(route, usage);
-    if (watched.isGivenUp()) {
-      const words = `${provider.name} sent no first token within ${firstTokenWithinMs} ms, and another can be asked.`;
-      return { error: failure('Model.Timeout', words), seen: { kind: 'slow' }, ...(usage ? { usage } : {}) };
-    }
-    return { error, seen: call.signal.aborted ? { kind: 'unknown' } : seenOf(error), ...(usage ? { usage } : {}) };
-  } finally {
-    watched.end();
-  }
-}
-
-/** @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown` */
-function affordable(
-  spending: Spending,
-  route: string,
-  { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
-): ModelRequest {
-  return cappedAt(request, spending.allows(route, expectedOf(request, counter)));
-}
-
-function cappedAt(request: ModelRequest, most: number | undefined): ModelRequest {
-  const { maxOutputTokens: own } = request.parameters;
-  if (most === undefined || (typeof own === 'number' && own <= most)) return request;
-  return { ...request, parameters: { ...request.parameters, maxOutputTokens: most } };
-}
-
-function seenOf(error: unknown): Seen {
-  if (error instanceof ModelWaitError) return { kind: 'failed', type: 'Model.RateLimited', until: error.waitUntil };
-  return error instanceof ApplicationFailure && error.type ? { kind: 'failed', type: error.type } : { kind: 'unknown' };
-}
-
-/** Estimated. A request that was refused is not paid for; one whose answer broke off, or was not waited for, may be. */
-function paidFor(
-  error: unknown,
-  watched: WatchedCall,
-  { request, counter }: Pick<ToAsk, 'request' | 'counter'>,
-): Usage | undefined {
-  if (error instanceof StoppedCall) return error.usage;
-  const text = watched.text();
-  const isRead = watched.firstTokenMs() !== undefined;
-  if (!isRead && !mayBeRead(error)) return undefined;
-  return { input: inputTokens(request, counter), cachedInput: 0, output: counter.countText(text), reasoning: 0 };
-}
-
-/** Its answer was late, or was no answer. */
-const mayBeRead = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && (error.type === 'Model.Timeout' || error.type === 'Model.InvalidResponse');
-
-/** Counted where somebody asks: where nothing is limited, no vocabulary is loaded. */
-function expectedOf(request: ModelRequest, counter: TokenCounter, tasks = 1): Expected {
-  const cap = request.parameters['maxOutputTokens'];
-  let input: number | undefined;
-  return {
-    get input() {
-      return (input ??= inputTokens(request, counter));
-    },
-    ...(typeof cap === 'number' ? { outputCap: cap } : {}),
-    ...(tasks > 1 ? { tasks } : {}),
-  };
 }

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, type AnyAgent, type BatchOptions } from '../../activities/define';
-import type { Expected } from '../../activities/gateway/ports';
+import type { Caller, Expected } from '../../activities/gateway/ports';
 import { StoppedCall } from '../../activities/gateway/stopped-call';
+import { ModelWaitError } from '../../activities/model/model-wait-error';
 import type { ModelRequest } from '../../activities/model/provider';
 import { callRecordName } from '../../activities/store/ref-names';
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../../workflows/contract/activities';
@@ -55,12 +56,16 @@ interface Task {
 async function asker(agent: AnyAgent, model: Says = says) {
   const fixture = await given(agent, () => model(requests.at(-1) as ModelRequest));
   const { requests, deps, input, put, store } = fixture;
-  const counted = { batches: [] as number[], alone: [] as string[], expected: [] as Expected[] };
+  const counted = {
+    ...{ batches: [] as number[], alone: [] as string[] },
+    ...{ expected: [] as Expected[], callers: [] as Caller[] },
+  };
   deps.metrics.batchSent = (_, tasks) => counted.batches.push(tasks);
   deps.metrics.askedAlone = (_, reason) => counted.alone.push(reason);
   deps.quota = {
-    admit: (_, expected) => {
+    admit: (_, expected, caller) => {
       counted.expected.push(expected);
+      counted.callers.push(caller);
       return Promise.resolve({ settle: () => undefined, release: () => undefined });
     },
   };
@@ -263,6 +268,32 @@ describe('a call holds', () => {
   });
 });
 
+test('a call waits for its quota as the most urgent of its tasks, and the one that has waited longest', async () => {
+  const { ask, counted } = await asker(sorterWith({ size: 3, delay: '5s' }));
+  await Promise.all([
+    ask('a', { change: () => ({ priority: 'low', waitingSince: 700 }) }),
+    ask('b', { change: () => ({ priority: 'high' }) }),
+    ask('c', { change: () => ({ waitingSince: 900 }) }),
+  ]);
+  expect(counted.callers).toMatchObject([{ priority: 'high', waitingSince: 700 }]);
+});
+
+test('a task that must wait before it is asked alone has paid for its part of the shared call', async () => {
+  const { ask, deps } = await asker(sorterWith({ size: 2, delay: '5s' }), (request) =>
+    isShared(request) ? entries({ item: 1, answer: labelOf('a') }) : says(request),
+  );
+  const { quota } = deps;
+  deps.quota = {
+    admit: async (route, expected, caller) => {
+      if (expected.tasks === undefined) throw new ModelWaitError(9_000, 'the quota is used up.');
+      return await quota.admit(route, expected, caller);
+    },
+  };
+  const [first, second] = await Promise.all([ask('a'), ask('b')]);
+  expect(first).toMatchObject({ kind: 'answer', batched: { of: 2 } });
+  expect(second).toMatchObject({ kind: 'wait', unanswered: { spent: { input: expect.any(Number) as number } } });
+});
+
 describe('a cancel', () => {
   test('of one that waits for others costs nothing, and the others go without it', async () => {
     const { ask, requests } = await asker(sorterWith({ size: 5, delay: '60ms' }));
@@ -298,6 +329,8 @@ describe('a cancel', () => {
         },
       }),
     };
+    const spent: number[] = [];
+    deps.metrics.modelSpent = ({ output }) => spent.push(output);
     const [one, other] = [new AbortController(), new AbortController()];
     const first = ask('a', { signal: one.signal });
     const second = ask('b', { signal: other.signal });
@@ -309,6 +342,8 @@ describe('a cancel', () => {
     expect(aborted).toEqual([]);
     answer(entries({ item: 1, answer: labelOf('a') }, { item: 2, answer: labelOf('b') }));
     expect(previews([await second])).toEqual(['{"label":"of b"}']);
+    // Who left was told its part when it did, without an answer; it is not counted again with the answer.
+    expect(spent).toEqual([0, expect.any(Number)]);
 
     const isAskedAgain = new Promise<void>((resolve) => (asked = resolve));
     const both = ['c', 'd'].map((says) => ask(says, { signal: other.signal }));

@@ -95,6 +95,7 @@ export const UNCOUNTED: Spending = {
   answered: () => ({ nanoUsd: 0 }),
   keeps: () => undefined,
   unanswered: () => ({}),
+  inVain: () => ({}),
 };
 
 export const attempt = (number = 1, signal: Attempt['signal'] = new AbortController().signal): Attempt => ({

@@ -124,3 +124,18 @@ test('an answer that could not be stored is counted once: by who stores it, or w
   const elsewhere = await begun();
   expect((await elsewhere.call(3, again.told)).answer?.unanswered).toEqual(first.told?.kept);
 });
+
+test('what was lost before an answer that could not be stored is counted once, too: with the answer', async () => {
+  const { call, deps, spent } = await begun();
+  const commit = deps.store.commit.bind(deps.store);
+  once({ cutStreamAfterChunks: 4 });
+  const cut = await call(1);
+  deps.store.commit = () => Promise.reject(new Error('the disk is full'));
+  const unstored = await call(2, cut.told);
+  // The run counts what a call that failed tells it, and then what the answer tells it that was kept in memory.
+  expect(spentBy(unstored.error)).toBeUndefined();
+  expect(unstored.told?.kept?.spent.input).toBeGreaterThan(cut.told?.spent?.spent.input ?? NaN);
+  deps.store.commit = commit;
+  expect((await call(1)).answer?.unanswered).toEqual(cut.told?.spent);
+  expect(spent).toHaveLength(2);
+});

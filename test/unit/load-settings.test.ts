@@ -292,3 +292,12 @@ describe('settings of the process', () => {
     await expect(loading).rejects.toThrow(says);
   });
 });
+
+test('a provider without an address of its own has the prices of whoever made its API', async () => {
+  const made = project(config(`{ models: { c: 'anthropic/claude-sonnet-4-5' } }`));
+  const { prices } = await load(made, { ANTHROPIC_API_KEY: 'k', OPENAI_API_KEY: 'k' });
+  const usage = { input: 1_000_000, cachedInput: 0, output: 0, reasoning: 0 };
+  expect(prices.nanoUsd('anthropic/claude-sonnet-4-5', usage)).toBeGreaterThan(0);
+  expect(prices.nanoUsd('openai/gpt-5-mini', usage)).toBeGreaterThan(0);
+  expect(prices.nanoUsd('openai/claude-sonnet-4-5', usage)).toBeUndefined();
+});

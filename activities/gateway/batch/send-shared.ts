@@ -2,10 +2,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { Cost } from '../../../workflows/contract/cost';
 import type { JsonValue, Usage } from '../../../workflows/contract/message';
+import { PRIORITIES } from '../../../workflows/contract/quota';
 import type { ActivityDeps, LoadedAgent } from '../../deps';
 import { counterOf } from '../../edited-conversation';
 import { judgeAnswer } from '../../judge-answer';
 import type { ModelResponse } from '../../model/provider';
+import type { Caller } from '../ports';
 import { sendRequest, type BatchPart, type Sent, type ToSend } from '../send-request';
 import { inputTokensOf } from './batch-room';
 import { sharedSpending } from './shared-spending';
@@ -41,7 +43,7 @@ export async function sendShared(
   try {
     const sent = await sendRequest(deps, {
       loaded,
-      caller: { ...caller, signal },
+      caller: { ...caller, ...urgencyOf(tasks), signal },
       // Nobody is shown its stream: each task has another's words in it.
       call: { signal },
       spending: sharedSpending(tasks),
@@ -56,6 +58,17 @@ export async function sendShared(
       batch: { item: at + 1, of: tasks.length, alone: 'no-answer' },
     }));
   }
+}
+
+/** It waits as the most urgent of them would, and as the one that has waited longest: none is held up by another. */
+function urgencyOf(tasks: readonly Waiting[]): Pick<Caller, 'priority' | 'waitingSince'> {
+  const callers = tasks.map(({ toSend: { caller } }) => caller);
+  const priority = PRIORITIES.find((one) => callers.some((caller) => (caller.priority ?? 'normal') === one));
+  const since = callers.flatMap(({ waitingSince }) => waitingSince ?? []);
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(since.length === 0 ? {} : { waitingSince: Math.min(...since) }),
+  };
 }
 
 /**
@@ -84,8 +97,10 @@ async function shareOut(
   });
   const usages = splitUsage(response.usage, counted);
   return await Promise.all(
-    tasks.map(async ({ toSend: { loaded, caller, spending } }, at): Promise<Outcome> => {
+    tasks.map(async ({ toSend: { loaded, caller, spending, call } }, at): Promise<Outcome> => {
       const used = usages[at] ?? NOTHING;
+      // Who has left was told when it did.
+      if (call.signal.aborted) return { used };
       const cost = spending.answered(route, used);
       const batch = { item: at + 1, of: tasks.length, request: response.request.sha256 };
       const answer = answers[at] ?? { alone: 'missing' as const };

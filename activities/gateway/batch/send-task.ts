@@ -97,12 +97,7 @@ async function sendAlone(
   { used, cost, batch }: { used: Usage; cost?: Cost; batch?: BatchPart },
 ): Promise<Sent> {
   if (batch?.alone) deps.metrics.askedAlone(toSend.loaded.manifest.agent, batch.alone);
-  try {
-    const sent = await sendRequest(deps, toSend);
-    const response = { ...sent.response, usage: addUsage(used, sent.response.usage) };
-    return { ...sent, response, cost: addCosts(cost, sent.cost) ?? sent.cost, ...(batch ? { batch } : {}) };
-  } catch (error) {
-    if (error instanceof StoppedCall) throw new StoppedCall(addUsage(used, error.usage), error.route);
-    throw error;
-  }
+  const sent = await sendRequest(deps, toSend);
+  const response = { ...sent.response, usage: addUsage(used, sent.response.usage) };
+  return { ...sent, response, cost: addCosts(cost, sent.cost) ?? sent.cost, ...(batch ? { batch } : {}) };
 }

@@ -1,4 +1,5 @@
 // What a shared call takes, told to the tasks that it is for.
+import type { Usage } from '../../../workflows/contract/message';
 import type { Spending } from '../money/spending';
 import type { ToSend } from '../send-request';
 import { splitUsage } from './split-usage';
@@ -15,16 +16,17 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
         });
     },
     // One that has no money for its part is asked alone, and refused there; the others are not kept from theirs.
-    allows: (route, request) => {
-      for (const { toSend } of tasks)
-        toSend.spending.allows(route, { input: Math.round(request.input / tasks.length) });
+    allows: (route, request, held) => {
+      const parts = held && evenParts(held.response.usage, tasks.length);
+      tasks.forEach(({ toSend }, at) => {
+        const usage = parts?.[at];
+        const part = held && usage && { route: held.route, response: { usage } };
+        toSend.spending.allows(route, { input: Math.round(request.input / tasks.length) }, part);
+      });
       return undefined;
     },
     lost: (route, usage) => {
-      const parts = splitUsage(
-        usage,
-        tasks.map(() => ({ input: 1, output: 1 })),
-      );
+      const parts = evenParts(usage, tasks.length);
       tasks.forEach(({ toSend }, at) => {
         const part = parts[at];
         // Who has left was told when it did.
@@ -34,5 +36,12 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
     answered: () => ({ nanoUsd: 0 }),
     keeps: () => undefined,
     unanswered: () => ({}),
+    inVain: () => ({}),
   };
 }
+
+const evenParts = (usage: Usage, tasks: number): Usage[] =>
+  splitUsage(
+    usage,
+    Array.from({ length: tasks }, () => ({ input: 1, output: 1 })),
+  );

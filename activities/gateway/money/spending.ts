@@ -15,24 +15,32 @@ export interface Spending {
   begins(route: string, request: { readonly input: number }): void;
   /**
    * Before it is sent: whether the run's money is enough for it.
+   * @param held an answer of this call that is neither `lost` nor `answered` with yet
    * @returns tokens that its answer may have; undefined where money does not bound it
    * @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown`
    */
-  allows(route: string, request: { readonly input: number }): number | undefined;
+  allows(route: string, request: { readonly input: number }, held?: HeldAnswer): number | undefined;
   /** It brought nothing that the call could use. */
   lost(route: string, usage: Usage): void;
   /** @returns what the answer alone took */
   answered(route: string, usage: Usage): Cost;
-  /** Its answer is in memory: who stores it counts it, and no failure before that does. */
+  /** Its answer is in memory, with what went before it: who stores it counts both, and no failure before that does. */
   keeps(): void;
   /** What requests before the answer took, as it tells it. */
   unanswered(): { unanswered?: SpentDetails };
+  /** What all of them took, where the workflow is told something else instead of an answer. */
+  inVain(): { unanswered?: SpentDetails };
+}
+
+export interface HeldAnswer {
+  route: string;
+  response: { usage: Usage };
 }
 
 const toldSchema = z.object({
   attempt: z.number().int().positive(),
   spent: spentSchema.exactOptional(),
-  /** What an answer took that is in the memory of its worker: it counts where the model is asked anew. */
+  /** What an answer that is in the memory of its worker took, with what went before it: it counts where the model is asked anew. */
   kept: spentSchema.exactOptional(),
 });
 /** What an attempt that failed leaves to the next. */
@@ -86,6 +94,7 @@ function createCounter(
   const lost = (route: string, usage: Usage): void => {
     unanswered = addSpent(unanswered, count(route, usage));
   };
+  const inVain = (): SpentDetails | undefined => addSpent(unanswered, answer);
   return {
     spending: {
       begins: (route, request) => {
@@ -93,10 +102,11 @@ function createCounter(
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
       },
-      allows: (route, request) => {
+      allows: (route, request, held) => {
         if (nanoUsdLeft === undefined) return undefined;
-        const spent = addSpent(unanswered, addSpent(kept, answer))?.cost?.nanoUsd ?? 0;
-        return allowedOutput(prices, route, request.input, nanoUsdLeft - spent);
+        const spent = addSpent(kept, inVain())?.cost?.nanoUsd ?? 0;
+        const ofHeld = held ? costOf(prices, held.route, held.response.usage).nanoUsd : 0;
+        return allowedOutput(prices, route, request.input, nanoUsdLeft - spent - ofHeld);
       },
       lost,
       answered: (route, usage) => {
@@ -105,13 +115,19 @@ function createCounter(
         return own.cost;
       },
       keeps: () => {
-        kept = answer ?? kept;
+        if (!answer) return;
+        kept = addSpent(unanswered, answer);
+        unanswered = undefined;
         answer = undefined;
       },
       unanswered: () => (unanswered ? { unanswered } : {}),
+      inVain: () => {
+        const spent = inVain();
+        return spent ? { unanswered: spent } : {};
+      },
     },
     left: () => {
-      const spent = addSpent(unanswered, answer);
+      const spent = inVain();
       return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}) };
     },
   };

@@ -38,12 +38,18 @@ export interface AskInTurn {
   wasShown(): boolean;
   /** What stops the call stops all of it. */
   signal: AbortSignal;
-  ask(route: string, patience: Patience): Promise<Asked>;
+  /** @param held paid for by now, and the answer where nobody gives another */
+  ask(route: string, patience: Patience, held: Answer | undefined): Promise<Asked>;
+  /** Another takes its place, or none is given. */
+  wasted(answer: Answer): void;
 }
 
-export interface Answered {
+export interface Answer {
   response: ModelResponse;
   route: string;
+}
+
+export interface Answered extends Answer {
   tried: Tried[];
 }
 
@@ -57,7 +63,7 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
   const candidates = await routing.inOrder(preferred, asking.input);
   const tried: Tried[] = [];
   const errors: { route: string; error: unknown }[] = [];
-  let kept: Answered | undefined;
+  let held: Answer | undefined;
   let largerThan: string | undefined;
   const left = [...candidates];
   for (let candidate = left.shift(); candidate; candidate = left.shift()) {
@@ -68,18 +74,15 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
     }
     tellDiverted(asking, candidates, route, tried);
     const startedAt = now();
-    const asked = await asking.ask(route, left.length > 0 ? patienceOf(plan, candidate) : {});
+    const asked = await asking.ask(route, left.length > 0 ? patienceOf(plan, candidate) : {}, held);
     routing.seen(candidate, asked.seen);
     const ms = now() - startedAt;
     if ('response' in asked) {
+      const answer = { response: asked.response, route };
       const problem = left.length > 0 && !asking.wasShown() ? divertedBy(asked.response, plan.divertOn) : undefined;
-      const answered = {
-        response: asked.response,
-        route,
-        tried: [...passedOver(candidates, preferred, route), ...tried],
-      };
-      if (problem === undefined) return answered;
-      kept ??= answered;
+      if (held) asking.wasted(problem === undefined ? held : answer);
+      if (problem === undefined) return { ...answer, tried: [...passedOver(candidates, preferred, route), ...tried] };
+      held ??= answer;
       tried.push({ route, failure: problem, ms, usage: asked.response.usage });
       continue;
     }
@@ -93,11 +96,17 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
       ...(usage ? { usage } : {}),
     });
     const next = nextAfter(error, asking, plan.divertOn);
-    if (next === 'stop' || asking.wasShown()) throw error;
+    if (asking.signal.aborted || asking.wasShown() || (next === 'stop' && !held)) {
+      if (held) asking.wasted(held);
+      throw error;
+    }
+    if (next === 'stop') break;
     if (next === 'larger') largerThan = route;
   }
-  if (kept) return kept;
-  throw ofAll(errors, now());
+  if (!held) throw ofAll(errors, now());
+  const { route } = held;
+  const others = tried.filter((one) => one.route !== route);
+  return { ...held, tried: [...passedOver(candidates, preferred, route), ...others] };
 }
 
 function patienceOf({ spillOverMs, firstTokenWithinMs }: RoutePlan, candidate: Candidate): Patience {

@@ -43,6 +43,7 @@ interface Options {
 function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ...rest }: Options) {
   const asked: string[] = [];
   const failovers: string[] = [];
+  const lost: string[] = [];
   const loaded = manifestFor(defineAgent({ name: 'a', instructions: 'x' }), route[0] ?? '');
   const manifest = { ...loaded.manifest, model: { ...loaded.manifest.model, route, ...(plan ? { plan } : {}) } };
   const signal = rest.signal ?? new AbortController().signal;
@@ -67,7 +68,7 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     loaded: { ...loaded, manifest },
     caller: { agent: 'a', release: 'r', tenant: 't', run: rest.run ?? 'run', signal },
     call: { signal },
-    spending: UNCOUNTED,
+    spending: { ...UNCOUNTED, lost: (name, { input, output }) => void lost.push(`${name} ${input} ${output}`) },
     requestTo: (_provider, model) =>
       Promise.resolve({
         model,
@@ -85,7 +86,12 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     failedOver: ({ from, to, reason }: { from: string; to: string; reason: string }) =>
       void failovers.push(`${from} ${to} ${reason}`),
   };
-  return { asked, failovers, send: () => sendRequest({ providers, quota, routing, now: Date.now, metrics }, toSend) };
+  return {
+    asked,
+    failovers,
+    lost,
+    send: () => sendRequest({ providers, quota, routing, now: Date.now, metrics }, toSend),
+  };
 }
 
 const failing =
@@ -153,6 +159,30 @@ test('a refusal is an answer, unless the route diverts on it; and where nobody e
   expect(diverted).toMatchObject({ route: 'b/y', tried: [{ failure: 'Model.Refused', usage: { input: 10 } }] });
   const b = failing('Model.Unavailable');
   expect(await given({ says: { a, b }, route: ['a/x', 'b/y'], plan }).send()).toMatchObject({ route: 'a/x' });
+});
+
+test('an answer that another takes the place of was paid for; where nobody gives another it is the answer, and says who was asked for one', async () => {
+  const a: Says = () => ({ ...answer('no'), finish: 'refusal' });
+  const plan: RoutePlan = { divertOn: ['Model.Refused'] };
+  const replaced = given({ says: { a, b: B }, route: ['a/x', 'b/y'], plan });
+  await replaced.send();
+  expect(replaced.lost).toEqual(['a/x 10 5']);
+  const last = given({ says: { a, b: a }, route: ['a/x', 'b/y', 'a/z'], plan });
+  expect(await last.send()).toMatchObject({ route: 'a/z' });
+  expect(last.lost).toEqual(['b/y 10 5', 'a/x 10 5']);
+  for (const type of ['Model.Unavailable', 'Model.ContentFiltered', 'Budget.MoneyExhausted'] as const) {
+    const only = given({ says: { a, b: failing(type) }, route: ['a/x', 'b/y'], plan });
+    expect(await only.send()).toMatchObject({ route: 'a/x', tried: [{ route: 'b/y', failure: type }] });
+    expect(only.lost).toEqual([]);
+  }
+  const stop = new AbortController();
+  const stops: Says = () => {
+    stop.abort();
+    throw failure('Model.Unavailable', 'gone.');
+  };
+  const stopped = given({ says: { a, b: stops }, route: ['a/x', 'b/y'], plan, signal: stop.signal });
+  await expect(stopped.send()).rejects.toBeInstanceOf(StoppedCall);
+  expect(stopped.lost).toEqual([expect.stringMatching(/^b\/y /), 'a/x 10 5']);
 });
 
 test('where all fail, the first failure that may be retried is thrown, with what each said', async () => {
@@ -264,6 +294,30 @@ test('a call that is stopped asks nobody else', async () => {
   const { send, asked } = given({ says: { a, b: B }, route: ['a/x', 'b/y'], signal: stop.signal });
   await expect(send()).rejects.toBeInstanceOf(StoppedCall);
   expect(asked).toEqual(['a/x']);
+});
+
+test('what keeps a request from being sent says nothing of its provider, and frees its quota', async () => {
+  const seen: string[] = [];
+  const routing: Routing = { ...AS_PREFERRED, seen: (_, { kind }) => void seen.push(kind) };
+  await expect(
+    given({ says: { a: failing('Store.Unavailable') }, route: ['a/x'], routing }).send(),
+  ).rejects.toMatchObject({ type: 'Store.Unavailable' });
+  const stop = new AbortController();
+  const ends: string[] = [];
+  const quota: Quota = {
+    admit: () => {
+      stop.abort();
+      return Promise.resolve({ settle: () => void ends.push('settled'), release: () => void ends.push('released') });
+    },
+  };
+  const { send, asked, lost } = given({ says: { a: B }, route: ['a/x'], routing, quota, signal: stop.signal });
+  await expect(send()).rejects.toMatchObject({ name: 'AbortError' });
+  expect({ seen, ends, asked, lost }).toEqual({
+    seen: ['unknown', 'unknown'],
+    ends: ['released'],
+    asked: [],
+    lost: [],
+  });
 });
 
 test('a turn that one provider alone can go on with goes to no other', async () => {
