@@ -2,7 +2,6 @@
 import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
   type Client,
   type WorkflowExecutionDescription,
   type WorkflowHandle,
@@ -11,7 +10,6 @@ import { createConversation, encodeMessage } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import type { TextPosition, TextReader } from '../activities/stream/port';
 import { runRecordName } from '../activities/store/ref-names';
-import { hasCode } from '../infra/temporal/error-reason';
 import { executionEnd, type ExecutionEnd } from '../infra/temporal/execution-end';
 import type { PersonRequest } from '../workflows/contract/approval';
 import type { Message } from '../workflows/contract/message';
@@ -26,6 +24,7 @@ import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { problemsOf } from './stuck-run';
 import { askedBelow } from './sub-runs';
+import { isUnanswered } from './unanswered';
 
 /** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
 const QUERY_TIMEOUT_MS = 15_000;
@@ -223,14 +222,6 @@ async function answered<T>(temporal: Client, handle: WorkflowHandle, id: string,
     );
   }
 }
-
-/** gRPC's CANCELLED (how the server says that the caller's time is up), DEADLINE_EXCEEDED and FAILED_PRECONDITION. */
-const UNANSWERED_CODES = [1, 4, 9];
-const isUnanswered = (error: unknown): boolean =>
-  error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ||
-  [error, error instanceof Error ? error.cause : undefined].some((one) =>
-    UNANSWERED_CODES.some((code) => hasCode(one, code)),
-  );
 
 async function cancelRun(
   temporal: Client,

@@ -87,7 +87,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     return running({ worker, control, leases, connection, identity });
   } catch (error) {
     leases?.stop();
-    await connection.close();
+    // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
+    await connection.close().catch(() => undefined);
     throw error;
   }
 }
@@ -179,7 +180,9 @@ function running({ worker, control, leases, connection, identity }: Parts): Runn
     stop(control);
   });
   const controlled = control?.run().finally(() => stop(worker));
-  const finished = Promise.all([served, controlled])
+  // The connection is closed when nobody holds it any more.
+  const finished = Promise.allSettled([served, controlled])
+    .then(() => Promise.all([served, controlled]))
     .then(() => undefined)
     .finally(() => {
       leases?.stop();

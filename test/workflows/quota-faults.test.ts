@@ -77,34 +77,41 @@ test('Temporal’s own queues are told how urgent a run is, and whose', async ()
   }
 });
 
-test('`longhaul quota` shows the limit, what of it is used, and as JSON the same', async () => {
+/** What the command prints. */
+async function shown(json: boolean): Promise<string> {
   const project = testProject();
   const { server } = used.stack;
   const env = { TEMPORAL_CONFIG_FILE: '', TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace };
-  const shown = async (json: boolean): Promise<string> => {
-    const [stdout, stderr] = [keptStream(), keptStream()];
-    const settings = { ...(await loadSettings({ cwd: project.dir, env })), taskQueue: 'agents' };
-    const output = createOutput({ stdout, stderr, json, env: {} });
-    const quotas = { 'test/model': quota, 'test/other': quota };
-    const context = createContext({ settings: { ...settings, quotas }, output, env, cwd: project.dir });
-    try {
-      expect(await quotaCommand(context)).toBe(0);
-      return stdout.text();
-    } finally {
-      await context.close();
-    }
-  };
+  const [stdout, stderr] = [keptStream(), keptStream()];
+  const settings = { ...(await loadSettings({ cwd: project.dir, env })), taskQueue: 'agents' };
+  const output = createOutput({ stdout, stderr, json, env: {} });
+  const quotas = { 'test/model': quota, 'test/other': quota };
+  const context = createContext({ settings: { ...settings, quotas }, output, env, cwd: project.dir });
   try {
-    expect(JSON.parse(await shown(true))).toMatchObject({
-      quotas: [
-        { route: 'test/model', view: { limits: [{ of: 'requests', perMs: PER_MS, most: MOST }] } },
-        { route: 'test/other', view: null },
-      ],
-    });
-    const text = await shown(false);
-    expect(text).toMatch(/test\/model +requests in 4000 ms +6 +\d+ +\d+/);
-    expect(text).toMatch(/test\/other +not asked yet/);
+    expect(await quotaCommand(context)).toBe(0);
+    return stdout.text();
   } finally {
+    await context.close();
     project.remove();
   }
+}
+
+test('`longhaul quota` shows the limit, what of it is used, and as JSON the same', async () => {
+  expect(JSON.parse(await shown(true))).toMatchObject({
+    quotas: [
+      { route: 'test/model', view: { limits: [{ of: 'requests', perMs: PER_MS, most: MOST }] } },
+      { route: 'test/other', view: null },
+    ],
+  });
+  const text = await shown(false);
+  expect(text).toMatch(/test\/model +requests in 4000 ms +6 +\d+ +\d+/);
+  expect(text).toMatch(/test\/other +not asked yet/);
+});
+
+test('without a worker `longhaul quota` says so, and what to do', async () => {
+  await used.stack.stopWorker();
+  await expect(shown(false)).rejects.toMatchObject({
+    code: 'no-worker',
+    message: 'no worker answered for the quota of test/model. Start one: "longhaul dev" or "longhaul worker".',
+  });
 });

@@ -1,6 +1,9 @@
-// Needs a Temporal server (embedded, real). A bug in orchestration code must be loud, and must not lose the run.
+// Needs a Temporal server (embedded, real). A bug in orchestration code must be loud, and must not lose the run; a worker that cannot start says why.
 import { readFileSync } from 'node:fs';
 import { defineAgent } from '../../activities/define';
+import { createProviderRegistry } from '../../activities/model/provider-registry';
+import { createAgentRegistry } from '../../workers/agent-registry';
+import { startWorker } from '../../workers/start-worker';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
@@ -36,6 +39,18 @@ test('a workflow task that fails is counted and logged as an alarm, and the run 
   expect(alarm).toContain("reading 'carried'");
   expect((await handle.describe()).status.name).toBe('RUNNING');
   await handle.terminate('seen');
+});
+
+test('a worker that cannot be made says why, also where another that shares its connection was made before', async () => {
+  const limited = { limits: { windows: [] }, reserve: { kind: 'strict' as const }, patienceMs: 1_000 };
+  const quotas = { 'test/model': { ...limited, weights: {}, key: 'k' } };
+  const { server, store, stateDir, metrics } = stack;
+  const started = startWorker({
+    ...{ connection: { address: server.address }, namespace: server.namespace, taskQueue: 'other' },
+    ...{ store, stateDir, metrics, quotas, agents: createAgentRegistry({ strict: false }) },
+    ...{ providers: createProviderRegistry([]), secretsOf: () => ({}), atOnce: -1 },
+  });
+  await expect(started).rejects.toThrow('must be at least 1');
 });
 
 async function eventually<T>(look: () => Promise<T | undefined>): Promise<T> {

@@ -4,6 +4,8 @@ import { describePeriod } from '../../../activities/gateway/quota/describe-limit
 import { limitsOfTenant } from '../../../activities/gateway/quota/tenant-budgets';
 import { QUERY_NAMES, WORKFLOW_TYPES, budgetId, quotaId } from '../../../workflows/contract/names';
 import type { Dimension, QuotaLimits, QuotaView } from '../../../workflows/contract/quota';
+import { ClientError } from '../../errors';
+import { isUnanswered } from '../../unanswered';
 import type { CliContext, Connected } from '../context';
 import { EXIT } from '../exit-codes';
 
@@ -21,6 +23,10 @@ interface Budget {
 }
 
 const MICRO = 1e6;
+/** A worker answers in milliseconds, and takes over from one that has just died within three seconds. */
+const QUERY_MS = 6_000;
+/** Tenants that are asked about at once. */
+const AT_ONCE = 20;
 
 export async function quotaCommand(context: CliContext): Promise<number> {
   const { output, settings } = context;
@@ -37,7 +43,7 @@ export async function quotaCommand(context: CliContext): Promise<number> {
   const views = await Promise.all(
     routes.map(async (route) => ({
       route,
-      view: await viewOf(connected, quotaId(taskQueue, route, settings.quotas[route]?.key ?? '')),
+      view: await viewOf(connected, quotaId(taskQueue, route, settings.quotas[route]?.key ?? ''), `quota of ${route}`),
     })),
   );
   const budgets = await budgetsOf(context, connected);
@@ -62,13 +68,19 @@ const columns = (title: string) => [
   { title: 'held by workers', value: ({ leased }: Row) => leased },
 ];
 
-async function viewOf({ temporal }: Connected, workflowId: string): Promise<QuotaView | null> {
+/** @throws ClientError `no-worker` where none answers, without which nobody knows what is used */
+async function viewOf({ temporal }: Connected, workflowId: string, what: string): Promise<QuotaView | null> {
+  const handle = temporal.workflow.getHandle(workflowId);
   try {
-    return await temporal.workflow.getHandle(workflowId).query<QuotaView, [number]>(QUERY_NAMES.quota, Date.now());
+    return await temporal.connection.withDeadline(Date.now() + QUERY_MS, () =>
+      handle.query<QuotaView, [number]>(QUERY_NAMES.quota, Date.now()),
+    );
   } catch (error) {
     // Nothing has been asked of it.
     if (error instanceof WorkflowNotFoundError) return null;
-    throw error;
+    if (!isUnanswered(error)) throw error;
+    const message = `no worker answered for the ${what}. Start one: "longhaul dev" or "longhaul worker".`;
+    throw new ClientError('no-worker', message, { cause: error });
   }
 }
 
@@ -79,10 +91,22 @@ async function budgetsOf({ settings }: CliContext, connected: Connected): Promis
   const named = Object.keys(budgets.tenants);
   const others = budgets.default ? await tenantsThatAsked(connected, budgetId(taskQueue, '')) : [];
   const limited = [...new Set([...named, ...others])].filter((tenant) => limitsOfTenant(budgets, tenant));
-  return await Promise.all(
-    limited.sort().map(async (tenant) => ({ tenant, view: await viewOf(connected, budgetId(taskQueue, tenant)) })),
-  );
+  const shown: Budget[] = [];
+  // There may be thousands of them.
+  for (const tenants of chunks(limited.sort(), AT_ONCE))
+    shown.push(
+      ...(await Promise.all(
+        tenants.map(async (tenant) => ({
+          tenant,
+          view: await viewOf(connected, budgetId(taskQueue, tenant), `budget of tenant ${tenant}`),
+        })),
+      )),
+    );
+  return shown;
 }
+
+const chunks = <T>(all: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(all.length / size) }, (_, nth) => all.slice(nth * size, (nth + 1) * size));
 
 async function tenantsThatAsked({ temporal }: Connected, prefix: string): Promise<string[]> {
   const tenants: string[] = [];
