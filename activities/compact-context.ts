@@ -88,7 +88,7 @@ async function ask(
   const asked = withoutOwn(toAsk);
   const startedAt = deps.now();
   try {
-    const { response, cost, route } = await summarise(deps, input, attempt, {
+    const { response, cost, route, tried } = await summarise(deps, input, attempt, {
       asked,
       range,
       context,
@@ -100,6 +100,7 @@ async function ask(
       nodes: stored.nodes,
       count: (message) => counterOf(loaded).count(message),
       route,
+      tried,
       spending,
       made: {
         schemaVersion: 1,
@@ -215,6 +216,7 @@ interface ToBuild {
   cost: Cost;
   version: string;
   route: string;
+  tried: Sent['tried'];
   spending: Spending;
   made: Pick<CompactionRecord, 'schemaVersion' | 'startedAt' | 'endedAt' | 'attempt' | 'worker' | 'release'>;
 }
@@ -223,7 +225,7 @@ function build(
   { store, conversation }: ActivityDeps,
   input: CompactContextInput,
   { workflowId }: Attempt,
-  { asked, nodes, range, text, count, response, version, cost, route, spending, made }: ToBuild,
+  { asked, nodes, range, text, count, response, version, cost, route, tried, spending, made }: ToBuild,
 ): Received<CompactionRecord> {
   const added = addedTo(asked);
   const before = conversation.extend(asked.base, added);
@@ -257,6 +259,7 @@ function build(
     prompt: version,
     range: { first: range.first, last: range.last },
     raw: [store.nameOf(raw)],
+    ...(tried ? { tried } : {}),
   };
   return {
     record,

@@ -10,12 +10,13 @@ import {
   allHandlersFinished,
 } from '@temporalio/workflow';
 import { QUERY_NAMES, UPDATE_NAMES } from './contract/names';
-import type { LeaseAnswer, LeaseRequest, QuotaInput, QuotaView } from './contract/quota';
+import type { LeaseAnswer, LeaseRequest, LedgerState, QuotaInput, QuotaView } from './contract/quota';
 import { lease, newLedger } from './quota/ledger';
 import { viewOf } from './quota/view';
 
 export const leaseUpdate = defineUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease);
 export const quotaQuery = defineQuery<QuotaView, [asOf?: number]>(QUERY_NAMES.quota);
+export const ledgerQuery = defineQuery<LedgerState>(QUERY_NAMES.ledger);
 
 /**
  * Events of one execution. Where the worker that held it is gone, another reads it again before anybody is answered, at some milliseconds a
@@ -25,13 +26,15 @@ const EVENTS_MOST = 500;
 
 /** It never ends. Nothing is awaited between a request and its answer, so all that is known is in the ledger when it goes on as new. */
 export async function quota(input: QuotaInput): Promise<never> {
-  const ledger = input.carried ?? newLedger();
+  const ledger = input.carried ?? newLedger(input.isHeir);
   setHandler(leaseUpdate, (request) => lease(ledger, request, Date.now()), {
     description: 'What a worker may send, and what it has spent.',
   });
   setHandler(quotaQuery, (asOf) => viewOf(ledger, input.route, asOf), {
     description: 'Limits, what is used of them, who waits.',
   });
+  // Answered from its history when it has been terminated, too.
+  setHandler(ledgerQuery, () => ledger, { description: 'All that it knows, for the one that is begun after it.' });
   await condition(
     () =>
       (workflowInfo().historyLength >= EVENTS_MOST || workflowInfo().continueAsNewSuggested) && allHandlersFinished(),

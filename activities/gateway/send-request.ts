@@ -103,8 +103,11 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
       return await askOne(deps, toSend, { ...prepared, route: asked, counter, patience, held });
     },
     wasted: (answer) => toSend.spending.lost(answer.route, answer.response.usage),
+    failed: (failed) => {
+      if (isChoice) toSend.spending.failed([...passedOver, ...failed]);
+    },
   });
-  const all = [...passedOver, ...tried];
+  const all = [...toSend.spending.failedBefore(), ...passedOver, ...tried];
   return {
     response,
     cost: toSend.spending.answered(route, response.usage),

@@ -183,7 +183,7 @@ function costOfCall({ cost, unanswered }: { cost?: Cost; unanswered?: SpentDetai
 
 function failedBeforeOf(record: RunCall['record']): TracedCall['failedBefore'] {
   if (record.kind === 'tool') return record.failedBefore ?? [];
-  return record.kind === 'model'
+  return record.kind === 'model' || record.kind === 'compaction'
     ? (record.tried ?? []).map(({ route, failure }) => ({ name: route, type: failure }))
     : [];
 }

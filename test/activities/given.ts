@@ -94,6 +94,8 @@ export const UNCOUNTED: Spending = {
   lost: () => undefined,
   answered: () => ({ nanoUsd: 0 }),
   keeps: () => undefined,
+  failed: () => undefined,
+  failedBefore: () => [],
   unanswered: () => ({}),
   inVain: () => ({}),
 };

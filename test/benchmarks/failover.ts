@@ -1,6 +1,5 @@
 // A provider that is down, and then ten times slower without an error, under load from several worker processes that share a store: which
 // runs fail, how soon requests go elsewhere and come back, and how long calls take meanwhile.
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -18,7 +17,7 @@ import { script, startModelServerProcess, type ModelServerProcess } from '../kit
 import { temporalCli } from '../stack/test-stack';
 import { type asker, failoverRelease } from './failover-agent';
 import type { FailoverWorkerOptions } from './failover-worker';
-import { startWorkerProcess } from './worker-process';
+import { startWorkerProcess } from '../stack/worker-process';
 
 export interface FailoverOptions {
   workers: number;
@@ -83,7 +82,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverFigure
   const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'bench', user: 'bench' });
   const workers = await Promise.all(
     Array.from({ length: options.workers }, (_, nth) =>
-      startWorkerProcess<FailoverWorkerOptions>('failover-worker.ts', {
+      startWorkerProcess<FailoverWorkerOptions>(path.join(__dirname, 'failover-worker.ts'), {
         ...{ address, namespace, stateDir, storeUrl, identity: `worker-${nth + 1}`, scale: options.scale },
         providers: { a: a.url, b: b.url },
       }),
@@ -101,7 +100,7 @@ export async function failover(options: FailoverOptions): Promise<FailoverFigure
     const outcomes = await Promise.all(results);
     return await figuresOf({ outcomes, began, store, servers: [a, b] });
   } finally {
-    await Promise.all(workers.map(stopped));
+    await Promise.all(workers.map((worker) => worker.end('SIGTERM')));
     await client.close();
     await Promise.all([a.close(), b.close(), server.stop()]);
     rmSync(stateDir, { recursive: true, force: true });
@@ -135,13 +134,6 @@ async function throughPhases(
     while ((await requests()) < before + least && Date.now() - from < phases[phase] + EXTENDED_MS) await pause(200);
   }
   return [...began, ['end', Date.now()]];
-}
-
-function stopped(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('close', () => resolve());
-    child.kill('SIGTERM');
-  });
 }
 
 interface Made {

@@ -1,19 +1,10 @@
 // Three times a limit, offered by several processes unevenly, one of which is killed and one added meanwhile: what arrives at the provider.
-import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Client, Connection } from '@temporalio/client';
-import { createGatewayQuota, keyNameOf } from '../../activities/gateway/quota/gateway-quota';
-import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
-import { SEARCH_ATTRIBUTES, quotaId } from '../../workflows/contract/names';
+import { createGatewayQuota } from '../../activities/gateway/quota/gateway-quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
-import { script, startModelServerProcess } from '../kit/model-server';
-import { temporalCli } from '../stack/test-stack';
-import type { QuotaWorkerOptions } from './quota-worker';
-import { KEY, ROUTE, TASK_QUEUE } from './quota-names';
-import { startWorkerProcess } from './worker-process';
+import { script } from '../kit/model-server';
+import { startQuotaFleet, type FleetProcess, type QuotaFleet } from '../stack/quota-fleet';
+import { QUOTA_ROUTE } from '../stack/quota-route';
 
 export interface QuotaOptions {
   of: 'requests' | 'tokens';
@@ -45,10 +36,9 @@ export interface QuotaFigures {
 }
 
 interface OfferingWorker {
-  identity: string;
+  worker: FleetProcess;
   /** Of what is offered. */
   part: number;
-  process: ChildProcess;
 }
 
 const INPUT = 50;
@@ -61,65 +51,45 @@ const SECOND_MS = 1_000;
 
 export async function quotaFigures(options: QuotaOptions): Promise<QuotaFigures> {
   const { of, reserve, perMs, most, seconds, offered, isKilled } = options;
-  const stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-quota-'));
-  const { address, namespace, stop } = await startEmbeddedTemporal({
-    ...{ stateDir, cliPath: await temporalCli(), searchAttributes: SEARCH_ATTRIBUTES },
-  });
   const amount = of === 'requests' ? 1 : INPUT + OUTPUT;
   const requestsPerMinute = ((most / amount) * 60_000) / perMs;
-  const server = await startModelServerProcess({
-    script: script().answer('Well.', { usage: { input: INPUT, output: OUTPUT } }),
-    rateLimit: { requestsPerMinute, tokensPerMinute: 1e9, bySecond: true },
-  });
   const burst = Math.max(amount, (BURST_PART * most * SECOND_MS) / perMs);
-  const workers: OfferingWorker[] = [];
-  let begun = 0;
-  const add = async (part: number): Promise<void> => {
-    const perSecond = (TIMES * part * requestsPerMinute) / 60;
-    begun += 1;
-    const identity = `worker-${begun}`;
-    const started = await startWorkerProcess<QuotaWorkerOptions>('quota-worker.ts', {
-      ...{ address, namespace, identity, url: server.url, reserve, perSecond },
-      ...{ window: { of, perMs, most, burst }, input: INPUT, outputCap: OUTPUT_CAP },
-    });
-    workers.push({ identity, part, process: started });
+  const fleet = await startQuotaFleet({
+    ...{ window: { of, perMs, most, burst }, reserve, input: INPUT, outputCap: OUTPUT_CAP },
+    model: {
+      script: script().answer('Well.', { usage: { input: INPUT, output: OUTPUT } }),
+      rateLimit: { requestsPerMinute, tokensPerMinute: 1e9, bySecond: true },
+    },
+  });
+  const add = async (part: number): Promise<OfferingWorker> => {
+    const worker = await fleet.add({ perSecond: (TIMES * part * requestsPerMinute) / 60 });
+    return { worker, part };
   };
   try {
-    await Promise.all(offered.map(add));
+    const workers = await Promise.all(offered.map(add));
     const from = Date.now();
     if (isKilled) {
       await pause((seconds * SECOND_MS) / 2);
-      const holder = await holderOf(address, namespace);
-      const killed = workers.find(({ identity }) => identity === holder) ?? workers[0];
-      killed?.process.kill('SIGKILL');
+      const holder = await holderOf(fleet);
+      const killed = workers.find(({ worker }) => worker.identity === holder) ?? workers[0];
+      await killed?.worker.end('SIGKILL');
       await add(killed?.part ?? 0);
     }
     await pause(Math.max(0, from + seconds * SECOND_MS - Date.now()));
     const to = Date.now();
-    const arrivals = (await server.requests())
-      .filter(({ method }) => method === 'POST')
-      .map(({ arrivedAt, status }) => ({ at: arrivedAt, isRefused: status === 429 }))
-      .sort((a, b) => a.at - b.at);
+    const arrivals = await fleet.arrivals();
     const refused = arrivals.filter(({ isRefused }) => isRefused).length;
     return { arrived: arrivals.length, refused, ...windowsAt(arrivals, amount, { perMs, from, to }) };
   } finally {
-    for (const worker of workers) worker.process.kill('SIGKILL');
-    await Promise.all([server.close(), stop()]);
-    rmSync(stateDir, { recursive: true, force: true });
+    await fleet.close();
   }
 }
 
 /** The worker that has answered for the quota last: killed, it takes with it what another has to read again. */
-async function holderOf(address: string, namespace: string): Promise<string | undefined> {
-  const connection = await Connection.connect({ address });
-  try {
-    const handle = new Client({ connection, namespace }).workflow.getHandle(quotaId(TASK_QUEUE, ROUTE, keyNameOf(KEY)));
-    const { events } = await handle.fetchHistory();
-    const started = events?.findLast(({ workflowTaskStartedEventAttributes: task }) => task?.identity);
-    return started?.workflowTaskStartedEventAttributes?.identity ?? undefined;
-  } finally {
-    await connection.close();
-  }
+async function holderOf(fleet: QuotaFleet): Promise<string | undefined> {
+  const { events } = await fleet.workflow().fetchHistory();
+  const started = events?.findLast(({ workflowTaskStartedEventAttributes: task }) => task?.identity);
+  return started?.workflowTaskStartedEventAttributes?.identity ?? undefined;
 }
 
 /** By every window that ends with an arrival. The first one, and what two leases last, is the warm-up. */
@@ -145,7 +115,7 @@ export async function admissions(samples: number): Promise<number[]> {
   const ledger = newLedger();
   const quota = createGatewayQuota({
     quotas: {
-      [ROUTE]: {
+      [QUOTA_ROUTE]: {
         limits: { windows: [{ of: 'requests', perMs: 60_000, most: 1e9 }] },
         ...{ reserve: { kind: 'strict' }, patienceMs: 1_000, weights: {}, key: '' },
       },
@@ -157,7 +127,7 @@ export async function admissions(samples: number): Promise<number[]> {
   const taken: number[] = [];
   while (taken.length < samples) {
     const before = performance.now();
-    const admission = await quota.admit(ROUTE, { input: INPUT, outputCap: OUTPUT_CAP }, caller);
+    const admission = await quota.admit(QUOTA_ROUTE, { input: INPUT, outputCap: OUTPUT_CAP }, caller);
     taken.push(performance.now() - before);
     admission.settle(undefined);
     if (taken.length % 10 === 0) await pause(10);

@@ -1,7 +1,5 @@
 // Agents that say what their model says, and workers for them that can be killed: everything around them is a process of its own.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -19,27 +17,22 @@ import { startModelServerProcess, type ModelServerProcess, type ProcessOptions }
 import { manifestFor } from './manifest-for';
 import type { TellerWorkerOptions } from './teller-worker';
 import { temporalCli } from './test-stack';
+import { startWorkerProcess, type WorkerProcess } from './worker-process';
 
 export const teller = defineAgent({ name: 'teller', instructions: 'Tell.' });
 /** What it was told once it tells again. */
 export const repeater = defineAgent({ name: 'repeater', instructions: 'Tell.', cache: true });
 export const tellerReleases = (): LoadedAgent[] => [teller, repeater].map((one) => manifestFor(one, 'test/model'));
 
-export interface TellerWorker {
-  readonly pid: number;
-  /** Resolves when it is gone. */
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-}
-
 export interface TellerStack {
   readonly client: AgentClient;
-  readonly model: ModelServerProcess;
-  readonly stateDir: string;
   /** That of its workers, opened here too. */
   readonly store: ContentStore;
+  readonly model: ModelServerProcess;
+  readonly stateDir: string;
   /** Of what its workers show. */
   readonly reader: TextReader;
-  startWorker(): Promise<TellerWorker>;
+  startWorker(): Promise<WorkerProcess>;
   /** With the workers that are there. */
   close(): Promise<void>;
 }
@@ -66,11 +59,13 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
     ...{ temporal, store, taskQueue: 'agents', tenant: 'acme', user: 'tester' },
     texts: openTextReader(place),
   });
-  const workers = new Set<TellerWorker>();
+  const workers = new Set<WorkerProcess>();
   return {
-    ...{ client, model, stateDir, store, reader },
+    ...{ client, store, model, stateDir, reader },
     startWorker: async () => {
-      const worker = await startTellerWorker({ address, namespace, stateDir, storeUrl, modelUrl: model.url });
+      const worker = await startWorkerProcess<TellerWorkerOptions>(path.join(__dirname, 'teller-worker.ts'), {
+        ...{ address, namespace, stateDir, storeUrl, modelUrl: model.url },
+      });
       workers.add(worker);
       return worker;
     },
@@ -80,28 +75,6 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
       await client.close();
       await Promise.all([model.close(), server.stop()]);
       rmSync(stateDir, { recursive: true, force: true });
-    },
-  };
-}
-
-async function startTellerWorker(options: TellerWorkerOptions): Promise<TellerWorker> {
-  const jiti = path.join(path.dirname(require.resolve('jiti')), 'jiti-cli.mjs');
-  const file = path.join(__dirname, 'teller-worker.ts');
-  const child = spawn(process.execPath, [jiti, file, JSON.stringify(options)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said = `${said}${text}`.slice(-2_000)));
-  await new Promise<void>((resolve, reject) => {
-    createInterface(child.stdout).on('line', (line) => {
-      if (line === 'ready') resolve();
-    });
-    child.once('close', (code) => reject(new Error(`a worker ended with ${code}: ${said}`)));
-  });
-  return {
-    pid: child.pid ?? 0,
-    end: async (signal) => {
-      child.kill(signal);
-      await gone;
     },
   };
 }

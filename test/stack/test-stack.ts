@@ -3,7 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { ModelApi } from '../../activities/model/capabilities';
+import { createMessagesProvider } from '../../activities/model/messages-provider';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
+import type { ModelProvider } from '../../activities/model/provider';
 import type { Prices } from '../../activities/gateway/money/prices';
 import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
 import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budgets';
@@ -42,7 +45,10 @@ export interface TestStackOptions {
   agents: readonly AnyAgent[];
   /** Of the model server, ending with /v1. */
   modelUrl: string;
-  api?: 'responses' | 'chat';
+  /** @default 'chat' */
+  api?: ModelApi;
+  /** Of all agents, as `provider/model`: all of its providers are the model server, which knows them by their header `x-provider`. @default ['test/model'] */
+  route?: readonly string[];
   maxCachedWorkflows?: number;
   /** Calls that the worker makes at once. @default the SDK's own */
   atOnce?: number;
@@ -75,6 +81,14 @@ function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string } {
   return telemetry;
 }
 
+function providerOf(name: string, { modelUrl, api = 'chat' }: TestStackOptions): ModelProvider {
+  const options = {
+    ...{ name, apiKey: 'sk-test-key-of-the-model-server', baseUrl: modelUrl },
+    headers: { 'x-provider': name },
+  };
+  return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
+}
+
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
@@ -90,15 +104,13 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const place = { store: options.storeUrl ?? '', stateDir, keys: options.keys };
   const texts = await openTextPublisher(place);
   const agents = createAgentRegistry({ strict: false });
-  const loaded = options.agents.map((agent) => manifestFor(agent, 'test/model'));
+  const route = options.route ?? ['test/model'];
+  const loaded = options.agents.map((agent) => manifestFor(agent, [...route]));
   agents.replaceAll(loaded);
   await publishReleases(store, loaded);
-  const provider = createOpenAiProvider({
-    name: 'test',
-    apiKey: 'sk-test-key-of-the-model-server',
-    baseUrl: options.modelUrl,
-    api: options.api ?? 'chat',
-  });
+  const providers = [...new Set(route.map((one) => one.slice(0, one.indexOf('/'))))].map((name) =>
+    providerOf(name, options),
+  );
   const start = ({ keys }: { keys?: KeyRing | undefined }): Promise<RunningWorker> =>
     startWorker({
       connection: { address: server.address },
@@ -107,7 +119,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       store,
       stateDir,
       agents,
-      providers: createProviderRegistry([provider]),
+      providers: createProviderRegistry(providers),
       texts,
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
       metrics,

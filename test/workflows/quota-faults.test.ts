@@ -1,70 +1,70 @@
 // Needs a Temporal CLI, which an embedded server is started from. A quota's workflow ended and gone on as new, on a real server; what
 // Temporal's queues are told of a run; and what `longhaul quota` shows.
-import { defineAgent } from '../../activities/define';
-import { keyNameOf, type QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { quotaCommand } from '../../client/cli/commands/quota';
 import { createContext } from '../../client/cli/context';
 import { createOutput } from '../../client/cli/output';
 import { loadSettings } from '../../workers/config';
-import { quotaId } from '../../workflows/contract/names';
+import { QUERY_NAMES } from '../../workflows/contract/names';
+import type { LedgerState } from '../../workflows/contract/quota';
 import { keptStream, testProject } from '../cli/given';
-import { script } from '../kit';
-import { useStack } from '../stack/use-stack';
+import { mostWithin } from '../stack/arrivals';
+import { useLimitedGreeter } from '../stack/limited-greeter';
 
 jest.setTimeout(180_000);
 
-const PER_MS = 4_000;
 const MOST = 6;
-const quota: QuotaSettings = {
-  limits: { windows: [{ of: 'requests', perMs: PER_MS, most: MOST }] },
-  reserve: { kind: 'learned', quantile: 0.95 },
-  patienceMs: 120_000,
-  weights: {},
-  key: keyNameOf('TEST_API_KEY'),
-};
-const greeter = defineAgent({ name: 'greeter', model: 'test/model', instructions: 'Greet.' });
 // The server asks for it after so few events, so that it comes among requests.
-const dynamicConfig = { 'limit.historyCount.suggestContinueAsNew': 40 };
-const used = useStack({ script: script().answer('Hello.') }, { agents: [greeter], quota, dynamicConfig });
+const used = useLimitedGreeter(MOST, { dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 40 } });
+const { quota, perMs, workflow } = used;
 
-const workflow = () => used.stack.temporal.workflow.getHandle(quotaId('agents', 'test/model', quota.key));
-
-async function runAll(count: number): Promise<string[]> {
-  const { client } = used.stack;
-  const runs = await Promise.all(
-    Array.from({ length: count }, (_, nth) => client.agent<typeof greeter>('greeter').start(`hello ${nth}`)),
-  );
-  return (await Promise.all(runs.map((run) => run.result()))).map(({ outcome }) => outcome);
-}
-
-/** The most within any window of that length. */
-function most(): number {
-  const times = used.model.requests().map(({ arrivedAt }) => arrivedAt);
-  const sorted = [...times].sort((a, b) => a - b);
-  return Math.max(...sorted.map((at, nth) => nth + 1 - sorted.findIndex((one) => one > at - PER_MS)));
-}
+const completed = (count: number): string[] => Array.from({ length: count }, () => 'completed');
+const most = (): number => mostWithin(used.arrivals(), perMs);
+/** So many more have arrived. */
+const untilMore = (count: number): Promise<unknown> => {
+  const { requests } = used.model.counts();
+  return used.model.until((counts) => counts.requests >= requests + count);
+};
 
 test('the quota goes on as new amid requests, and forgets nothing', async () => {
-  expect(await runAll(20)).toEqual(Array.from({ length: 20 }, () => 'completed'));
-  const { runId } = await workflow().describe();
+  expect(await used.runAll(20)).toEqual(completed(20));
   const { events = [] } = await workflow().fetchHistory();
   expect(events?.[0]?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId).toBeTruthy();
-  expect(runId).toBeTruthy();
   expect(most()).toBeLessThanOrEqual(MOST);
 });
 
-test('terminated amid requests it is begun again, with what it has forgotten counted as spent', async () => {
-  const runs = runAll(10);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+test('terminated amid requests it is begun again, with what the one before it knew', async () => {
+  const runs = used.runAll(10);
+  await untilMore(MOST - 1);
   await workflow().terminate('by hand');
-  expect(await runs).toEqual(Array.from({ length: 10 }, () => 'completed'));
-  expect((await workflow().describe()).status.name).toBe('RUNNING');
+  const known = await workflow().query<LedgerState>(QUERY_NAMES.ledger);
+  expect(await runs).toEqual(completed(10));
+  const { status, runId } = await workflow().describe();
+  expect(status.name).toBe('RUNNING');
+  expect(most()).toBeLessThanOrEqual(MOST);
+  expect(known.begunAt).toBeDefined();
+  expect(await workflow().query<LedgerState>(QUERY_NAMES.ledger)).toMatchObject({ begunAt: known.begunAt });
+  expect(runId).toBeTruthy();
+});
+
+test('deleted with all its history amid requests: whoever had asked it says so, and what it knew counts as spent', async () => {
+  const { temporal, server } = used.stack;
+  const runs = used.runAll(10);
+  await untilMore(MOST - 1);
+  const { runId } = await workflow().describe();
+  const workflowExecution = { workflowId: workflow().workflowId, runId };
+  await temporal.workflowService.deleteWorkflowExecution({ namespace: server.namespace, workflowExecution });
+  expect(await runs).toEqual(completed(10));
+  expect((await workflow().describe()).runId).not.toBe(runId);
+  await expect(temporal.workflow.getHandle(workflowExecution.workflowId, runId).describe()).rejects.toBeInstanceOf(
+    WorkflowNotFoundError,
+  );
   expect(most()).toBeLessThanOrEqual(MOST);
 });
 
 test('Temporal’s own queues are told how urgent a run is, and whose', async () => {
-  const { client, temporal } = used.stack;
-  const agent = client.agent<typeof greeter>('greeter');
+  const { temporal } = used.stack;
+  const agent = used.agent();
   for (const [priority, priorityKey] of [
     ['high', 2],
     ['low', 4],
@@ -99,7 +99,7 @@ async function shown(json: boolean): Promise<string> {
 test('`longhaul quota` shows the limit, what of it is used, and as JSON the same', async () => {
   expect(JSON.parse(await shown(true))).toMatchObject({
     quotas: [
-      { route: 'test/model', view: { limits: [{ of: 'requests', perMs: PER_MS, most: MOST }] } },
+      { route: 'test/model', view: { limits: [{ of: 'requests', perMs, most: MOST }] } },
       { route: 'test/other', view: null },
     ],
   });

@@ -50,6 +50,8 @@ export const QUERY_NAMES = {
   transcript: 'transcript',
   pendingApprovals: 'pendingApprovals',
   quota: 'quota',
+  /** Of a quota: all that it knows, for the one after it. */
+  ledger: 'ledger',
 } as const;
 
 export const ACTIVITY_NAMES = {

@@ -113,8 +113,10 @@ export interface QuotaInput {
   schemaVersion: 1;
   /** What it is of: as `provider/model`, or the name of a tenant. */
   route: string;
-  /** Continue-as-new carries it. */
+  /** Continue-as-new carries it; and where the one before was ended by somebody, it is read from its history. */
   carried?: LedgerState;
+  /** There was one before it, and what it knew is lost: a full window of it counts. */
+  isHeir?: boolean;
 }
 
 /** Everything that the quota workflow knows, as JSON. */

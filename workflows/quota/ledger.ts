@@ -24,7 +24,9 @@ const AWAY_MS = 1_000;
 /** Of callers: numbers of requests and answers of those that were heard last. */
 const WORKERS_KEPT = 500;
 
-export const newLedger = (): LedgerState => ({
+/** @param isHeir there was a quota before it, of which nothing is known */
+export const newLedger = (isHeir = false): LedgerState => ({
+  ...(isHeir ? { isHeir } : {}),
   windows: [],
   leases: [],
   workers: [],
@@ -61,7 +63,7 @@ const WAITED_FOR_MS = 60_000;
 
 /**
  * A worker that has asked before and is not known, though nobody can have been forgotten yet: there was a quota before this one, and what
- * it knew is lost. It counts as a full window, with what is still leased of it.
+ * it knew is lost. It counts as a full window, with what is still leased of it. So it does where whoever began this one knew of it.
  */
 function begin(state: LedgerState, { seq, limits }: LeaseRequest, isUnknown: boolean, now: number): void {
   // Also so that its first reports count.
@@ -70,7 +72,8 @@ function begin(state: LedgerState, { seq, limits }: LeaseRequest, isUnknown: boo
   if (isFirst) state.begunAt = now;
   const { begunAt = -Infinity } = state;
   const until = begunAt + LEASE_MS;
-  if (!isUnknown || seq === 1 || state.isHeir || now > until + WAITED_FOR_MS) return;
+  const isFound = isUnknown && seq > 1 && !state.isHeir && now <= until + WAITED_FOR_MS;
+  if (!isFound && !(isFirst && state.isHeir)) return;
   state.isHeir = true;
   for (const limit of limits.windows) {
     const window = windowOf(state.windows, limit);

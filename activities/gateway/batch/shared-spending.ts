@@ -35,6 +35,9 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
     },
     answered: () => ({ nanoUsd: 0 }),
     keeps: () => undefined,
+    // As with an answer: the first says it for all.
+    failed: (tried) => tasks[0]?.toSend.spending.failed(tried),
+    failedBefore: () => [],
     unanswered: () => ({}),
     inVain: () => ({}),
   };

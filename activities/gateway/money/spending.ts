@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { addSpent, type Cost, type SpentDetails } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
+import { triedSchema, type Tried } from '../../../workflows/contract/schemas/call-record';
 import { spentSchema } from '../../../workflows/contract/schemas/cost';
 import type { ActivityDeps, Attempt } from '../../deps';
 import { allowedOutput } from './allowance';
@@ -26,6 +27,10 @@ export interface Spending {
   answered(route: string, usage: Usage): Cost;
   /** Its answer is in memory, with what went before it: who stores it counts both, and no failure before that does. */
   keeps(): void;
+  /** Nobody of the route answered: who was asked is told to the next attempt, for its record. */
+  failed(tried: readonly Tried[]): void;
+  /** Who was asked by earlier attempts. */
+  failedBefore(): readonly Tried[];
   /** What requests before the answer took, as it tells it. */
   unanswered(): { unanswered?: SpentDetails };
   /** What all of them took, where the workflow is told something else instead of an answer. */
@@ -42,9 +47,14 @@ const toldSchema = z.object({
   spent: spentSchema.exactOptional(),
   /** What an answer that is in the memory of its worker took, with what went before it: it counts where the model is asked anew. */
   kept: spentSchema.exactOptional(),
+  /** Of a route that was asked to its end. */
+  tried: z.array(triedSchema).exactOptional(),
 });
 /** What an attempt that failed leaves to the next. */
 export type ToldSpending = z.output<typeof toldSchema>;
+
+/** Of those that were asked in vain: what is told on stays small, however often the call is made again. */
+const TRIED_MOST = 20;
 
 const SPENT_BY = new WeakMap<object, SpentDetails>();
 /** What the call that failed with it had taken. */
@@ -86,6 +96,7 @@ function createCounter(
   let unanswered = before?.spent;
   let answer: SpentDetails | undefined;
   let kept = before?.kept;
+  let tried = before?.tried ?? [];
   const count = (route: string, usage: Usage): Required<SpentDetails> => {
     const cost = costOf(prices, route, usage);
     metrics.modelSpent({ agent, model: route, input: usage.input, output: usage.output, nanoUsd: cost.nanoUsd });
@@ -120,6 +131,10 @@ function createCounter(
         unanswered = undefined;
         answer = undefined;
       },
+      failed: (those) => {
+        tried = [...tried, ...those.map((one) => ({ ...one, attempt: number }))].slice(-TRIED_MOST);
+      },
+      failedBefore: () => tried,
       unanswered: () => (unanswered ? { unanswered } : {}),
       inVain: () => {
         const spent = inVain();
@@ -128,7 +143,7 @@ function createCounter(
     },
     left: () => {
       const spent = inVain();
-      return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}) };
+      return { ...(spent ? { spent } : {}), ...(kept ? { kept } : {}), ...(tried.length > 0 ? { tried } : {}) };
     },
   };
 }

@@ -1,6 +1,7 @@
 // Asks one of a route after the other until one answers, and says what came of the others.
 import { ApplicationFailure } from '@temporalio/common';
 import { isFailureType, isRetryable } from '../../../workflows/contract/failures';
+import { FAILURE_CHARS } from '../../../workflows/contract/limits';
 import type { DivertedAnswer, RoutePlan } from '../../../workflows/contract/release';
 import type { Tried } from '../../../workflows/contract/schemas/call-record';
 import type { Usage } from '../../../workflows/contract/message';
@@ -42,6 +43,8 @@ export interface AskInTurn {
   ask(route: string, patience: Patience, held: Answer | undefined): Promise<Asked>;
   /** Another takes its place, or none is given. */
   wasted(answer: Answer): void;
+  /** What came of those that were asked, where none of them answers. */
+  failed(tried: readonly Tried[]): void;
 }
 
 export interface Answer {
@@ -55,7 +58,7 @@ export interface Answered extends Answer {
 
 /** Where one of a route is to be waited for and another failed: it is asked again by then, at the latest. */
 const RETRY_WHILE_WAITING_MS = 30_000;
-const WHY_CHARS = 300;
+const WHY_CHARS = FAILURE_CHARS;
 
 /** @throws what ended it: StoppedCall, ModelWaitError, ApplicationFailure */
 export async function askInTurn(asking: AskInTurn): Promise<Answered> {
@@ -98,12 +101,16 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
     const next = nextAfter(error, asking, plan.divertOn);
     if (asking.signal.aborted || asking.wasShown() || (next === 'stop' && !held)) {
       if (held) asking.wasted(held);
+      asking.failed(tried);
       throw error;
     }
     if (next === 'stop') break;
     if (next === 'larger') largerThan = route;
   }
-  if (!held) throw ofAll(errors, now());
+  if (!held) {
+    asking.failed(tried);
+    throw ofAll(errors, now());
+  }
   const { route } = held;
   const others = tried.filter((one) => one.route !== route);
   return { ...held, tried: [...passedOver(candidates, preferred, route), ...others] };

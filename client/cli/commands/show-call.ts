@@ -63,10 +63,7 @@ async function showModelCall(
   const { usage, cost, unanswered } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
-  row(
-    'instead of',
-    made.tried?.map(({ route, failure, why }) => `${route} (${failure}${why ? `: ${why}` : ''})`).join('; '),
-  );
+  row('instead of', triedText(made));
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
   row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);
@@ -88,6 +85,14 @@ async function showModelCall(
   output.line('answered');
   answered.forEach((message, at) => showMessage(output, String(given.length + at + 1), message));
 }
+
+const triedText = ({ tried }: Pick<ModelRecord, 'tried'>): string | undefined =>
+  tried
+    ?.map(({ route, failure, why, attempt }) => {
+      const when = attempt === undefined ? '' : `, attempt ${attempt}`;
+      return `${route} (${failure}${when}${why ? `: ${why}` : ''})`;
+    })
+    .join('; ');
 
 /** What the model read: an edited conversation has a head of its own. */
 async function givenTo(
@@ -117,6 +122,7 @@ async function showCompaction(
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('model', made.result.model);
+  row('instead of', triedText(made));
   row('prompt', made.prompt);
   row('sums up', `messages ${made.range.first} to ${made.range.last}`);
   output.line('\ngiven');

@@ -44,6 +44,8 @@ export const triedSchema = z.object({
   ms: z.number(),
   /** Estimated, of a request that may have been read and answered in part: its provider does not say it any more. */
   usage: usageSchema.exactOptional(),
+  /** Of the call: one before that which was answered. */
+  attempt: z.number().exactOptional(),
 });
 export type Tried = z.output<typeof triedSchema>;
 
@@ -97,7 +99,10 @@ export const modelRecordSchema = z.object({
   raw: z.string(),
   /** Which form they have; absent where the provider never wants them back. */
   rawForm: z.string().exactOptional(),
-  /** Others of the route that did not answer, in the order in which they were asked or passed over. Absent where the first did. */
+  /**
+   * Who of the route did not answer, in the order in which they were asked or passed over, with all who were asked by attempts before.
+   * Absent where the first did.
+   */
   tried: z.array(triedSchema).exactOptional(),
   finish: z.string(),
   request: z.object({ sha256: z.string(), bytes: z.number() }),
@@ -162,6 +167,8 @@ export const compactionRecordSchema = z.object({
   range: z.object({ first: z.number(), last: z.number() }),
   /** Hashes of the provider's own items, one of each call, as JSON. */
   raw: z.array(z.string()),
+  /** As of a model call. */
+  tried: z.array(triedSchema).exactOptional(),
 });
 export type CompactionRecord = z.output<typeof compactionRecordSchema>;
 

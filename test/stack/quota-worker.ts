@@ -1,5 +1,6 @@
-// A worker of the quota benchmark, as a process of its own: it serves the quota's workflow, and offers requests at a rate. Options: JSON in
-// the first argument. Says `ready`.
+// A worker that shares a quota with others, as a process of its own: it serves the quota's workflow, and offers requests at a rate.
+// Options: JSON in the first argument. Says `ready`.
+import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import { z } from 'zod';
 import { createGatewayQuota, keyNameOf, type GatewayQuota } from '../../activities/gateway/quota/gateway-quota';
@@ -7,13 +8,14 @@ import { ModelWaitError } from '../../activities/model/model-wait-error';
 import { toldLimits } from '../../activities/model/told-limits';
 import { createControlWorker } from '../../workers/create-worker';
 import { askQuotas } from '../../workers/quota-authority';
-import { KEY, ROUTE, TASK_QUEUE } from './quota-names';
+import { QUOTA_KEY, QUOTA_ROUTE, QUOTA_TASK_QUEUE } from './quota-route';
 
 const windowSchema = z.object({
   of: z.enum(['requests', 'tokens']),
   perMs: z.number(),
   most: z.number(),
-  burst: z.number(),
+  /** Absent: nothing is spread. */
+  burst: z.number().exactOptional(),
 });
 const optionsSchema = z.object({
   address: z.string(),
@@ -25,6 +27,10 @@ const optionsSchema = z.object({
   perSecond: z.number(),
   input: z.number(),
   outputCap: z.number(),
+  /** For a process whose clock is not to be trusted: then it asks again, whatever it was told. @default when it was told to */
+  askAgainMs: z.number().exactOptional(),
+  /** It offers nothing before SIGHUP. @default false */
+  isHeldBack: z.boolean().exactOptional(),
 });
 export type QuotaWorkerOptions = z.output<typeof optionsSchema>;
 
@@ -38,10 +44,10 @@ async function send(quota: GatewayQuota, options: QuotaWorkerOptions): Promise<v
   const caller = { agent: 'asker', release: 'r', tenant: 'bench', run, signal };
   for (;;) {
     try {
-      const admission = await quota.admit(ROUTE, { input, outputCap }, caller);
+      const admission = await quota.admit(QUOTA_ROUTE, { input, outputCap }, caller);
       const body = JSON.stringify({
         model: 'model',
-        messages: [{ role: 'user', content: `How is it? ${performance.now()}` }],
+        messages: [{ role: 'user', content: `How is it, ${run}? ${performance.now()}` }],
       });
       const response = await fetch(`${url}/chat/completions`, { method: 'POST', body });
       const told = toldLimits(response.status, response.headers);
@@ -53,8 +59,11 @@ async function send(quota: GatewayQuota, options: QuotaWorkerOptions): Promise<v
       );
       return;
     } catch (error) {
+      // Shed: it is not offered again.
+      if (error instanceof ApplicationFailure && error.type === 'Model.QuotaShed') return;
       if (!(error instanceof ModelWaitError)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.max(100, error.waitUntil - Date.now())));
+      const ms = options.askAgainMs ?? Math.max(100, error.waitUntil - Date.now());
+      await new Promise((resolve) => setTimeout(resolve, ms));
     }
   }
 }
@@ -63,15 +72,15 @@ async function main(): Promise<void> {
   const options = optionsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
   const { address, namespace, identity, window, reserve, perSecond } = options;
   const connection = await NativeConnection.connect({ address });
-  const taskQueue = TASK_QUEUE;
+  const taskQueue = QUOTA_TASK_QUEUE;
   const control = await createControlWorker({ connection, namespace, taskQueue, identity });
   void control.run();
   const quota = createGatewayQuota({
     quotas: {
-      [ROUTE]: {
+      [QUOTA_ROUTE]: {
         limits: { windows: [window] },
         reserve: reserve === 'strict' ? { kind: 'strict' } : { kind: 'learned', quantile: 0.95 },
-        ...{ patienceMs: 600_000, weights: {}, key: keyNameOf(KEY) },
+        ...{ patienceMs: 600_000, weights: {}, key: keyNameOf(QUOTA_KEY) },
       },
     },
     ...{ worker: identity, ask: askQuotas({ connection, namespace, taskQueue, identity }), now: Date.now },
@@ -79,8 +88,10 @@ async function main(): Promise<void> {
   // The first request of a process takes longer on its way than the margin of a window.
   await (await fetch(`${options.url}/models`)).text();
   let waiting = 0;
+  let isHeldBack = options.isHeldBack ?? false;
+  if (isHeldBack) process.once('SIGHUP', () => (isHeldBack = false));
   const timer = setInterval(() => {
-    if (waiting > perSecond * WAITING_SECONDS) return;
+    if (isHeldBack || waiting > perSecond * WAITING_SECONDS) return;
     waiting += 1;
     void send(quota, options).finally(() => (waiting -= 1));
   }, 1_000 / perSecond);
