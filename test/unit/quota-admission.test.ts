@@ -187,6 +187,26 @@ test('a longer wait is the workflow’s, with its reason and how long; past pati
   );
 });
 
+test('who was shed, or went elsewhere, does not come back, and nobody is told to wait behind it', async () => {
+  const { admit, pass } = desk({ limits: { windows: [REQUESTS] }, patienceMs: 10_000 });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  const shed = Array.from({ length: 4 }, () => refusal(admit({ input: 0 })));
+  const elsewhere = Array.from({ length: 4 }, () =>
+    admit({ input: 0 }, { patienceMs: 1_000 }).catch((error: unknown) => error),
+  );
+  await pass(1_000);
+  expect((await Promise.all(shed)).map(({ type }) => type)).toEqual(Array(4).fill('Model.QuotaShed'));
+  await Promise.all(elsewhere);
+  await pass(52_000);
+  const waits = admit({ input: 0 }).catch((error: unknown) => error);
+  await pass(1_000);
+  expect(String(await waits)).toMatch(/waits some [78] s/);
+});
+
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {
   const { admit, pass, silence } = desk({});
   silence();

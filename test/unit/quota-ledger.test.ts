@@ -1,6 +1,7 @@
 // Needs: nothing. The ledger of a quota with its workers on a virtual clock: no window at the provider is ever above the limit.
 import fc from 'fast-check';
 import type { Amounts, WindowLimit } from '../../workflows/contract/quota';
+import { lease, newLedger } from '../../workflows/quota/ledger';
 import { refusedBy, windowsOf } from './quota-arrivals';
 import { createWorld } from './quota-world';
 
@@ -74,3 +75,22 @@ test('three times the limit, unevenly, one worker killed and one added: the limi
   const refused = refusedBy(world.arrivals, { most: 300 / 60, perMs: 1_000 });
   expect(refused).toBeLessThanOrEqual(world.arrivals.length / 1_000);
 }, 120_000);
+
+test('a quota whose predecessor is known to have been, and is lost, gives nothing to anybody new before a whole window has passed', () => {
+  const EPOCH = 1_700_000_000_000;
+  const given = (isHeir: boolean): number | undefined => {
+    const ledger = newLedger(isHeir);
+    for (let seq = 1; seq <= 40; seq += 1) {
+      const now = EPOCH + (seq - 1) * 500;
+      const waiting = [{ class: 1, tenant: 't', weight: 1, count: 1, first: one(), all: one(), ageMs: 0 }];
+      const limits = { windows: [{ of: 'requests' as const, perMs: PER_MS, most: 3 }] };
+      const request = { worker: 'new', seq, limits, busy: 0, waiting, spent: [], settled: [], closed: [], away: [] };
+      if (lease(ledger, request, now).lease) return now - EPOCH;
+    }
+    return undefined;
+  };
+  expect(given(false)).toBe(0);
+  // With what may still be leased of it.
+  expect(given(true)).toBeGreaterThanOrEqual(PER_MS + 2_000);
+  expect(given(true)).toBeLessThan(PER_MS + 4_000);
+});

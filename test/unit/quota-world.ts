@@ -219,7 +219,7 @@ function createSimulatedWorker(
     clock: { now: clock, after },
     sentAway: (_, { ms }) => {
       away.push({ at: now(), ms });
-      return new Error('away');
+      return { error: new Error('away'), comesBack: true };
     },
     ...(isBudget ? { budget: simulatedBudget(now, refused) } : {}),
   });

@@ -23,7 +23,7 @@ type HistoryEvents = NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory
 /** As test-stack.ts sets it. */
 const KEY = 'sk-test-key-of-the-model-server';
 
-const APIS = ['chat', 'responses'] as const;
+const APIS = ['chat', 'responses', 'messages'] as const;
 
 let model: ModelServer;
 /** Side by side, because all stacks of a process share the first one's log. */

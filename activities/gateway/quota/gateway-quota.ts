@@ -125,18 +125,21 @@ function opened(
   return quota;
 }
 
-function sentAway({ route, settings, clock, time }: Open, { since }: Waiter, { ms, by }: LongWait): Error {
+function sentAway(
+  { route, settings, clock, time }: Open,
+  { since, goesElsewhere }: Waiter,
+  { ms, by }: LongWait,
+): { error: Error; comesBack: boolean } {
   const { patienceMs, limits } = settings;
   const text = describeWait(route, limits, by);
   const already = clock.now() - since;
   if (by !== 'silence' && already + ms > patienceMs) {
     const waitedFor = already < 1_000 ? '' : `, after ${Math.round(already / 1_000)} s`;
-    return failure(
-      'Model.QuotaShed',
-      `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`,
-    );
+    const words = `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`;
+    return { error: failure('Model.QuotaShed', words), comesBack: false };
   }
-  return new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+  const error = new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+  return { error, comesBack: goesElsewhere !== true };
 }
 
 /** What limits leave for an answer to so large an input. */

@@ -27,7 +27,8 @@ export interface LessorOptions {
   weightOf(tenant: string): number;
   /** A longer wait is not waited for here. */
   shortWaitMs: number;
-  sentAway(waiter: Waiter, wait: LongWait): Error;
+  /** @returns what it is told, and whether it comes back when its time has come: then those that come now are behind it */
+  sentAway(waiter: Waiter, wait: LongWait): { error: Error; comesBack: boolean };
   /** Of a tenant's budget alone. */
   budget?: BudgetRules;
 }
@@ -189,8 +190,9 @@ function serve(parts: Parts, now: number): void {
 
 function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWait): void {
   line.remove(waiter);
-  report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(wait.ms) });
-  waiter.refuse(options.sentAway(waiter, wait));
+  const { error, comesBack } = options.sentAway(waiter, wait);
+  if (comesBack) report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(wait.ms) });
+  waiter.refuse(error);
 }
 
 /** Whether something is to be asked for, or told. */

@@ -142,13 +142,13 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
       return ask(tenant, request);
     },
     weightOf: () => 1,
-    sentAway: (_, { by }) =>
-      new ModelWaitError(
-        Math.round(budget.time() + COME_BACK_MS),
+    sentAway: (_, { by }) => {
+      const why =
         by === 'silence'
           ? `the budget of tenant ${tenant} does not answer`
-          : `calls under way hold what is left of the budget of tenant ${tenant}`,
-      ),
+          : `calls under way hold what is left of the budget of tenant ${tenant}`;
+      return { error: new ModelWaitError(Math.round(budget.time() + COME_BACK_MS), why), comesBack: false };
+    },
     budget: {
       tellMs: TELL_MS,
       tellsSoon: (change) =>

@@ -19,14 +19,16 @@ export function waitInLine(
   { lessor, clock, shortWaitMs, time }: Line,
   { amounts, class: ofClass, caller }: { amounts: Amounts; class: number; caller: Caller },
 ): Promise<Spent> {
-  const { signal, tenant, waitingSince, patienceMs = Infinity } = caller;
+  const { signal, tenant, waitingSince, patienceMs } = caller;
   return new Promise((resolve, reject) => {
     const arrivedAt = clock.now();
     const before = waitingSince === undefined ? 0 : Math.max(0, time() - waitingSince);
     const over = (): void => signal.removeEventListener('abort', cancelled);
     const waiter: Waiter = {
       ...{ amounts, class: ofClass, tenant, since: arrivedAt - before, arrivedAt },
-      patienceMs: Math.min(shortWaitMs, patienceMs),
+      ...(patienceMs === undefined
+        ? { patienceMs: shortWaitMs }
+        : { patienceMs: Math.min(shortWaitMs, patienceMs), goesElsewhere: true }),
       admit: (spent) => {
         over();
         resolve(spent);

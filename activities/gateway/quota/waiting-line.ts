@@ -11,6 +11,8 @@ export interface Waiter {
   arrivedAt: number;
   /** A longer wait is not waited for here. @default the lessor's */
   patienceMs?: number;
+  /** Another model is asked where this one is not waited for. */
+  goesElsewhere?: true;
   /** What it waits for, as the quota has said. */
   by?: WaitsBy;
   admit(spent: Spent): void;
