@@ -10,7 +10,7 @@ import type { Prices } from './prices';
  */
 export const CAPPED_BELOW_TOKENS = 8_192;
 /** Providers refuse a smaller cap, and no answer is shorter. */
-const OUTPUT_LEAST_TOKENS = 16;
+export const OUTPUT_LEAST_TOKENS = 16;
 
 /** The most that it may cost: nobody knows yet what of it is read from a cache, or written to one, which some providers want more for. */
 function mostNanoUsd(prices: Prices, route: string, input: number, output: number): number | undefined {
@@ -35,5 +35,6 @@ export function allowedOutput(prices: Prices, route: string, input: number, left
   throw failure('Budget.MoneyExhausted', words);
 }
 
-export const priceUnknown = (route: string): string =>
-  `limits.usd: nobody knows what ${route} costs. Give its price in longhaul.config.ts: prices: { '${route}': { input: 1, output: 2 } }, in dollars per million tokens.`;
+/** @param limit that it keeps from being kept */
+export const priceUnknown = (route: string, limit = 'limits.usd'): string =>
+  `${limit}: nobody knows what ${route} costs. Give its price in longhaul.config.ts: prices: { '${route}': { input: 1, output: 2 } }, in dollars per million tokens.`;
