@@ -171,6 +171,7 @@ function build(
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
     ...(given ? { cached: true, saved: given.saved } : {}),
     ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
+    ...leftOf(deps, input, given !== undefined),
   };
   const record: ModelRecord = {
     kind: 'model',
@@ -192,6 +193,15 @@ function build(
     record,
     objects: [...before.objects, ...encoded, ...after.objects, ...(raw ? [raw] : []), ...(output ? [output] : [])],
   };
+}
+
+function leftOf(
+  { quota }: ActivityDeps,
+  { tenant }: CallModelInput,
+  isGiven: boolean,
+): Pick<ModelAnswer, 'tenantLeft'> {
+  const tenantLeft = isGiven ? [] : (quota.tenantLeft?.(tenant) ?? []);
+  return tenantLeft.length > 0 ? { tenantLeft } : {};
 }
 
 const headOf = ({ store }: ActivityDeps, message: Message, bytes: Uint8Array): MessageHead => ({

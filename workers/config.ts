@@ -7,6 +7,7 @@ import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
+import { budgetSettings } from './budget-settings';
 import { ConfigError } from './config-error';
 import { issueLines } from './config-issues';
 import { withoutCredentials, type Setting } from './describe-settings';
@@ -15,6 +16,7 @@ import { keySettings } from './key-settings';
 import { modelSettings, type ModelSettings } from './model-settings';
 import { priceSettings } from './price-settings';
 import type { Prices } from '../activities/gateway/money/prices';
+import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
@@ -47,6 +49,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   identity: { tenant: string; user?: string };
   /** By `provider/model`. */
   quotas: QuotasByRoute;
+  /** Absent where no tenant is limited. */
+  budgets?: BudgetSettings;
   queues: ResolvedConfig['queues'];
   /** What models cost. */
   prices: Prices;
@@ -105,6 +109,7 @@ export async function loadSettings(options: {
   const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
+  const ofBudgets = budgetSettings(config.budgets, configName);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
@@ -119,9 +124,8 @@ export async function loadSettings(options: {
     ...people,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
-    quotas: quotaSettings(config, configName, models, ofPrices.prices),
-    queues: config.queues,
-    prices: ofPrices.prices,
+    ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
+    ...{ queues: config.queues, prices: ofPrices.prices },
     process: ofProcess,
     secret: read,
     described: [
@@ -141,6 +145,7 @@ export async function loadSettings(options: {
       ...ofPeople,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
+      ...ofBudgets.described,
       ...describeProcess(ofProcess, read),
     ],
   };

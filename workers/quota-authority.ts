@@ -1,9 +1,16 @@
-// How this process reaches its quotas: by updates to their workflows, each of which the first request starts.
+// How this process reaches its quotas and the budgets of tenants: by updates to their workflows, each of which the first request starts.
 import { Client, WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { QuotaSettings } from '../activities/gateway/quota/gateway-quota';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
-import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue, quotaId } from '../workflows/contract/names';
+import {
+  QUERY_NAMES,
+  UPDATE_NAMES,
+  WORKFLOW_TYPES,
+  budgetId,
+  controlQueue,
+  quotaId,
+} from '../workflows/contract/names';
 import type { LeaseAnswer, LeaseRequest, LedgerState, QuotaInput } from '../workflows/contract/quota';
 
 /** Then the same is asked again. Longer than a worker that is gone keeps a workflow task. */
@@ -24,11 +31,31 @@ export interface AuthorityOptions {
 type QuotaWorkflow = (input: QuotaInput) => Promise<never>;
 
 export type AskQuota = (route: string, settings: QuotaSettings, request: LeaseRequest) => Promise<LeaseAnswer>;
+export type AskBudget = (tenant: string, request: LeaseRequest) => Promise<LeaseAnswer>;
 
-export function askQuotas({ connection, namespace, taskQueue, identity, keys }: AuthorityOptions): AskQuota {
+export function askQuotas(options: AuthorityOptions): AskQuota {
+  const ask = asking(options);
+  return (route, { key }, request) =>
+    ask({ workflowId: quotaId(options.taskQueue, route, key), of: route, summary: `quota of ${route}` }, request);
+}
+
+export function askBudgets(options: AuthorityOptions): AskBudget {
+  const ask = asking(options);
+  return (tenant, request) => {
+    const workflowId = budgetId(options.taskQueue, tenant);
+    return ask({ workflowId, of: tenant, summary: `budget of tenant ${tenant}` }, request);
+  };
+}
+
+interface Authority {
+  workflowId: string;
+  of: string;
+  summary: string;
+}
+
+function asking({ connection, namespace, taskQueue, identity, keys }: AuthorityOptions) {
   const client = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
-  return async (route, { key }, request) => {
-    const workflowId = quotaId(taskQueue, route, key);
+  return async ({ workflowId, of, summary }: Authority, request: LeaseRequest): Promise<LeaseAnswer> => {
     // The server knows it again, too, within one execution.
     const update = { args: [request] as [LeaseRequest], updateId: `${request.worker}/${request.seq}` };
     const within = async <T>(ms: number, call: () => Promise<T>): Promise<T> =>
@@ -38,14 +65,14 @@ export function askQuotas({ connection, namespace, taskQueue, identity, keys }: 
         .getHandle(workflowId)
         .executeUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease, update);
     const begin = async (left: LeftBy): Promise<LeaseAnswer> => {
-      const input: QuotaInput = { schemaVersion: 1, route, ...left };
+      const input: QuotaInput = { schemaVersion: 1, route: of, ...left };
       const startWorkflowOperation = new WithStartWorkflowOperation<QuotaWorkflow>(WORKFLOW_TYPES.quota, {
         workflowId,
         taskQueue: controlQueue(taskQueue),
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowTaskTimeout: TASK_TIMEOUT,
         args: [input],
-        staticSummary: `quota of ${route}`,
+        staticSummary: summary,
       });
       return await client.workflow.executeUpdateWithStart<QuotaWorkflow, LeaseAnswer, [LeaseRequest]>(
         UPDATE_NAMES.lease,

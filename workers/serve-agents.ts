@@ -145,6 +145,7 @@ const startRunsWorker = (
     secretsOf: secretsFrom(settings.secret),
     approvers: settings.approvers,
     quotas: settings.quotas,
+    ...(settings.budgets ? { budgets: settings.budgets } : {}),
     ...(tellPeople ? { tellPeople } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),

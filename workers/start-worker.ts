@@ -8,14 +8,16 @@ import { createAnswerCache, type CachePace } from '../activities/gateway/cache/a
 import { UNKNOWN_PRICES, type Prices } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
 import type { PriceOf } from '../activities/gateway/quota/reserve';
-import { createGatewayQuota, type GatewayQuota } from '../activities/gateway/quota/gateway-quota';
+import { withBudgets } from '../activities/gateway/quota/budgeted-quota';
+import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
+import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker, createControlWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
-import { askQuotas } from './quota-authority';
+import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { workerIdentity } from './worker-identity';
@@ -30,6 +32,8 @@ export interface StartWorkerOptions {
   providers: ProviderRegistry;
   /** By `provider/model`. @default nothing is limited */
   quotas?: QuotasByRoute;
+  /** Of tenants, over all their runs. @default nobody is limited */
+  budgets?: BudgetSettings;
   /** @default by their health, as all workers of the store see it */
   routing?: ActivityDeps['routing'];
   /** Of waiting for an answer that another call asks for. @default CACHE_PACE */
@@ -64,35 +68,61 @@ export interface RunningWorker {
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const identity = options.identity ?? workerIdentity();
   const connection = await NativeConnection.connect(options.connection);
-  const quotas = options.quotas && Object.keys(options.quotas).length > 0 ? options.quotas : undefined;
-  let quota: GatewayQuota | undefined;
+  let leases: Leases | undefined;
   try {
     const { namespace, taskQueue, keys } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
-    if (quotas)
-      quota = createGatewayQuota({
-        // By identity alone two hosts of one name might be taken for one, and would share a lease.
-        ...{ quotas, worker: `${identity} ${randomUUID()}`, ask: askQuotas(process), now: Date.now },
-        priceOf: priceOf(options.prices ?? UNKNOWN_PRICES),
-      });
-    const control = quotas ? await createControlWorker(process) : undefined;
+    leases = leasesOf(options, process);
+    const control = leases ? await createControlWorker(process) : undefined;
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       identity,
-      deps: depsOf(options, identity, quota),
+      deps: depsOf(options, identity, leases?.quota),
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
     });
-    return running({ worker, control, quota, connection, identity });
+    return running({ worker, control, leases, connection, identity });
   } catch (error) {
-    quota?.stop();
+    leases?.stop();
     // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
     await connection.close().catch(() => undefined);
     throw error;
   }
+}
+
+interface Leases {
+  quota: Quota;
+  finish(): Promise<void>;
+  stop(): void;
+}
+
+/** Undefined where neither a model nor a tenant is limited: then nobody is asked. */
+function leasesOf(
+  { quotas = {}, budgets, prices = UNKNOWN_PRICES }: StartWorkerOptions,
+  process: AuthorityOptions,
+): Leases | undefined {
+  // By identity alone two hosts of one name might be taken for one, and so might this one and who is started after it in its process.
+  const of = { worker: `${process.identity} ${randomUUID()}`, now: Date.now };
+  const gateway =
+    Object.keys(quotas).length > 0
+      ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), priceOf: priceOf(prices) })
+      : undefined;
+  const tenants = budgets && createTenantBudgets({ ...of, budgets, prices, ask: askBudgets(process) });
+  if (!gateway && !tenants) return undefined;
+  const quota = gateway ?? NO_QUOTA;
+  return {
+    quota: tenants ? withBudgets(quota, tenants) : quota,
+    finish: async () => {
+      await Promise.all([gateway?.finish(), tenants?.finish()]);
+    },
+    stop: () => {
+      gateway?.stop();
+      tenants?.stop();
+    },
+  };
 }
 
 const NANO_A_MICRO = 1_000;
@@ -135,24 +165,27 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
 interface Parts {
   worker: Worker;
   control: Worker | undefined;
-  quota: GatewayQuota | undefined;
+  leases: Leases | undefined;
   connection: NativeConnection;
   identity: string;
 }
 
-function running({ worker, control, quota, connection, identity }: Parts): RunningWorker {
+function running({ worker, control, leases, connection, identity }: Parts): RunningWorker {
   const stop = (one: Worker | undefined): void => {
     if (one?.getState() === 'RUNNING') one.shutdown();
   };
   // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
-  const served = worker.run().finally(() => stop(control));
+  const served = worker.run().finally(async () => {
+    await leases?.finish();
+    stop(control);
+  });
   const controlled = control?.run().finally(() => stop(worker));
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled])
     .then(() => Promise.all([served, controlled]))
     .then(() => undefined)
     .finally(() => {
-      quota?.stop();
+      leases?.stop();
       return connection.close();
     });
   return {

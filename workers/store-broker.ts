@@ -1,7 +1,7 @@
 // The broker: the one process that opens the store answers the toolbox processes that must not. What they may ask is the view of
 // directToolStore and nothing else, whatever they send.
-import { chmodSync, rmSync } from 'node:fs';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import { rmSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { ApplicationFailure } from '@temporalio/common';
 import {
   brokerRequestSchema,
@@ -13,6 +13,7 @@ import {
   type BrokerRequest,
   type Frame,
 } from '../activities/store/broker-protocol';
+import { listenPrivately } from '../activities/store/listen-privately';
 import { socketAddress } from '../activities/store/socket-address';
 import { directToolStore, type ContentStore, type ToolStore } from '../activities/store';
 import { isFailureType } from '../workflows/contract/failures';
@@ -46,7 +47,7 @@ export async function serveStoreBroker({
     answerToolStore(view, socket);
   });
   await removeAbandoned(address);
-  await listen(server, address);
+  await listenPrivately(server, address);
   return {
     address,
     close: () =>
@@ -145,23 +146,6 @@ function asAnswer(error: unknown): BrokerAnswer {
 }
 
 const refusal = (message: string): BrokerAnswer => ({ ok: false, type: 'Runtime.Unexpected', message });
-
-function listen(server: Server, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The socket is made while `listen` runs, so it never exists with another mode.
-    const before = process.umask(0o177);
-    try {
-      server.listen(address, () => {
-        server.off('error', reject);
-        chmodSync(address, 0o600);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
-}
 
 /** A socket file outlives a process that was killed; one where somebody answers is not ours to take. */
 async function removeAbandoned(address: string): Promise<void> {

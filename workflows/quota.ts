@@ -1,4 +1,4 @@
-// The quota workflow, one for each model and key: the one authority that all workers lease from. What it decides is in quota/; this file is
+// The quota workflow, one for each model and key, and one for each tenant with a budget: the one authority that all workers lease from. What it decides is in quota/; this file is
 // only how it is held up.
 import {
   condition,
@@ -15,7 +15,7 @@ import { lease, newLedger } from './quota/ledger';
 import { viewOf } from './quota/view';
 
 export const leaseUpdate = defineUpdate<LeaseAnswer, [LeaseRequest]>(UPDATE_NAMES.lease);
-export const quotaQuery = defineQuery<QuotaView>(QUERY_NAMES.quota);
+export const quotaQuery = defineQuery<QuotaView, [asOf?: number]>(QUERY_NAMES.quota);
 export const ledgerQuery = defineQuery<LedgerState>(QUERY_NAMES.ledger);
 
 /**
@@ -30,7 +30,7 @@ export async function quota(input: QuotaInput): Promise<never> {
   setHandler(leaseUpdate, (request) => lease(ledger, request, Date.now()), {
     description: 'What a worker may send, and what it has spent.',
   });
-  setHandler(quotaQuery, () => viewOf(ledger, input.route), {
+  setHandler(quotaQuery, (asOf) => viewOf(ledger, input.route, asOf), {
     description: 'Limits, what is used of them, who waits.',
   });
   // Answered from its history when it has been terminated, too.

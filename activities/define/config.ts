@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ConfigApproval } from './approval';
+import { budgetsSchema } from './budget';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
 
@@ -42,6 +43,8 @@ export const configSchema = z.strictObject({
     .default({}),
   /** Limits of providers by `provider/model`, kept by all workers of a task queue together. */
   quotas: z.record(z.string(), quotaSchema).default({}),
+  /** Of tenants, over all their runs. Kept by all workers of a task queue together. @default nobody is limited */
+  budgets: budgetsSchema.optional(),
   /** Read from the queue step on; checked already. */
   queues: z.record(z.string(), z.strictObject({ depth: count.optional(), concurrency: count.optional() })).default({}),
   /** Where conversations are kept: `lmdb:<folder>`. */

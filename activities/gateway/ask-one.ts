@@ -44,21 +44,21 @@ interface Admitted {
   admission: Admission;
 }
 
-/** @throws ModelWaitError, ApplicationFailure `Budget.MoneyExhausted`, `Model.*`; the signal's reason */
+/** @throws ModelWaitError, ApplicationFailure `Budget.MoneyExhausted`, `Budget.TenantExhausted`, `Model.*`; the signal's reason */
 async function admit({ quota, now }: AskDeps, { caller, spending, tasks }: ToSend, toAsk: ToAsk): Promise<Admitted> {
   const { route, counter, patience, held } = toAsk;
   const most = spending.allows(route, expectedOf(toAsk.request, counter), held);
-  const request = most === undefined ? toAsk.request : cappedAt(toAsk.request, most);
+  const request = cappedAt(toAsk.request, most);
   const expected = expectedOf(request, counter, tasks);
   const admission = await admitWithin(quota, { route, expected, caller }, patience.patienceMs, now);
-  if (!caller.signal.aborted) return { request, expected, admission };
+  if (!caller.signal.aborted) return { request: cappedAt(request, admission.outputMost), expected, admission };
   admission.release();
   throw caller.signal.reason;
 }
 
-function cappedAt(request: ModelRequest, most: number): ModelRequest {
+function cappedAt(request: ModelRequest, most: number | undefined): ModelRequest {
   const { maxOutputTokens: own } = request.parameters;
-  if (typeof own === 'number' && own <= most) return request;
+  if (most === undefined || (typeof own === 'number' && own <= most)) return request;
   return { ...request, parameters: { ...request.parameters, maxOutputTokens: most } };
 }
 
@@ -80,8 +80,8 @@ async function send(
     const ms = now() - startedAt;
     return { response, seen: { kind: 'answered', input, output, ms, firstTokenMs: watched.firstTokenMs() } };
   } catch (error) {
-    admission.settle(error instanceof StoppedCall ? error.usage : undefined);
     const usage = paidFor(error, watched, { request, counter });
+    admission.settle(error instanceof StoppedCall ? error.usage : undefined, usage ?? 'nothing');
     if (usage) spending.lost(route, usage);
     const paid = usage ? { usage } : {};
     if (!watched.isGivenUp())

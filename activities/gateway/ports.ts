@@ -1,5 +1,6 @@
 // What the gateway asks on a request's way: who may send it now, and which provider it goes to. Each has an implementation of its own
 // room below this one; without configuration nothing stands in the way.
+import type { TenantLeft } from '../../workflows/contract/run';
 import type { Usage } from '../../workflows/contract/message';
 import type { Priority, ToldByProvider } from '../../workflows/contract/quota';
 
@@ -31,12 +32,17 @@ export interface Expected {
 
 /** Leave to send one request. Ended exactly once, by one of the two. */
 export interface Admission {
-  /** @param usage what the provider says it took; undefined where it was sent and nothing is known: then all that was reserved counts */
-  settle(usage: Usage | undefined): void;
+  /**
+   * @param usage what the provider says it took; undefined where it was sent and nothing is known: then all that was reserved counts
+   * @param paid what a tenant's budget is charged instead, of a request that failed: as its run is. @default as `usage`
+   */
+  settle(usage: Usage | undefined, paid?: Usage | 'nothing'): void;
   /** It was not sent: nothing counts. */
   release(): void;
   /** What the provider's answer says of its limits, and that it refused. Absent where nobody wants to know. */
   told?(told: ToldByProvider): void;
+  /** Tokens that its answer may have. Absent where nothing but the request's own cap bounds it. */
+  outputMost?: number;
 }
 
 export interface Quota {
@@ -47,6 +53,8 @@ export interface Quota {
    * anyone has patience for
    */
   admit(route: string, expected: Expected, caller: Caller): Promise<Admission>;
+  /** What the tenant may use until room returns, as far as it is known here. Absent where tenants have no budgets. */
+  tenantLeft?(tenant: string): TenantLeft[];
 }
 
 /** One of a route that can be asked. */

@@ -1,8 +1,9 @@
 // Answers on their way, for readers on this machine: each worker has a Unix socket in the folder's state, and only its user may connect.
 // A reader is sent what it has not read whenever its socket has room, so a slow one costs nothing but a number.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
+import { listenPrivately } from '../store/listen-privately';
 import { createLiveTexts } from './live-texts';
 import type { TextPosition, TextPublisher } from './port';
 import {
@@ -94,7 +95,7 @@ export async function openSocketPublisher({ stateDir }: { stateDir: string }): P
   const name = newSocketName(process.pid);
   const server = createServer(serve);
   server.maxConnections = READERS_MAX;
-  await listen(server, addressOf(stateDir, name));
+  await listenPrivately(server, addressOf(stateDir, name));
   writeFileSync(markOf(stateDir, name), '', { mode: 0o600 });
   return {
     open: texts.open,
@@ -106,21 +107,4 @@ export async function openSocketPublisher({ stateDir }: { stateDir: string }): P
       });
     },
   };
-}
-
-function listen(server: Server, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    // The socket is made while `listen` runs, so it never exists with another mode.
-    const before = process.umask(0o177);
-    try {
-      server.listen(address, () => {
-        server.off('error', reject);
-        chmodSync(address, 0o600);
-        resolve();
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
 }

@@ -34,6 +34,7 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   extended: () => [],
   warned: () => [],
   lastTurn: () => [],
+  tenantLeft: () => [],
   // A person's result, and what they wrote in place of the arguments, is named by the record of the request.
   requests: ({ requests }) => requests?.open.map(({ message }) => message) ?? [],
   calling: ({ calling }) => [

@@ -142,6 +142,7 @@ describe('the code of the READMEs', () => {
       ['with-people/longhaul.config.ts'],
       ['agents/watcher/agent.ts'],
       ['with-prices/longhaul.config.ts'],
+      ['with-budgets/longhaul.config.ts'],
       ['agents/labels/agent.ts'],
       ['agents/editor/agent.ts'],
       ['agents/refunds/refund.ts'],

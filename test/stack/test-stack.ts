@@ -9,6 +9,7 @@ import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import type { ModelProvider } from '../../activities/model/provider';
 import type { Prices } from '../../activities/gateway/money/prices';
 import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota';
+import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budgets';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
@@ -58,6 +59,8 @@ export interface TestStackOptions {
   dynamicConfig?: { readonly [key: string]: number | boolean };
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
+  /** @default no tenant is limited */
+  budgets?: BudgetSettings;
   /** @default unknown */
   prices?: Prices;
   /** Stopped with the stack. @default an embedded one */
@@ -124,6 +127,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(keys ? { keys } : {}),
       ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
+      ...(options.budgets ? { budgets: options.budgets } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });

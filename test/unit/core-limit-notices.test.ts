@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
 import { script, testAgent } from 'longhaul/testing';
 import type { Message } from '../../workflows/contract/message';
-import type { CarriedState, RunLimits } from '../../workflows/contract/run';
+import type { CarriedState, RunLimits, TenantLeft } from '../../workflows/contract/run';
 import { limitNotice } from '../../workflows/core/limit-notices';
 import { exhaustedLimit } from '../../workflows/core/limits';
 
@@ -172,4 +172,33 @@ test('whatever turns take, nothing is told twice, and of its turns a run is told
     }),
   );
   expect(reached).toBeGreaterThan(0);
+});
+
+describe('what all runs of a tenant may use together', () => {
+  const told = (tenantLeft: TenantLeft[], changed: Partial<CarriedState> = {}): string | undefined => {
+    const state = kept({ turn: 2, lastTurn: { tokens: 100, toolCalls: 1, nanoUsd: 1e7 }, tenantLeft, ...changed });
+    return limitNotice(state, { turns: 20, toolCalls: 50 }, { now: 0, hasTools: true })?.text;
+  };
+
+  test('is told near its end, as the run’s own money is, and of several limits the nearest', () => {
+    expect(told([{ of: 'tokens', most: 10_000, left: 5_000 }])).toBeUndefined();
+    expect(told([{ of: 'tokens', most: 10_000, left: 990 }])).toBe(
+      `9010 of the 10000 tokens that all runs like this one may use together within a day are used: when they are used up, the run ends. ${SOON}`,
+    );
+    expect(told([{ of: 'tokens', most: 500, left: 250 }])).toContain('when they are used up');
+    expect(
+      told([
+        { of: 'tokens', most: 10_000, left: 1_000 },
+        { of: 'usd', most: 1e9, left: 15_000_000 },
+      ]),
+    ).toBe(
+      `$0.9850 of the $1.0000 that all runs like this one may use together within a day are used: after this answer there is nothing for another. ${NOW}`,
+    );
+  });
+
+  test('is told once', () => {
+    const tenantLeft: TenantLeft[] = [{ of: 'tokens', most: 10_000, left: 900 }];
+    expect(told(tenantLeft, { warned: ['tenant'] })).toBeUndefined();
+    expect(told([{ of: 'tokens', most: 10_000, left: 150 }], { warned: ['tenant'] })).toContain('nothing for another');
+  });
 });

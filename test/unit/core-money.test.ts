@@ -82,7 +82,8 @@ test.each([0, -1, NaN, Infinity, 2_000_000])('a limit of %p dollars is refused',
 });
 
 describe('a request', () => {
-  const prices = createPrices({ prices: { 'a/x': price }, providers: [] });
+  const written = { ...price, cachedInput: price.input / 10, cacheWrite: price.input * 1.25 };
+  const prices = createPrices({ prices: { 'a/x': price, 'a/written': written }, providers: [] });
 
   test('is not begun where its input alone costs more than is left', () => {
     expect(() => allowedOutput(prices, 'a/x', 50_000, 49_000_000)).toThrow(
@@ -91,18 +92,21 @@ describe('a request', () => {
     expect(() => allowedOutput(prices, 'b/y', 1, 1)).toThrow("prices: { 'b/y': { input: 1, output: 2 } }");
   });
 
-  test('never costs more than is left, where its answer is capped', () => {
+  test.each(['a/x', 'a/written'])('to %s never costs more than is left, whatever its provider keeps of it', (route) => {
     fc.assert(
-      fc.property(fc.nat(200_000), fc.nat(500_000_000), fc.nat(8_191), (input, left, output) => {
-        let most: number | undefined;
-        try {
-          most = allowedOutput(prices, 'a/x', input, left);
-        } catch {
-          return;
-        }
-        const usage = { input, cachedInput: 0, output: Math.min(output, most ?? Infinity), reasoning: 0 };
-        expect(prices.nanoUsd('a/x', usage)).toBeLessThanOrEqual(left);
-      }),
+      fc.property(
+        ...[fc.nat(200_000), fc.nat(500_000_000), fc.nat(8_191), fc.nat(200_000)],
+        (input, left, output, cacheWrite) => {
+          let most: number | undefined;
+          try {
+            most = allowedOutput(prices, route, input, left);
+          } catch {
+            return;
+          }
+          const used = { input, cachedInput: 0, output: Math.min(output, most ?? Infinity), reasoning: 0 };
+          expect(prices.nanoUsd(route, { ...used, cacheWrite: Math.min(cacheWrite, input) })).toBeLessThanOrEqual(left);
+        },
+      ),
     );
   });
 

@@ -10,6 +10,7 @@ import { ModelWaitError } from '../../activities/model/model-wait-error';
 import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
+import { handClock } from './hand-clock';
 
 const EPOCH = 1_700_000_000_000;
 const ROUTE = 'test/model';
@@ -40,45 +41,19 @@ interface Desk {
 
 /** One worker and its quota, on a clock that goes when it is told to. */
 function desk(of: Partial<QuotaSettings>): Desk {
-  let now = 0;
-  let timers: { at: number; work(): void }[] = [];
+  const { pass, ...clock } = handClock();
   let isSilent = false;
   const state: LedgerState = newLedger();
   const quota = createGatewayQuota({
     quotas: { [ROUTE]: settings(of) },
     worker: 'w1',
-    now: () => EPOCH + now,
-    clock: {
-      now: () => now,
-      after(ms, work) {
-        const timer = { at: now + ms, work };
-        timers.push(timer);
-        return () => void (timers = timers.filter((one) => one !== timer));
-      },
-    },
+    now: () => EPOCH + clock.now(),
+    clock,
     ask: (_, __, request) =>
       isSilent
         ? Promise.reject(new Error('silent'))
-        : Promise.resolve(structuredClone(lease(state, structuredClone(request), EPOCH + now))),
+        : Promise.resolve(structuredClone(lease(state, structuredClone(request), EPOCH + clock.now()))),
   });
-  const settle = async (): Promise<void> => {
-    for (let hop = 0; hop < 20; hop += 1) await Promise.resolve();
-  };
-  const pass = async (ms: number): Promise<void> => {
-    const end = now + ms;
-    for (;;) {
-      await settle();
-      const next = timers.reduce<{ at: number; work(): void } | undefined>(
-        (first, one) => (first && first.at <= one.at ? first : one),
-        undefined,
-      );
-      if (!next || next.at > end) break;
-      timers = timers.filter((one) => one !== next);
-      now = Math.max(now, next.at);
-      next.work();
-    }
-    now = end;
-  };
   return {
     quota,
     admit: (expected, changed) => quota.admit(ROUTE, expected, { ...caller, ...changed }),

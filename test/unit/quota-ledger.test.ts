@@ -2,7 +2,8 @@
 import fc from 'fast-check';
 import type { Amounts, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
-import { createWorld, refusedBy, windowsOf } from './quota-world';
+import { refusedBy, windowsOf } from './quota-arrivals';
+import { createWorld } from './quota-world';
 
 const PER_MS = 6_000;
 const one = (tokens = 0): Amounts => [1, tokens, tokens, 0, 0];

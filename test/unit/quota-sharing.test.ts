@@ -1,6 +1,7 @@
 // Needs: nothing. Who goes first near a limit, and what stops a quota: on a virtual clock, as a provider counts arrivals.
 import { PRIORITIES, type Amounts, type WindowLimit } from '../../workflows/contract/quota';
-import { createWorld, windowsOf, type Arrival, type World } from './quota-world';
+import { windowsOf } from './quota-arrivals';
+import { createWorld, type Arrival, type World } from './quota-world';
 
 const one: Amounts = [1, 0, 0, 0, 0];
 const perMinute = (most: number, burst = most): WindowLimit => ({ of: 'requests', perMs: 60_000, most, burst });

@@ -7,8 +7,8 @@ import {
   type LeaseRequest,
   type LedgerState,
   type QuotaLimits,
-  type WindowLimit,
 } from '../../workflows/contract/quota';
+import { simulatedBudget, Refused } from './quota-world-budget';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 
 export interface Arrival {
@@ -32,6 +32,8 @@ export interface WorldOptions {
   lost?: number;
   shortWaitMs?: number;
   weights?: { readonly [tenant: string]: number };
+  /** As the budget of a tenant: nobody waits for what does not come back. */
+  isBudget?: boolean;
 }
 
 interface Event {
@@ -43,6 +45,8 @@ interface Event {
 export interface World {
   readonly arrivals: readonly Arrival[];
   readonly away: readonly { at: number; ms: number }[];
+  /** For good: of a budget. */
+  readonly refused: readonly { at: number; amounts: Amounts }[];
   readonly ledger: () => LedgerState;
   now(): number;
   /** @returns its number */
@@ -150,17 +154,20 @@ export function createWorld(options: WorldOptions): World {
   const authority = createAuthority(timeline, random, options);
   const arrivals: Arrival[] = [];
   const away: { at: number; ms: number }[] = [];
+  const refused: { at: number; amounts: Amounts }[] = [];
   const workers: SimulatedWorker[] = [];
   const { now, at, run } = timeline;
   return {
-    ...{ arrivals, away, now, at, run },
+    ...{ arrivals, away, refused, now, at, run },
     ledger: authority.ledger,
     silence: authority.silence,
     forget: authority.forget,
     addWorker({ clockStartsAt = 0, limits = options.limits } = {}) {
       const name = `worker-${workers.length}`;
       const { ask } = authority;
-      workers.push(createSimulatedWorker(timeline, { ...options, ...{ name, ask, away, limits, clockStartsAt } }));
+      workers.push(
+        createSimulatedWorker(timeline, { ...options, ...{ name, ask, away, refused, limits, clockStartsAt } }),
+      );
       return workers.length - 1;
     },
     kill(worker) {
@@ -187,12 +194,17 @@ export function createWorld(options: WorldOptions): World {
   };
 }
 
-type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights'> &
-  Pick<Authority, 'ask'> & { name: string; clockStartsAt: number; away: { at: number; ms: number }[] };
+type WorkerOptions = Pick<WorldOptions, 'limits' | 'shortWaitMs' | 'weights' | 'isBudget'> &
+  Pick<Authority, 'ask'> & {
+    name: string;
+    clockStartsAt: number;
+    away: { at: number; ms: number }[];
+    refused: { at: number; amounts: Amounts }[];
+  };
 
 function createSimulatedWorker(
   { now, at }: Timeline,
-  { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away }: WorkerOptions,
+  { name, limits, shortWaitMs = 3_000, weights = {}, ask, clockStartsAt, away, refused, isBudget }: WorkerOptions,
 ): SimulatedWorker {
   const clock = (): number => now() + clockStartsAt;
   const after = (ms: number, work: () => void): (() => void) => {
@@ -209,6 +221,7 @@ function createSimulatedWorker(
       away.push({ at: now(), ms });
       return { error: new Error('away'), comesBack: true };
     },
+    ...(isBudget ? { budget: simulatedBudget(now, refused) } : {}),
   });
   const one: SimulatedWorker = { lessor, isDead: false, clock };
   return one;
@@ -234,51 +247,12 @@ function request(
     since: one.clock() - waitedMs,
     arrivedAt: one.clock(),
     // As a workflow does: it sleeps and asks again.
-    refuse: () =>
+    refuse: (error) =>
+      error instanceof Refused ||
       at(now() + waitMs(), () =>
         request(timeline, one, { ...what, waitedMs: now() - arrivedAt + waitedMs }, { waitMs, send }),
       ),
   });
-}
-
-/** How many a provider refuses that holds a bucket of `most`, refilled within `perMs`. */
-export function refusedBy(arrivals: readonly Arrival[], { most, perMs }: { most: number; perMs: number }): number {
-  let level = most;
-  let last = 0;
-  let refused = 0;
-  for (const { at } of [...arrivals].sort((a, b) => a.at - b.at)) {
-    level = Math.min(most, level + ((at - last) * most) / perMs);
-    last = at;
-    if (level >= 1) level -= 1;
-    else refused += 1;
-  }
-  return refused;
-}
-
-/** The most that arrived within any window of that length, and the least, from and to. */
-export function windowsOf(
-  arrivals: readonly Arrival[],
-  { of, perMs }: WindowLimit,
-  from: number,
-  to: number,
-): { most: number; least: number } {
-  const nth = DIMENSIONS.indexOf(of);
-  let most = 0;
-  let least = Infinity;
-  let sum = 0;
-  let first = 0;
-  const sorted = [...arrivals].sort((a, b) => a.at - b.at);
-  for (const { at, amounts } of sorted) {
-    for (let old = sorted[first]; old && old.at <= at - perMs; old = sorted[first]) {
-      sum -= old.amounts[nth] ?? 0;
-      first += 1;
-    }
-    // Just before this one the window is at its emptiest.
-    if (at >= from + perMs && at <= to) least = Math.min(least, sum);
-    sum += amounts[nth] ?? 0;
-    most = Math.max(most, sum);
-  }
-  return { most, least };
 }
 
 const isAfter = (one: Event | undefined, other: Event): boolean =>

@@ -4,7 +4,16 @@ import type { Cost, SpentDetails } from './cost';
 import type { FailureType, RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { Priority } from './quota';
-import type { AgentRunResult, ParentRun, RunLimits, RunPlan, RunTotals, SteerRequest, StoredValue } from './run';
+import type {
+  AgentRunResult,
+  ParentRun,
+  RunLimits,
+  RunPlan,
+  RunTotals,
+  SteerRequest,
+  StoredValue,
+  TenantLeft,
+} from './run';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -79,6 +88,8 @@ export interface ModelAnswer {
   saved?: Usage;
   /** Set where it was asked in one call with others: how many tasks that had. `alone`: its answer there was no use, and it was asked again by itself. */
   batched?: { of: number; alone?: true };
+  /** Of the budget of its tenant, after the call. Absent where it has none, and where nothing was called. */
+  tenantLeft?: TenantLeft[];
   /** True when the call's record was found, and nothing was called. */
   reused?: true;
 }

@@ -69,6 +69,8 @@ export const FAILURES = {
   'Budget.TokensExhausted': rule(false, 'fail'),
   'Budget.ModelCallsExhausted': rule(false, 'fail'),
   'Budget.MoneyExhausted': rule(false, 'fail'),
+  /** All runs of its tenant together have used what they may within a day. */
+  'Budget.TenantExhausted': rule(false, 'fail'),
   'Budget.WallTimeExhausted': rule(false, 'fail'),
   /** These three are found in the conversation, after a warning that changed nothing. */
   'Loop.RepeatedCall': rule(false, 'fail'),

@@ -19,6 +19,9 @@ export const controlQueue = (taskQueue: string): string => `${taskQueue}.control
 /** Id of the workflow that keeps the quota of a model and key, for the workers of one task queue. @param key names the key, and is none */
 export const quotaId = (taskQueue: string, route: string, key: string): string => `quota/${taskQueue}/${route}/${key}`;
 
+/** Id of the workflow that keeps the budget of a tenant, for the workers of one task queue. */
+export const budgetId = (taskQueue: string, tenant: string): string => `budget/${taskQueue}/${tenant}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
   quota: 'quota',

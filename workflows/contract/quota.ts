@@ -62,6 +62,8 @@ export interface LeaseRequest {
   /** Requests told to come back after so long: those that come now are behind them. */
   away: { class: number; amounts: Amounts; forMs: number }[];
   told?: ToldByProvider;
+  /** Of a tenant's budget alone: what is reserved for requests under way, of which a part may be given back. */
+  pending?: Amounts;
 }
 
 /** What a provider's answers say of its own limits. */
@@ -94,6 +96,13 @@ export interface LeaseAnswer {
   pausedMs: number;
   /** When to ask again where something waits. */
   askAgainMs: number;
+  /** Where `pending` was told: of each limit. */
+  left?: BudgetLeft[];
+}
+
+export interface BudgetLeft extends Pick<WindowLimit, 'of' | 'perMs' | 'most'> {
+  /** Not spent for good: what is reserved for requests under way, or held by workers, is in it. */
+  left: number;
 }
 
 /** Which limit keeps a request waiting; `provider` where it said itself that nothing is to be sent. */
@@ -102,7 +111,7 @@ export type WaitsBy = Pick<WindowLimit, 'of' | 'perMs'> | 'concurrency' | 'provi
 /** The input of the quota workflow. */
 export interface QuotaInput {
   schemaVersion: 1;
-  /** As `provider/model`. */
+  /** What it is of: as `provider/model`, or the name of a tenant. */
   route: string;
   /** Continue-as-new carries it; and where the one before was ended by somebody, it is read from its history. */
   carried?: LedgerState;
@@ -156,14 +165,17 @@ export interface WorkerState {
   busy: number;
   /** What it was not granted. */
   waiting: WaitingShare[];
+  /** See `LeaseRequest`. */
+  pending?: Amounts;
 }
 
-/** The answer to the `quota` query. */
+/** The answer to the `quota` query. `used` includes `pending`, which a tenant's budget alone has. */
 export interface QuotaView {
+  /** As `QuotaInput` has it. */
   route: string;
   /** The quota's clock, when it last heard of a worker. */
   at: number;
-  limits: { of: Dimension; perMs: number; most: number; used: number; leased: number }[];
+  limits: { of: Dimension; perMs: number; most: number; used: number; leased: number; pending?: number }[];
   concurrency?: { most: number; busy: number };
   /** Requests that wait, by class. */
   waiting: { priority: string; tenant: string; count: number }[];

@@ -68,7 +68,8 @@ export interface OwnToolPlan {
 /** `last-…` and `no-tool-calls` are of the very end, and said whether or not the approach to it was. */
 export type NearLimit =
   | ('turns' | 'last-turn' | 'model-calls' | 'last-call' | 'tool-calls' | 'no-tool-calls')
-  | ('tokens' | 'usd' | 'last-usd' | 'wall');
+  | ('tokens' | 'usd' | 'last-usd' | 'wall')
+  | ('tenant' | 'last-tenant');
 
 export interface RunLimits {
   turns: number;
@@ -81,6 +82,14 @@ export interface RunLimits {
   nanoUsd?: number;
   /** From the start of the run, waits and pauses included. No limit when absent. */
   wallMs?: number;
+}
+
+/** Of what all runs of a tenant may use together within a day. */
+export interface TenantLeft {
+  /** `usd` in billionths of a dollar. */
+  of: 'tokens' | 'usd';
+  most: number;
+  left: number;
 }
 
 /** The release's policies as data: what the workflow decides with. */
@@ -257,6 +266,8 @@ export interface CarriedState {
   warned?: NearLimit[];
   /** What the newest answer took: the next may take as much. */
   lastTurn?: { tokens: number; toolCalls: number; nanoUsd?: number };
+  /** As the newest answer told it. Absent where its tenant has no budget. */
+  tenantLeft?: TenantLeft[];
 }
 
 /** What a run has asked people, of the turn that is under way, and what they said that holds beyond it. */

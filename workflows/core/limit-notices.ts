@@ -6,8 +6,8 @@ import { usdText } from '../contract/cost';
 import type { CarriedState, NearLimit, RunLimits } from '../contract/run';
 import { moneyLeft, wallLeftMs } from './limits';
 
-/** Whose approach it tells. */
-export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits>> = {
+/** Whose approach it tells. Undefined where the limit is not the run's own, which nobody can extend. */
+export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits | undefined>> = {
   turns: 'turns',
   'last-turn': 'turns',
   'tool-calls': 'toolCalls',
@@ -18,6 +18,8 @@ export const LIMIT_OF: Readonly<Record<NearLimit, keyof RunLimits>> = {
   usd: 'nanoUsd',
   'last-usd': 'nanoUsd',
   wall: 'wallMs',
+  tenant: undefined,
+  'last-tenant': undefined,
 };
 
 export interface LimitNotice {
@@ -49,6 +51,7 @@ export function limitNotice(
     tokensNotice(kept, limits),
     moneyNotice(kept, limits),
     wallNotice(kept, limits, now),
+    tenantNotice(kept),
   ].flatMap((notice) => (notice && !isTold(kept, notice) ? [notice] : []));
   if (told.length === 0) return undefined;
   return {
@@ -66,7 +69,7 @@ const CONCLUDE_NOW = 'Give your final answer now, from what you know, and say in
 const CONCLUDE_SOON = 'Do what matters most, and give your final answer in time.';
 
 const isTold = ({ warned = [] }: CarriedState, { about }: Near): boolean => warned.includes(about);
-const ENDS: readonly NearLimit[] = ['last-turn', 'last-call', 'no-tool-calls', 'last-usd'];
+const ENDS: readonly NearLimit[] = ['last-turn', 'last-call', 'no-tool-calls', 'last-usd', 'last-tenant'];
 const isEnd = ({ about }: Near): boolean => ENDS.includes(about);
 
 function turnsNotice({ turn }: CarriedState, { turns }: RunLimits): Near | undefined {
@@ -140,6 +143,21 @@ function moneyNotice(kept: CarriedState, limits: RunLimits): Near | undefined {
     about: 'usd',
     text: `${spent}, and each answer costs more than the one before: when it is spent, the run ends.`,
   };
+}
+
+/** As with the run's own money; how soon others use up what is left, nobody knows. */
+export function tenantNotice({ tenantLeft = [], lastTurn }: CarriedState): Near | undefined {
+  const near = tenantLeft.flatMap(({ of, most, left }): Near[] => {
+    const each = (of === 'usd' ? lastTurn?.nanoUsd : lastTurn?.tokens) ?? 0;
+    const used = of === 'usd' ? usdText(most - left) : String(Math.round(most - left));
+    const all = of === 'usd' ? usdText(most) : `${most} tokens`;
+    const spent = `${used} of the ${all} that all runs like this one may use together within a day are used`;
+    if (each > 0 && left < 2 * each)
+      return [{ about: 'last-tenant', text: `${spent}: after this answer there is nothing for another.` }];
+    if (left > (1 - NEAR) * most && left >= ANSWERS_NEAR * each) return [];
+    return [{ about: 'tenant', text: `${spent}: when they are used up, the run ends.` }];
+  });
+  return near.find(isEnd) ?? near[0];
 }
 
 function wallNotice(kept: CarriedState, limits: RunLimits, now: number): Near | undefined {

@@ -168,7 +168,8 @@ function noticeFor(run: Run): LimitNotice | undefined {
 }
 
 /** A person may have extended it while the model was asked: then what it was told does not hold any more. */
-const isStill = (run: Run, limits: RunLimits, name: keyof RunLimits): boolean => limitsOf(run)[name] === limits[name];
+const isStill = (run: Run, limits: RunLimits, name: keyof RunLimits | undefined): boolean =>
+  name === undefined || limitsOf(run)[name] === limits[name];
 
 /** A worker of before notices tells the model nothing, and answers without them: then it is told in the next turn. */
 function noteTold({ state, environment }: Run, { notices = [] }: ModelAnswer, about: readonly NearLimit[] = []): void {

@@ -12,10 +12,11 @@ import type {
   RunStatus,
   RunTotals,
   Step,
+  TenantLeft,
 } from '../contract/run';
 import type { ToolTurn } from '../contract/tool-call';
 
-import { LIMIT_OF } from './limit-notices';
+import { LIMIT_OF, tenantNotice } from './limit-notices';
 import { LIMIT_NAMES } from './limits';
 
 export interface RunState {
@@ -150,6 +151,7 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     toolCalls: answer.toolCalls.length,
     ...(nanoUsd === undefined ? {} : { nanoUsd }),
   };
+  if (answer.tenantLeft) takeTenantLeft(kept, answer.tenantLeft);
   kept.badAnswersInARow = answer.problem ? kept.badAnswersInARow + 1 : kept.badAnswersInARow;
   kept.totals = {
     ...kept.totals,
@@ -170,6 +172,12 @@ const savedBy = (
   cachedCalls: cachedCalls + more.cachedCalls,
   saved: addUsage(saved, more.saved),
 });
+
+/** Of a day that has room again the model can be told once more. */
+function takeTenantLeft(kept: CarriedState, left: TenantLeft[]): void {
+  kept.tenantLeft = left;
+  if (kept.warned && !tenantNotice(kept)) kept.warned = kept.warned.filter((about) => LIMIT_OF[about] !== undefined);
+}
 
 /** What the model has answered to is not told again. */
 export function takeWarned({ kept }: RunState, about: readonly NearLimit[]): void {

@@ -5,6 +5,7 @@
 import type { Amounts, LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
 import { AHEAD_CLASS } from '../contract/quota';
 import { add, atLeastNothing, minus, sum } from './amounts';
+import { leftOf } from './budget';
 import { limitsNow, takeTold } from './limits-now';
 import { rateOf, roomIn, type Room } from './room';
 import { claimsOf, deal, type Claim } from './share';
@@ -119,9 +120,14 @@ function repace(state: LedgerState, window: LedgerState['windows'][number], amou
   if (limit) window.paceAt += amount / rateOf(limit);
 }
 
-function hear(state: LedgerState, { worker: id, seq, limits, busy, waiting }: LeaseRequest, now: number): WorkerState {
+function hear(
+  state: LedgerState,
+  { worker: id, seq, limits, busy, waiting, pending }: LeaseRequest,
+  now: number,
+): WorkerState {
   const answer: LeaseAnswer = { at: now, granted: [], waits: [], pausedMs: 0, askAgainMs: ASK_MS };
-  const heard: WorkerState = { id, seq, heardAt: now, limits, busy, waiting, answer };
+  const told = pending ? { pending } : {};
+  const heard: WorkerState = { id, seq, heardAt: now, limits, busy, waiting, answer, ...told };
   state.workers = [...state.workers.filter((one) => one.id !== id), heard].slice(-WORKERS_KEPT);
   return heard;
 }
@@ -175,6 +181,7 @@ function answerOf(
     waits: waitsOf(state, { room, mine, claims, limits }),
     pausedMs: room.pausedMs,
     askAgainMs: Math.min(LEASE_MS - ASK_MS, Math.max(ASK_MS, live * ASK_MS_A_WORKER)),
+    ...(request.pending ? { left: leftOf(state, limits, now) } : {}),
   };
 }
 

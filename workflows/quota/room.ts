@@ -7,7 +7,7 @@ import { amountOf, endings, marginMs, used, windowOf } from './windows';
 /** How far ahead of the clock moments are given. Two renewals. */
 export const AHEAD_MS = 1_200;
 /** A silent worker's requests are over by then: its sockets are closed. */
-const SILENT_MS = 60_000;
+export const SILENT_MS = 60_000;
 
 /**
  * Of a limit that is spread. What is spent counts a little longer than its window: so much faster, and the window would stop what the pace

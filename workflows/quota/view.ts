@@ -1,14 +1,18 @@
-// The quota as people are shown it. By the quota's own clock, which a query must not move: as of the last word of a worker.
+// The quota as people are shown it. A query must not move the quota's own clock: limits, and what goes on, are as of the last word of a worker.
 import { PRIORITIES, type LedgerState, type QuotaView } from '../contract/quota';
+import { pendingNow } from './budget';
 import { limitsNow, paceNow } from './limits-now';
 import { busyNow } from './room';
-import { amountOf, countsUntil, used, windowOf } from './windows';
+import { amountOf, countsUntil, endings, windowOf } from './windows';
 
-export function viewOf(state: LedgerState, route: string): QuotaView {
+/** @param asOf what had stopped counting by then is not shown as used: milliseconds since the epoch */
+export function viewOf(state: LedgerState, route: string, asOf = 0): QuotaView {
   const now = Math.max(0, ...state.workers.map(({ heardAt }) => heardAt));
   const limits = limitsNow(state, now);
   const pace = paceNow(state, now);
   const { provider } = state;
+  const isBudget = state.workers.some(({ pending }) => pending !== undefined);
+  const pending = pendingNow(state, now);
   return {
     route,
     at: now,
@@ -16,10 +20,14 @@ export function viewOf(state: LedgerState, route: string): QuotaView {
       of: limit.of,
       perMs: limit.perMs,
       most: limit.most,
-      used: used(windowOf([...state.windows], limit)),
+      used: endings(windowOf([...state.windows], limit)).reduce(
+        (total, { at, amount }) => total + (at > asOf ? amount : 0),
+        0,
+      ),
       leased: state.leases
-        .filter(({ until }) => countsUntil(limit.perMs, until) > now)
+        .filter(({ until }) => countsUntil(limit.perMs, until) > Math.max(now, asOf))
         .reduce((total, { left }) => total + amountOf(left, limit), 0),
+      ...(isBudget ? { pending: amountOf(pending, limit) } : {}),
     })),
     ...(limits.concurrency === undefined
       ? {}

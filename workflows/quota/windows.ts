@@ -29,16 +29,36 @@ export function windowOf(windows: WindowState[], { of, perMs }: Pick<WindowLimit
   return made;
 }
 
-/** A negative amount takes back what was spent at that moment, and never more. */
+/** Leases of one request may have told its parts as spent so much earlier than the latest of them, by which it is settled. */
+const EARLIER_MS = 2_000;
+
+/** A negative amount takes back what was spent at that moment, or shortly before, and never more. */
 export function spend(window: WindowState, at: number, amount: number): void {
   if (amount === 0) return;
   const { buckets, perMs } = window;
-  const bucket = Math.floor(at / bucketMs(perMs));
+  const eachMs = bucketMs(perMs);
+  const bucket = Math.floor(at / eachMs);
   let place = buckets.length;
   while (place > 0 && (buckets[place - 1]?.[0] ?? 0) > bucket) place -= 1;
   const there = buckets[place - 1];
-  if (there?.[0] === bucket) there[1] = Math.max(0, there[1] + amount);
-  else if (amount > 0) buckets.splice(place, 0, [bucket, amount]);
+  if (amount < 0) takeBack(buckets, { from: place - 1, until: Math.floor((at - EARLIER_MS) / eachMs) }, -amount);
+  else if (there?.[0] === bucket) there[1] += amount;
+  else buckets.splice(place, 0, [bucket, amount]);
+}
+
+function takeBack(
+  buckets: WindowState['buckets'],
+  { from, until }: { from: number; until: number },
+  amount: number,
+): void {
+  let missing = amount;
+  for (let place = from; place >= 0 && missing > 0; place -= 1) {
+    const there = buckets[place];
+    if (!there || there[0] < until) return;
+    const part = Math.min(missing, there[1]);
+    there[1] -= part;
+    missing -= part;
+  }
 }
 
 /** Forgets what does not count any more. */

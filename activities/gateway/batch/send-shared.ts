@@ -71,10 +71,16 @@ function urgencyOf(tasks: readonly Waiting[]): Pick<Caller, 'priority' | 'waitin
   };
 }
 
-/** Refused for what it asks: for its form, its length, or for one of the tasks, whose run may have no money for it. Which, only calls of their own can tell. */
+/**
+ * Refused for what it asks: for its form, its length, for one of the tasks, whose run may have no money for it, or because their tenant has
+ * not enough for all of them. Which, only calls of their own can tell.
+ */
 const isOfRequest = (error: unknown): boolean =>
   error instanceof ApplicationFailure && OF_REQUEST.includes(error.type ?? '');
-const OF_REQUEST = ['Model.BadRequest', 'Model.ContextTooLong', 'Budget.MoneyExhausted', 'Model.PriceUnknown'];
+const OF_REQUEST = [
+  ...['Model.BadRequest', 'Model.ContextTooLong', 'Model.PriceUnknown'],
+  ...['Budget.MoneyExhausted', 'Budget.TenantExhausted'],
+];
 
 async function shareOut(
   deps: BatchDeps,

@@ -10,9 +10,14 @@ import type { Prices } from './prices';
  */
 export const CAPPED_BELOW_TOKENS = 8_192;
 /** Providers refuse a smaller cap, and no answer is shorter. */
-const OUTPUT_LEAST_TOKENS = 16;
+export const OUTPUT_LEAST_TOKENS = 16;
 
-const usageOf = (input: number, output: number): Usage => ({ input, cachedInput: 0, output, reasoning: 0 });
+/** The most that it may cost: nobody knows yet what of it is read from a cache, or written to one, which some providers want more for. */
+function mostNanoUsd(prices: Prices, route: string, input: number, output: number): number | undefined {
+  const usage: Usage = { input, cachedInput: 0, output, reasoning: 0 };
+  const read = prices.nanoUsd(route, usage);
+  return read === undefined ? undefined : Math.max(read, prices.nanoUsd(route, { ...usage, cacheWrite: input }) ?? 0);
+}
 
 /**
  * @param left billionths of a dollar
@@ -20,8 +25,8 @@ const usageOf = (input: number, output: number): Usage => ({ input, cachedInput:
  * @throws ApplicationFailure `Model.PriceUnknown`, or `Budget.MoneyExhausted` where there is not enough for its input and a word of answer
  */
 export function allowedOutput(prices: Prices, route: string, input: number, left: number): number | undefined {
-  const ofInput = prices.nanoUsd(route, usageOf(input, 0));
-  const ofBoth = prices.nanoUsd(route, usageOf(input, CAPPED_BELOW_TOKENS));
+  const ofInput = mostNanoUsd(prices, route, input, 0);
+  const ofBoth = mostNanoUsd(prices, route, input, CAPPED_BELOW_TOKENS);
   if (ofInput === undefined || ofBoth === undefined) throw failure('Model.PriceUnknown', priceUnknown(route));
   if (ofBoth <= left) return undefined;
   const most = Math.floor(((left - ofInput) * CAPPED_BELOW_TOKENS) / (ofBoth - ofInput));
@@ -30,5 +35,6 @@ export function allowedOutput(prices: Prices, route: string, input: number, left
   throw failure('Budget.MoneyExhausted', words);
 }
 
-export const priceUnknown = (route: string): string =>
-  `limits.usd: nobody knows what ${route} costs. Give its price in longhaul.config.ts: prices: { '${route}': { input: 1, output: 2 } }, in dollars per million tokens.`;
+/** @param limit that it keeps from being kept */
+export const priceUnknown = (route: string, limit = 'limits.usd'): string =>
+  `${limit}: nobody knows what ${route} costs. Give its price in longhaul.config.ts: prices: { '${route}': { input: 1, output: 2 } }, in dollars per million tokens.`;

@@ -1,6 +1,5 @@
 // The quota of each model, as the gateway asks for it: at once where a lease is held, after a short wait, or as a wait of the workflow.
 import { createHash } from 'node:crypto';
-import type { Usage } from '../../../workflows/contract/message';
 import {
   DIMENSIONS,
   PRIORITIES,
@@ -15,9 +14,11 @@ import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
 import { describeLimit, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
-import { createLessor, type Lessor, type LongWait } from './lessor';
+import { createLessor, type Lessor } from './lessor';
 import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
-import type { Waiter } from './waiting-line';
+import { saneUsage } from './sane-usage';
+import { waitInLine } from './wait-in-line';
+import type { LongWait, Waiter } from './waiting-line';
 
 export interface QuotaSettings {
   limits: QuotaLimits;
@@ -65,6 +66,8 @@ export const STEADY: Clock = {
 const FREE: Admission = { settle: () => undefined, release: () => undefined };
 
 export interface GatewayQuota extends Quota {
+  /** What this process holds is given back, and what it has spent is told: before it stops, when nothing is under way any more. */
+  finish(): Promise<void>;
   stop(): void;
 }
 
@@ -90,8 +93,11 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
       const amounts = reservedOf(quota, expected, caller);
       const ofClass = PRIORITIES.indexOf(caller.priority ?? 'normal');
       const held = quota.lessor.takeNow({ amounts, class: ofClass });
-      const spent = held ?? (await waited(quota, { amounts, class: ofClass, caller }));
+      const spent = held ?? (await waitInLine(quota, { amounts, class: ofClass, caller }));
       return admission(quota, { spent, caller, tasks: expected.tasks ?? 1 });
+    },
+    async finish() {
+      await Promise.all(Array.from(open.values(), ({ lessor }) => lessor.finish()));
     },
     stop() {
       for (const { lessor } of open.values()) lessor.stop();
@@ -136,43 +142,6 @@ function sentAway(
   return { error, comesBack: goesElsewhere !== true };
 }
 
-function waited(
-  { lessor, clock, shortWaitMs, time }: Open,
-  { amounts, class: ofClass, caller }: { amounts: Amounts; class: number; caller: Caller },
-): Promise<Spent> {
-  const { signal, tenant, waitingSince, patienceMs } = caller;
-  return new Promise((resolve, reject) => {
-    const arrivedAt = clock.now();
-    const before = waitingSince === undefined ? 0 : Math.max(0, time() - waitingSince);
-    const over = (): void => signal.removeEventListener('abort', cancelled);
-    const waiter: Waiter = {
-      ...{ amounts, class: ofClass, tenant, since: arrivedAt - before, arrivedAt },
-      ...(patienceMs === undefined
-        ? { patienceMs: shortWaitMs }
-        : { patienceMs: Math.min(shortWaitMs, patienceMs), goesElsewhere: true }),
-      admit: (spent) => {
-        over();
-        resolve(spent);
-      },
-      refuse: (error) => {
-        over();
-        reject(error);
-      },
-    };
-    const cancelled = (): void => {
-      lessor.leave(waiter);
-      waiter.refuse(reasonOf(signal));
-    };
-    if (signal.aborted) return reject(reasonOf(signal));
-    signal.addEventListener('abort', cancelled, { once: true });
-    lessor.wait(waiter);
-  });
-}
-
-function reasonOf({ reason }: AbortSignal): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
-}
-
 /** What limits leave for an answer to so large an input. */
 const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
   windows.reduce((left, { of, most }) => {
@@ -214,26 +183,12 @@ function admission(
     settle(usage) {
       // Refused, it took no tokens; as a request it may have counted.
       if (!usage) return end(isRefused ? but([1]) : []);
-      end(but(reserving.taken(sane(usage, spent), caller, tasks)));
+      end(but(reserving.taken(saneUsage(usage, spent.amounts), caller, tasks)));
     },
     release: () => end(but([])),
     told(told) {
       if (told.refused !== undefined) isRefused = true;
       lessor.told(told);
     },
-  };
-}
-
-/** More than any model reads or writes in one request. */
-const TOKENS_MOST = 100_000_000;
-
-/** A provider that reports nonsense is not believed: what was reserved counts. */
-function sane(usage: Usage, { amounts }: Spent): Usage {
-  const isNumber = (value: number): boolean => value >= 0 && value <= TOKENS_MOST;
-  const [, , input = 0, output = 0] = amounts;
-  return {
-    ...usage,
-    input: isNumber(usage.input) ? usage.input : input,
-    output: isNumber(usage.output) ? usage.output : output,
   };
 }

@@ -47,6 +47,7 @@ export interface LeasePool {
   closeEnded(now: number): void;
   /** Leases of which nothing can be sent any more are over before their end. */
   closeSpent(): void;
+  closeAll(): void;
 }
 
 export function createLeasePool(report: Report): LeasePool {
@@ -77,9 +78,14 @@ export function createLeasePool(report: Report): LeasePool {
       const all = [due, ...from.filter((one) => one !== due)];
       const covers = amounts.every((amount, nth) => nth === 0 || sumOf(all, nth) >= amount - ALMOST);
       if (!covers) return undefined;
-      spendFrom(all, amounts, (one, part) => report.spent(one.seq, toldAt(one, now), part));
+      // The latest of all, so that what is settled then is found.
+      let at = toldAt(due, now);
+      spendFrom(all, amounts, (one, part) => {
+        report.spent(one.seq, toldAt(one, now), part);
+        at = Math.max(at, toldAt(one, now));
+      });
       due.notBefore = momentOf(due) <= due.askedAt ? now : now + CLOSEST * due.apartMs;
-      return { at: toldAt(due, now), amounts };
+      return { at, amounts };
     },
     requests: (now) => live(now).reduce((total, { left }) => total + Math.floor((left[0] ?? 0) + ALMOST), 0),
     nextAt(now) {
@@ -89,6 +95,7 @@ export function createLeasePool(report: Report): LeasePool {
     endsAt: () => (held.length === 0 ? undefined : Math.min(...held.map(({ until }) => until))),
     closeEnded: (now) => void live(now),
     closeSpent: () => close((one) => !hasRequest(one)),
+    closeAll: () => close(() => true),
   };
 }
 

@@ -3,25 +3,20 @@
 // It fails closed: while the quota does not answer, what is held is spent, and then nothing is sent.
 import {
   AHEAD_CLASS,
+  DIMENSIONS,
   type Amounts,
   type LeaseAnswer,
   type LeaseRequest,
   type QuotaLimits,
   type ToldByProvider,
-  type WaitsBy,
 } from '../../../workflows/contract/quota';
 import { createAlarm, type Alarm, type Clock } from './alarm';
 import { createArrivals, type Arrivals } from './arrivals';
+import type { BudgetRules } from './budget-rules';
 import { createLeasePool, type LeasePool, type Spent } from './lease-pool';
 import { createQuestions, type Answered, type Questions } from './questions';
 import { createReport, TELL_MS, type Report } from './report';
-import { createWaitingLine, type Waiter, type WaitingLine } from './waiting-line';
-
-/** What is still to come, and why. */
-export interface LongWait {
-  ms: number;
-  by?: WaitsBy | 'silence';
-}
+import { createWaitingLine, type LongWait, type Waiter, type WaitingLine } from './waiting-line';
 
 export interface LessorOptions {
   worker: string;
@@ -34,6 +29,8 @@ export interface LessorOptions {
   shortWaitMs: number;
   /** @returns what it is told, and whether it comes back when its time has come: then those that come now are behind it */
   sentAway(waiter: Waiter, wait: LongWait): { error: Error; comesBack: boolean };
+  /** Of a tenant's budget alone. */
+  budget?: BudgetRules;
 }
 
 /** Requests that come together are asked for together. */
@@ -51,8 +48,13 @@ export interface Lessor {
   told(told: ToldByProvider): void;
   /** Epoch milliseconds, by the quota's clock; undefined before it has answered. */
   quotaTime(): number | undefined;
+  /** Gives back what is held, and tells what was spent: as far as that takes no longer than FINISH_MS. Nothing is let through after it. */
+  finish(): Promise<void>;
   stop(): void;
 }
+
+/** Of a worker that stops: what it could not tell counts as if it had been killed. */
+const FINISH_MS = 1_000;
 
 interface Parts {
   options: LessorOptions;
@@ -64,6 +66,9 @@ interface Parts {
   alarm: Alarm;
   /** Requests under way. */
   busy: number;
+  /** What is reserved for them. */
+  pending: Amounts;
+  tellMs: number;
   pausedUntil: number;
   /** The quota's clock, ahead of this one. */
   offset: number | undefined;
@@ -89,20 +94,21 @@ export function createLessor(options: LessorOptions): Lessor {
       const spent = taken(parts, amounts, now);
       if (!spent) return undefined;
       arrivals.note(amounts, now);
-      const due = needs(parts, now) ? questions.nextAt() : (report.dueAt() ?? now + TELL_MS);
+      const due = needs(parts, now) ? questions.nextAt() : (report.dueAt() ?? now + parts.tellMs);
       alarm.at(Math.max(due, now + GATHER_MS));
       return spent;
     },
     ended(spent, change) {
       parts.busy -= 1;
+      parts.pending = changed(parts.pending, spent.amounts, -1);
       const now = clock.now();
       if (change.some((amount) => amount !== 0)) {
         report.settled(spent.at, change);
         report.due(now);
       }
-      if (options.limits.concurrency !== undefined) {
+      if (options.limits.concurrency !== undefined || options.budget?.tellsSoon(change)) {
         // Whoever waits for a place waits for nothing else.
-        report.due(now - TELL_MS + GATHER_MS);
+        report.due(now - parts.tellMs + GATHER_MS);
         questions.hurry();
       }
       const due = report.dueAt();
@@ -113,6 +119,7 @@ export function createLessor(options: LessorOptions): Lessor {
       if (one.pauseMs !== undefined) parts.pausedUntil = Math.max(parts.pausedUntil, clock.now() + one.pauseMs);
       alarm.at(clock.now());
     },
+    finish: () => finish(parts),
     quotaTime: () => (parts.offset === undefined ? undefined : clock.now() + parts.offset),
     stop() {
       parts.isStopped = true;
@@ -122,9 +129,28 @@ export function createLessor(options: LessorOptions): Lessor {
   };
 }
 
+async function finish(parts: Parts): Promise<void> {
+  const { options, report, pool, questions, alarm } = parts;
+  parts.isStopped = true;
+  alarm.stop();
+  pool.closeAll();
+  if (report.isEmpty()) return questions.stop();
+  const told = questions.last(() => ({
+    ...report.take(),
+    busy: 0,
+    waiting: [],
+    ...(options.budget ? { pending: [] } : {}),
+  }));
+  let late: (() => void) | undefined;
+  await Promise.race([told, new Promise<void>((resolve) => (late = options.clock.after(FINISH_MS, resolve)))]);
+  late?.();
+  questions.stop();
+}
+
 function partsOf(options: LessorOptions): Parts {
   const { worker, limits, clock, ask } = options;
-  const report = createReport();
+  const { tellMs = TELL_MS } = options.budget ?? {};
+  const report = createReport(tellMs);
   const parts: Parts = {
     ...{ options, report, pool: createLeasePool(report), line: createWaitingLine(), arrivals: createArrivals() },
     questions: createQuestions({
@@ -133,16 +159,21 @@ function partsOf(options: LessorOptions): Parts {
       tried: () => step(parts),
     }),
     alarm: createAlarm(clock, () => step(parts)),
-    ...{ busy: 0, pausedUntil: -Infinity, offset: undefined, isStopped: false },
+    ...{ busy: 0, pending: DIMENSIONS.map(() => 0), tellMs },
+    ...{ pausedUntil: -Infinity, offset: undefined, isStopped: false },
   };
   return parts;
 }
 
+const changed = (amounts: Amounts, by: Amounts, sign: 1 | -1): Amounts =>
+  amounts.map((amount, nth) => amount + sign * (by[nth] ?? 0));
+
 function taken(parts: Parts, amounts: Amounts, now: number): Spent | undefined {
-  if (now < parts.pausedUntil) return undefined;
+  if (now < parts.pausedUntil || parts.options.budget?.covers(amounts) === false) return undefined;
   const spent = parts.pool.take(amounts, now);
   if (!spent) return undefined;
   parts.busy += 1;
+  parts.pending = changed(parts.pending, spent.amounts, 1);
   parts.report.due(now);
   return spent;
 }
@@ -203,7 +234,7 @@ function setAlarm(parts: Parts, now: number): void {
   }
   if (questions.isOpen()) return;
   const ends = pool.endsAt();
-  const dues = [ends === undefined ? undefined : ends + TELL_MS / 2, report.dueAt(), aliveAt(parts)];
+  const dues = [ends === undefined ? undefined : ends + parts.tellMs / 2, report.dueAt(), aliveAt(parts)];
   // Nothing is told before it may be asked again.
   for (const due of dues) if (due !== undefined) alarm.at(Math.max(due, questions.nextAt()));
 }
@@ -211,15 +242,18 @@ function setAlarm(parts: Parts, now: number): void {
 /** A worker that is not heard for a minute is taken to have nothing under way. */
 const ALIVE_MS = 20_000;
 
-/** Where places are counted: when the quota is to hear that requests still go on. */
+/** Where it counts what is under way: when the quota is to hear that requests still go on. */
 const aliveAt = ({ options, questions, busy }: Parts): number | undefined =>
-  options.limits.concurrency !== undefined && busy > 0 ? questions.askedAt() + ALIVE_MS : undefined;
+  (options.limits.concurrency !== undefined || options.budget) && busy > 0 ? questions.askedAt() + ALIVE_MS : undefined;
 
-function ask({ options, report, pool, line, arrivals, questions, busy }: Parts, now: number): void {
+function ask({ options, report, pool, line, arrivals, questions, busy, pending }: Parts, now: number): void {
   const shares = line.shares(now, options.weightOf);
   const ahead = arrivals.ahead(now, pool.requests(now));
   pool.closeSpent();
-  questions.ask({ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] });
+  questions.ask({
+    ...{ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] },
+    ...(options.budget ? { pending } : {}),
+  });
 }
 
 function take(parts: Parts, answered: Answered): boolean {
@@ -227,6 +261,7 @@ function take(parts: Parts, answered: Answered): boolean {
   const { pool, line } = parts;
   parts.offset = answer.at - askedAt;
   pool.add(answered);
+  if (answer.left) parts.options.budget?.heard(answer.left);
   if (answer.pausedMs > 0) parts.pausedUntil = Math.max(parts.pausedUntil, now + answer.pausedMs);
   request.waiting.forEach((share, nth) => line.grant(share, answer.granted[nth] ?? 0));
   serve(parts, now);
@@ -234,6 +269,8 @@ function take(parts: Parts, answered: Answered): boolean {
     const wait = answer.waits[nth];
     if (wait && share.class !== AHEAD_CLASS) judge(parts, line.of(share), wait);
   });
+  // Of a budget, all that had no room have been refused: nobody need wait to ask for less.
+  if (parts.options.budget && line.size === 0) return false;
   return request.waiting.some((share, nth) => share.class !== AHEAD_CLASS && (answer.granted[nth] ?? 0) < share.count);
 }
 
@@ -243,6 +280,13 @@ function judge(parts: Parts, waiters: readonly Waiter[], { firstMs, lastMs, by }
     const hasComeBack = waiter.since < waiter.arrivedAt;
     const ms = firstMs + ((lastMs - firstMs) * (hasComeBack ? nth : nth + 1)) / length;
     if (by) waiter.by = by;
-    if (ms > (waiter.patienceMs ?? parts.options.shortWaitMs)) sendAway(parts, waiter, { ms, ...(by ? { by } : {}) });
+    const { budget } = parts.options;
+    if (budget) {
+      const error = budget.hopeless(waiter, { ms: firstMs, ...(by ? { by } : {}) });
+      if (!error) return;
+      parts.line.remove(waiter);
+      waiter.refuse(error);
+    } else if (ms > (waiter.patienceMs ?? parts.options.shortWaitMs))
+      sendAway(parts, waiter, { ms, ...(by ? { by } : {}) });
   });
 }

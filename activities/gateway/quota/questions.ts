@@ -19,6 +19,8 @@ export interface Questions {
   /** The next one is not held up. */
   hurry(): void;
   ask(question: Question): void;
+  /** Asked once, behind one that is under way, and answered or not: nothing is asked after it. */
+  last(question: () => Question): Promise<void>;
   stop(): void;
 }
 
@@ -48,6 +50,7 @@ export function createQuestions({ worker, limits, clock, ask, answered, tried }:
   let lastAt = -Infinity;
   let gapMs = 0;
   let isStopped = false;
+  let underWay = Promise.resolve();
   const put = async (request: LeaseRequest, askedAt: number): Promise<void> => {
     const answer = await ask(request).catch(() => undefined);
     if (isStopped) return;
@@ -67,7 +70,12 @@ export function createQuestions({ worker, limits, clock, ask, answered, tried }:
       seq += 1;
       isOpen = true;
       lastAt = clock.now();
-      void put({ worker, seq, limits, ...question }, lastAt);
+      underWay = put({ worker, seq, limits, ...question }, lastAt);
+    },
+    async last(question) {
+      await underWay;
+      isStopped = true;
+      await ask({ worker, seq: seq + 1, limits, ...question() }).catch(() => undefined);
     },
     stop: () => void (isStopped = true),
   };

@@ -13,7 +13,7 @@ export interface Report {
   closed(leases: readonly number[]): void;
   away(one: LeaseRequest['away'][number]): void;
   told(told: ToldByProvider): void;
-  /** It is told within TELL_MS of `now`, if not sooner. */
+  /** It is told within `tellMs` of `now`, if not sooner. */
   due(now: number): void;
   /** When it is to be told: by a steady clock. Undefined where nothing is. */
   dueAt(): number | undefined;
@@ -25,7 +25,8 @@ export interface Report {
 
 const nothing = (): number[] => DIMENSIONS.map(() => 0);
 
-export function createReport(): Report {
+/** @param tellMs within which it is told */
+export function createReport(tellMs = TELL_MS): Report {
   let spent = new Map<string, LeaseRequest['spent'][number]>();
   let settled = new Map<number, Amounts>();
   let closed: number[] = [];
@@ -43,7 +44,7 @@ export function createReport(): Report {
     away: (one) => void away.push(one),
     told: (one) => void (told = { ...told, ...one, refused: (told?.refused ?? 0) + (one.refused ?? 0) }),
     due: (now) => void (since = Math.min(since ?? Infinity, now)),
-    dueAt: () => (since === undefined ? undefined : since + TELL_MS),
+    dueAt: () => (since === undefined ? undefined : since + tellMs),
     isUrgent: () => told !== undefined,
     isEmpty: () => spent.size === 0 && settled.size === 0 && closed.length === 0,
     take() {

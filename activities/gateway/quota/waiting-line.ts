@@ -19,6 +19,12 @@ export interface Waiter {
   refuse(error: Error): void;
 }
 
+/** What is still to come, and why. */
+export interface LongWait {
+  ms: number;
+  by?: WaitsBy | 'silence';
+}
+
 interface Share {
   class: number;
   tenant: string;

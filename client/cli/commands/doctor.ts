@@ -13,6 +13,7 @@ import {
   type Check,
 } from '../doctor-checks';
 import { EXIT } from '../exit-codes';
+import { checkQuotas } from '../quota-checks';
 
 /** @returns EXIT.failed when something that runs need is missing */
 export async function doctorCommand(context: CliContext): Promise<number> {
@@ -24,6 +25,7 @@ export async function doctorCommand(context: CliContext): Promise<number> {
     await checkStore(context),
     await checkDisk(context),
     ...checkWebhook(context),
+    ...(await checkQuotas(context)),
     ...(await checkAgents(context)),
   ];
   const isWell = checks.every(({ state }) => state !== 'missing');

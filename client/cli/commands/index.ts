@@ -230,7 +230,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
 function describeKeeping(program: Command, wrap: Wrap): void {
   program
     .command('quota')
-    .description('the limits of each model, what of them is used, and who waits')
+    .description('the limits of each model and the budgets of tenants, what of them is used, and who waits')
     .addHelpText('after', example('quota'))
     .action(wrap((context) => quotaCommand(context)));
   program

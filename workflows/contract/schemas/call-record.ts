@@ -81,6 +81,9 @@ export const modelRecordSchema = z.object({
     cached: z.literal(true).exactOptional(),
     saved: usageSchema.exactOptional(),
     batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
+    tenantLeft: z
+      .array(z.object({ of: z.enum(['tokens', 'usd']), most: z.number(), left: z.number() }))
+      .exactOptional(),
   }),
   /** Name of the ref by which the answer is given to whoever asks the same: of the call that was answered. */
   shared: z.string().exactOptional(),

@@ -1,0 +1,37 @@
+// How long an answer may be within what is left of a budget.
+import type { BudgetLeft } from '../../../workflows/contract/quota';
+import { CAPPED_BELOW_TOKENS } from '../money/allowance';
+import type { Prices } from '../money/prices';
+
+interface Tokens {
+  input: number;
+  output: number;
+}
+
+/** Billionths of a dollar: before it is sent nobody knows what of it is cached. */
+export const priceAt = (prices: Prices, route: string, tokens: Tokens): number | undefined =>
+  prices.nanoUsd(route, { ...tokens, cachedInput: 0, reasoning: 0 });
+
+const NANO_A_MICRO = 1_000;
+
+/** @returns tokens, below 0 where not even its input fits; undefined where it is so much that no request need be capped */
+export function mostOutputWithin(
+  left: readonly BudgetLeft[],
+  { route, input, prices }: { route: string; input: number; prices: Prices },
+): number | undefined {
+  const most = Math.min(
+    Infinity,
+    ...left.map((one) => {
+      if (one.of === 'tokens') return Math.floor(one.left - input);
+      const ofInput = priceAt(prices, route, { input, output: 0 }) ?? 0;
+      const ofBoth = priceAt(prices, route, { input, output: CAPPED_BELOW_TOKENS }) ?? 0;
+      const free = one.left * NANO_A_MICRO - ofInput;
+      return ofBoth > ofInput
+        ? Math.floor((free * CAPPED_BELOW_TOKENS) / (ofBoth - ofInput))
+        : free < 0
+          ? -1
+          : Infinity;
+    }),
+  );
+  return most < CAPPED_BELOW_TOKENS ? most : undefined;
+}
