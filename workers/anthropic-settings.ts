@@ -1,5 +1,6 @@
 // The provider `anthropic`: there once the configuration or the environment speaks of it.
 import type { ResolvedConfig } from '../activities/define/config';
+import { ANTHROPIC_BASE_URL } from '../activities/model/wire-provider';
 import { ConfigError } from './config-error';
 import type { ProviderSettings } from './model-settings';
 
@@ -29,12 +30,14 @@ export function anthropicSettings(
   const isNamed = models.some((model) => model.startsWith('anthropic/'));
   const isServed = read(keyFrom) !== undefined || url !== undefined || configured?.baseUrl !== undefined;
   if (!isServed && !configured && !isNamed) return undefined;
-  const baseUrl = url ?? configured?.baseUrl;
+  const api = configured?.api ?? 'messages';
+  // Without an address the other APIs would be spoken to whoever made them, who would be sent Anthropic's key.
+  const baseUrl = url ?? configured?.baseUrl ?? (api === 'messages' ? undefined : `${ANTHROPIC_BASE_URL}/v1`);
   return {
     provider: {
       name: 'anthropic',
       keyFrom,
-      api: configured?.api ?? 'messages',
+      api,
       ...(baseUrl === undefined ? {} : { baseUrl }),
     },
     model: isServed ? `anthropic/${read('ANTHROPIC_MODEL') ?? DEFAULT_MODEL}` : undefined,

@@ -51,6 +51,11 @@ export function modelSettings(config: ResolvedConfig, configName: string, read: 
     if (name === '' || name.includes('/') || name === 'demo')
       throw new ConfigError(`${configName}: providers: "${name}" cannot name a provider.`);
     if (name === 'openai' || name === 'anthropic') return [];
+    // It would be taken for OpenAI's own, who would be sent the key of another.
+    if (provider.baseUrl === undefined && provider.api === undefined)
+      throw new ConfigError(
+        `${configName}: providers.${name}: give its baseUrl, or the api of whoever made that (responses, chat: OpenAI; messages: Anthropic).`,
+      );
     const keyFrom = provider.apiKeyEnv ?? `${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`;
     return [{ name, keyFrom, ...address(provider.baseUrl, provider.api) }];
   });
@@ -100,13 +105,19 @@ function openAi(
   const known = APIS.find((name) => name === api);
   if (api !== undefined && !known)
     throw new ConfigError(`OPENAI_API: "${api}" is not an API: write ${APIS.join(' or ')}.`);
+  const served = address(url ?? configured?.baseUrl, known ?? configured?.api);
+  // It would be spoken to whoever made it, who would be sent OpenAI's key.
+  if (served.api === 'messages' && served.baseUrl === undefined)
+    throw new ConfigError(
+      `${configName}: providers.openai: OpenAI does not speak messages: give the baseUrl that does.`,
+    );
   const organization = read('OPENAI_ORG_ID');
   const project = read('OPENAI_PROJECT_ID');
   return {
     provider: {
       name: 'openai',
       keyFrom: configured?.apiKeyEnv ?? 'OPENAI_API_KEY',
-      ...address(url ?? configured?.baseUrl, known ?? configured?.api),
+      ...served,
       ...(organization === undefined ? {} : { organization }),
       ...(project === undefined ? {} : { project }),
     },

@@ -17,6 +17,7 @@ export const configSchema = z.strictObject({
     .record(
       z.string(),
       z.strictObject({
+        /** Default: that of whoever made the `api`. One of the two is given, but for `openai` and `anthropic`. */
         baseUrl: z.url().optional(),
         /** Name of the environment variable that holds the key. */
         apiKeyEnv: z.string().optional(),

@@ -6,7 +6,7 @@ import { script } from '../kit/model-server';
 import { mostWithin } from '../stack/arrivals';
 import { startQuotaFleet, type QuotaFleet } from '../stack/quota-fleet';
 
-jest.setTimeout(240_000);
+jest.setTimeout(400_000);
 
 const MOST = 30;
 /** Without a burst all of it goes at once, so that whatever is sent too early is one too many. */
@@ -21,7 +21,7 @@ const start = async (perMs: number): Promise<void> => {
 };
 afterEach(() => fleet.close());
 
-async function until<T>(look: () => Promise<T>, holds: (seen: T) => boolean, withinMs = 90_000): Promise<T> {
+async function until<T>(look: () => Promise<T>, holds: (seen: T) => boolean, withinMs = 150_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const seen = await look();

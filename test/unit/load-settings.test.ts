@@ -181,6 +181,11 @@ test.each([
   ],
   [`{ models: { smart: { route: ['a/b'], divertOn: ['x'] } } }`, 'longhaul.config.ts: models.smart.divertOn.0: '],
   [`{ providers: { demo: {} } }`, 'longhaul.config.ts: providers: "demo" cannot name a provider'],
+  [
+    `{ providers: { openai: { api: 'messages' } } }`,
+    'longhaul.config.ts: providers.openai: OpenAI does not speak messages',
+  ],
+  [`{ providers: { groq: {} } }`, 'longhaul.config.ts: providers.groq: give its baseUrl, or the api of whoever made'],
   [`{ models: nowhere }`, 'longhaul.config.ts:2: nowhere is not defined'],
   [`{ models: = }`, 'longhaul.config.ts:2: Unexpected token'],
 ])('the configuration %s is refused in one line that says where', async (text, expected) => {
@@ -300,4 +305,12 @@ test('a provider without an address of its own has the prices of whoever made it
   expect(prices.nanoUsd('anthropic/claude-sonnet-4-5', usage)).toBeGreaterThan(0);
   expect(prices.nanoUsd('openai/gpt-5-mini', usage)).toBeGreaterThan(0);
   expect(prices.nanoUsd('openai/claude-sonnet-4-5', usage)).toBeUndefined();
+});
+
+test('a provider that is spoken to by another’s API keeps its own address, and its key', async () => {
+  const made = project(config(`{ providers: { anthropic: { api: 'chat' } } }`));
+  const { providers } = await load(made, { ANTHROPIC_API_KEY: 'k' });
+  expect(providers).toContainEqual({
+    ...{ name: 'anthropic', keyFrom: 'ANTHROPIC_API_KEY', api: 'chat', baseUrl: 'https://api.anthropic.com/v1' },
+  });
 });
