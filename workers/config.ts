@@ -5,7 +5,6 @@ import { configSchema, type ResolvedConfig } from '../activities/define/config';
 import { routeText } from '../activities/define/route';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
-import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { budgetSettings } from './budget-settings';
 import { ConfigError } from './config-error';
@@ -13,7 +12,7 @@ import { issueLines } from './config-issues';
 import { withoutCredentials, type Setting } from './describe-settings';
 import { findProject } from './find-project';
 import { keySettings } from './key-settings';
-import { modelSettings, type ModelSettings } from './model-settings';
+import { addressOf, modelSettings, type ModelSettings } from './model-settings';
 import { priceSettings } from './price-settings';
 import type { Prices } from '../activities/gateway/money/prices';
 import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
@@ -160,11 +159,10 @@ function describeModels(
     ...providers.flatMap(({ name, baseUrl, keyFrom, api }): Setting[] => {
       const known = name === 'openai' ? sources : name === 'anthropic' ? sources.anthropic : undefined;
       const from = known ?? { baseUrl: configName, api: configName };
-      const own = api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL;
       return [
         {
           what: `${name} base URL`,
-          value: withoutCredentials(baseUrl ?? own),
+          value: withoutCredentials(addressOf({ api, baseUrl })),
           source: from.baseUrl,
         },
         { what: `${name} API`, value: api, source: from.api },

@@ -2,6 +2,7 @@
 import type { ResolvedConfig } from '../activities/define/config';
 import { isModelName, resolvedRoute, type ResolvedRoute } from '../activities/define/route';
 import type { ModelApi } from '../activities/model/capabilities';
+import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import type { RoutePlan } from '../workflows/contract/release';
 import { anthropicSettings } from './anthropic-settings';
 import { ConfigError } from './config-error';
@@ -17,6 +18,10 @@ export interface ProviderSettings {
   organization?: string;
   project?: string;
 }
+
+/** Without one of its own it is that of whoever made the API. */
+export const addressOf = ({ api, baseUrl }: Pick<ProviderSettings, 'api'> & { baseUrl?: string | undefined }): string =>
+  baseUrl ?? (api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL);
 
 export interface ModelSettings {
   providers: ProviderSettings[];

@@ -2,11 +2,9 @@
 import type { ResolvedConfig } from '../activities/define/config';
 import { isModelName } from '../activities/define/route';
 import { createPrices, type Prices } from '../activities/gateway/money/prices';
-import type { ModelApi } from '../activities/model/capabilities';
-import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
-import type { ProviderSettings } from './model-settings';
+import { addressOf, type ProviderSettings } from './model-settings';
 
 export interface PriceSettings {
   prices: Prices;
@@ -25,7 +23,7 @@ export function priceSettings(
   return {
     prices: createPrices({
       prices: config.prices,
-      providers: providers.map(({ name, api, baseUrl }) => ({ name, url: baseUrl ?? ownUrl(api) })),
+      providers: providers.map((provider) => ({ name: provider.name, url: addressOf(provider) })),
     }),
     described: Object.entries(config.prices).map(([route, { input, output }]) => ({
       what: `price ${route}`,
@@ -34,6 +32,3 @@ export function priceSettings(
     })),
   };
 }
-
-/** Of whoever made the API: asked where no other address is given. */
-const ownUrl = (api: ModelApi): string => (api === 'messages' ? ANTHROPIC_BASE_URL : OPENAI_BASE_URL);

@@ -5,7 +5,7 @@ import { ConfigError } from '../../workers/config-error';
 type Options = Parameters<typeof loadSettings>[0];
 
 /** What can be wrong in itself; the names of folders, stores and queues cannot. */
-const CHECKED = /^(OPENAI_|LONGHAUL_(?!STATE_DIR$|STORE$|AGENTS$|TASK_QUEUE$))/;
+const CHECKED = /^(OPENAI_|ANTHROPIC_|LONGHAUL_(?!STATE_DIR$|STORE$|AGENTS$|TASK_QUEUE$))/;
 
 /** With as much of file and environment as can be read, and one line for each thing that cannot. */
 export async function usableSettings(options: Options): Promise<{ settings: Settings; problems: string[] }> {

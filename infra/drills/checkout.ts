@@ -25,7 +25,7 @@ export const temporalCliPath = async (): Promise<string> =>
  */
 export function drillEnv(own: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(TEMPORAL_|LONGHAUL_|OPENAI_|INIT_CWD$|NODE_OPTIONS$|JEST_)/.test(name),
+    ([name]) => !/^(TEMPORAL_|LONGHAUL_|OPENAI_|ANTHROPIC_|INIT_CWD$|NODE_OPTIONS$|JEST_)/.test(name),
   );
   return { ...Object.fromEntries(inherited), ...own };
 }

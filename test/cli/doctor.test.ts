@@ -76,6 +76,15 @@ test('a configuration that cannot be used is a line of the report, and the rest 
   );
 });
 
+test.each(['OPENAI_BASE_URL', 'ANTHROPIC_BASE_URL'])(
+  '%s that is no URL is said, and the rest is used',
+  async (name) => {
+    const { settings, problems } = await usableSettings({ cwd: project.dir, env: { ...ENV, [name]: 'nowhere' } });
+    expect(problems).toEqual([`${name}: it is not a URL.`]);
+    expect(settings.project).toBe(project.dir);
+  },
+);
+
 test('one mistake that keeps every agent from loading is one line, and no agent is said to be missing', async () => {
   for (const name of ['one', 'two']) await told(project.dir, (context) => initCommand(context, name));
   const config =

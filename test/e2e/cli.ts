@@ -44,7 +44,7 @@ export function scratchFolder(): string {
 
 /** npm and npx would tell a command where they were called, jest and node:test that it is a test. */
 const OF_THE_TESTER =
-  /^(TEMPORAL_|LONGHAUL_|OPENAI_|npm_(?!config_)|npm_config_local_prefix$|INIT_CWD$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|JEST_|FORCE_COLOR$)/;
+  /^(TEMPORAL_|LONGHAUL_|OPENAI_|ANTHROPIC_|npm_(?!config_)|npm_config_local_prefix$|INIT_CWD$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|JEST_|FORCE_COLOR$)/;
 
 export async function cleanEnv(own: Readonly<Record<string, string>> = {}): Promise<NodeJS.ProcessEnv> {
   const inherited = Object.entries(process.env).filter(([name]) => !OF_THE_TESTER.test(name));
