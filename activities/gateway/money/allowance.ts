@@ -13,7 +13,7 @@ export const CAPPED_BELOW_TOKENS = 8_192;
 export const OUTPUT_LEAST_TOKENS = 16;
 
 /** The most that it may cost: nobody knows yet what of it is read from a cache, or written to one, which some providers want more for. */
-function mostNanoUsd(prices: Prices, route: string, input: number, output: number): number | undefined {
+export function mostNanoUsd(prices: Prices, route: string, input: number, output: number): number | undefined {
   const usage: Usage = { input, cachedInput: 0, output, reasoning: 0 };
   const read = prices.nanoUsd(route, usage);
   return read === undefined ? undefined : Math.max(read, prices.nanoUsd(route, { ...usage, cacheWrite: input }) ?? 0);

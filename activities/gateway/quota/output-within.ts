@@ -1,16 +1,7 @@
 // How long an answer may be within what is left of a budget.
 import type { BudgetLeft } from '../../../workflows/contract/quota';
-import { CAPPED_BELOW_TOKENS } from '../money/allowance';
+import { CAPPED_BELOW_TOKENS, mostNanoUsd } from '../money/allowance';
 import type { Prices } from '../money/prices';
-
-interface Tokens {
-  input: number;
-  output: number;
-}
-
-/** Billionths of a dollar: before it is sent nobody knows what of it is cached. */
-export const priceAt = (prices: Prices, route: string, tokens: Tokens): number | undefined =>
-  prices.nanoUsd(route, { ...tokens, cachedInput: 0, reasoning: 0 });
 
 const NANO_A_MICRO = 1_000;
 
@@ -23,8 +14,8 @@ export function mostOutputWithin(
     Infinity,
     ...left.map((one) => {
       if (one.of === 'tokens') return Math.floor(one.left - input);
-      const ofInput = priceAt(prices, route, { input, output: 0 }) ?? 0;
-      const ofBoth = priceAt(prices, route, { input, output: CAPPED_BELOW_TOKENS }) ?? 0;
+      const ofInput = mostNanoUsd(prices, route, input, 0) ?? 0;
+      const ofBoth = mostNanoUsd(prices, route, input, CAPPED_BELOW_TOKENS) ?? 0;
       const free = one.left * NANO_A_MICRO - ofInput;
       return ofBoth > ofInput
         ? Math.floor((free * CAPPED_BELOW_TOKENS) / (ofBoth - ofInput))

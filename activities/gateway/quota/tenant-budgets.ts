@@ -14,15 +14,15 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
-import { OUTPUT_LEAST_TOKENS, priceUnknown } from '../money/allowance';
-import type { Prices } from '../money/prices';
+import { OUTPUT_LEAST_TOKENS, mostNanoUsd, priceUnknown } from '../money/allowance';
+import { isPriced, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected } from '../ports';
 import type { Clock } from './alarm';
 import { BudgetExhausted, describeExhausted } from './describe-budget';
 import { STEADY } from './gateway-quota';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
-import { mostOutputWithin, priceAt } from './output-within';
+import { mostOutputWithin } from './output-within';
 import { createReserving, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { waitInLine } from './wait-in-line';
@@ -129,7 +129,7 @@ const shown = ({ of, most, left }: BudgetLeft): TenantLeft[] => {
 /** An unknown price is not zero: the budget would be kept by nobody. */
 function requirePrice(prices: Prices, route: string, { tenant, limits }: Pick<Open, 'tenant' | 'limits'>): void {
   const isLimited = limits.windows.some(({ of }) => of === 'usd');
-  if (isLimited && priceAt(prices, route, { input: 0, output: 0 }) === undefined)
+  if (isLimited && !isPriced(prices, route))
     throw failure('Model.PriceUnknown', priceUnknown(route, `usdPerDay of tenant ${tenant}`));
 }
 
@@ -215,8 +215,8 @@ const isSmaller = (one: Wanted, other: Wanted): boolean =>
 function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
   const { input, outputCap = Infinity, tasks = 1 } = expected;
   const amountsOf = (output: number): Amounts => {
-    const tokens = { input, output };
-    return [1, input + output, input, output, (priceAt(prices, route, tokens) ?? 0) / NANO_A_MICRO];
+    const nanoUsd = mostNanoUsd(prices, route, input, output) ?? 0;
+    return [1, input + output, input, output, nanoUsd / NANO_A_MICRO];
   };
   const most = tasks > 1 ? undefined : mostOutputWithin(left, { route, input, prices });
   // Then all of it is reserved: what is left is never passed.
