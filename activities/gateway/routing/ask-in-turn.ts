@@ -99,7 +99,9 @@ export async function askInTurn(asking: AskInTurn): Promise<Answered> {
       ...(usage ? { usage } : {}),
     });
     const next = nextAfter(error, asking, plan.divertOn);
-    if (asking.signal.aborted || asking.wasShown() || (next === 'stop' && !held)) {
+    // An error that is no failure is a bug, and no answer hides it.
+    const isHeld = held !== undefined && error instanceof ApplicationFailure;
+    if (asking.signal.aborted || asking.wasShown() || (next === 'stop' && !isHeld)) {
       if (held) asking.wasted(held);
       asking.failed(tried);
       throw error;

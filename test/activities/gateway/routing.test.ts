@@ -175,6 +175,12 @@ test('an answer that another takes the place of was paid for; where nobody gives
     expect(await only.send()).toMatchObject({ route: 'a/x', tried: [{ route: 'b/y', failure: type }] });
     expect(only.lost).toEqual([]);
   }
+  const bug: Says = () => {
+    throw new TypeError('a bug.');
+  };
+  const hidden = given({ says: { a, b: bug }, route: ['a/x', 'b/y', 'a/z'], plan });
+  await expect(hidden.send()).rejects.toThrow('a bug.');
+  expect(hidden.lost).toEqual(['a/x 10 5']);
   const stop = new AbortController();
   const stops: Says = () => {
     stop.abort();
