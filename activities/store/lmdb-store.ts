@@ -8,7 +8,14 @@ import { openLargeObjects } from './large-objects';
 import { openLmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
 import { LmdbDamage } from './lmdb-pages';
-import { applyDeleteExpired, applyDeleteRef, listExpiredRefs, listLiveRefs, liveIn, liveRef } from './lmdb-transactions';
+import {
+  applyDeleteExpired,
+  applyDeleteRef,
+  listExpiredRefs,
+  listLiveRefs,
+  liveIn,
+  liveRef,
+} from './lmdb-transactions';
 import { createTransactor } from './lmdb-transactor';
 
 export interface LmdbStoreOptions {

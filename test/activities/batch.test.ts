@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, type AnyAgent, type BatchOptions } from '../../activities/define';
 import type { Caller, Expected } from '../../activities/gateway/ports';
+import { failure } from '../../activities/failure';
 import { StoppedCall } from '../../activities/gateway/stopped-call';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
 import type { ModelRequest } from '../../activities/model/provider';
@@ -292,6 +293,19 @@ test('a task that must wait before it is asked alone has paid for its part of th
   const [first, second] = await Promise.all([ask('a'), ask('b')]);
   expect(first).toMatchObject({ kind: 'answer', batched: { of: 2 } });
   expect(second).toMatchObject({ kind: 'wait', unanswered: { spent: { input: expect.any(Number) as number } } });
+});
+
+test('tasks whose tenant has not enough for all of them are asked alone: one may have room', async () => {
+  const { ask, deps, requests } = await asker(sorterWith({ size: 2, delay: '5s' }));
+  const { quota } = deps;
+  deps.quota = {
+    admit: async (route, expected, caller) => {
+      if (expected.tasks !== undefined) throw failure('Budget.TenantExhausted', 'all is used.');
+      return await quota.admit(route, expected, caller);
+    },
+  };
+  expect(previews(await Promise.all([ask('a'), ask('b')]))).toEqual(['{"label":"of a"}', '{"label":"of b"}']);
+  expect(requests.map(isShared)).toEqual([false, false]);
 });
 
 describe('a cancel', () => {

@@ -1,7 +1,10 @@
 // Needs: nothing. The ledger of a tenant's budget with its workers on a virtual clock: it is never passed, and nobody is refused for what
 // others under way may give back.
 import fc from 'fast-check';
+import { createLeasePool } from '../../activities/gateway/quota/lease-pool';
+import { createReport } from '../../activities/gateway/quota/report';
 import { DIMENSIONS, type Amounts, type WindowLimit } from '../../workflows/contract/quota';
+import { spend, used, windowOf } from '../../workflows/quota/windows';
 import { windowsOf } from './quota-arrivals';
 import { createWorld } from './quota-world';
 
@@ -96,3 +99,39 @@ test('a worker that is killed has spent what it held, and the others are not giv
     { numRuns: 20 },
   );
 }, 120_000);
+
+test('a request that took of two leases is settled by the later of them, and all of it is given back', () => {
+  const report = createReport();
+  const pool = createLeasePool(report);
+  for (const [seq, at] of [
+    [1, 3_990],
+    [2, 4_400],
+  ] as const)
+    pool.add({
+      request: {
+        worker: 'w',
+        seq,
+        limits: { windows: [] },
+        ...{ spent: [], settled: [], closed: [] },
+        busy: 0,
+        waiting: [],
+        away: [],
+      },
+      ...{ askedAt: 0, heardAt: 10 },
+      answer: {
+        ...{ at, granted: [], waits: [], pausedMs: 0, askAgainMs: 0 },
+        lease: { amounts: amounts(100, 0), forMs: 2_000, fromMs: -2_000, overMs: 0 },
+      },
+    });
+  const spent = pool.take(amounts(150, 0), 0);
+  expect(spent?.at).toBe(4_400);
+  // Buckets of a second.
+  const window = windowOf([], { of: 'tokens', perMs: 240_000 });
+  spend(window, 500, 1_000);
+  for (const part of report.take().spent) spend(window, part.at - 5, part.amounts[1] ?? 0);
+  expect(used(window)).toBe(1_150);
+  spend(window, 4_400, -140);
+  expect(used(window)).toBe(1_010);
+  spend(window, 4_400, -500);
+  expect(used(window)).toBe(1_000);
+});

@@ -76,11 +76,14 @@ const placeOf = (kind: string): string => `${MARK}${kind}${MARK}`;
 
 /** For the name of a question alone. Where it could be either, a text stays as it is: that costs a request, and the other a wrong answer. */
 export function normaliseText(text: string, normalisers: readonly CacheNormaliser[]): string {
-  return normalisers.reduce((now, one) => {
-    if (one === 'whitespace') return now.replace(/\s+/g, ' ').trim();
-    if (one === 'dates') return now.replace(DATES, placeOf('date'));
-    if (one === 'ids')
-      return now.replace(UUIDS, placeOf('id')).replace(WORDS, (word) => (isId(word) ? placeOf('id') : word));
-    return now.replace(new RegExp(one.pattern, `${one.flags}g`), one.with);
-  }, text.replaceAll(MARK, placeOf('mark')));
+  return normalisers.reduce(
+    (now, one) => {
+      if (one === 'whitespace') return now.replace(/\s+/g, ' ').trim();
+      if (one === 'dates') return now.replace(DATES, placeOf('date'));
+      if (one === 'ids')
+        return now.replace(UUIDS, placeOf('id')).replace(WORDS, (word) => (isId(word) ? placeOf('id') : word));
+      return now.replace(new RegExp(one.pattern, `${one.flags}g`), one.with);
+    },
+    text.replaceAll(MARK, placeOf('mark')),
+  );
 }
