@@ -127,11 +127,10 @@ function leasesOf(
 
 const NANO_A_MICRO = 1_000;
 
-/** Before it is sent nobody knows what of a request is cached: all of it is at its full price, and stays so. */
 const priceOf =
   (prices: Prices): PriceOf =>
-  (route, { input, output }) => {
-    const nanoUsd = prices.nanoUsd(route, { input, output, cachedInput: 0, reasoning: 0 });
+  (route, usage) => {
+    const nanoUsd = prices.nanoUsd(route, usage);
     return nanoUsd === undefined ? undefined : nanoUsd / NANO_A_MICRO;
   };
 

@@ -13,7 +13,9 @@ const ENOUGH = 20;
 export const UNKNOWN_OUTPUT = 4_096;
 
 /** Millionths of a dollar; undefined where a price is not known. */
-export type PriceOf = (route: string, tokens: { input: number; output: number }) => number | undefined;
+export type PriceOf = (route: string, usage: Usage) => number | undefined;
+
+type Tokens = Pick<Usage, 'input' | 'output'>;
 
 export interface Reserving {
   /**
@@ -27,13 +29,12 @@ export interface Reserving {
 
 export function createReserving(route: string, reserve: Reserve, priceOf: PriceOf = () => undefined): Reserving {
   const outputs = new Map<string, number[]>();
-  const amountsOf = (input: number, output: number): Amounts => [
-    1,
-    input + output,
-    input,
-    output,
-    priceOf(route, { input, output }) ?? 0,
-  ];
+  const amountsOf = ({ input, output }: Tokens, price: number): Amounts => [1, input + output, input, output, price];
+  const before = (input: number, output: number): Amounts =>
+    amountsOf(
+      { input, output },
+      mostPrice((usage) => priceOf(route, usage), { input, output }),
+    );
   const learned = (release: string, quantile: number): number | undefined => {
     const seen = outputs.get(release) ?? [];
     if (seen.length < ENOUGH) return undefined;
@@ -42,16 +43,22 @@ export function createReserving(route: string, reserve: Reserve, priceOf: PriceO
   };
   return {
     reserved({ input, outputCap, tasks = 1 }, { release }, mostOutput = Infinity) {
-      if (reserve.kind === 'strict') return outputCap === undefined ? undefined : amountsOf(input, outputCap);
+      if (reserve.kind === 'strict') return outputCap === undefined ? undefined : before(input, outputCap);
       const guess = learned(release, reserve.quantile) ?? (outputCap === undefined ? UNKNOWN_OUTPUT : undefined);
       const output = guess === undefined ? outputCap : Math.min(guess * tasks, mostOutput);
-      return amountsOf(input, Math.min(output ?? Infinity, outputCap ?? Infinity));
+      return before(input, Math.min(output ?? Infinity, outputCap ?? Infinity));
     },
-    taken({ input, output }, { release }, tasks = 1) {
+    taken(usage, { release }, tasks = 1) {
       const known = outputs.get(release) ?? [];
-      known.push(output / tasks);
+      known.push(usage.output / tasks);
       outputs.set(release, known.slice(-REMEMBERED));
-      return amountsOf(input, output);
+      return amountsOf(usage, priceOf(route, usage) ?? 0);
     },
   };
+}
+
+/** Nobody knows yet what of it is read from a cache, or written to one, which some providers want more for. */
+function mostPrice(priceOf: (usage: Usage) => number | undefined, { input, output }: Tokens): number {
+  const usage: Usage = { input, output, cachedInput: 0, reasoning: 0 };
+  return Math.max(priceOf(usage) ?? 0, priceOf({ ...usage, cacheWrite: input }) ?? 0);
 }
