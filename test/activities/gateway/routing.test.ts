@@ -108,6 +108,7 @@ test.each([
   'Model.Timeout',
   'Model.InvalidResponse',
   'Model.QuotaExhausted',
+  'Model.QuotaTooSmall',
   'Model.Authentication',
   'Model.NotFound',
 ] as const)('after %s the next one is asked, and the answer says who was tried', async (type) => {
@@ -125,6 +126,14 @@ test.each(['Model.BadRequest', 'Model.ContentFiltered', 'Store.Unavailable', 'Ru
     expect(asked).toEqual(['a/x']);
   },
 );
+
+test('where all of a route fail, one that a shorter conversation would mend is the failure, with the words of each', async () => {
+  const says = { a: failing('Model.QuotaTooSmall', 'of a.'), b: failing('Model.ContextTooLong', 'of b.') };
+  await expect(given({ says, route: ['a/x', 'b/y'] }).send()).rejects.toMatchObject({
+    type: 'Model.ContextTooLong',
+    message: 'all of the route failed. a/x: of a; b/y: of b',
+  });
+});
 
 test('a request that is too long goes to one that reads more, and to nobody else', async () => {
   let calls = 0;
