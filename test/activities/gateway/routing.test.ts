@@ -170,6 +170,14 @@ test('a refusal is an answer, unless the route diverts on it; and where nobody e
   expect(await given({ says: { a, b }, route: ['a/x', 'b/y'], plan }).send()).toMatchObject({ route: 'a/x' });
 });
 
+test('a request that nobody there could read is not paid for; one whose answer was none may be', async () => {
+  const nobody = given({ says: { a: failing('Model.NotFound') }, route: ['a/x'] });
+  await expect(nobody.send()).rejects.toMatchObject({ type: 'Model.NotFound' });
+  const broken = given({ says: { a: failing('Model.InvalidResponse') }, route: ['a/x'] });
+  await expect(broken.send()).rejects.toMatchObject({ type: 'Model.InvalidResponse' });
+  expect([nobody.lost, broken.lost]).toEqual([[], [expect.stringMatching(/^a\/x \d+ 0$/)]]);
+});
+
 test('an answer that another takes the place of was paid for; where nobody gives another it is the answer, and says who was asked for one', async () => {
   const a: Says = () => ({ ...answer('no'), finish: 'refusal' });
   const plan: RoutePlan = { divertOn: ['Model.Refused'] };
