@@ -6,7 +6,9 @@ import {
   type GatewayQuota,
   type QuotaSettings,
 } from '../../activities/gateway/quota/gateway-quota';
+import { mayFitShorter } from '../../activities/gateway/quota/too-small';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
+import type { Usage } from '../../workflows/contract/message';
 import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
@@ -40,13 +42,14 @@ interface Desk {
 }
 
 /** One worker and its quota, on a clock that goes when it is told to. */
-function desk(of: Partial<QuotaSettings>): Desk {
+function desk(of: Partial<QuotaSettings>, price?: (usage: Usage) => number): Desk {
   const { pass, ...clock } = handClock();
   let isSilent = false;
   const state: LedgerState = newLedger();
   const quota = createGatewayQuota({
     quotas: { [ROUTE]: settings(of) },
     worker: 'w1',
+    ...(price ? { priceOf: (_: string, of: Usage) => price(of) } : {}),
     now: () => EPOCH + clock.now(),
     clock,
     ask: (_, __, request) =>
@@ -68,12 +71,17 @@ function desk(of: Partial<QuotaSettings>): Desk {
 }
 
 async function refusal(admitted: Promise<unknown>): Promise<{ type: string | null | undefined; message: string }> {
+  const { type, message } = await refused(admitted);
+  return { type, message };
+}
+
+async function refused(admitted: Promise<unknown>): Promise<ApplicationFailure> {
   const error: unknown = await admitted.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   if (!(error instanceof ApplicationFailure)) throw new Error(`it was not refused: ${String(error)}`);
-  return { type: error.type, message: error.message };
+  return error;
 }
 
 test('what was reserved and not taken is given back, what was taken beyond counts', async () => {
@@ -122,11 +130,19 @@ test('refused by its provider, it took no tokens', async () => {
   expect(await used()).toBe(0);
 });
 
-test('a request that is larger than a limit is refused at once, and says which', async () => {
-  const { admit } = desk({});
-  const { type, message } = await refusal(admit({ input: 9_500, outputCap: 600 }));
-  expect(type).toBe('Model.ContextTooLong');
-  expect(message).toBe('the request needs 10100, more than the quota of test/model ever has: 10000 tokens a minute.');
+const DOLLARS: WindowLimit = { of: 'usd', perMs: 86_400_000, most: 50_000 };
+
+test.each([
+  [TOKENS, 9_500, 600, '10100, more than the quota of test/model ever has: 10000 tokens a minute', true],
+  [TOKENS, 20, 11_000, '11020, more than the quota of test/model ever has: 10000 tokens a minute', false],
+  [DOLLARS, 60_000, 10, 'up to 0.0600 USD, more than the quota of test/model ever has: 0.05 USD a day', false],
+])('a request larger than %j is refused at once, and says so', async (limit, input, outputCap, words, shorterFits) => {
+  const { admit } = desk({ limits: { windows: [limit] } }, (usage) => usage.input + usage.output);
+  const error = await refused(admit({ input, outputCap }));
+  expect(error.type).toBe('Model.QuotaTooSmall');
+  expect(error.message).toContain(`the request needs ${words}.`);
+  // Less of a conversation would be let through, and cost a summary.
+  expect(mayFitShorter(error)).toBe(shorterFits);
 });
 
 test('a guess is never why a request is refused: it is held to what the limits have', async () => {
@@ -134,7 +150,7 @@ test('a guess is never why a request is refused: it is held to what the limits h
   const admitted = admit({ input: 1_000 });
   await pass(100);
   (await admitted).settle(usage(1_000, 10));
-  expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.ContextTooLong');
+  expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.QuotaTooSmall');
 });
 
 test('a strict reserve needs a cap, and says how to give one', async () => {
@@ -175,7 +191,9 @@ test('a longer wait is the workflow’s, with its reason and how long; past pati
   await pass(1_000);
   const wait = await waits;
   if (!(wait instanceof ModelWaitError)) throw new Error(`it was to wait: ${String(wait)}`);
-  expect(wait.message).toMatch(/^the quota of test\/model is used up: 2 requests a minute; it waits some 6\d s$/);
+  expect(wait.message).toMatch(
+    /^the quota of test\/model is used up: 2 requests a minute; it waits until 22:14:2\d UTC$/,
+  );
   expect(wait.waitUntil).toBeGreaterThan(EPOCH + 60_000);
   expect(wait.waitUntil).toBeLessThan(EPOCH + 63_000);
   const shed = refusal(admit({ input: 0 }, { waitingSince: EPOCH - 50_000 }));
@@ -204,7 +222,31 @@ test('who was shed, or went elsewhere, does not come back, and nobody is told to
   await pass(52_000);
   const waits = admit({ input: 0 }).catch((error: unknown) => error);
   await pass(1_000);
-  expect(String(await waits)).toMatch(/waits some [78] s/);
+  expect(String(await waits)).toMatch(/waits until 22:14:2\d UTC/);
+});
+
+test('the place of one that was cancelled while it waited is the next one’s: nobody waits a window for a promise', async () => {
+  const { admit, pass } = desk({ limits: { windows: [REQUESTS] } });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  const waits = Array.from({ length: 3 }, () => admit({ input: 0 }).catch((error: unknown) => error));
+  await pass(1_000);
+  const told = (await Promise.all(waits)).map((wait) =>
+    wait instanceof ModelWaitError ? wait.waitUntil - EPOCH : NaN,
+  );
+  expect(told[2]).toBeLessThan(65_000);
+  expect(String(await waits[2])).toMatch(/; it asks again at 22:14:2\d UTC, and waits until some 22:15:2\d UTC$/);
+  // The first never comes again. The others come when they were told to, and are let through.
+  const waitingSince = EPOCH + 300;
+  await pass((told[1] ?? NaN) - 1_200);
+  const second = admit({ input: 0 }, { waitingSince });
+  await pass((told[2] ?? NaN) - (told[1] ?? NaN));
+  const third = admit({ input: 0 }, { waitingSince });
+  await pass(1_000);
+  await expect(Promise.all([second, third])).resolves.toHaveLength(2);
 });
 
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {
