@@ -162,7 +162,15 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
     },
   });
   const budget: Open = {
-    ...{ tenant, limits, lessor, clock, shortWaitMs: SHORT_WAIT_MS, left: wholeOf(limits), untold: { seq: 0, took: [] } },
+    ...{
+      tenant,
+      limits,
+      lessor,
+      clock,
+      shortWaitMs: SHORT_WAIT_MS,
+      left: wholeOf(limits),
+      untold: { seq: 0, took: [] },
+    },
     time: () => lessor.quotaTime() ?? now(),
   };
   return budget;
