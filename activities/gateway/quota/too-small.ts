@@ -22,11 +22,12 @@ export function neverFits({ route, windows, amounts, least }: TooLarge): Applica
   if (!limit) return undefined;
   const needed = amountOf(amounts, limit);
   const words = limit.of === 'usd' ? `up to ${(needed / MICRO).toFixed(4)} USD` : String(needed);
+  // A summary is paid for itself: what is too dear is not made cheaper by one.
+  const shorterFits = over.every((one) => one.of !== 'usd' && amountOf(least, one) <= one.most);
   return failure(
     'Model.QuotaTooSmall',
-    `the request needs ${words}, more than the quota of ${route} ever has: ${describeLimit(limit)}. Raise it, or set a smaller maxOutputTokens.`,
-    // A summary is paid for itself: what is too dear is not made cheaper by one.
-    { details: [{ shorterFits: over.every((one) => one.of !== 'usd' && amountOf(least, one) <= one.most) }] },
+    `the request needs ${words}, more than the quota of ${route} ever has: ${describeLimit(limit)}. Raise it, or ${shorterFits ? 'give the model less to read' : 'set a smaller maxOutputTokens'}.`,
+    { details: [{ shorterFits }] },
   );
 }
 
