@@ -189,7 +189,7 @@ async function followOne(context: CliContext, run: RunHandle<unknown>): Promise<
   const result = await follow(context, run);
   if (!result) return await leftAsking(context, run);
   context.output.json(result);
-  return exitCodeOf(result.outcome);
+  return exitCodeOf(result);
 }
 
 async function leftAsking({ output }: CliContext, run: RunHandle<unknown>): Promise<number> {
@@ -217,6 +217,6 @@ async function finishAll(context: CliContext, host: Host): Promise<number> {
   }
   context.output.json({ results });
   return (
-    results.map(({ outcome }) => exitCodeOf(outcome)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed
+    results.map((result) => exitCodeOf(result)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed
   );
 }

@@ -11,7 +11,7 @@ import type { StartOptions } from '../run-labels';
 import type { CliContext } from './context';
 import { checkTyped, inputText, runInput } from './run-input';
 
-export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'inspect'> {
+export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'priority' | 'inspect'> {
   /** JSON text. */
   input?: string;
   /** Absolute. */
@@ -100,12 +100,13 @@ export async function startRun(
   { agent, options }: TypedRun,
   input: ReturnType<typeof runInput>,
 ): Promise<RunHandle<unknown>> {
-  const { id, tenant, user, session, tag, inspect } = options;
+  const { id, tenant, user, session, priority, tag, inspect } = options;
   return await client.agent<AnyAgent>(agent).start(input, {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
+    ...(priority === undefined ? {} : { priority }),
     ...(tag === undefined ? {} : { tags: tag }),
     ...(inspect ? { inspect } : {}),
   });
