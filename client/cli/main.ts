@@ -77,7 +77,9 @@ function createProgram(): Command {
       .option('--user <user>')
       .option('--session <session>')
       .addOption(
-        new Option('--priority <priority>', 'who goes first near the limits of a model; normal if not given').choices(PRIORITIES),
+        new Option('--priority <priority>', 'who goes first near the limits of a model; normal if not given').choices(
+          PRIORITIES,
+        ),
       )
       .option('--tag <tag>', 'may be repeated', collect);
 

@@ -216,7 +216,5 @@ async function finishAll(context: CliContext, host: Host): Promise<number> {
     results.push(result);
   }
   context.output.json({ results });
-  return (
-    results.map((result) => exitCodeOf(result)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed
-  );
+  return results.map((result) => exitCodeOf(result)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed;
 }

@@ -11,7 +11,10 @@ import type { StartOptions } from '../run-labels';
 import type { CliContext } from './context';
 import { checkTyped, inputText, runInput } from './run-input';
 
-export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'priority' | 'inspect'> {
+export interface RunCommandOptions extends Pick<
+  StartOptions,
+  'id' | 'tenant' | 'user' | 'session' | 'priority' | 'inspect'
+> {
   /** JSON text. */
   input?: string;
   /** Absolute. */

@@ -87,9 +87,7 @@ export async function tracedRun(
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
   const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
   const recorded = totalsOf(calls);
-  const subRuns = await Promise.all(
-    directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)),
-  );
+  const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)));
   return {
     ...{ record, firstRunId, live, unreadable, waiting },
     asked: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
@@ -106,7 +104,10 @@ function unrecordedOf({ ended, erased }: RunRecord, told: readonly CallTotals[])
   if (!ended?.totals.estimated || erased) return undefined;
   const { modelCalls, usage, cost } = ended.totals;
   const beyond = (all: number, part: (totals: CallTotals) => number): number =>
-    Math.max(0, told.reduce((rest, totals) => rest - part(totals), all));
+    Math.max(
+      0,
+      told.reduce((rest, totals) => rest - part(totals), all),
+    );
   const used: Usage = {
     input: beyond(usage.input, (one) => one.usage.input),
     cachedInput: beyond(usage.cachedInput, (one) => one.usage.cachedInput),

@@ -55,7 +55,11 @@ export async function costCommand(context: CliContext, { by, since }: CostOption
     { title: 'cost', value: ({ cost }) => formatCost(cost) },
     { title: 'saved by the cache', value: ({ saved, savedCost }) => (saved ? savedText(saved, savedCost) : '') },
   ]);
-  output.note(total.runs === 0 ? 'no runs.' : `${counted(total.runs, 'run')}, ${formatCost(total.cost)} in all${savedInAll(total)}`);
+  output.note(
+    total.runs === 0
+      ? 'no runs.'
+      : `${counted(total.runs, 'run')}, ${formatCost(total.cost)} in all${savedInAll(total)}`,
+  );
   return EXIT.completed;
 }
 
@@ -107,11 +111,7 @@ async function partsOf(
 /** Of calls that nobody has answered, and of runs that are erased, the record of the run alone tells the cost. */
 const NO_MODEL = '(no answer)';
 
-async function byModel(
-  store: ContentStore,
-  record: RunRecord,
-  spent: Spent,
-): Promise<Map<string, Spent>> {
+async function byModel(store: ContentStore, record: RunRecord, spent: Spent): Promise<Map<string, Spent>> {
   const first = record.ended?.firstRunId ?? (await firstRunIdOf(store, record));
   const parts = new Map<string, Spent>();
   let told: Cost | undefined;

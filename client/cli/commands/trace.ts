@@ -11,7 +11,15 @@ import { findRun } from '../find-run';
 import { counted, formatCost, formatDuration, formatTokens, savedText } from '../format';
 import type { PendingCall } from '../live-run';
 import type { Output } from '../output';
-import { askedIn, traceJson, tracedRun, turnsOf, type TracedCall, type TracedRun, type Unrecorded } from '../traced-run';
+import {
+  askedIn,
+  traceJson,
+  tracedRun,
+  turnsOf,
+  type TracedCall,
+  type TracedRun,
+  type Unrecorded,
+} from '../traced-run';
 import { waitingLine } from '../waiting';
 import { decisionText, type AskedOfRun } from './requests-of';
 
