@@ -1,5 +1,4 @@
 // One request to the model: the conversation as it is to be read, the provider's answer, or what stands in the way of it.
-import { ApplicationFailure } from '@temporalio/common';
 import type { CallModelInput, ContextFull, ModelWait } from '../workflows/contract/activities';
 import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue } from '../workflows/contract/message';
@@ -12,12 +11,14 @@ import { failure } from './failure';
 import { shareQuestion, type AskedForAll, type SharedAnswer } from './gateway/cache/share-question';
 import { withNotices } from './guards/with-notices';
 import { ModelWaitError } from './model/model-wait-error';
+import { mayFitShorter } from './gateway/quota/too-small';
 import { sendTask } from './gateway/batch/send-task';
 import type { Spending } from './gateway/money/spending';
 import { callerOf, type Sent } from './gateway/send-request';
 import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
 import { rawItemsOf, turnTiedTo } from './raw-items';
 import { showAnswer } from './stream/shown-answer';
+import { summableRange } from './summable-range';
 
 export interface Asked extends Sent {
   asked: EditedConversation;
@@ -93,16 +94,9 @@ export async function askModel(
     await flight?.giveUp(attempt.signal.aborted || error instanceof ModelWaitError ? 0 : 1);
     if (error instanceof ModelWaitError)
       return { instead: { kind: 'wait', waitUntil: error.waitUntil, reason: error.reason, ...spending.inVain() } };
-    if (isTooLong(error) && context?.compact && !input.compacted)
-      return {
-        instead: {
-          kind: 'compact',
-          reason: 'the provider says that the request is too long',
-          refused: true,
-          ...spending.inVain(),
-        },
-      };
-    throw error;
+    const shorter = context && !isCompacted ? whyShorter(error, asked, context, loaded) : undefined;
+    if (shorter === undefined) throw error;
+    return { instead: { kind: 'compact', reason: shorter, refused: true, ...spending.inVain() } };
   } finally {
     shown.end();
   }
@@ -137,8 +131,17 @@ async function requestOf(
   };
 }
 
-const isTooLong = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && error.type === 'Model.ContextTooLong';
+/** @returns undefined where no summary would let it through: then what refused it is the last word */
+function whyShorter(
+  error: unknown,
+  asked: EditedConversation,
+  context: ContextPlan,
+  loaded: LoadedAgent,
+): string | undefined {
+  if (!context.compact || !mayFitShorter(error)) return undefined;
+  if (error.type === 'Model.ContextTooLong') return 'the provider says that the request is too long';
+  return summableRange(asked, context, loaded, true) ? error.message : undefined;
+}
 
 /**
  * @param isCompacted it was, in this turn: there is no second time

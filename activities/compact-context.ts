@@ -11,14 +11,12 @@ import type { ContextPlan } from '../workflows/contract/context';
 import type { JsonValue, Message, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
 import { conversationRecords, findCallRecord } from './call-records';
-import { measureAll } from './context/measure';
-import { planCompact, SUMMARY_TOKENS_LEAST, type CompactRange } from './context/plan-compact';
+import { SUMMARY_TOKENS_LEAST, type CompactRange } from './context/plan-compact';
 import { summaryRequest, summaryWithin, transcriptWithin } from './context/summary-prompt';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import {
   addedTo,
   counterOf,
-  frameOf,
   loadConversation,
   prune,
   withoutOwn,
@@ -32,6 +30,7 @@ import { ModelWaitError } from './model/model-wait-error';
 import type { ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
+import { summableRange } from './summable-range';
 import { placesOf } from './store/original-messages';
 import { chainName, earlierChainName } from './store/ref-names';
 import { storeAnswer, type Received } from './store-answer';
@@ -120,20 +119,14 @@ async function ask(
 
 /** @throws ApplicationFailure `Model.ContextTooLong` where nothing can go */
 function rangeOf(
-  { entries }: EditedConversation,
+  asked: EditedConversation,
   context: ContextPlan,
   loaded: LoadedAgent,
   isRefused: boolean,
 ): CompactRange {
-  const frame = frameOf(
-    loaded,
-    entries.map(({ message }) => message),
-  );
-  const counter = counterOf(loaded);
-  const measured = measureAll(entries, { frame, counter });
-  const range = planCompact(measured, context, { force: isRefused, isExact: counter.isExact });
+  const range = summableRange(asked, context, loaded, isRefused);
   if (range) return range;
-  const kept = `${entries.length} messages, of which the first, pinned and latest stay`;
+  const kept = `${asked.entries.length} messages, of which the first, pinned and latest stay`;
   throw failure('Model.ContextTooLong', `the request is too long, and nothing of it can be summed up: ${kept}.`);
 }
 

@@ -8,6 +8,8 @@ export interface FailureOptions {
   /** Another attempt could not end otherwise, although its type allows one. */
   final?: boolean;
   cause?: Error;
+  /** For code of this process that decides what follows. */
+  details?: unknown[];
 }
 
 /** @param message one line, safe for people and models: no secrets, no stack. */
@@ -17,6 +19,7 @@ export function failure(type: FailureType, message: string, options: FailureOpti
     message,
     nonRetryable: options.final === true || !isRetryable(type),
     ...(options.retryAfterMs === undefined ? {} : { nextRetryDelay: options.retryAfterMs }),
+    ...(options.details === undefined ? {} : { details: options.details }),
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });
 }

@@ -3,14 +3,17 @@ import { durationMs, type Duration } from './duration';
 
 const count = z.number({ error: 'it is a number' }).int('it is a whole number').positive('it is above zero');
 
-const duration = z.custom<Duration>((value) => {
-  try {
-    durationMs(value as Duration, 'duration');
-    return typeof value === 'number' || typeof value === 'string';
-  } catch {
-    return false;
-  }
-}, 'it is milliseconds, or text such as "30s" or "10m"');
+const duration = z.custom<Duration>(
+  (value) => {
+    try {
+      durationMs(value as Duration, 'duration');
+      return typeof value === 'number' || typeof value === 'string';
+    } catch {
+      return false;
+    }
+  },
+  { error: 'it is more than zero: milliseconds, or text such as "30s" or "10m"' },
+);
 
 const limits = z.strictObject({
   requestsPerMinute: count.optional(),
@@ -37,10 +40,13 @@ export const quotaSchema = limits
      * answers of the release stayed within, or another part of them. @default 'learned'
      */
     reserve: z
-      .union([
-        z.enum(['strict', 'learned']),
-        z.strictObject({ quantile: z.number().min(0.5, 'it is at least 0.5').max(1, 'it is at most 1') }),
-      ])
+      .union(
+        [
+          z.enum(['strict', 'learned']),
+          z.strictObject({ quantile: z.number().min(0.5, 'it is at least 0.5').max(1, 'it is at most 1') }),
+        ],
+        { error: 'it is "strict", "learned" or { quantile: 0.95 }, of 0.5 to 1' },
+      )
       .optional(),
     /** Within how long the provider counts where it allows no bursts: requests are spread as evenly. @default '1s' */
     burst: duration.optional(),

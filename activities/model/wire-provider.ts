@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import OpenAI, { type ClientOptions } from 'openai';
 import type { FileRef } from '../../workflows/contract/message';
 import { failure } from '../failure';
+import { answerForm, notItsApi } from './answer-form';
 import { capabilitiesOf, type ModelApi } from './capabilities';
 import { classifyModelError, type ErrorContext } from './classify-error';
 import { withReadableError } from './error-body';
@@ -77,8 +78,14 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
         const { data, response } = await client
           .post<AsyncIterable<unknown>>(adapter.path, { body, stream: true, signal: call.signal })
           .withResponse();
+        const form = answerForm(response.headers.get('content-type'));
+        if (form === 'page') {
+          void response.body?.cancel().catch(() => undefined);
+          throw notItsApi(options.name, response);
+        }
         const reader = adapter.reader(request);
-        await readStream(data, reader, call);
+        const events = await readStream(data, reader, call);
+        if (form === 'unknown' && events === 0) throw notItsApi(options.name, response);
         const answer = reader.answer();
         if (!answer || !identity) {
           throw failure('Model.InvalidResponse', `The answer of ${options.name} ended before it was complete.`);
@@ -123,10 +130,15 @@ function connect({ baseUrl, client }: Wire, send: typeof fetch): OpenAI {
   });
 }
 
-/** @throws what broke the stream, unless the answer was already whole: then it was paid for, and is kept */
-async function readStream(events: AsyncIterable<unknown>, reader: AnswerReader, call: ModelCall): Promise<void> {
+/**
+ * @returns how many events came
+ * @throws what broke the stream, unless the answer was already whole: then it was paid for, and is kept
+ */
+async function readStream(events: AsyncIterable<unknown>, reader: AnswerReader, call: ModelCall): Promise<number> {
+  let came = 0;
   try {
     for await (const event of events) {
+      came += 1;
       const text = reader.read(event);
       call.onDelta?.(text ? { text } : { isPreface: isPreface(event) });
     }
@@ -135,6 +147,7 @@ async function readStream(events: AsyncIterable<unknown>, reader: AnswerReader, 
   }
   // The package ends an aborted stream as if it were complete.
   call.signal.throwIfAborted();
+  return came;
 }
 
 /** Of the bytes as they go out, not of a second serialisation, which could differ. */

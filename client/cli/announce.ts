@@ -1,4 +1,5 @@
 // What a command that starts something says first: which model answers, what did not load, what a crash left, where a run is seen.
+import { routeText } from '../../activities/define/route';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
@@ -9,8 +10,8 @@ import type { Host } from './host';
 import { waitingLine, waitingOf } from './waiting';
 
 export function modelLine({ model }: ReleaseManifest): string {
-  const [route = 'none'] = model.route;
-  if (!route.startsWith('demo/')) return route;
+  const [first = 'none'] = model.route;
+  if (!first.startsWith('demo/')) return routeText(model.route, model.plan) || first;
   return 'demo (no language model: it searches and quotes). A real one: set OPENAI_API_KEY or OPENAI_BASE_URL';
 }
 

@@ -161,7 +161,12 @@ function existingAbove(folder: string): string {
   return existsSync(folder) || path.dirname(folder) === folder ? folder : existingAbove(path.dirname(folder));
 }
 
-export async function checkAgents({ settings }: CliContext): Promise<Check[]> {
+export async function checkAgents({ settings, misconfigured }: CliContext): Promise<Check[]> {
+  // Without the aliases, providers and prices that it names they would not load, and none of that would be their own fault.
+  if (misconfigured.length > 0) {
+    const mend = 'correct the configuration first: agents are loaded with it';
+    return [{ name: 'agents', state: 'note', found: `those in ${settings.agentsDir} were not checked`, mend }];
+  }
   const loaded = await loadAgentsOnce(settings);
   const { agents, problems } = loaded;
   const names = agents.map(({ manifest }) => manifest.agent).join(', ');

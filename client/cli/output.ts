@@ -73,7 +73,7 @@ export function createOutput(options: OutputOptions): Output {
   const interactive = !isJson && (options.interactive ?? (stderr.isTTY === true && env['TERM'] !== 'dumb'));
   const live = createLiveSteps({
     write: (text) => void stderr.write(text),
-    columns: () => stderr.columns ?? COLUMNS,
+    columns: () => columnsOf(stderr),
     colors,
     interactive,
   });
@@ -110,7 +110,7 @@ export function createOutput(options: OutputOptions): Output {
     json,
     jsonLine,
     table: (rows, columns) => {
-      const width = stdout.isTTY === true ? (stdout.columns ?? COLUMNS) : Infinity;
+      const width = stdout.isTTY === true ? columnsOf(stdout) : Infinity;
       for (const row of tableLines(rows, columns, width, colors)) line(row);
     },
     step: (step) => {
@@ -124,6 +124,9 @@ export function createOutput(options: OutputOptions): Output {
     close: live.close,
   };
 }
+
+/** A terminal that does not know its size says 0. */
+const columnsOf = ({ columns }: OutputStream): number => columns || COLUMNS;
 
 /** @see https://no-color.org and https://force-color.org */
 function wantsColor(

@@ -43,7 +43,7 @@ export async function runCommand(
   for (;;) {
     try {
       const code = await Promise.race([runToEnd(context, host, typed, begun), interrupted, host.broken]);
-      if (code === INTERRUPTED) context.output.note(stopped(host));
+      if (code === INTERRUPTED) context.output.note(stopped(host, begun.pickedUp ?? begun.id));
       return code;
     } catch (error) {
       if (!(await isOfDevsEnd(host, error))) throw error;
@@ -76,8 +76,10 @@ interface Begun {
   pickedUp?: string;
 }
 
-const stopped = ({ served }: Host): string =>
-  served ? 'stopped. The run is kept: start again to go on with it.' : 'stopped watching. The run goes on.';
+function stopped({ served }: Host, id: string | undefined): string {
+  if (served) return 'stopped. The run is kept: start again to go on with it.';
+  return `stopped watching. The run goes on${id === undefined ? '.' : `: longhaul tail ${id}`}`;
+}
 
 const POLL_MS = 200;
 /** A process that holds the folder and does not answer is ending, as a rule; one that does so for longer is not well, and is told of. */

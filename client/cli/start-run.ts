@@ -1,4 +1,5 @@
 // What was typed for `run` and `submit`, as a run.
+import path from 'node:path';
 import type { AnyAgent } from '../../activities/define/agent';
 import type { Settings } from '../../workers/config';
 import { loadAgentsOnce } from '../../workers/mcp-servers';
@@ -9,6 +10,7 @@ import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import type { StartOptions } from '../run-labels';
 import type { CliContext } from './context';
+import { counted } from './format';
 import { checkTyped, inputText, runInput } from './run-input';
 
 export interface RunCommandOptions extends Pick<
@@ -63,21 +65,40 @@ export function unknownAgent(
   { agentsDir, project }: Pick<Settings, 'agentsDir' | 'project'>,
   { agent, known, problems }: { agent: string; known: readonly string[]; problems: readonly SourceProblem[] },
 ): ClientError {
-  // That the folder itself is not there says nothing about one agent. The agent's own file comes first, whichever that is.
+  // That the folder itself is not there says nothing about one agent, nor does what is wrong with another one's file.
   const inFiles = problems.filter(({ file }) => file !== agentsDir);
-  const problem = inFiles.find(({ file }) => file.includes(agent)) ?? inFiles[0];
+  const problem = inFiles.find((one) => isAbout(agent, one, agentsDir));
   if (problem)
     return new ClientError(
       'unknown-agent',
       `there is no agent "${agent}" that loads: ${problemLine(problem, project)}`,
     );
-  return new ClientError(
-    'unknown-agent',
-    `there is no agent "${agent}". ` +
-      (known.length > 0
-        ? `Known: ${known.join(', ')}.`
-        : 'There is none at all: "longhaul init" writes one, and --agents or LONGHAUL_AGENTS names another folder of agents.'),
-  );
+  const files = new Set(inFiles.map(({ file }) => file)).size;
+  const others = files === 0 ? '' : ` ${counted(files, 'file')} did not load: "longhaul doctor" says why.`;
+  const none =
+    files > 0
+      ? 'None loads.'
+      : 'There is none at all: "longhaul init" writes one, and --agents or LONGHAUL_AGENTS names another folder of agents.';
+  return new ClientError('unknown-agent', `there is no agent "${agent}". ${knownText(known) ?? none}${others}`);
+}
+
+/** By what the problem says, or by the name of the agent's folder or file. */
+function isAbout(agent: string, { file, message }: SourceProblem, agentsDir: string): boolean {
+  const named = /^agent ([^:]+): /.exec(message)?.[1];
+  if (named !== undefined) return named === agent;
+  return path
+    .relative(agentsDir, file)
+    .split(path.sep)
+    .some((part) => part === agent || path.parse(part).name === agent);
+}
+
+/** In a line that a terminal shows whole. */
+const KNOWN_SHOWN = 20;
+
+function knownText(known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const more = known.length - KNOWN_SHOWN;
+  return `Known: ${known.slice(0, KNOWN_SHOWN).join(', ')}${more > 0 ? `, and ${more} more` : ''}.`;
 }
 
 /** What the other terminal's environment would have changed: it is the running one's that counts. */

@@ -175,6 +175,7 @@ test('a call that brings no answer for anyone, or is refused for what it asks: e
     { text: 'I sorted them.' },
     { fails: 'Model.BadRequest' },
     { fails: 'Model.ContextTooLong' },
+    { fails: 'Model.QuotaTooSmall' },
   ];
   for (const answer of answers) {
     const { ask, requests, counted } = await asker(sorterWith({ size: 2, delay: '5s' }), (request) =>

@@ -1,5 +1,6 @@
 // Needs: nothing but Node. A window that is known is held: what does not fit is made shorter, or refused before it is sent.
 import { callModel } from '../../activities/call-model';
+import { failure } from '../../activities/failure';
 import { compactContext } from '../../activities/compact-context';
 import { defineAgent, type ContextOptions } from '../../activities/define';
 import { encodeMessage } from '../../activities/store';
@@ -94,3 +95,19 @@ test.each([1_000, 1_500, 3_000])(
     }
   },
 );
+
+test.each([
+  ['a summary may help', 31, true, 'compact'],
+  ['no summary makes it fit', 31, false, 'refused'],
+  ['nothing can be summed up', 1, true, 'refused'],
+])('a quota that is too small for a request, where %s: %i messages', async (_, messages, shorterFits, ends) => {
+  const message = 'the request needs 3000, more than the quota of a/x ever has: 2000 tokens a minute.';
+  const { deps, input, requests } = await ask({ ...keepsMuch, window: 100_000 }, messages);
+  const quota = {
+    admit: () => Promise.reject(failure('Model.QuotaTooSmall', message, { details: [{ shorterFits }] })),
+  };
+  const asked = callModel({ ...deps, quota }, input, attempt());
+  if (ends === 'compact') expect(await asked).toMatchObject({ kind: 'compact', reason: message, refused: true });
+  else await expect(asked).rejects.toMatchObject({ type: 'Model.QuotaTooSmall', message });
+  expect(requests).toHaveLength(0);
+});

@@ -56,9 +56,15 @@ test('without agents something is missing, and there is a way to mend it', async
   for (const check of missing) expect(check).toMatchObject({ mend: expect.stringMatching(/longhaul init/) });
 });
 
-test('a configuration that cannot be used is a line of the report, and the rest is looked at all the same', async () => {
+test('a configuration that cannot be used is a line of the report, and agents are not blamed for it', async () => {
   await told(project.dir, (context) => initCommand(context, 'hello'));
-  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), 'export default { agent: "x" };\n');
+  // Without the configuration there is no such alias.
+  writeFileSync(
+    path.join(project.dir, 'agents', 'hello', 'agent.ts'),
+    "import { defineAgent } from 'longhaul';\nexport default defineAgent({ name: 'hello', instructions: 'x', model: 'claude' });\n",
+  );
+  const config = "export default { agent: 'x', models: { claude: 'openai/gpt-5-mini' } };\n";
+  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), config);
   const env = { ...ENV, TEMPORAL_CONFIG_FILE: '', OPENAI_API: 'telegraph' };
   const { settings, problems } = await usableSettings({ cwd: project.dir, env });
   const stdout = keptStream();
@@ -71,9 +77,21 @@ test('a configuration that cannot be used is a line of the report, and the rest 
     expect.arrayContaining([
       expect.objectContaining({ state: 'missing', found: expect.stringMatching(/longhaul\.config\.ts.*agent/) }),
       expect.objectContaining({ state: 'missing', found: expect.stringContaining('OPENAI_API') }),
-      expect.objectContaining({ name: 'agents', state: 'ok', found: expect.stringContaining('hello') }),
+      expect.objectContaining({ name: 'agents', state: 'note', found: expect.stringContaining('were not checked') }),
+      expect.objectContaining({ name: 'store', state: 'ok' }),
     ]),
   );
+  expect(stdout.text()).not.toMatch(/claude/);
+});
+
+test('what is limited is a line of its own', async () => {
+  const config = {
+    quotas: { 'openai/gpt-5-mini': { requestsPerMinute: 60 } },
+    budgets: { tenants: { acme: { usdPerDay: 5 } } },
+  };
+  writeFileSync(path.join(project.dir, 'longhaul.config.ts'), `export default ${JSON.stringify(config)};`);
+  const found = '1 model: openai/gpt-5-mini; budgets of acme; no server answers that could be asked';
+  expect((await doctor()).of('quotas')).toMatchObject([{ state: 'note', found }]);
 });
 
 test.each(['OPENAI_BASE_URL', 'ANTHROPIC_BASE_URL'])(

@@ -168,6 +168,17 @@ describe('steps', () => {
     output.close();
     for (const line of stderr.text().split('\n')) expect(displayWidth(safeForTerminal(line))).toBeLessThanOrEqual(30);
   });
+
+  test('of a terminal that does not know its width is written as of one of 80 columns', () => {
+    const written = [0, 80].map((columns) => {
+      const { output, stdout, stderr } = outputs({ terminal: { columns }, color: false });
+      output.step(step(1, 'running', 'word '.repeat(40)));
+      output.table(['word '.repeat(40)], [{ title: 'text', value: (text) => text, flexible: true }]);
+      output.close();
+      return stdout.text() + stderr.text();
+    });
+    expect(written[0]).toBe(written[1]);
+  });
 });
 
 /** What a terminal shows in the end: cursor up and erase-below, as live-steps.ts writes them. */

@@ -200,7 +200,6 @@ describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %
     ['a stream cut in the middle', { cutStreamAfterChunks: 2 }],
     ['malformed JSON in an event', { malformedJson: true }],
     ['a page of HTML instead of events', { malformedSse: true }],
-    ['HTML with status 200', { status: 200, body: '<html>Welcome</html>', headers: { 'content-type': 'text/html' } }],
   ])('%s is not an answer, and worth another attempt', async (_what, fault) => {
     await serve({
       script: script().answer('One two three four five six seven eight nine ten'),
@@ -209,6 +208,18 @@ describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %
     const failure = await failureOf();
     expect(failure.type).toBe('Model.InvalidResponse');
     expect(failure.nonRetryable).toBe(false);
+    expect(server.requests()).toHaveLength(1);
+  });
+
+  test.each([
+    ['text/html; charset=utf-8', '<html>Welcome</html>', 'text/html'],
+    ['text/plain', 'It works!', 'text/plain'],
+    ['application/xml', '<ok/>', 'application/xml'],
+  ])('a wrong base URL, which answers %s with status 200, is said at once', async (type, body, said) => {
+    await serve({ faults: [{ do: { status: 200, body, headers: { 'content-type': type } } }] });
+    const failure = await failureOf();
+    expect(failure).toMatchObject({ type: 'Model.NotFound', nonRetryable: true });
+    expect(failure.message).toMatch(new RegExp(`answered ${said}, not a stream of events: look at its base URL\\.$`));
     expect(server.requests()).toHaveLength(1);
   });
 

@@ -6,7 +6,9 @@ import {
   type GatewayQuota,
   type QuotaSettings,
 } from '../../activities/gateway/quota/gateway-quota';
+import { mayFitShorter } from '../../activities/gateway/quota/too-small';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
+import type { Usage } from '../../workflows/contract/message';
 import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
@@ -40,13 +42,14 @@ interface Desk {
 }
 
 /** One worker and its quota, on a clock that goes when it is told to. */
-function desk(of: Partial<QuotaSettings>): Desk {
+function desk(of: Partial<QuotaSettings>, price?: (usage: Usage) => number): Desk {
   const { pass, ...clock } = handClock();
   let isSilent = false;
   const state: LedgerState = newLedger();
   const quota = createGatewayQuota({
     quotas: { [ROUTE]: settings(of) },
     worker: 'w1',
+    ...(price ? { priceOf: (_: string, of: Usage) => price(of) } : {}),
     now: () => EPOCH + clock.now(),
     clock,
     ask: (_, __, request) =>
@@ -68,12 +71,17 @@ function desk(of: Partial<QuotaSettings>): Desk {
 }
 
 async function refusal(admitted: Promise<unknown>): Promise<{ type: string | null | undefined; message: string }> {
+  const { type, message } = await refused(admitted);
+  return { type, message };
+}
+
+async function refused(admitted: Promise<unknown>): Promise<ApplicationFailure> {
   const error: unknown = await admitted.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   if (!(error instanceof ApplicationFailure)) throw new Error(`it was not refused: ${String(error)}`);
-  return { type: error.type, message: error.message };
+  return error;
 }
 
 test('what was reserved and not taken is given back, what was taken beyond counts', async () => {
@@ -122,11 +130,19 @@ test('refused by its provider, it took no tokens', async () => {
   expect(await used()).toBe(0);
 });
 
-test('a request that is larger than a limit is refused at once, and says which', async () => {
-  const { admit } = desk({});
-  const { type, message } = await refusal(admit({ input: 9_500, outputCap: 600 }));
-  expect(type).toBe('Model.ContextTooLong');
-  expect(message).toBe('the request needs 10100, more than the quota of test/model ever has: 10000 tokens a minute.');
+const DOLLARS: WindowLimit = { of: 'usd', perMs: 86_400_000, most: 50_000 };
+
+test.each([
+  [TOKENS, 9_500, 600, '10100, more than the quota of test/model ever has: 10000 tokens a minute', true],
+  [TOKENS, 20, 11_000, '11020, more than the quota of test/model ever has: 10000 tokens a minute', false],
+  [DOLLARS, 60_000, 10, 'up to 0.0600 USD, more than the quota of test/model ever has: 0.05 USD a day', false],
+])('a request larger than %j is refused at once, and says so', async (limit, input, outputCap, words, shorterFits) => {
+  const { admit } = desk({ limits: { windows: [limit] } }, (usage) => usage.input + usage.output);
+  const error = await refused(admit({ input, outputCap }));
+  expect(error.type).toBe('Model.QuotaTooSmall');
+  expect(error.message).toContain(`the request needs ${words}.`);
+  // Less of a conversation would be let through, and cost a summary.
+  expect(mayFitShorter(error)).toBe(shorterFits);
 });
 
 test('a guess is never why a request is refused: it is held to what the limits have', async () => {
@@ -134,7 +150,7 @@ test('a guess is never why a request is refused: it is held to what the limits h
   const admitted = admit({ input: 1_000 });
   await pass(100);
   (await admitted).settle(usage(1_000, 10));
-  expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.ContextTooLong');
+  expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.QuotaTooSmall');
 });
 
 test('a strict reserve needs a cap, and says how to give one', async () => {

@@ -24,7 +24,9 @@ test.each([
   [{ requestsPerMinute: 10, requestsPerDay: 5 }, /^requestsPerDay: it is below requestsPerMinute \(10\)/],
   [{ tokensPerMinute: 10, tokensPerDay: 5 }, /^tokensPerDay: it is below tokensPerMinute \(10\)/],
   [{ tokensPerMinute: 10, outputTokensPerMinute: 20 }, /^tokensPerMinute: it is below outputTokensPerMinute \(20\)/],
-  [{ requestsPerMinute: 10, patience: 'soon' }, /^patience: it is milliseconds, or text/],
+  [{ requestsPerMinute: 10, patience: 'soon' }, /^patience: .*milliseconds, or text/],
+  [{ requestsPerMinute: 10, patience: '0s' }, /^patience: it is more than zero/],
+  [{ requestsPerMinute: 10, reserve: 'strickt' }, /^reserve: it is "strict", "learned" or \{ quantile: 0\.95 \}/],
   [{ requestsPerMinute: 10, reserve: { quantile: 2 } }, /^reserve/],
   [{ requestsPerMinute: 10, weights: { acme: 0 } }, /^weights: acme: it is above zero/],
 ])('%j is refused with its place', (quota, problem) => {

@@ -33,6 +33,8 @@ export const FAILURES = {
   'Model.QuotaExhausted': rule(false, 'fail'),
   /** It would have waited longer for its quota than that has patience for. */
   'Model.QuotaShed': rule(false, 'fail'),
+  /** It needs more than its quota ever has. */
+  'Model.QuotaTooSmall': rule(false, 'fail'),
   /** The run may spend a sum of money, and nobody knows what a request to this model costs. */
   'Model.PriceUnknown': rule(false, 'fail'),
   'Model.ContentFiltered': rule(false, 'fail'),

@@ -78,7 +78,7 @@ function urgencyOf(tasks: readonly Waiting[]): Pick<Caller, 'priority' | 'waitin
 const isOfRequest = (error: unknown): boolean =>
   error instanceof ApplicationFailure && OF_REQUEST.includes(error.type ?? '');
 const OF_REQUEST = [
-  ...['Model.BadRequest', 'Model.ContextTooLong', 'Model.PriceUnknown'],
+  ...['Model.BadRequest', 'Model.ContextTooLong', 'Model.QuotaTooSmall', 'Model.PriceUnknown'],
   ...['Budget.MoneyExhausted', 'Budget.TenantExhausted'],
 ];
 

@@ -17,6 +17,10 @@ export const describePeriod = (perMs: number): string =>
 export const describeLimit = ({ of, perMs, most }: WindowLimit): string =>
   `${of === 'usd' ? (most / 1e6).toFixed(2) : most} ${WORDS[of]} ${describePeriod(perMs)}`;
 
+/** All that is limited, as it was configured. */
+export const describeLimits = ({ windows, concurrency }: QuotaLimits): string =>
+  [...windows.map(describeLimit), ...(concurrency === undefined ? [] : [`${concurrency} at once`])].join(', ');
+
 export function describeWait(route: string, limits: QuotaLimits, by: WaitsBy | 'silence' | undefined): string {
   if (by === 'silence') return `the quota of ${route} does not answer`;
   if (by === 'provider') return `the provider of ${route} asked for a pause`;

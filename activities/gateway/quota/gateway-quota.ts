@@ -12,11 +12,12 @@ import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
 import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
-import { describeLimit, describeWait } from './describe-limit';
+import { describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
 import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
+import { neverFits } from './too-small';
 import { waitInLine } from './wait-in-line';
 import type { LongWait, Waiter } from './waiting-line';
 
@@ -149,21 +150,25 @@ const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
     return Math.min(left, here);
   }, Infinity);
 
+/** The same answer to no conversation at all. */
+const withoutInput = ({ outputCap, tasks }: Expected): Expected => ({
+  input: 0,
+  ...(outputCap === undefined ? {} : { outputCap }),
+  ...(tasks === undefined ? {} : { tasks }),
+});
+
 /** @throws ApplicationFailure where no wait would help */
 function reservedOf({ route, settings: { limits }, reserving }: Open, expected: Expected, caller: Caller): Amounts {
-  const amounts = reserving.reserved(expected, caller, mostOutput(limits, expected.input));
+  const most = mostOutput(limits, expected.input);
+  const amounts = reserving.reserved(expected, caller, most);
   if (!amounts)
     throw failure(
       'Model.BadRequest',
       `the quota of ${route} reserves strictly, and agent ${caller.agent} sets no maxOutputTokens: set it, or reserve: 'learned'.`,
     );
-  const small = limits.windows.find(({ of, most }) => (amounts[DIMENSIONS.indexOf(of)] ?? 0) > most);
-  // As a provider refuses it: a shorter conversation may fit.
-  if (small)
-    throw failure(
-      'Model.ContextTooLong',
-      `the request needs ${amounts[DIMENSIONS.indexOf(small.of)] ?? 0}, more than the quota of ${route} ever has: ${describeLimit(small)}.`,
-    );
+  const least = reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
+  const refused = neverFits({ route, windows: limits.windows, amounts, least });
+  if (refused) throw refused;
   return amounts;
 }
 

@@ -10,6 +10,7 @@ import { ModelWaitError } from '../../model/model-wait-error';
 import type { ModelResponse } from '../../model/provider';
 import { cutText } from '../../redact';
 import type { Candidate, Routing, Seen } from '../ports';
+import { mayFitShorter } from '../quota/too-small';
 import { StoppedCall } from '../stopped-call';
 import { afterFailure, type Next } from './failover';
 import { readsMore } from './needs';
@@ -179,11 +180,13 @@ function ofAll(errors: readonly { route: string; error: unknown }[], now: number
     const until = Math.min(...waits, ...(retryable === undefined ? [] : [now + RETRY_WHILE_WAITING_MS]));
     return new ModelWaitError(until, all);
   }
-  const error = retryable ?? first?.error;
+  // One that a shorter conversation could still be sent to is what the run makes it shorter for.
+  const error = retryable ?? errors.find((one) => mayFitShorter(one.error))?.error ?? first?.error;
   if (!(error instanceof ApplicationFailure) || !isFailureType(error.type)) return error;
-  const { nextRetryDelay: delay } = error;
+  const { nextRetryDelay: delay, details } = error;
   return failure(error.type, `all of the route failed. ${all}`, {
     ...(typeof delay === 'number' ? { retryAfterMs: delay } : {}),
+    ...(details ? { details } : {}),
     final: isRetryable(error.type) && error.nonRetryable === true,
   });
 }

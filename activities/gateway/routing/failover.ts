@@ -13,6 +13,8 @@ const AFTER: { readonly [type: string]: Next } = {
   'Model.QuotaExhausted': 'next',
   // Its quota would be waited for longer than anyone has patience.
   'Model.QuotaShed': 'next',
+  // The next one has a quota of its own.
+  'Model.QuotaTooSmall': 'next',
   'Model.Authentication': 'next',
   'Model.NotFound': 'next',
   'Model.BadRequest': 'larger',

@@ -3,7 +3,16 @@ import type { ContentStore } from '../../store/port';
 import type { Candidate, Routing } from '../ports';
 import { isOfProvider } from './failover';
 import { createHealthRecord, type HealthRecord } from './health-record';
-import { afterBad, afterGood, afterUnknown, HEALTH_RULES, isDue, probedBy, type HealthRules } from './health-rules';
+import {
+  afterBad,
+  afterGood,
+  afterUnknown,
+  HEALTH_RULES,
+  isDue,
+  probedBy,
+  type GoodCall,
+  type HealthRules,
+} from './health-rules';
 import { createSpeedReport, type SpeedReport } from './speed-report';
 
 export interface HealthBoardOptions {
@@ -64,16 +73,20 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
       return afterBad(health, until === undefined ? bad : { ...bad, until }, now(), rules);
     });
   };
-  const noteGood = (known: Known, isProbe: boolean): void => {
+  const noteGood = (known: Known, call: GoodCall): void => {
     remember(known, false, now());
-    if (known.record.known().bad === 0 && !isProbe) return;
-    void known.record.update((health) => afterGood(health, { isProbe }, now()));
+    const { state, bad } = known.record.known();
+    if (state === 'healthy' && bad === 0 && !call.isProbe) return;
+    void known.record.update((health) => afterGood(health, call, now()));
   };
 
   return {
     inOrder: async (preferred, input) => {
-      // Nothing is to be chosen, so nothing is to be known.
-      if (preferred.length === 1) return preferred.map(asHealthy);
+      if (preferred.length === 1) {
+        // Nothing is to be chosen, so nothing is waited for. What others have found is read all the same: a call that is answered ends it.
+        for (const route of preferred) void of(route).record.look(rules.readEveryMs);
+        return preferred.map(asHealthy);
+      }
       const looked = await Promise.all(
         preferred.map(async (route) => {
           const known = of(route);
@@ -102,7 +115,7 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
         if (isProbe) void known.record.update((health) => afterUnknown(health, now()));
       } else if (isSlow) noteBad(known, isProbe, 'slow');
       else if (what.kind === 'failed' && isOfProvider(what.type)) noteBad(known, isProbe, what.type, what.until);
-      else noteGood(known, isProbe);
+      else noteGood(known, { isProbe, ...(what.kind === 'answered' ? { begunAt: now() - what.ms } : {}) });
     },
   };
 }

@@ -55,6 +55,12 @@ export interface BadCall {
   isProbe: boolean;
 }
 
+export interface GoodCall {
+  isProbe: boolean;
+  /** Of one that was answered: when it was sent, in milliseconds since the epoch. */
+  begunAt?: number;
+}
+
 export const healthyAt = (route: string, now: number): RouteHealth => ({
   schemaVersion: 1,
   route,
@@ -92,9 +98,10 @@ function coolMs({ why, until }: BadCall, trips: number, now: number, rules: Heal
 }
 
 /** @returns the same record where nothing is to be written */
-export function afterGood(known: RouteHealth, { isProbe }: { isProbe: boolean }, now: number): RouteHealth {
+export function afterGood(known: RouteHealth, { isProbe, begunAt }: GoodCall, now: number): RouteHealth {
   // A call that was on its way when the trouble began, and came through, is no proof that it is over.
-  if (known.state !== 'healthy') return isProbe ? { ...healthyAt(known.route, now), trips: known.trips } : known;
+  const isProof = isProbe || (begunAt !== undefined && begunAt >= known.since);
+  if (known.state !== 'healthy') return isProof ? { ...healthyAt(known.route, now), trips: known.trips } : known;
   return known.bad === 0 ? known : { ...known, bad: 0 };
 }
 

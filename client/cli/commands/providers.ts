@@ -1,4 +1,6 @@
 // `longhaul providers`: the models that can be asked, and how workers have found them lately; needs no server.
+import { describeLimits } from '../../../activities/gateway/quota/describe-limit';
+import { isDue } from '../../../activities/gateway/routing/health-rules';
 import { mergedBuckets, quantileMs } from '../../../activities/gateway/routing/latency';
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { HEALTH_PREFIX } from '../../../activities/store/ref-names';
@@ -20,8 +22,8 @@ interface ListedModel {
   api: string | null;
   /** Aliases whose route it stands in. */
   aliases: string[];
-  /** `unused`: no worker has asked it lately. */
-  state: RouteHealth['state'] | 'unused';
+  /** `due`: its pause is over, and the next call tries it. `unused`: no worker has asked it lately. */
+  state: RouteHealth['state'] | 'due' | 'unused';
   /** Milliseconds since the epoch: when it may be tried again, where others are asked instead. */
   until: number | null;
   why: string | null;
@@ -89,7 +91,7 @@ function listed({ models, providers, quotas }: Settings, model: string, known: K
     model,
     api: providers.find(({ name }) => name === model.slice(0, model.indexOf('/')))?.api ?? null,
     aliases: Object.keys(models).filter((alias) => models[alias]?.includes(model)),
-    state: health?.state ?? (speeds.length > 0 ? 'healthy' : 'unused'),
+    state: stateOf(health, speeds.length > 0),
     until: isAside ? (health.until ?? null) : null,
     why: isAside ? (health.why ?? null) : null,
     calls: total(({ answered, failed }) => answered + failed),
@@ -101,16 +103,29 @@ function listed({ models, providers, quotas }: Settings, model: string, known: K
   };
 }
 
+function stateOf(health: RouteHealth | undefined, isUsed: boolean): ListedModel['state'] {
+  if (!health) return isUsed ? 'healthy' : 'unused';
+  return isDue(health, Date.now()) ? 'due' : health.state;
+}
+
 function stateText({ colors, safeLine }: Output, { state, until, why }: ListedModel): string {
   if (state === 'healthy' || state === 'unused') return state;
-  const left = until === null ? 0 : until - Date.now();
-  const when = left > 0 ? ` for ${formatDuration(left)}` : ', and the next call tries it';
-  return colors.yellow(`${state}${state === 'cooling' ? when : ''}${why === null ? '' : `: ${safeLine(why)}`}`);
+  const after = why === null ? '' : safeLine(why);
+  if (state === 'due') return colors.yellow(`the next call tries it${after === '' ? '' : `, after ${after}`}`);
+  const left = state === 'cooling' && until !== null ? ` for ${formatDuration(until - Date.now())}` : '';
+  return colors.yellow(`${state}${left}${after === '' ? '' : `: ${after}`}`);
 }
 
 const timeText = (ms: number | null): string => (ms === null ? '' : formatDuration(ms));
 
-const quotaText = (quota: ListedModel['quota']): string =>
-  Object.entries(quota ?? {})
-    .map(([name, value]) => `${name} ${String(value)}`)
-    .join(', ');
+function quotaText(quota: ListedModel['quota']): string {
+  if (!quota) return '';
+  const { limits, reserve, patienceMs, weights } = quota;
+  const shares = Object.entries(weights).map(([tenant, weight]) => `${tenant} ${weight}`);
+  return [
+    describeLimits(limits),
+    reserve.kind === 'strict' ? 'reserve strict' : `reserve learned, ${reserve.quantile * 100} %`,
+    `patience ${formatDuration(patienceMs)}`,
+    ...(shares.length === 0 ? [] : [`weights ${shares.join(', ')}`]),
+  ].join('; ');
+}

@@ -108,6 +108,7 @@ test.each([
   'Model.Timeout',
   'Model.InvalidResponse',
   'Model.QuotaExhausted',
+  'Model.QuotaTooSmall',
   'Model.Authentication',
   'Model.NotFound',
 ] as const)('after %s the next one is asked, and the answer says who was tried', async (type) => {
@@ -125,6 +126,14 @@ test.each(['Model.BadRequest', 'Model.ContentFiltered', 'Store.Unavailable', 'Ru
     expect(asked).toEqual(['a/x']);
   },
 );
+
+test('where all of a route fail, one that a shorter conversation would mend is the failure, with the words of each', async () => {
+  const says = { a: failing('Model.QuotaTooSmall', 'of a.'), b: failing('Model.ContextTooLong', 'of b.') };
+  await expect(given({ says, route: ['a/x', 'b/y'] }).send()).rejects.toMatchObject({
+    type: 'Model.ContextTooLong',
+    message: 'all of the route failed. a/x: of a; b/y: of b',
+  });
+});
 
 test('a request that is too long goes to one that reads more, and to nobody else', async () => {
   let calls = 0;
@@ -159,6 +168,14 @@ test('a refusal is an answer, unless the route diverts on it; and where nobody e
   expect(diverted).toMatchObject({ route: 'b/y', tried: [{ failure: 'Model.Refused', usage: { input: 10 } }] });
   const b = failing('Model.Unavailable');
   expect(await given({ says: { a, b }, route: ['a/x', 'b/y'], plan }).send()).toMatchObject({ route: 'a/x' });
+});
+
+test('a request that nobody there could read is not paid for; one whose answer was none may be', async () => {
+  const nobody = given({ says: { a: failing('Model.NotFound') }, route: ['a/x'] });
+  await expect(nobody.send()).rejects.toMatchObject({ type: 'Model.NotFound' });
+  const broken = given({ says: { a: failing('Model.InvalidResponse') }, route: ['a/x'] });
+  await expect(broken.send()).rejects.toMatchObject({ type: 'Model.InvalidResponse' });
+  expect([nobody.lost, broken.lost]).toEqual([[], [expect.stringMatching(/^a\/x \d+ 0$/)]]);
 });
 
 test('an answer that another takes the place of was paid for; where nobody gives another it is the answer, and says who was asked for one', async () => {
