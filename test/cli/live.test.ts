@@ -139,7 +139,8 @@ test('the priority that was typed is that of the run', async () => {
   const typed = { agent: 'waiter', text: 'Who?', options: { id: 'run_low', priority: 'low' as const }, cwd: '/' };
   const started = await startRun(stack.client, typed, 'Who?');
   const { raw } = await started.describe();
-  expect(raw.workflowExecutionInfo?.priority?.priorityKey).toBe(PRIORITY_KEYS.low);
+  // Temporal counts from 1, the most urgent; `low` is behind 2 and 3.
+  expect(raw.workflowExecutionInfo?.priority?.priorityKey).toBe(4);
   await started.cancel();
   expect(await started.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'no reason was given' } });
 }, 60_000);
