@@ -143,8 +143,15 @@ const modelLabel = ({ turn }: TextEvent): string => `model, turn ${turn}`;
 
 const RUNNING = '…';
 
+/** A tick is for what has been done: not for a wait, or for a call that was put off. */
+function markOf({ kind, state, unanswered }: Step, colors: Colors): string {
+  if (state === 'done' && unanswered) return colors.yellow('–');
+  if (state === 'done' && kind === 'wait') return colors.yellow('…');
+  return { running: RUNNING, done: colors.green('✓'), failed: colors.red('✗') }[state];
+}
+
 function stepLine(step: Step, colors: Colors, columns: number): string {
-  const mark = { running: RUNNING, done: colors.green('✓'), failed: colors.red('✗') }[step.state];
+  const mark = markOf(step, colors);
   const time = step.endedAt === undefined ? '' : `  ${formatDuration(step.endedAt - step.startedAt)}`;
   const label = clipped(safeLine(step.label), columns - time.length - 2);
   const left = columns - label.length - time.length - 5;

@@ -19,7 +19,10 @@ export async function checkQuotas(context: CliContext): Promise<Check[]> {
   const { budgets } = settings;
   if (routes.length === 0 && !budgets) return [];
   const named = Object.entries(budgets?.tenants ?? {}).flatMap(([tenant, limits]) => (limits ? [tenant] : []));
-  const tenants = [...named, ...(budgets?.default ? ['all other tenants'] : [])];
+  const tenants = [
+    ...named,
+    ...(budgets?.default ? [Object.keys(budgets.tenants).length === 0 ? 'every tenant' : 'all other tenants'] : []),
+  ];
   const limited = [
     ...(routes.length === 0 ? [] : [`${counted(routes.length, 'model')}: ${routes.join(', ')}`]),
     ...(tenants.length === 0 ? [] : [`budgets of ${tenants.join(', ')}`]),

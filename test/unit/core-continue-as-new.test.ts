@@ -263,7 +263,11 @@ test('a provider that asks for patience for ever: each wait may end an execution
   expect(result).toMatchObject({ outcome: 'completed', totals: { turns: 3, modelCalls: 3, toolCalls: 4 } });
   expect(carried).toEqual([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
   expect(run.progress().turn).toBe(3);
-  expect(result.steps.filter(({ kind }) => kind === 'wait')).not.toEqual([]);
+  const beforeWaits = result.steps.filter((_, at) => result.steps[at + 1]?.kind === 'wait');
+  expect(beforeWaits.length).toBeGreaterThan(3);
+  // Told apart from those that were answered.
+  expect(beforeWaits.every(({ kind, unanswered }) => kind === 'model' && unanswered)).toBe(true);
+  expect(result.steps.at(-1)).not.toHaveProperty('unanswered');
 });
 
 test('what a person said, and what they added to a limit, is carried to the next execution', async () => {

@@ -191,7 +191,9 @@ test('a longer wait is the workflow’s, with its reason and how long; past pati
   await pass(1_000);
   const wait = await waits;
   if (!(wait instanceof ModelWaitError)) throw new Error(`it was to wait: ${String(wait)}`);
-  expect(wait.message).toMatch(/^the quota of test\/model is used up: 2 requests a minute; it waits some 6\d s$/);
+  expect(wait.message).toMatch(
+    /^the quota of test\/model is used up: 2 requests a minute; it waits until 22:14:2\d UTC$/,
+  );
   expect(wait.waitUntil).toBeGreaterThan(EPOCH + 60_000);
   expect(wait.waitUntil).toBeLessThan(EPOCH + 63_000);
   const shed = refusal(admit({ input: 0 }, { waitingSince: EPOCH - 50_000 }));
@@ -220,7 +222,31 @@ test('who was shed, or went elsewhere, does not come back, and nobody is told to
   await pass(52_000);
   const waits = admit({ input: 0 }).catch((error: unknown) => error);
   await pass(1_000);
-  expect(String(await waits)).toMatch(/waits some [78] s/);
+  expect(String(await waits)).toMatch(/waits until 22:14:2\d UTC/);
+});
+
+test('the place of one that was cancelled while it waited is the next one’s: nobody waits a window for a promise', async () => {
+  const { admit, pass } = desk({ limits: { windows: [REQUESTS] } });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  const waits = Array.from({ length: 3 }, () => admit({ input: 0 }).catch((error: unknown) => error));
+  await pass(1_000);
+  const told = (await Promise.all(waits)).map((wait) =>
+    wait instanceof ModelWaitError ? wait.waitUntil - EPOCH : NaN,
+  );
+  expect(told[2]).toBeLessThan(65_000);
+  expect(String(await waits[2])).toMatch(/; it asks again at 22:14:2\d UTC, and waits until some 22:15:2\d UTC$/);
+  // The first never comes again. The others come when they were told to, and are let through.
+  const waitingSince = EPOCH + 300;
+  await pass((told[1] ?? NaN) - 1_200);
+  const second = admit({ input: 0 }, { waitingSince });
+  await pass((told[2] ?? NaN) - (told[1] ?? NaN));
+  const third = admit({ input: 0 }, { waitingSince });
+  await pass(1_000);
+  await expect(Promise.all([second, third])).resolves.toHaveLength(2);
 });
 
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {

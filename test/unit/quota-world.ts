@@ -217,8 +217,8 @@ function createSimulatedWorker(
     ...{ worker: name, limits, shortWaitMs, ask },
     weightOf: (tenant) => weights[tenant] ?? 1,
     clock: { now: clock, after },
-    sentAway: (_, { ms }) => {
-      away.push({ at: now(), ms });
+    sentAway: (_, { ms, againMs = ms }) => {
+      away.push({ at: now(), ms: againMs });
       return { error: new Error('away'), comesBack: true };
     },
     ...(isBudget ? { budget: simulatedBudget(now, refused) } : {}),

@@ -149,6 +149,12 @@ test('a worker that does not know what is left hears it, and asks for as long an
   expect(admission.outputMost).toBe(1_400);
 });
 
+test('where a usual answer takes more than the whole budget, the first of the day is held to what there is room for', async () => {
+  const { one } = desk({ default: tokens(3_000) });
+  const admission = await one.admit({ input: 100 });
+  expect(admission.outputMost).toBe(2_900);
+});
+
 test('while calls under way may give something back nobody is refused: it waits, and says for what', async () => {
   const { one, worker, pass } = desk({ default: tokens(10_000) });
   const two = worker('w2');

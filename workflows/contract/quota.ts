@@ -90,8 +90,11 @@ export interface LeaseAnswer {
   };
   /** Requests granted, for each of `waiting`. */
   granted: number[];
-  /** How long the first and the last of what is left of each of `waiting` will probably wait. */
-  waits: { firstMs: number; lastMs: number; by?: WaitsBy }[];
+  /**
+   * How long the first and the last of what is left of each of `waiting` will probably wait. `roomMs`: until there is room for the first of
+   * it if none of those that are expected come, who may have been cancelled since.
+   */
+  waits: { firstMs: number; lastMs: number; roomMs?: number; by?: WaitsBy }[];
   /** Nothing is to be sent for so long, whatever is held. */
   pausedMs: number;
   /** When to ask again where something waits. */

@@ -195,6 +195,8 @@ export interface Step {
   startedAt: number;
   endedAt?: number;
   preview?: string;
+  /** Of a call of the model: it has not answered, and is asked again later. `preview` says why. */
+  unanswered?: true;
 }
 
 /** The answer to the `progress` query. */

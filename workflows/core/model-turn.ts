@@ -56,7 +56,8 @@ export async function askModel(run: Run): Promise<ModelAnswer | 'continue-as-new
       { kind: 'model', label: `model, turn ${kept.turn}` },
       () => environment.callModel(input, `turn ${kept.turn}: model`),
       (result) => {
-        const preview = result.kind === 'answer' ? previewOf(result) : result.reason;
+        if (result.kind !== 'answer') return { preview: result.reason, unanswered: true };
+        const preview = previewOf(result);
         return preview === undefined ? {} : { preview };
       },
       { leaves: () => leavesWhileAway(run) },
@@ -135,7 +136,8 @@ async function compact(
     run,
     { kind: 'model', label },
     () => environment.compactContext(input, label),
-    (result) => ({ preview: result.kind === 'wait' ? result.reason : result.message.preview }),
+    (result) =>
+      result.kind === 'wait' ? { preview: result.reason, unanswered: true } : { preview: result.message.preview },
     { leaves: () => leavesWhileAway(run) },
   );
   if ('left' in done) return 'left';

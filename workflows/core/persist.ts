@@ -22,7 +22,7 @@ export interface StepOptions {
 }
 
 export type StepEnd<T> = { result: T } | { failure: RunFailure };
-type Shown<T> = (result: T) => Pick<Step, 'preview'> & { failed?: boolean };
+type Shown<T> = (result: T) => Pick<Step, 'preview' | 'unanswered'> & { failed?: boolean };
 
 /**
  * Makes a call as a step of the run. A failure whose type says `pause` waits for a person and tries again, one that says `wait` tries

@@ -114,7 +114,12 @@ export function beginStep(state: RunState, step: Pick<Step, 'kind' | 'label'>, n
   return kept.lastSeq;
 }
 
-export function endStep(state: RunState, seq: number, end: Pick<Step, 'state' | 'preview'>, now: number): void {
+export function endStep(
+  state: RunState,
+  seq: number,
+  end: Pick<Step, 'state' | 'preview' | 'unanswered'>,
+  now: number,
+): void {
   state.kept.steps = state.kept.steps.map((step) => (step.seq === seq ? { ...step, ...end, endedAt: now } : step));
 }
 

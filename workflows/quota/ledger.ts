@@ -18,7 +18,7 @@ export const LEASE_MS = 2_000;
 const ASK_MS = 600;
 const ASK_MS_A_WORKER = 25;
 /** What a worker that has not asked for so long was waiting for is not set aside any more. */
-const WAITS_MS = 2_000;
+export const WAITS_MS = 2_000;
 /** Those who are told to come back are remembered by the second. */
 const AWAY_MS = 1_000;
 /** Of callers: numbers of requests and answers of those that were heard last. */
@@ -133,7 +133,7 @@ function hear(
 }
 
 /** A worker is remembered as long as anything of it counts. */
-const SILENT_FORGET_MS = 120_000;
+export const SILENT_FORGET_MS = 120_000;
 
 function tidy(state: LedgerState, now: number): void {
   const longest = Math.max(0, ...state.windows.map(({ perMs }) => perMs + marginMs(perMs)));

@@ -4,7 +4,7 @@ import type { LedgerState, QuotaLimits, ToldByProvider, WindowLimit } from '../c
 /** A worker that was not heard for so long asks for nothing, and its configuration does not count. */
 export const HEARD_MS = 10_000;
 /** What a provider says of itself holds so long, and so does what it refused. */
-const TOLD_MS = 600_000;
+export const TOLD_MS = 600_000;
 const MINUTE_MS = 60_000;
 /** No answer may stop everything for longer: who says so is not within our control. */
 const PAUSE_MOST_MS = 600_000;

@@ -1,21 +1,26 @@
-// The quota as people are shown it. A query must not move the quota's own clock: limits, and what goes on, are as of the last word of a worker.
-import { PRIORITIES, type LedgerState, type QuotaView } from '../contract/quota';
+// The quota as people are shown it, at the time of whoever asks: in a query the workflow's own clock stands at the last word of a worker.
+import { PRIORITIES, type LedgerState, type QuotaLimits, type QuotaView } from '../contract/quota';
 import { pendingNow } from './budget';
-import { limitsNow, paceNow } from './limits-now';
+import { SILENT_FORGET_MS, WAITS_MS } from './ledger';
+import { HEARD_MS, TOLD_MS, limitsNow, paceNow } from './limits-now';
 import { busyNow } from './room';
 import { amountOf, countsUntil, endings, windowOf } from './windows';
 
-/** @param asOf what had stopped counting by then is not shown as used: milliseconds since the epoch */
+/** By how much the clock of whoever asks may be ahead of the quota's own. */
+const AHEAD_MS = 3_000;
+
+/** @param asOf what has stopped counting by then, or was not heard of for so long, is not shown: milliseconds since the epoch */
 export function viewOf(state: LedgerState, route: string, asOf = 0): QuotaView {
-  const now = Math.max(0, ...state.workers.map(({ heardAt }) => heardAt));
-  const limits = limitsNow(state, now);
+  const heardAt = Math.max(0, ...state.workers.map((one) => one.heardAt));
+  const now = Math.max(heardAt, asOf);
+  const limits = limitsShown(state, heardAt, now);
   const pace = paceNow(state, now);
   const { provider } = state;
   const isBudget = state.workers.some(({ pending }) => pending !== undefined);
   const pending = pendingNow(state, now);
   return {
     route,
-    at: now,
+    at: heardAt,
     limits: limits.windows.map((limit) => ({
       of: limit.of,
       perMs: limit.perMs,
@@ -25,14 +30,15 @@ export function viewOf(state: LedgerState, route: string, asOf = 0): QuotaView {
         0,
       ),
       leased: state.leases
-        .filter(({ until }) => countsUntil(limit.perMs, until) > Math.max(now, asOf))
+        .filter(({ until }) => countsUntil(limit.perMs, until) > now)
         .reduce((total, { left }) => total + amountOf(left, limit), 0),
       ...(isBudget ? { pending: amountOf(pending, limit) } : {}),
     })),
     ...(limits.concurrency === undefined
       ? {}
       : { concurrency: { most: limits.concurrency, busy: busyNow(state, now) } }),
-    waiting: state.workers.flatMap(({ waiting }) =>
+    // One that was shed, or cancelled, leaves its worker with nothing to ask for.
+    waiting: heardWithin(state, WAITS_MS + AHEAD_MS, now).flatMap(({ waiting }) =>
       waiting.map((share) => ({
         priority: PRIORITIES[share.class] ?? 'ahead',
         tenant: share.tenant,
@@ -40,10 +46,10 @@ export function viewOf(state: LedgerState, route: string, asOf = 0): QuotaView {
       })),
     ),
     away: state.away.reduce((total, { due, amounts }) => total + (due > now ? (amounts[0] ?? 0) : 0), 0),
-    workers: state.workers.length,
+    workers: heardWithin(state, SILENT_FORGET_MS, now).length,
     ...(state.pausedUntil > now ? { pausedUntil: state.pausedUntil } : {}),
     ...(pace < 1 ? { slowedTo: pace } : {}),
-    ...(provider
+    ...(provider && provider.at + TOLD_MS > now
       ? {
           provider: {
             ...(provider.requests === undefined ? {} : { requests: provider.requests }),
@@ -52,4 +58,13 @@ export function viewOf(state: LedgerState, route: string, asOf = 0): QuotaView {
         }
       : {}),
   };
+}
+
+const heardWithin = ({ workers }: LedgerState, ms: number, now: number): LedgerState['workers'] =>
+  workers.filter(({ heardAt }) => heardAt + ms > now);
+
+/** Where nobody has asked for anything lately: of the one that did last, whose configuration is the newest that is known. */
+function limitsShown(state: LedgerState, heardAt: number, now: number): QuotaLimits {
+  if (heardWithin(state, HEARD_MS, now).length > 0) return limitsNow(state, now);
+  return limitsNow({ ...state, workers: state.workers.filter((one) => one.heardAt === heardAt) }, heardAt);
 }

@@ -32,6 +32,7 @@ export function waitsOf(
     const one = times(claim.leftAmounts, 1 / claim.left);
     const first = waitFor(now, add(before, one));
     const { ms, by } = waitFor(now, add(before, last));
-    return { firstMs: Math.round(first.ms), lastMs: Math.round(ms), ...(by ? { by } : {}) };
+    const roomMs = Math.round(waitFor(now, one).ms);
+    return { firstMs: Math.round(first.ms), lastMs: Math.round(ms), roomMs, ...(by ? { by } : {}) };
   });
 }

@@ -29,3 +29,18 @@ export function describeWait(route: string, limits: QuotaLimits, by: WaitsBy | '
   const limit = limits.windows.find(({ of, perMs }) => of === by?.of && perMs === by.perMs);
   return `the quota of ${route} is used up${limit ? `: ${describeLimit(limit)}` : ''}`;
 }
+
+/** The time of day, which stays true however late it is read. @param now milliseconds since the epoch */
+export function describeUntil(now: number, { ms, againMs }: { ms: number; againMs: number }): string {
+  const until = secondOf(now + ms, now);
+  return againMs < ms
+    ? `it asks again at ${secondOf(now + againMs, now)}, and waits until some ${until}`
+    : `it waits until ${until}`;
+}
+
+/** Rounded up. */
+function secondOf(ms: number, now: number): string {
+  const iso = new Date(Math.ceil(ms / 1_000) * 1_000).toISOString();
+  const day = iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? '' : `${iso.slice(0, 10)} `;
+  return `${day}${iso.slice(11, 19)} UTC`;
+}

@@ -12,7 +12,7 @@ import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
 import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
-import { describeWait } from './describe-limit';
+import { describeUntil, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
 import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
@@ -129,7 +129,7 @@ function opened(
 function sentAway(
   { route, settings, clock, time }: Open,
   { since, goesElsewhere }: Waiter,
-  { ms, by }: LongWait,
+  { ms, againMs = ms, by }: LongWait,
 ): { error: Error; comesBack: boolean } {
   const { patienceMs, limits } = settings;
   const text = describeWait(route, limits, by);
@@ -139,7 +139,7 @@ function sentAway(
     const words = `${text}: it would wait ${Math.round(ms / 1_000)} s${waitedFor}, and patience ends at ${Math.round(patienceMs / 1_000)} s.`;
     return { error: failure('Model.QuotaShed', words), comesBack: false };
   }
-  const error = new ModelWaitError(Math.round(time() + ms), `${text}; it waits some ${Math.ceil(ms / 1_000)} s`);
+  const error = new ModelWaitError(Math.round(time() + againMs), `${text}; ${describeUntil(time(), { ms, againMs })}`);
   return { error, comesBack: goesElsewhere !== true };
 }
 

@@ -35,6 +35,9 @@ export interface LessorOptions {
 
 /** Requests that come together are asked for together. */
 const GATHER_MS = 2;
+/** Whoever was expected first comes first; and nobody asks again more often, because there is a little room at all times. */
+const AFTER_ROOM_MS = 1_000;
+const AGAIN_LEAST_MS = 30_000;
 /** Told to come back, where the quota cannot say when. */
 const COME_BACK_MS = 5_000;
 
@@ -191,7 +194,8 @@ function serve(parts: Parts, now: number): void {
 function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWait): void {
   line.remove(waiter);
   const { error, comesBack } = options.sentAway(waiter, wait);
-  if (comesBack) report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(wait.ms) });
+  const { ms, againMs: forMs = ms } = wait;
+  if (comesBack) report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(forMs) });
   waiter.refuse(error);
 }
 
@@ -274,7 +278,9 @@ function take(parts: Parts, answered: Answered): boolean {
   return request.waiting.some((share, nth) => share.class !== AHEAD_CLASS && (answer.granted[nth] ?? 0) < share.count);
 }
 
-function judge(parts: Parts, waiters: readonly Waiter[], { firstMs, lastMs, by }: LeaseAnswer['waits'][number]): void {
+function judge(parts: Parts, waiters: readonly Waiter[], wait: LeaseAnswer['waits'][number]): void {
+  const { firstMs, lastMs, roomMs = Infinity, by } = wait;
+  const soonMs = Math.max(AGAIN_LEAST_MS, roomMs + AFTER_ROOM_MS);
   // A copy: who is sent away leaves the line.
   [...waiters].forEach((waiter, nth, { length }) => {
     const hasComeBack = waiter.since < waiter.arrivedAt;
@@ -287,6 +293,6 @@ function judge(parts: Parts, waiters: readonly Waiter[], { firstMs, lastMs, by }
       parts.line.remove(waiter);
       waiter.refuse(error);
     } else if (ms > (waiter.patienceMs ?? parts.options.shortWaitMs))
-      sendAway(parts, waiter, { ms, ...(by ? { by } : {}) });
+      sendAway(parts, waiter, { ms, againMs: Math.min(ms, soonMs), ...(by ? { by } : {}) });
   });
 }

@@ -162,11 +162,22 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
     },
   });
   const budget: Open = {
-    ...{ tenant, limits, lessor, clock, shortWaitMs: SHORT_WAIT_MS, left: [], untold: { seq: 0, took: [] } },
+    ...{
+      tenant,
+      limits,
+      lessor,
+      clock,
+      shortWaitMs: SHORT_WAIT_MS,
+      left: wholeOf(limits),
+      untold: { seq: 0, took: [] },
+    },
     time: () => lessor.quotaTime() ?? now(),
   };
   return budget;
 }
+
+/** Until the budget has told it: a request is never larger than all of it. */
+const wholeOf = ({ windows }: QuotaLimits): BudgetLeft[] => windows.map((limit) => ({ ...limit, left: limit.most }));
 
 const lessened = (left: readonly BudgetLeft[], took: Amounts): BudgetLeft[] =>
   left.map((one) => ({ ...one, left: one.left - amountOf(took, one.of) }));

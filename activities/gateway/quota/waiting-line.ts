@@ -22,6 +22,8 @@ export interface Waiter {
 /** What is still to come, and why. */
 export interface LongWait {
   ms: number;
+  /** When it is to ask again, if sooner: others who are expected before it may not come. @default ms */
+  againMs?: number;
   by?: WaitsBy | 'silence';
 }
 

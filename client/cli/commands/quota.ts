@@ -8,6 +8,7 @@ import { ClientError } from '../../errors';
 import { isUnanswered } from '../../unanswered';
 import type { CliContext, Connected } from '../context';
 import { EXIT } from '../exit-codes';
+import { quotaLines, shownView } from '../quota-shown';
 
 interface Row {
   of: string;
@@ -41,10 +42,11 @@ export async function quotaCommand(context: CliContext): Promise<number> {
   const connected = await context.connect();
   const { taskQueue } = settings;
   const views = await Promise.all(
-    routes.map(async (route) => ({
-      route,
-      view: await viewOf(connected, quotaId(taskQueue, route, settings.quotas[route]?.key ?? ''), `quota of ${route}`),
-    })),
+    routes.map(async (route) => {
+      const { key = '', limits = { windows: [] } } = settings.quotas[route] ?? {};
+      const view = await viewOf(connected, quotaId(taskQueue, route, key), `quota of ${route}`);
+      return { route, view: view && shownView(limits, view, Date.now()) };
+    }),
   );
   const budgets = await budgetsOf(context, connected);
   output.json({ quotas: views, budgets });
@@ -56,7 +58,8 @@ export async function quotaCommand(context: CliContext): Promise<number> {
       columns('tenant'),
     );
   }
-  for (const { route, view } of views) if (view) for (const line of linesOf(route, view)) output.line(line);
+  for (const { route, view } of views)
+    if (view) for (const line of quotaLines(route, view, Date.now())) output.line(line);
   return EXIT.completed;
 }
 
@@ -151,22 +154,4 @@ function budgetRows({ settings }: CliContext, { tenant, view }: Budget): Row[] {
       ...{ used: shown(of, Math.max(0, used - pending)), leased: shown(of, leased + pending) },
     };
   });
-}
-
-function linesOf(route: string, { waiting, away, at, pausedUntil, slowedTo, provider }: QuotaView): string[] {
-  const count = waiting.reduce((total, share) => total + share.count, 0);
-  const told = [
-    ...(provider?.requests === undefined ? [] : [`${provider.requests} requests a minute`]),
-    ...(provider?.tokens === undefined ? [] : [`${provider.tokens} tokens a minute`]),
-  ];
-  return [
-    ...(count + away === 0 ? [] : [`${route}: ${count} wait, ${Math.round(away)} are told to come back`]),
-    ...(pausedUntil === undefined
-      ? []
-      : [`${route}: the provider asked for ${Math.ceil((pausedUntil - at) / 1_000)} s of pause`]),
-    ...(slowedTo === undefined
-      ? []
-      : [`${route}: the provider refused more, so ${Math.round(slowedTo * 100)} % of the pace is used`]),
-    ...(told.length === 0 ? [] : [`${route}: the provider itself says ${told.join(', ')}`]),
-  ];
 }
