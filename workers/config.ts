@@ -133,7 +133,7 @@ export async function loadSettings(options: {
         value: project,
         source: cwd === project ? 'current folder' : 'found above the current folder',
       },
-      { what: 'configuration', value: configFile ?? 'none', source: configFile === undefined ? 'default' : 'found' },
+      describeFile(found, configFile),
       { what: 'state', ...stateDir },
       { what: 'store', value: withoutCredentials(store.value), source: store.source },
       ofKeys.described,
@@ -149,6 +149,12 @@ export async function loadSettings(options: {
     ],
   };
 }
+
+const describeFile = (found: string | undefined, used: string | undefined): Setting => ({
+  what: 'configuration',
+  value: used ?? (found === undefined ? 'none' : `${found}, not used: it is not valid`),
+  source: found === undefined ? 'default' : 'found',
+});
 
 function describeModels(
   { providers, models, plans, sources }: ModelSettings,

@@ -82,6 +82,11 @@ test('a configuration that cannot be used is a line of the report, and agents ar
     ]),
   );
   expect(stdout.text()).not.toMatch(/claude/);
+  expect(settings.described).toContainEqual({
+    what: 'configuration',
+    value: `${path.join(project.dir, 'longhaul.config.ts')}, not used: it is not valid`,
+    source: 'found',
+  });
 });
 
 test('what is limited is a line of its own', async () => {

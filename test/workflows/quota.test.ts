@@ -50,6 +50,6 @@ test('runs wait for their quota, in their workflow, and no window has more than 
   expect(view).toMatchObject({ route: 'test/model', limits: [{ of: 'requests', most: MOST }] });
   expect((view.limits[0]?.used ?? 0) + (view.limits[0]?.leased ?? 0)).toBeGreaterThan(0);
   // Whoever asks later is told of that time, though no worker has spoken since.
-  const later = await used.workflow().query<QuotaView>(QUERY_NAMES.quota, Date.now() + 240_000);
+  const later = await used.workflow().query<QuotaView, [number]>(QUERY_NAMES.quota, Date.now() + 240_000);
   expect(later).toMatchObject({ limits: [{ most: MOST, used: 0, leased: 0 }], waiting: [], away: 0 });
 });
