@@ -40,7 +40,7 @@ export function quotaLines(
   return [
     ...(count + away === 0
       ? []
-      : [`${route}: ${count} wait${sharesText(waiting)}, ${Math.round(away)} are told to come back`]),
+      : [`${route}: ${count} wait${sharesText(waiting)}, ${Math.round(away)} told to come back`]),
     ...(pausedUntil === undefined
       ? []
       : [`${route}: the provider asked for ${Math.max(0, Math.ceil((pausedUntil - now) / 1_000))} s of pause`]),

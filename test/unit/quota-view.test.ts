@@ -60,7 +60,7 @@ test('who waits is said by class and tenant, and a pause counts down', () => {
   ];
   const view = { ...spent({ windows: [REQUESTS] }).at(0), waiting, pausedUntil: AT + 9_000 };
   expect(quotaLines(ROUTE, view, AT + 4_000)).toEqual([
-    'a/x: 4 wait (2 high of acme, 2 normal of globex), 1 are told to come back',
+    'a/x: 4 wait (2 high of acme, 2 normal of globex), 1 told to come back',
     'a/x: the provider asked for 5 s of pause',
   ]);
 });
