@@ -3,7 +3,7 @@
 // Write order: objects, call record and head become durable in one commit before the activity completes. What remains is one
 // window, an answer received and not yet stored; the guarantees table in the root README says so.
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/contract/activities';
-import type { JsonValue, Message, MessageHead } from '../workflows/contract/message';
+import type { JsonValue, Message, MessageHead, Usage } from '../workflows/contract/message';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
 import { conversationRecords, findCallRecord } from './call-records';
@@ -169,7 +169,7 @@ function build(
     ...spending.unanswered(),
     model: route,
     ...(asked.pruned ? { pruned: asked.pruned } : {}),
-    ...(given ? { cached: true, saved: given.saved } : {}),
+    ...(given ? { cached: true, saved: given.saved, ...savedCostOf(deps, route, given.saved) } : {}),
     ...(batch ? { batched: { of: batch.of, ...(batch.alone ? { alone: true } : {}) } } : {}),
     ...leftOf(deps, input, given !== undefined),
   };
@@ -193,6 +193,12 @@ function build(
     record,
     objects: [...before.objects, ...encoded, ...after.objects, ...(raw ? [raw] : []), ...(output ? [output] : [])],
   };
+}
+
+/** At the price of now: it is what asking would cost. */
+function savedCostOf({ prices }: ActivityDeps, route: string, saved: Usage): Pick<ModelAnswer, 'savedCost'> {
+  const nanoUsd = prices.nanoUsd(route, saved);
+  return nanoUsd === undefined ? {} : { savedCost: { nanoUsd } };
 }
 
 function leftOf(

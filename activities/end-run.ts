@@ -4,6 +4,7 @@ import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/r
 import type { ActivityDeps, Attempt } from './deps';
 import { lastWords } from './last-words';
 import type { RefWrite } from './store/port';
+import { withKnownCost } from './store/run-calls';
 import { withdrawRequests } from './withdraw-requests';
 import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
 
@@ -21,7 +22,8 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
     head: extended.head,
     length: result.length,
     firstRunId: input.key.run,
-    totals: result.totals,
+    // A call that Temporal gave up had been sent, and could not say what it took.
+    totals: result.failure?.type === 'Model.Timeout' ? result.totals : withKnownCost(result.totals),
     ...(input.limits ? { limits: input.limits } : {}),
   };
   // The call that stored a head has indexed it.

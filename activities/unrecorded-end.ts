@@ -6,7 +6,7 @@ import { safeText } from './redact';
 import type { ContentStore } from './store';
 import { lastCheckpoint } from './store/last-checkpoint';
 import { openRunName, runRecordName } from './store/ref-names';
-import { callsOf, totalsOf } from './store/run-calls';
+import { callsOf, totalsOf, withKnownCost } from './store/run-calls';
 import { withdrawRequests, type WithdrawDeps } from './withdraw-requests';
 
 export interface UnrecordedEnd {
@@ -30,10 +30,13 @@ export async function recordUnrecordedEnd(
   { at, outcome, failure, firstRunId }: UnrecordedEnd,
 ): Promise<RunRecord | undefined> {
   const { calls } = await callsOf(store, firstRunId);
+  const recorded = totalsOf(calls);
+  // What was under way at that moment nobody has counted. Of one that never began that is nothing.
+  const totals = firstRunId === '' ? withKnownCost(recorded) : recorded;
   const ended: RunRecord['ended'] = {
     ...{ at, outcome, failure: { ...failure, message: safeText(failure.message) } },
     ...(await lastCheckpoint(store, record)),
-    ...{ firstRunId, totals: { ...totalsOf(calls), reusedCalls: 0 } },
+    ...{ firstRunId, totals: { ...totals, reusedCalls: 0 } },
   };
   const value = { ...record, ended };
   const { conflicts } = await store.commit({

@@ -3,7 +3,7 @@ import type { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
 
 /** `unknown`: some servers send events as plain text, or without a type. Then it is for the events to show. */
-export type AnswerForm = 'stream' | 'unknown' | 'page';
+type AnswerForm = 'stream' | 'unknown' | 'page';
 
 export function answerForm(contentType: string | null): AnswerForm {
   const type = typeText(contentType);

@@ -56,6 +56,8 @@ function askedOf({ fork, turn, record }: RunCall, calls: readonly RunCall[]): { 
   return asked === undefined ? {} : { asked };
 }
 
+const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+
 export interface CallTotals {
   turns: number;
   modelCalls: number;
@@ -63,20 +65,28 @@ export interface CallTotals {
   usage: Usage;
   /** Model calls that were given the answer to the same question. Absent where there are none. */
   cachedCalls?: number;
+  /** What those took when they were asked first, and what that would cost: in neither `usage` nor `cost`. */
+  saved?: Usage;
+  savedCost?: Cost;
   cost?: Cost;
   estimated?: true;
 }
 
 /** What has been recorded so far; of an ended run its record has the totals. */
 export function totalsOf(calls: readonly RunCall[]): CallTotals {
-  let usage: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
-  let cost: Cost | undefined;
+  let usage = NO_USAGE;
+  let saved = NO_USAGE;
+  let [cost, savedCost]: [Cost?, Cost?] = [];
   let isEstimated = false;
   let [modelCalls, cachedCalls] = [0, 0];
   for (const { record } of calls) {
     if (record.kind === 'tool' || record.kind === 'started-tool') continue;
     modelCalls += 1;
-    if (record.kind === 'model' && record.answer.cached) cachedCalls += 1;
+    if (record.kind === 'model' && record.answer.cached) {
+      cachedCalls += 1;
+      saved = addUsage(saved, record.answer.saved ?? NO_USAGE);
+      savedCost = addCosts(savedCost, record.answer.savedCost);
+    }
     const { usage: used, cost: own, unanswered } = record.kind === 'model' ? record.answer : record.result;
     usage = addUsage(usage, used);
     cost = addCosts(addCosts(cost, own), unanswered?.cost);
@@ -88,8 +98,15 @@ export function totalsOf(calls: readonly RunCall[]): CallTotals {
   const toolCalls = calls.length - modelCalls;
   return {
     ...{ turns, modelCalls, toolCalls, usage },
-    ...(cachedCalls > 0 ? { cachedCalls } : {}),
+    ...(cachedCalls > 0 ? { cachedCalls, saved, ...(savedCost ? { savedCost } : {}) } : {}),
     ...(cost ? { cost } : {}),
     ...(isEstimated ? { estimated: true as const } : {}),
   };
+}
+
+/** Where no request brought or took anything, nothing was paid; without a cost beside what was used, nobody counted it. */
+export function withKnownCost<T extends Pick<CallTotals, 'modelCalls' | 'usage' | 'cost'>>(totals: T): T {
+  const { modelCalls, usage, cost } = totals;
+  const isNothing = modelCalls === 0 && usage.input === 0 && usage.output === 0;
+  return cost || !isNothing ? totals : { ...totals, cost: { nanoUsd: 0 } };
 }

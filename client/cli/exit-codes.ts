@@ -28,7 +28,9 @@ const OF_OUTCOME: Readonly<Record<Outcome, number>> = {
   'budget-exhausted': EXIT.budgetExhausted,
 };
 
-export const exitCodeOf = (outcome: Outcome): number => OF_OUTCOME[outcome];
+/** Of a run that was refused for load nothing is wrong but the time. */
+export const exitCodeOf = ({ outcome, failure }: { outcome: Outcome; failure?: { type: string } }): number =>
+  failure?.type === 'Model.QuotaShed' ? EXIT.refused : OF_OUTCOME[outcome];
 
 const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
   'unknown-agent': EXIT.usage,

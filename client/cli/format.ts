@@ -1,5 +1,6 @@
 // Numbers as people read them.
 import { NANO_USD, type Cost } from '../../workflows/contract/cost';
+import type { Usage } from '../../workflows/contract/message';
 import type { RunLimits } from '../../workflows/contract/run';
 
 const SECOND = 1_000;
@@ -48,9 +49,18 @@ export function formatCost(cost: Cost | undefined): string {
   if (!cost) return 'cost unknown';
   const { nanoUsd, unknown = 0 } = cost;
   if (unknown === 0) return formatUsd(nanoUsd);
-  const of = `${counted(unknown, 'request')} of unknown price`;
+  const of = `${counted(wholeRequests(unknown), 'request')} of unknown price`;
   return nanoUsd === 0 ? `cost unknown (${of})` : `${formatUsd(nanoUsd)} and ${of}`;
 }
+
+/** Of a shared request each task has a part: a sum of parts is not quite whole, and one part is of one request. */
+const wholeRequests = (unknown: number): number => Math.ceil(unknown - PART_LEAST);
+/** Less than this of a request is a sum's error: nobody shares one with so many. */
+export const PART_LEAST = 1e-6;
+
+/** What a cache has saved, of which what was not priced has no money. */
+export const savedText = ({ input, output }: Usage, cost: Cost | undefined): string =>
+  `${formatTokens(input + output)} tokens${cost ? `, ${formatUsd(cost.nanoUsd)}` : ''}`;
 
 const short = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 

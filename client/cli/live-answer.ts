@@ -10,8 +10,11 @@ const KEPT_CHARS = 8_000;
 const INDENT = '  ';
 
 export interface LiveAnswer {
-  /** @returns what is added where nothing changes in place: with a line that says so where an attempt takes the place of another */
-  take(event: TextEvent): string;
+  /**
+   * @param before lines that announce it, where nothing has yet
+   * @returns what is added where nothing changes in place: with a line that says so where an attempt takes the place of another
+   */
+  take(event: TextEvent, before?: string): string;
   /** Its step has ended: what it said is shown no more. */
   told(step: Step): void;
   /** The last lines, cut to so many columns. */
@@ -33,11 +36,11 @@ export function createLiveAnswer(): LiveAnswer {
   };
   return {
     lineEnd,
-    take: (event) => {
+    take: (event, announced = '') => {
       if (event.begunAt < answeredAt) return '';
       const isOther = event.begunAt !== begunAt;
       const isAgain = isOther && event.turn === turn;
-      const before = isOther ? lineEnd() : '';
+      const before = `${isOther || announced !== '' ? lineEnd() : ''}${announced}`;
       const mark = isAgain ? `${before}— ${event.attempt > 1 ? `attempt ${event.attempt}` : 'again'} —\n` : before;
       const text = safeForTerminal(event.text);
       shown = `${isOther ? '' : shown}${text}`.slice(-KEPT_CHARS);

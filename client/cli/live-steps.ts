@@ -37,6 +37,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
   const answer = createLiveAnswer();
+  const announced = createAnnounced();
 
   // The cursor is never hidden: a process that is killed could not show it again.
   const erase = (): void => {
@@ -84,7 +85,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
       const line = stepLine(step, colors, interactive ? columns() : Infinity);
       if (step.kind === 'model') answer.told(step);
       if (!interactive) {
-        write(`${answer.lineEnd()}${line}\n`);
+        if (!announced.isSaid(step)) write(`${answer.lineEnd()}${line}\n`);
         return;
       }
       if (step.state === 'running') running.set(step.seq, step);
@@ -94,8 +95,11 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
       keepDrawing();
     },
     say: (event) => {
-      const plain = answer.take(event);
-      if (!interactive) write(plain);
+      const label = interactive || announced.has(event) ? undefined : modelLabel(event);
+      const plain = answer.take(event, label === undefined ? '' : `${RUNNING} ${label}\n`);
+      if (interactive || plain === '') return;
+      announced.add(event);
+      write(plain);
     },
     close: () => {
       erase();
@@ -106,11 +110,44 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   };
 }
 
+/**
+ * Where lines are only added, a step stands before its text. Text comes as it is said and steps as they are asked for, so the first words of
+ * an answer may come first: then they announce their step, which is not announced again.
+ */
+function createAnnounced(): {
+  /** Whether the beginning of a step need not be told any more. */
+  isSaid(step: Step): boolean;
+  has(event: TextEvent): boolean;
+  add(event: TextEvent): void;
+} {
+  const running = new Set<string>();
+  const ahead = new Set<string>();
+  return {
+    isSaid: ({ kind, label, state }) => {
+      if (kind !== 'model') return false;
+      if (state !== 'running') {
+        running.delete(label);
+        ahead.delete(label);
+        return false;
+      }
+      running.add(label);
+      return ahead.delete(label);
+    },
+    has: (event) => running.has(modelLabel(event)) || ahead.has(modelLabel(event)),
+    add: (event) => void (running.has(modelLabel(event)) || ahead.add(modelLabel(event))),
+  };
+}
+
+/** As a run names the step. */
+const modelLabel = ({ turn }: TextEvent): string => `model, turn ${turn}`;
+
+const RUNNING = '…';
+
 /** A tick is for what has been done: not for a wait, or for a call that was put off. */
 function markOf({ kind, state, unanswered }: Step, colors: Colors): string {
   if (state === 'done' && unanswered) return colors.yellow('–');
   if (state === 'done' && kind === 'wait') return colors.yellow('…');
-  return { running: '…', done: colors.green('✓'), failed: colors.red('✗') }[state];
+  return { running: RUNNING, done: colors.green('✓'), failed: colors.red('✗') }[state];
 }
 
 function stepLine(step: Step, colors: Colors, columns: number): string {

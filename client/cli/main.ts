@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: what each command is called and takes. What it does is in a file of its own.
 import { dirname, resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
 import { collect, describeCommands, type WrapOptions } from './commands';
@@ -16,6 +16,7 @@ import { submitCommand } from './submit';
 import { usableSettings } from './usable-settings';
 import { workerCommand, type WorkerOptions } from './worker';
 import { packageVersion } from '../../workers/package-version';
+import { PRIORITIES } from '../../workflows/contract/quota';
 
 interface GlobalOptions {
   agents?: string;
@@ -75,6 +76,11 @@ function createProgram(): Command {
       .option('--tenant <tenant>')
       .option('--user <user>')
       .option('--session <session>')
+      .addOption(
+        new Option('--priority <priority>', 'who goes first near the limits of a model; normal if not given').choices(
+          PRIORITIES,
+        ),
+      )
       .option('--tag <tag>', 'may be repeated', collect);
 
   starting(program.command('run').description('start a run, watch it, exit with its answer'))

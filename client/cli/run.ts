@@ -191,7 +191,7 @@ async function followOne(context: CliContext, run: RunHandle<unknown>): Promise<
   const result = await follow(context, run);
   if (!result) return await leftAsking(context, run);
   context.output.json(result);
-  return exitCodeOf(result.outcome);
+  return exitCodeOf(result);
 }
 
 async function leftAsking({ output }: CliContext, run: RunHandle<unknown>): Promise<number> {
@@ -218,7 +218,5 @@ async function finishAll(context: CliContext, host: Host): Promise<number> {
     results.push(result);
   }
   context.output.json({ results });
-  return (
-    results.map(({ outcome }) => exitCodeOf(outcome)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed
-  );
+  return results.map((result) => exitCodeOf(result)).findLast((code) => code !== EXIT.completed) ?? EXIT.completed;
 }

@@ -1,11 +1,15 @@
 // The end of a run, for a person: its answer to standard output, all else to standard error.
+import type { RunTotals } from '../../workflows/contract/run';
 import type { RunResult } from '../run-result';
-import { counted, formatCost, formatTokens } from './format';
+import { counted, formatCost, formatTokens, savedText } from './format';
 import type { Output } from './output';
 
 /** Text as it is; everything else as JSON. */
 export const answerText = (answer: unknown): string =>
   typeof answer === 'string' ? answer : (JSON.stringify(answer, null, 2) ?? '');
+
+const cachedText = (calls: number, { saved, savedCost }: RunTotals): string =>
+  `${counted(calls, 'model call')} answered from the cache${saved ? ` (saved ${savedText(saved, savedCost)})` : ''}`;
 
 export function showResult(output: Output, result: RunResult<unknown>): void {
   const { totals } = result;
@@ -22,7 +26,7 @@ export function showResult(output: Output, result: RunResult<unknown>): void {
     `${formatTokens(totals.usage.input)} tokens in`,
     `${formatTokens(totals.usage.output)} out${totals.estimated ? ' (in part estimated)' : ''}`,
     formatCost(totals.cost),
-    ...(totals.cachedCalls ? [`${counted(totals.cachedCalls, 'model call')} answered from the cache`] : []),
+    ...(totals.cachedCalls ? [cachedText(totals.cachedCalls, totals)] : []),
     ...(totals.reusedCalls > 0 ? [`${counted(totals.reusedCalls, 'call')} taken from records`] : []),
   ];
   output.note(output.colors.dim(`${result.outcome}  ${parts.join(', ')}`));

@@ -13,7 +13,10 @@ import type { CliContext } from './context';
 import { counted } from './format';
 import { checkTyped, inputText, runInput } from './run-input';
 
-export interface RunCommandOptions extends Pick<StartOptions, 'id' | 'tenant' | 'user' | 'session' | 'inspect'> {
+export interface RunCommandOptions extends Pick<
+  StartOptions,
+  'id' | 'tenant' | 'user' | 'session' | 'priority' | 'inspect'
+> {
   /** JSON text. */
   input?: string;
   /** Absolute. */
@@ -121,12 +124,13 @@ export async function startRun(
   { agent, options }: TypedRun,
   input: ReturnType<typeof runInput>,
 ): Promise<RunHandle<unknown>> {
-  const { id, tenant, user, session, tag, inspect } = options;
+  const { id, tenant, user, session, priority, tag, inspect } = options;
   return await client.agent<AnyAgent>(agent).start(input, {
     ...(id === undefined ? {} : { id }),
     ...(tenant === undefined ? {} : { tenant }),
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
+    ...(priority === undefined ? {} : { priority }),
     ...(tag === undefined ? {} : { tags: tag }),
     ...(inspect ? { inspect } : {}),
   });

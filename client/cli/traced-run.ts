@@ -1,7 +1,7 @@
 // What a trace tells of a run: its calls, from their records, what it asked people, and the runs of its sub-agents; where a server answers,
 // also what is under way.
 import type { ContentStore } from '../../activities/store';
-import { callsOf, totalsOf, type CallTotals, type RunCall } from '../../activities/store/run-calls';
+import { callsOf, totalsOf, withKnownCost, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import { addCosts, type Cost, type SpentDetails } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
 import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
@@ -10,7 +10,7 @@ import { firstRunIdOf } from '../first-run';
 import { directSubRuns } from '../sub-runs';
 import { requestsOf, type AskedOfRun } from './commands/requests-of';
 import type { Connected } from './context';
-import { counted } from './format';
+import { PART_LEAST, counted } from './format';
 import { liveRun, type LiveRun } from './live-run';
 import { callName, reusedCalls } from './reused-calls';
 import { settledRecord } from './settled-record';
@@ -47,6 +47,13 @@ export interface TracedCall {
   reused: boolean | null;
 }
 
+/** Estimated, as all that brought no answer. */
+export interface Unrecorded {
+  modelCalls: number;
+  usage: Usage;
+  cost?: Cost;
+}
+
 /** One run, with those that its calls of sub-agents began. */
 export interface TracedRun {
   record: RunRecord;
@@ -54,6 +61,8 @@ export interface TracedRun {
   firstRunId: string | undefined;
   calls: TracedCall[];
   totals: CallTotals;
+  /** What stopped and failed calls took, of which there is no record. */
+  unrecorded: Unrecorded | undefined;
   live: LiveRun | undefined;
   /** Everything that it has asked people. */
   asked: AskedOfRun[];
@@ -77,19 +86,47 @@ export async function tracedRun(
   const { calls, unreadable } =
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
   const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
+  const recorded = totalsOf(calls);
+  const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)));
   return {
     ...{ record, firstRunId, live, unreadable, waiting },
     asked: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     status: record.ended?.outcome ?? openStatus(live, waiting),
     calls: calls.map((call) => tracedCall(call, record, reused)),
-    totals: record.ended?.totals ?? totalsOf(calls),
-    subRuns: await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below))),
+    totals: record.ended?.totals ?? withKnownCost(recorded),
+    unrecorded: unreadable > 0 ? undefined : unrecordedOf(record, [recorded, ...subRuns.map(({ totals }) => totals)]),
+    subRuns,
+  };
+}
+
+/** What the totals have beyond the calls of which there are records, its own and those of its sub-agents' runs. */
+function unrecordedOf({ ended, erased }: RunRecord, told: readonly CallTotals[]): Unrecorded | undefined {
+  if (!ended?.totals.estimated || erased) return undefined;
+  const { modelCalls, usage, cost } = ended.totals;
+  const beyond = (all: number, part: (totals: CallTotals) => number): number =>
+    Math.max(
+      0,
+      told.reduce((rest, totals) => rest - part(totals), all),
+    );
+  const used: Usage = {
+    input: beyond(usage.input, (one) => one.usage.input),
+    cachedInput: beyond(usage.cachedInput, (one) => one.usage.cachedInput),
+    output: beyond(usage.output, (one) => one.usage.output),
+    reasoning: beyond(usage.reasoning, (one) => one.usage.reasoning),
+  };
+  if (used.input === 0 && used.output === 0) return undefined;
+  const nanoUsd = beyond(cost?.nanoUsd ?? 0, (one) => one.cost?.nanoUsd ?? 0);
+  const unknown = beyond(cost?.unknown ?? 0, (one) => one.cost?.unknown ?? 0);
+  return {
+    modelCalls: beyond(modelCalls, (one) => one.modelCalls),
+    usage: used,
+    ...(cost ? { cost: { nanoUsd, ...(unknown < PART_LEAST ? {} : { unknown }) } } : {}),
   };
 }
 
 export function traceJson(traced: TracedRun): object {
-  const { record, status, firstRunId, calls, totals, live, asked, waiting, unreadable, subRuns } = traced;
-  const { turns, modelCalls, toolCalls, usage, cost } = totals;
+  const { record, status, firstRunId, calls, totals, unrecorded, live, asked, waiting, unreadable, subRuns } = traced;
+  const { turns, modelCalls, toolCalls, usage, cachedCalls, saved, savedCost, cost, estimated } = totals;
   return {
     id: record.id,
     agent: record.agent,
@@ -98,7 +135,15 @@ export function traceJson(traced: TracedRun): object {
     firstRunId: firstRunId ?? null,
     startedAt: record.startedAt,
     endedAt: record.ended?.at ?? null,
-    totals: { turns, modelCalls, toolCalls, usage, ...(cost ? { cost } : {}) },
+    totals: {
+      ...{ turns, modelCalls, toolCalls, usage },
+      ...(cachedCalls === undefined ? {} : { cachedCalls }),
+      ...(saved ? { saved } : {}),
+      ...(savedCost ? { savedCost } : {}),
+      ...(cost ? { cost } : {}),
+      ...(estimated ? { estimated } : {}),
+    },
+    unrecorded: unrecorded ?? null,
     turns: turnsOf(calls).map(([first, ...others]) => ({
       fork: first.fork,
       turn: first.turn,

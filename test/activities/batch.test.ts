@@ -9,6 +9,9 @@ import { ModelWaitError } from '../../activities/model/model-wait-error';
 import type { ModelRequest } from '../../activities/model/provider';
 import { callRecordName } from '../../activities/store/ref-names';
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../../workflows/contract/activities';
+import { formatCost } from '../../client/cli/format';
+import { addCosts } from '../../workflows/contract/cost';
+import { costSchema } from '../../workflows/contract/schemas/cost';
 import type { JsonValue, Message, Usage } from '../../workflows/contract/message';
 import { modelRecordSchema } from '../../workflows/contract/schemas/call-record';
 import type { ModelTrouble } from '../kit/scripted-provider';
@@ -109,6 +112,19 @@ test('tasks that wait at the same time are one request, and each has its own ans
   // Of others there is nothing in what a run keeps: it may be erased alone.
   const [raw] = await store.get([records[0]?.raw ?? '']);
   expect(JSON.parse(new TextDecoder().decode(raw))).toEqual({ item: 1, answer: { label: 'of a' } });
+});
+
+test('a request of unknown price counts once, with those that follow it', async () => {
+  const { ask } = await asker(sorterWith({ size: 3, delay: '5s' }), (request) =>
+    isShared(request) ? entries({ item: 1, answer: labelOf('a') }) : says(request),
+  );
+  const results = await Promise.all(['a', 'b', 'c'].map((one) => ask(one)));
+  const costs = results.map((one) => answered(one).cost);
+  expect(costs.map((cost) => cost?.unknown)).toEqual([1 / 3, 4 / 3, 4 / 3]);
+  expect(formatCost(costs.reduce(addCosts))).toBe('cost unknown (3 requests of unknown price)');
+  expect(formatCost(costs[0])).toBe('cost unknown (1 request of unknown price)');
+  const { cost } = answered(results[0] as CallModelResult);
+  expect(costSchema.parse(cost)).toEqual(cost);
 });
 
 test('what the call has used is shared out, and adds up', async () => {

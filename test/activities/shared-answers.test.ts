@@ -1,6 +1,7 @@
 // Needs: nothing but Node. Answers that are given again: to whom, for how long, and who asks when many ask the same at once.
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { createPrices } from '../../activities/gateway/money/prices';
 import { callModel } from '../../activities/call-model';
 import { defineAgent, defineTool, type CacheOptions } from '../../activities/define';
 import type { ActivityDeps, Attempt } from '../../activities/deps';
@@ -70,6 +71,10 @@ test('the same question of another run is answered without the model, and says w
   expect(requests).toHaveLength(1);
   expect(first).not.toHaveProperty('cached');
   expect(second).toEqual({ ...first, usage: NO_USAGE, cost: { nanoUsd: 0 }, cached: true, saved: first.usage });
+  const prices = createPrices({ prices: { [first.model]: { input: 1, output: 1 } }, providers: [] });
+  const third = answerOf(await ask({ ...worker(deps, 'c'), prices }, asRun(input, 'three')));
+  const nanoUsd = (first.usage.input + first.usage.output) * 1_000;
+  expect([third.cost, third.savedCost]).toEqual([{ nanoUsd: 0 }, { nanoUsd }]);
   const record = await store.readRef(callRecordName({ ...input.key, run: 'first-of-two' }));
   expect(record?.value).toMatchObject({ origin: { run: 'one' }, answer: { head: first.head }, position: 1 });
   expect(await store.has(first.messages.map(({ hash }) => hash))).toEqual([true]);

@@ -1,9 +1,11 @@
 // Needs a scratch folder: the real embedded store, with records of runs. No server.
 import { costCommand, type CostBy } from '../../client/cli/commands/cost';
-import { runRecordName } from '../../activities/store/ref-names';
+import { callRecordName, runRecordName } from '../../activities/store/ref-names';
 import type { Cost } from '../../workflows/contract/cost';
-import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { modelRecordSchema } from '../../workflows/contract/schemas/call-record';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { testProject, told, withStore, type TestProject } from './given';
+import { storeRun } from './store-run';
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2026, 0, 10, 12);
@@ -80,4 +82,36 @@ test('by tenant, user and day, of the newest runs only', async () => {
 
 test('by model: what no call tells any more is not lost', async () => {
   expect(lines(await costs('model', 7 * DAY))).toEqual(['(no answer) 3 $2.0000 and 3 requests of unknown price']);
+});
+
+test('what the cache saved stands beside what was paid, of each run its own', async () => {
+  const other = testProject();
+  try {
+    await withStore(other.dir, async (store) => {
+      await storeRun(store, { id: 'given' });
+      const call = callRecordName({ run: 'first-of-given', fork: 0, turn: 1, index: 0 });
+      const record = modelRecordSchema.parse((await store.readRef(call))?.value);
+      const saved = { input: 900, cachedInput: 0, output: 100, reasoning: 0 };
+      const answer = { ...record.answer, cached: true as const, saved, savedCost: { nanoUsd: USD / 100 } };
+      const run = runRecordSchema.parse((await store.readRef(runRecordName('given')))?.value);
+      const { totals } = run.ended ?? {};
+      // Of the second its sub-agent's, which has a line of its own.
+      const ended = { ...run.ended, totals: { ...totals, cost: { nanoUsd: 0 }, cachedCalls: 2, saved } };
+      await store.commit({
+        refs: [
+          { op: 'put', name: call, value: { ...record, answer } },
+          { op: 'put', name: runRecordName('given'), value: { ...run, ended } },
+        ],
+      });
+    });
+    const all = await told(other.dir, (context) => costCommand(context, { by: 'agent' }));
+    expect(lines(all)).toEqual(['reader 1 $0 1.0k tokens, $0.0100']);
+    expect(all.stderr).toContain('1 run, $0 in all; 1.0k tokens, $0.0100 saved by the cache');
+    const { stdout } = await told(other.dir, (context) => costCommand(context, { by: 'model' }), { json: true });
+    expect(JSON.parse(stdout)).toMatchObject({
+      costs: [{ of: 'test/model-1', saved: { input: 900, output: 100 }, savedCost: { nanoUsd: USD / 100 } }],
+    });
+  } finally {
+    other.remove();
+  }
 });

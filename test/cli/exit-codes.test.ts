@@ -8,7 +8,7 @@ import { ConfigError } from '../../workers/config-error';
 import { OUTCOMES } from '../../workflows/contract/run';
 
 test('every outcome has its own code', () => {
-  expect(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, exitCodeOf(outcome)]))).toEqual({
+  expect(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, exitCodeOf({ outcome })]))).toEqual({
     completed: 0,
     failed: 1,
     cancelled: 3,
@@ -16,6 +16,9 @@ test('every outcome has its own code', () => {
     escalated: 5,
   });
   expect([EXIT.usage, EXIT.refused]).toEqual([2, 75]);
+  // No room now, and nothing wrong with it.
+  expect(exitCodeOf({ outcome: 'failed', failure: { type: 'Model.QuotaShed' } })).toBe(75);
+  expect(exitCodeOf({ outcome: 'failed', failure: { type: 'Model.RateLimited' } })).toBe(1);
 });
 
 const named = (name: string, message: string, more: object = {}): Error =>

@@ -9,6 +9,7 @@ import { tailCommand } from '../../client/cli/commands/tail';
 import { traceCommand } from '../../client/cli/commands/trace';
 import type { CliContext } from '../../client/cli/context';
 import { EXIT } from '../../client/cli/exit-codes';
+import { startRun } from '../../client/cli/start-run';
 import { createClient } from '../../client';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
@@ -132,6 +133,16 @@ test('a run that was terminated from outside is told as ended by every command, 
   });
   const trace = await run((context) => traceCommand(context, 'run_terminated'), false);
   expect(trace.stdout).toContain('Run.Cancelled: terminated: by hand');
+}, 60_000);
+
+test('the priority that was typed is that of the run', async () => {
+  const typed = { agent: 'waiter', text: 'Who?', options: { id: 'run_low', priority: 'low' as const }, cwd: '/' };
+  const started = await startRun(stack.client, typed, 'Who?');
+  const { raw } = await started.describe();
+  // Temporal counts from 1, the most urgent; `low` is behind 2 and 3.
+  expect(raw.workflowExecutionInfo?.priority?.priorityKey).toBe(4);
+  await started.cancel();
+  expect(await started.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'no reason was given' } });
 }, 60_000);
 
 test('a run whose workflow task keeps failing is flagged', async () => {

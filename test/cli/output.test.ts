@@ -127,6 +127,32 @@ describe('steps', () => {
     expect(stderr.text()).toBe('… step 1\n✓ step 1  1.5 s  found it\n✗ step 2  1.5 s  found it\n');
   });
 
+  test('without a terminal the first words of an answer announce their step, and are not cut by it', () => {
+    const { output, stderr } = outputs();
+    const model = (state: Step['state'], turn: number): Step => ({
+      ...step(turn, state, `model, turn ${turn}`),
+      kind: 'model',
+    });
+    const said = (text: string, sequence: number, turn: number): void =>
+      output.text({ run: 'run_1', turn, attempt: 1, begunAt: turn * 10_000, sequence, text }, { always: true });
+    said('slow watch', 10, 1);
+    output.step(model('running', 1));
+    said(' me', 13, 1);
+    output.step({ ...model('done', 1), endedAt: 12_500 });
+    said(' late', 18, 1);
+    output.step(model('running', 2));
+    said('next', 4, 2);
+    output.close();
+    expect(stderr.text().split('\n')).toEqual([
+      '… model, turn 1',
+      'slow watch me',
+      expect.stringMatching(/^✓ model, turn 1 /),
+      '… model, turn 2',
+      'next',
+      '',
+    ]);
+  });
+
   test('on a terminal a running step is replaced by its end, and other lines stay above it', () => {
     const { output, stderr } = outputs({ terminal: { columns: 40 }, color: false });
     output.step(step(1, 'running'));

@@ -8,6 +8,7 @@ import { callRecordName, runRecordName } from '../../activities/store/ref-names'
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { testProject, told, withStore, type TestProject } from './given';
+import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { STARTED_AT, storeRun } from './store-run';
 
 const HOSTILE = 'evil\u001b[2J\u001b]0;owned\u0007\u202etext';
@@ -176,6 +177,44 @@ describe('trace', () => {
       expect(await ask((context) => showCommand(context, 'run_given', { call: 3 }))).toMatch(
         /^cached +nearly the same was asked by run_asked, 2026/m,
       );
+    } finally {
+      other.remove();
+    }
+  });
+
+  test('what a stopped call took, of which there is no record, and what the cache saved', async () => {
+    const other = testProject();
+    try {
+      await withStore(other.dir, async (store) => {
+        await storeRun(store, { id: 'run_cut' });
+        const name = runRecordName('run_cut');
+        const record = runRecordSchema.parse((await store.readRef(name))?.value);
+        const { totals } = record.ended ?? {};
+        if (!record.ended || !totals) throw new Error('it has ended');
+        const usage = { ...totals.usage, input: totals.usage.input + 11, output: totals.usage.output + 78 };
+        const cut = { ...totals, modelCalls: 3, usage, cost: { nanoUsd: 49_000_000 }, estimated: true as const };
+        const saved = { input: 900, cachedInput: 0, output: 100, reasoning: 0 };
+        const cached = { cachedCalls: 1, saved, savedCost: { nanoUsd: 2_000_000 } };
+        const value = { ...record, ended: { ...record.ended, totals: { ...cut, ...cached } } };
+        await store.commit({ refs: [{ op: 'put', name, value }] });
+      });
+      const traced = await told(other.dir, (context) => traceCommand(context, 'run_cut'));
+      const lines = traced.stdout.trimEnd().split('\n');
+      expect(lines[0]).toContain('$0.0490, in part estimated, 1.0k tokens, $0.0020 saved by the cache');
+      expect(lines.slice(-3)).toEqual([
+        '├─ turn 2',
+        expect.stringContaining('│  └─ 3. model'),
+        '└─ no answer: 1 model call, stopped or failed  11 in, 78 out  $0.0490, estimated',
+      ]);
+      const { stdout } = await told(other.dir, (context) => traceCommand(context, 'run_cut'), { json: true });
+      expect(JSON.parse(stdout)).toMatchObject({
+        totals: { estimated: true, cachedCalls: 1, savedCost: { nanoUsd: 2_000_000 } },
+        unrecorded: { modelCalls: 1, usage: { input: 11, output: 78 }, cost: { nanoUsd: 49_000_000 } },
+      });
+      const shown = await told(other.dir, (context) => showCommand(context, 'run_cut', {}));
+      expect(shown.stdout).toMatch(/^saved +1\.0k tokens, \$0\.0020, by the cache$/m);
+      const tailed = await told(other.dir, (context) => tailCommand(context, 'run_cut'));
+      expect(tailed.stderr).toContain('1 model call answered from the cache (saved 1.0k tokens, $0.0020)');
     } finally {
       other.remove();
     }

@@ -47,6 +47,12 @@ const WRONG: { [what: string]: Wrong } = {
     errorCode: 'invalid-input',
     says: /does not fit agent hello: name: .*expected string/,
   },
+  'a priority that there is not': {
+    args: [...HELLO, '--priority', 'urgent'],
+    code: 2,
+    errorCode: 'usage',
+    says: /--priority .*'urgent' is invalid\. Allowed choices are high, normal, low\./,
+  },
   'a question that is missing': {
     args: ANALYST.slice(0, -1),
     code: 2,

@@ -337,7 +337,7 @@ describe('a cancellation', () => {
   test('without a reason says so', async () => {
     const run = await testAgent(agent, { model: () => ({ waits: '1h' }) }).start('go');
     await run.cancel();
-    expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'not given' } });
+    expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'no reason was given' } });
   });
 
   test('is refused without words, twice, and after the end', async () => {

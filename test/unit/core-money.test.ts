@@ -87,7 +87,11 @@ describe('a request', () => {
 
   test('is not begun where its input alone costs more than is left', () => {
     expect(() => allowedOutput(prices, 'a/x', 50_000, 49_000_000)).toThrow(
-      'the next request to a/x costs $0.0500 before its answer, and $0.0490 are left.',
+      'the next request to a/x costs $0.0500 before its answer, a least answer of 16 tokens $0.0002 more, and $0.0490 are left.',
+    );
+    // Its input has room, and the least answer has not.
+    expect(() => allowedOutput(prices, 'a/x', 50_000, 50_100_000)).toThrow(
+      'the next request to a/x costs $0.0500 before its answer, a least answer of 16 tokens $0.0002 more, and $0.0501 are left.',
     );
     expect(() => allowedOutput(prices, 'b/y', 1, 1)).toThrow("prices: { 'b/y': { input: 1, output: 2 } }");
   });

@@ -182,6 +182,7 @@ describe('extend', () => {
     [{ turns: 1.5 }, /whole numbers from 1/],
     [{ turns: 1, dollars: 3 }, /there is no limit "dollars"/],
     [{ tokens: 100 }, /the run has no limit of tokens/],
+    [{ nanoUsd: 100 }, /the run has no limit of money: there/],
     [[], /give how much is added/],
     ['10', /give how much is added/],
   ])('refuses %j', async (added, why) => {

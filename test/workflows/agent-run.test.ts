@@ -220,7 +220,7 @@ test("Temporal's own cancel works too, its reason not given; and it closes the p
   const run = await stack.client.agent<typeof adder>('adder').start('hang');
   await arrived;
   await stack.temporal.workflow.getHandle(run.id).cancel();
-  expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'not given' } });
+  expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'no reason was given' } });
   await model.until((counts) => counts.closedByClient > 0);
   expect(model.counts().closedByClient).toBe(1);
 });

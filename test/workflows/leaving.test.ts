@@ -135,6 +135,6 @@ test("and Temporal's own, without a reason", async () => {
   await handle.cancel();
   expect(await said).toBe('the run is being cancelled');
   await letGo();
-  expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'not given' } });
+  expect(await run.result()).toMatchObject({ outcome: 'cancelled', failure: { message: 'no reason was given' } });
   await expectNotLeft('plain', first);
 }, 60_000);

@@ -86,6 +86,8 @@ export interface ModelAnswer {
   cached?: true;
   /** What that other call took. */
   saved?: Usage;
+  /** What that would cost. Absent where nobody knows, and from older records. */
+  savedCost?: Cost;
   /** Set where it was asked in one call with others: how many tasks that had. `alone`: its answer there was no use, and it was asked again by itself. */
   batched?: { of: number; alone?: true };
   /** Of the budget of its tenant, after the call. Absent where it has none, and where nothing was called. */

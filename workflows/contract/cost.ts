@@ -4,7 +4,10 @@ import type { Usage } from './message';
 export interface Cost {
   /** Of the requests whose price is known. */
   nanoUsd: number;
-  /** Requests whose price nobody knows: what they cost is not in `nanoUsd`. Absent where there are none. */
+  /**
+   * Requests whose price nobody knows: what they cost is not in `nanoUsd`. Of one that several tasks shared each has its part, so that a sum
+   * over them counts it once. Absent where there are none.
+   */
   unknown?: number;
 }
 

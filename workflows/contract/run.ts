@@ -156,6 +156,8 @@ export interface RunTotals {
   usage: Usage;
   /** What those took when they were asked first: not in `usage`. */
   saved?: Usage;
+  /** What `saved` would have cost, of those whose price is known: not in `cost`. */
+  savedCost?: Cost;
   /** Of all model calls: those of its sub-agents, summaries and requests that brought no answer too. Absent from runs of before costs were kept. */
   cost?: Cost;
   /** What of `cost` its sub-agents' runs have in their own totals too. */

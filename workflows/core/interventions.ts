@@ -115,9 +115,10 @@ export function extendRefusal(run: Run, request: ExtendRequest): string | undefi
     if (!limit) return `there is no limit "${name.slice(0, 40)}": ${how}`;
     if (typeof more !== 'number' || !Number.isInteger(more) || more < 1) return how;
     const before = limits[limit];
-    if (before === undefined) return `the run has no limit of ${limit}: there is nothing to extend`;
-    const most = limit === 'nanoUsd' ? NANO_USD_MAX : LIMIT_MAX;
-    if (before + more > most) return `${limit}: a limit may be ${most} at most`;
+    const what = limit === 'nanoUsd' ? 'money' : limit;
+    if (before === undefined) return `the run has no limit of ${what}: there is nothing to extend`;
+    const [most, text] = limit === 'nanoUsd' ? [NANO_USD_MAX, usdText(NANO_USD_MAX)] : [LIMIT_MAX, LIMIT_MAX];
+    if (before + more > most) return `${what}: a limit may be ${text} at most`;
   }
   return undefined;
 }

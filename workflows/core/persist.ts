@@ -149,4 +149,4 @@ export async function wait(run: Run, holds: () => boolean, timeoutMs: number, re
 }
 
 export const cancelled = (run: Run): RunEnd =>
-  new RunEnd({ outcome: 'cancelled', reason: run.state.cancel?.reason ?? 'not given' });
+  new RunEnd({ outcome: 'cancelled', reason: run.state.cancel?.reason ?? 'no reason was given' });

@@ -164,19 +164,22 @@ export function takeAnswer(state: RunState, answer: ModelAnswer): void {
     modelCalls: kept.totals.modelCalls + 1,
     reusedCalls: kept.totals.reusedCalls + (answer.reused ? 1 : 0),
     ...withUsage(kept.totals, answer.usage),
-    ...(answer.cached ? savedBy(kept.totals, { cachedCalls: 1, saved: answer.saved ?? NO_USAGE }) : {}),
+    ...(answer.cached ? savedBy(kept.totals, { ...answer, cachedCalls: 1 }) : {}),
     ...costOf(kept.totals.cost, answer.cost),
   };
   takeUnanswered(state, answer);
 }
 
-const savedBy = (
-  { cachedCalls = 0, saved = NO_USAGE }: RunTotals,
-  more: { cachedCalls: number; saved: Usage },
-): { cachedCalls: number; saved: Usage } => ({
-  cachedCalls: cachedCalls + more.cachedCalls,
-  saved: addUsage(saved, more.saved),
-});
+type Saved = Pick<RunTotals, 'cachedCalls' | 'saved' | 'savedCost'>;
+
+function savedBy({ cachedCalls = 0, saved = NO_USAGE, savedCost }: Saved, more: Saved): Saved {
+  const cost = addCosts(savedCost, more.savedCost);
+  return {
+    cachedCalls: cachedCalls + (more.cachedCalls ?? 0),
+    saved: addUsage(saved, more.saved ?? NO_USAGE),
+    ...(cost ? { savedCost: cost } : {}),
+  };
+}
 
 /** Of a day that has room again the model can be told once more. */
 function takeTenantLeft(kept: CarriedState, left: TenantLeft[]): void {
@@ -246,7 +249,7 @@ export function takeToolResults(state: RunState, turn: ToolResults): void {
 /** What a sub-agent's run has used was used by this one. Its turns are its own. */
 export function takeSubRunTotals(
   { kept }: RunState,
-  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated, cachedCalls, saved }: RunTotals,
+  { modelCalls, toolCalls, reusedCalls, usage, cost, estimated, ...cached }: RunTotals,
 ): void {
   kept.totals = {
     ...kept.totals,
@@ -257,7 +260,7 @@ export function takeSubRunTotals(
     ...costOf(kept.totals.cost, cost),
     ...(cost ? { subAgentsCost: addCosts(kept.totals.subAgentsCost, cost) ?? cost } : {}),
     ...(estimated ? { estimated } : {}),
-    ...(cachedCalls === undefined ? {} : savedBy(kept.totals, { cachedCalls, saved: saved ?? NO_USAGE })),
+    ...(cached.cachedCalls === undefined ? {} : savedBy(kept.totals, cached)),
   };
 }
 

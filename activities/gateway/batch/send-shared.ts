@@ -101,7 +101,7 @@ async function shareOut(
       const used = usages[at] ?? NOTHING;
       // Who has left was told when it did.
       if (call.signal.aborted) return { used };
-      const cost = spending.answered(route, used);
+      const cost = spending.answered(route, used, 1 / tasks.length);
       const batch = { item: at + 1, of: tasks.length, request: response.request.sha256 };
       const answer = answers[at] ?? { alone: 'missing' as const };
       const alone = (reason: AloneReason): Outcome => ({ used, cost, batch: { ...batch, alone: reason } });

@@ -74,7 +74,7 @@ function gatheringOf(
     send: (tasks, signal) => sendShared(deps, tasks, signal),
     left: ({ toSend, input }, all) => {
       const left = leftOf(loaded, input, room.overhead / all.length);
-      toSend.spending.lost(left.route, left.usage);
+      toSend.spending.lost(left.route, left.usage, 1 / all.length);
       return left;
     },
   });

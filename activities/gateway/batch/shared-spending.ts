@@ -6,14 +6,19 @@ import { splitUsage } from './split-usage';
 
 /** In even parts where nothing came back; of an answer each is told its own part, by who shares it out. */
 export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
+  const ofEach = 1 / tasks.length;
   return {
     begins: (route, request) => {
       for (const { toSend } of tasks)
-        toSend.spending.begins(route, {
-          get input() {
-            return Math.round(request.input / tasks.length);
+        toSend.spending.begins(
+          route,
+          {
+            get input() {
+              return Math.round(request.input / tasks.length);
+            },
           },
-        });
+          ofEach,
+        );
     },
     // One that has no money for its part is asked alone, and refused there; the others are not kept from theirs.
     allows: (route, request, held) => {
@@ -30,7 +35,7 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
       tasks.forEach(({ toSend }, at) => {
         const part = parts[at];
         // Who has left was told when it did.
-        if (part && !toSend.call.signal.aborted) toSend.spending.lost(route, part);
+        if (part && !toSend.call.signal.aborted) toSend.spending.lost(route, part, ofEach);
       });
     },
     answered: () => ({ nanoUsd: 0 }),

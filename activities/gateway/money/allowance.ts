@@ -22,7 +22,7 @@ export function mostNanoUsd(prices: Prices, route: string, input: number, output
 /**
  * @param left billionths of a dollar
  * @returns tokens that the answer may have; undefined where the money does not bound it
- * @throws ApplicationFailure `Model.PriceUnknown`, or `Budget.MoneyExhausted` where there is not enough for its input and a word of answer
+ * @throws ApplicationFailure `Model.PriceUnknown`, or `Budget.MoneyExhausted` where there is not enough for its input and OUTPUT_LEAST_TOKENS of answer
  */
 export function allowedOutput(prices: Prices, route: string, input: number, left: number): number | undefined {
   const ofInput = mostNanoUsd(prices, route, input, 0);
@@ -31,7 +31,8 @@ export function allowedOutput(prices: Prices, route: string, input: number, left
   if (ofBoth <= left) return undefined;
   const most = Math.floor(((left - ofInput) * CAPPED_BELOW_TOKENS) / (ofBoth - ofInput));
   if (ofInput < left && most >= OUTPUT_LEAST_TOKENS) return most;
-  const words = `the next request to ${route} costs ${usdText(ofInput)} before its answer, and ${usdText(left)} are left.`;
+  const ofLeast = (mostNanoUsd(prices, route, input, OUTPUT_LEAST_TOKENS) ?? ofBoth) - ofInput;
+  const words = `the next request to ${route} costs ${usdText(ofInput)} before its answer, a least answer of ${OUTPUT_LEAST_TOKENS} tokens ${usdText(ofLeast)} more, and ${usdText(left)} are left.`;
   throw failure('Budget.MoneyExhausted', words);
 }
 

@@ -57,9 +57,10 @@ export function createPrices({ prices, providers }: PriceSettings): Prices {
 /** Where nobody has said what anything costs. */
 export const UNKNOWN_PRICES: Prices = { nanoUsd: () => undefined };
 
-export function costOf(prices: Prices, route: string, usage: Usage): Cost {
+/** @param part of the request, where others share it: `usage` is of this part alone */
+export function costOf(prices: Prices, route: string, usage: Usage, part = 1): Cost {
   const nanoUsd = prices.nanoUsd(route, usage);
-  return nanoUsd === undefined ? { nanoUsd: 0, unknown: 1 } : { nanoUsd };
+  return nanoUsd === undefined ? { nanoUsd: 0, unknown: part } : { nanoUsd };
 }
 
 const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };

@@ -11,9 +11,10 @@ import type { ActivityDeps, Attempt } from '../../deps';
 import { allowedOutput } from './allowance';
 import { costOf } from './prices';
 
+/** `part`: of the request, where tasks of other runs share it. @default 1, all of it */
 export interface Spending {
   /** A request is about to be sent, as long as those of attempts that died without a word. */
-  begins(route: string, request: { readonly input: number }): void;
+  begins(route: string, request: { readonly input: number }, part?: number): void;
   /**
    * Before it is sent: whether the run's money is enough for it.
    * @param held an answer of this call that is neither `lost` nor `answered` with yet
@@ -22,9 +23,9 @@ export interface Spending {
    */
   allows(route: string, request: { readonly input: number }, held?: HeldAnswer): number | undefined;
   /** It brought nothing that the call could use. */
-  lost(route: string, usage: Usage): void;
+  lost(route: string, usage: Usage, part?: number): void;
   /** @returns what the answer alone took */
-  answered(route: string, usage: Usage): Cost;
+  answered(route: string, usage: Usage, part?: number): Cost;
   /** Its answer is in memory, with what went before it: who stores it counts both, and no failure before that does. */
   keeps(): void;
   /** Nobody of the route answered: who was asked is told to the next attempt, for its record. */
@@ -97,19 +98,20 @@ function createCounter(
   let answer: SpentDetails | undefined;
   let kept = before?.kept;
   let tried = before?.tried ?? [];
-  const count = (route: string, usage: Usage): Required<SpentDetails> => {
-    const cost = costOf(prices, route, usage);
+  const count = (route: string, usage: Usage, part?: number): Required<SpentDetails> => {
+    const cost = costOf(prices, route, usage, part);
     metrics.modelSpent({ agent, model: route, input: usage.input, output: usage.output, nanoUsd: cost.nanoUsd });
     return { spent: usage, cost };
   };
-  const lost = (route: string, usage: Usage): void => {
-    unanswered = addSpent(unanswered, count(route, usage));
+  const lost = (route: string, usage: Usage, part?: number): void => {
+    unanswered = addSpent(unanswered, count(route, usage, part));
   };
   const inVain = (): SpentDetails | undefined => addSpent(unanswered, answer);
   return {
     spending: {
-      begins: (route, request) => {
-        for (; silent > 0; silent -= 1) lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 });
+      begins: (route, request, part) => {
+        for (; silent > 0; silent -= 1)
+          lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 }, part);
         unanswered = addSpent(unanswered, kept);
         kept = undefined;
       },
@@ -120,8 +122,8 @@ function createCounter(
         return allowedOutput(prices, route, request.input, nanoUsdLeft - spent - ofHeld);
       },
       lost,
-      answered: (route, usage) => {
-        const own = count(route, usage);
+      answered: (route, usage, part) => {
+        const own = count(route, usage, part);
         answer = addSpent(answer, own);
         return own.cost;
       },

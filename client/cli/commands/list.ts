@@ -2,7 +2,7 @@
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
 import { endedRuns } from '../../../workers/ended-runs';
-import { callsOf, totalsOf } from '../../../activities/store/run-calls';
+import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
 import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
@@ -158,7 +158,7 @@ async function openRun(store: ContentStore, record: RunRecord, connected: Connec
   const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
   const firstRunId = live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined ? [] : (await callsOf(store, firstRunId)).calls);
-  const { turns, usage, cost } = live?.progress?.totals ?? recorded;
+  const { turns, usage, cost } = withKnownCost(live?.progress?.totals ?? recorded);
   const waiting = await waitingNow(store, record.id, live);
   return {
     ...about(record),

@@ -2,7 +2,7 @@
 import { createConversation, type ContentStore } from '../../../activities/store';
 import { askedBelow, subRunsUnder } from '../../sub-runs';
 import { lastCheckpoint } from '../../../activities/store/last-checkpoint';
-import { callsOf, totalsOf } from '../../../activities/store/run-calls';
+import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { readManifest } from '../../releases';
@@ -12,7 +12,7 @@ import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { counted, formatCost, formatDuration, formatTokens, limitsText } from '../format';
+import { counted, formatCost, formatDuration, formatTokens, limitsText, savedText } from '../format';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
@@ -49,7 +49,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
   const result = record.erased ? undefined : await recordedResult(store, record);
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined || record.ended ? [] : (await callsOf(store, firstRunId)).calls);
-  const totals = record.ended?.totals ?? live?.progress?.totals ?? { ...recorded, reusedCalls: 0 };
+  const totals = record.ended?.totals ?? withKnownCost(live?.progress?.totals ?? { ...recorded, reusedCalls: 0 });
   const manifest = await manifestOf(store, record);
   const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
   return {
@@ -159,6 +159,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
       `${formatTokens(usage.input)} tokens in (${formatTokens(usage.cachedInput)} cached), ${formatTokens(usage.output)} out (${formatTokens(usage.reasoning)} reasoning)`,
   );
   row('cost', `${formatCost(totals.cost)}${totals.estimated ? ', in part estimated' : ''}`);
+  if (totals.saved) row('saved', `${savedText(totals.saved, totals.savedCost)}, by the cache`);
   for (const { at, text } of facts.said) row('told', `${new Date(at).toISOString()}  ${text}`);
   for (const one of facts.requests) row('asked', askedLine(one));
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {

@@ -26,5 +26,5 @@ export async function tailCommand(context: CliContext, given: string): Promise<n
   const result = ended ?? (await watched(await connect()));
   output.jsonLine({ type: 'result', result });
   showResult(output, result);
-  return exitCodeOf(result.outcome);
+  return exitCodeOf(result);
 }

@@ -8,10 +8,18 @@ import { subRunsUnder } from '../../sub-runs';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun } from '../find-run';
-import { counted, formatCost, formatDuration, formatTokens } from '../format';
+import { counted, formatCost, formatDuration, formatTokens, savedText } from '../format';
 import type { PendingCall } from '../live-run';
 import type { Output } from '../output';
-import { askedIn, traceJson, tracedRun, turnsOf, type TracedCall, type TracedRun } from '../traced-run';
+import {
+  askedIn,
+  traceJson,
+  tracedRun,
+  turnsOf,
+  type TracedCall,
+  type TracedRun,
+  type Unrecorded,
+} from '../traced-run';
 import { waitingLine } from '../waiting';
 import { decisionText, type AskedOfRun } from './requests-of';
 
@@ -57,8 +65,18 @@ export const originText = (
   { run, step }: NonNullable<RunRecord['forkedFrom']>,
 ): string => `forked from ${run} at step ${step}${erased ? '' : ': what came before is there'}`;
 
-const totalsLine = ({ turns, toolCalls, usage, cost }: CallTotals): string =>
-  `${counted(turns, 'turn')}, ${counted(toolCalls, 'tool call')}, ${usageText(usage)}, ${formatCost(cost)}`;
+const totalsLine = ({ turns, toolCalls, usage, cost, estimated, saved, savedCost }: CallTotals): string =>
+  [
+    ...[counted(turns, 'turn'), counted(toolCalls, 'tool call'), usageText(usage), formatCost(cost)],
+    ...(estimated ? ['in part estimated'] : []),
+    ...(saved ? [`${savedText(saved, savedCost)} saved by the cache`] : []),
+  ].join(', ');
+
+/** A call that was stopped, or has failed for good, has no record: its run alone says what it took. */
+function unrecordedText({ modelCalls, usage, cost }: Unrecorded): string {
+  const what = modelCalls > 0 ? counted(modelCalls, 'model call') : 'requests';
+  return `no answer: ${what}, stopped or failed  ${usageText(usage)}  ${formatCost(cost)}, estimated`;
+}
 
 function usageText({ input, cachedInput, output, reasoning }: Usage): string {
   const cached = cachedInput > 0 ? ` (${formatTokens(cachedInput)} cached)` : '';
@@ -67,28 +85,30 @@ function usageText({ input, cachedInput, output, reasoning }: Usage): string {
 }
 
 function showTree(output: Output, traced: TracedRun, indent: string): void {
-  const { calls, live, subRuns } = traced;
+  const { calls, live, subRuns, unrecorded } = traced;
   const pending = live?.pending ?? [];
   const turns = turnsOf(calls);
   // A call that has no record yet is under way in a run of its own.
   const open = subRuns.filter(({ record: { parent } }) => !calls.some((call) => isCallOf(call, parent)));
+  const rest = unrecorded ? 1 : 0;
   const more = pending.length + open.length;
   turns.forEach((turn, at) => {
-    const isLast = at === turns.length - 1 && more === 0;
+    const isLast = at === turns.length - 1 && more + rest === 0;
     const fork = turn[0].fork > 0 ? ` of fork ${turn[0].fork}` : '';
     output.line(`${indent}${isLast ? '└─' : '├─'} turn ${turn[0].turn}${fork}`);
     showTurn(output, traced, turn, `${indent}${isLast ? '   ' : '│  '}`);
   });
   pending.forEach((call, at) => {
-    output.line(`${indent}${at === more - 1 ? '└─' : '├─'} ${pendingLine(output, call)}`);
+    output.line(`${indent}${at === more + rest - 1 ? '└─' : '├─'} ${pendingLine(output, call)}`);
   });
   open.forEach((sub, at) => {
-    const isLast = at === open.length - 1;
+    const isLast = at === open.length + rest - 1;
     const { agent, parent } = sub.record;
     const title = output.colors.cyan(`turn ${parent?.turn ?? 0}: ${agent} ${sub.status}`);
     output.line(`${indent}${isLast ? '└─' : '├─'} ${title}`);
     showRun(output, sub, `${indent}${isLast ? '   ' : '│  '}`);
   });
+  if (unrecorded) output.line(`${indent}└─ ${output.colors.yellow(unrecordedText(unrecorded))}`);
 }
 
 function showTurn(

@@ -80,6 +80,7 @@ export const modelRecordSchema = z.object({
     pruned: z.object({ results: z.number(), tokens: z.number() }).exactOptional(),
     cached: z.literal(true).exactOptional(),
     saved: usageSchema.exactOptional(),
+    savedCost: costSchema.exactOptional(),
     batched: z.object({ of: z.number(), alone: z.literal(true).exactOptional() }).exactOptional(),
     tenantLeft: z
       .array(z.object({ of: z.enum(['tokens', 'usd']), most: z.number(), left: z.number() }))

@@ -4,7 +4,7 @@ import { usageSchema } from './message';
 
 export const costSchema: z.ZodType<Cost> = z.object({
   nanoUsd: z.number().int().nonnegative(),
-  unknown: z.number().int().positive().exactOptional(),
+  unknown: z.number().positive().exactOptional(),
 });
 
 export const spentSchema: z.ZodType<SpentDetails> = z.object({

@@ -39,6 +39,7 @@ export const runRecordSchema = z.object({
         cachedCalls: z.number().exactOptional(),
         usage: usageSchema,
         saved: usageSchema.exactOptional(),
+        savedCost: costSchema.exactOptional(),
         cost: costSchema.exactOptional(),
         subAgentsCost: costSchema.exactOptional(),
         estimated: z.literal(true).exactOptional(),
