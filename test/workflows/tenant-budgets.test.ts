@@ -40,12 +40,16 @@ const start = (id: string, tenant: string) =>
   used.stack.client.agent<typeof looker>('looker').start('go', { id, tenant });
 
 /** A command, or a check, as a user of this stack would have it. */
-async function asUser<T>(json: boolean, work: (context: CliContext, stdout: () => string) => Promise<T>): Promise<T> {
+async function asUser<T>(
+  json: boolean,
+  work: (context: CliContext, stdout: () => string) => Promise<T>,
+  changed: Partial<CliContext['settings']> = {},
+): Promise<T> {
   const project = testProject();
   const { server } = used.stack;
   const env = { TEMPORAL_CONFIG_FILE: '', TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace };
   const stdout = keptStream();
-  const settings = { ...(await loadSettings({ cwd: project.dir, env })), taskQueue: 'agents', budgets };
+  const settings = { ...(await loadSettings({ cwd: project.dir, env })), taskQueue: 'agents', budgets, ...changed };
   const output = createOutput({ stdout, stderr: keptStream(), json, env: {} });
   const context = createContext({ settings, output, env, cwd: project.dir });
   try {
@@ -115,6 +119,14 @@ test('`longhaul quota` shows the budgets of those that are named and of those th
   const text = await shown(false);
   expect(text).toMatch(/acme +tokens a day +100000 +99990 +0/);
   expect(text).toMatch(/globex +tokens a day +200000 +100900 +0/);
+});
+
+test('where nobody has asked yet `longhaul quota` says that', async () => {
+  const told = await asUser(false, async (context, stdout) => ({ code: await quotaCommand(context), text: stdout() }), {
+    taskQueue: 'others',
+    budgets: { default: day(MOST), tenants: {} },
+  });
+  expect(told).toEqual({ code: 0, text: 'budgets: no tenant has asked for anything of its own yet.\n' });
 });
 
 test('`longhaul doctor` says what is limited, and whether anybody gives leave to send', async () => {

@@ -58,6 +58,8 @@ export async function quotaCommand(context: CliContext): Promise<number> {
       columns('tenant'),
     );
   }
+  if (settings.budgets && budgets.length === 0)
+    output.line('budgets: no tenant has asked for anything of its own yet.');
   for (const { route, view } of views)
     if (view) for (const line of quotaLines(route, view, Date.now())) output.line(line);
   return EXIT.completed;
