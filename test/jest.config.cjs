@@ -23,6 +23,6 @@ module.exports = {
   testTimeout: 60_000,
   maxWorkers: 2,
   // Modules of ended test files stay in memory: a process that is nearly full spends its time collecting, and a test of 6 s takes two minutes.
-  workerIdleMemoryLimit: '1GB',
+  workerIdleMemoryLimit: '700MB',
   reporters: ['default', '<rootDir>/infra/build/count-reporter.cjs'],
 };
