@@ -86,13 +86,7 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
       const { rowCount } = await connections.run({ ...statements.deleteRef, values: [name, version ?? null] });
       return rowCount === 1;
     },
-    async deleteExpiredRefs() {
-      for (let deleted = 0; ;) {
-        const { rowCount } = await connections.run(statements.sweepRefs);
-        deleted += rowCount ?? 0;
-        if ((rowCount ?? 0) < SWEEP_MOST) return deleted;
-      }
-    },
+    deleteExpiredRefs: () => sweepAll(async () => (await connections.run(statements.sweepRefs)).rowCount ?? 0),
     async listObjects({ after = '', limit }): Promise<StoredObject[]> {
       const { rows } = await connections.run<{ name: string; bytes: number; last_put: string }>({
         ...statements.listObjects,
@@ -110,6 +104,15 @@ export function openPostgresBackend(url: string, timeouts: PostgresTimeouts = {}
     },
     close: () => connections.close(),
   };
+}
+
+/** A statement deletes so many at most. */
+async function sweepAll(sweep: () => Promise<number>): Promise<number> {
+  for (let deleted = 0; ;) {
+    const count = await sweep();
+    deleted += count;
+    if (count < SWEEP_MOST) return deleted;
+  }
 }
 
 const nameArray = (names: readonly string[]): Buffer => byteaArray(names.map((name) => Buffer.from(name, 'hex')));
