@@ -1,7 +1,7 @@
 // The budgets of a configuration's tenants, as workers keep them.
 import type { BudgetsConfig } from '../activities/define/budget';
 import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
-import { describeLimit } from '../activities/gateway/quota/describe-limit';
+import { describeLimits } from '../activities/gateway/quota/describe-limit';
 import type { QuotaLimits, WindowLimit } from '../workflows/contract/quota';
 import type { Setting } from './describe-settings';
 
@@ -39,7 +39,7 @@ function limitsOf(budget: BudgetsConfig['tenants'][string]): QuotaLimits | undef
 function describeBudgets({ tenants, default: ofOthers }: BudgetSettings, source: string): Setting[] {
   const shown = (what: string, limits: QuotaLimits | undefined): Setting => ({
     what,
-    value: limits?.windows.map(describeLimit).join(', ') ?? 'unlimited',
+    value: limits ? describeLimits(limits) : 'unlimited',
     source,
   });
   return [

@@ -6,6 +6,8 @@ export type Dimension = (typeof DIMENSIONS)[number];
 /** One number for each of DIMENSIONS. */
 export type Amounts = readonly number[];
 
+export const amountOf = (amounts: Amounts, { of }: { of: Dimension }): number => amounts[DIMENSIONS.indexOf(of)] ?? 0;
+
 /** At no time more than `most` within any `perMs`. */
 export interface WindowLimit {
   of: Dimension;

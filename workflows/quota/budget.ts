@@ -1,8 +1,9 @@
 // What is left of a tenant's budget once everything under way has ended: nobody is refused for what may still be given back.
 import type { Amounts, BudgetLeft, LedgerState, QuotaLimits } from '../contract/quota';
+import { amountOf } from '../contract/quota';
 import { sum } from './amounts';
 import { SILENT_MS } from './room';
-import { amountOf, used, windowOf } from './windows';
+import { used, windowOf } from './windows';
 
 export const leftOf = (state: LedgerState, limits: QuotaLimits, now: number): BudgetLeft[] => {
   const pending = pendingNow(state, now);

@@ -3,14 +3,14 @@
 // A lease counts in full until its end and the whole window have passed, unless its worker says when it was spent; what it says counts from
 // then. So a worker that is gone cannot have spent what another is given.
 import type { Amounts, LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
-import { AHEAD_CLASS } from '../contract/quota';
+import { amountOf, AHEAD_CLASS } from '../contract/quota';
 import { add, atLeastNothing, minus, sum } from './amounts';
 import { leftOf } from './budget';
 import { limitsNow, takeTold } from './limits-now';
 import { rateOf, roomIn, type Room } from './room';
 import { claimsOf, deal, type Claim } from './share';
 import { waitsOf } from './wait-times';
-import { amountOf, marginMs, slide, spend, windowOf } from './windows';
+import { marginMs, slide, spend, windowOf } from './windows';
 
 /** At most two seconds of spend: what a worker that is killed takes with it. */
 export const LEASE_MS = 2_000;

@@ -1,8 +1,9 @@
 // How much room there is under all limits at once, and when there will be more. Taken from the ledger once for each request of a worker,
 // so that what others are owed can be set aside without being given.
 import type { Amounts, LedgerState, QuotaLimits, WaitsBy, WindowLimit } from '../contract/quota';
+import { amountOf } from '../contract/quota';
 import { paceNow } from './limits-now';
-import { amountOf, endings, marginMs, used, windowOf } from './windows';
+import { endings, marginMs, used, windowOf } from './windows';
 
 /** How far ahead of the clock moments are given. Two renewals. */
 export const AHEAD_MS = 1_200;

@@ -1,10 +1,10 @@
 // The quota as people are shown it, at the time of whoever asks: in a query the workflow's own clock stands at the last word of a worker.
-import { PRIORITIES, type LedgerState, type QuotaLimits, type QuotaView } from '../contract/quota';
+import { amountOf, PRIORITIES, type LedgerState, type QuotaLimits, type QuotaView } from '../contract/quota';
 import { pendingNow } from './budget';
 import { SILENT_FORGET_MS, WAITS_MS } from './ledger';
 import { HEARD_MS, TOLD_MS, limitsNow, paceNow } from './limits-now';
 import { busyNow } from './room';
-import { amountOf, countsUntil, endings, windowOf } from './windows';
+import { countsUntil, endings, windowOf } from './windows';
 
 /** By how much the clock of whoever asks may be ahead of the quota's own. */
 const AHEAD_MS = 3_000;

@@ -1,5 +1,5 @@
 // Sliding windows: what was spent when, in buckets, each counted until its end, the window and a margin have passed.
-import { DIMENSIONS, type Amounts, type Dimension, type WindowLimit, type WindowState } from '../contract/quota';
+import type { WindowLimit, WindowState } from '../contract/quota';
 
 /** Buckets of one window: 250 ms of a minute, six minutes of a day. What is spent counts that much longer, at most. */
 const BUCKETS = 240;
@@ -8,9 +8,6 @@ const TRAVEL_MS = 500;
 
 const bucketMs = (perMs: number): number => Math.max(1, Math.floor(perMs / BUCKETS));
 export const marginMs = (perMs: number): number => Math.min(TRAVEL_MS, Math.floor(perMs / 120));
-
-export const dimensionAt = (of: Dimension): number => DIMENSIONS.indexOf(of);
-export const amountOf = (amounts: Amounts, { of }: { of: Dimension }): number => amounts[dimensionAt(of)] ?? 0;
 
 /** Spent at this moment, what counts until when. */
 export const countsUntil = (perMs: number, at: number): number => endsOf(perMs)(Math.floor(at / bucketMs(perMs)));

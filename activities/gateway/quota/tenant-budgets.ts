@@ -3,11 +3,11 @@
 import type { TenantLeft } from '../../../workflows/contract/run';
 import type { Usage } from '../../../workflows/contract/message';
 import {
+  amountOf,
   DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type BudgetLeft,
-  type Dimension,
   type LeaseAnswer,
   type LeaseRequest,
   type QuotaLimits,
@@ -152,11 +152,13 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
     budget: {
       tellMs: TELL_MS,
       tellsSoon: (change) =>
-        budget.left.some(({ of, most, left }) => left < NEAR * most || Math.abs(amountOf(change, of)) > MUCH * most),
+        budget.left.some(
+          ({ of, most, left }) => left < NEAR * most || Math.abs(amountOf(change, { of })) > MUCH * most,
+        ),
       heard: (left) => void (budget.left = lessened(left, budget.untold.took)),
-      covers: (amounts) => budget.left.every(({ of, left }) => amountOf(amounts, of) <= left),
+      covers: (amounts) => budget.left.every(({ of, left }) => amountOf(amounts, { of }) <= left),
       hopeless: ({ amounts }, { ms }) => {
-        const limit = budget.left.find(({ of, left }) => amountOf(amounts, of) > left);
+        const limit = budget.left.find(({ of, left }) => amountOf(amounts, { of }) > left);
         return limit && new BudgetExhausted(limit, Math.round(budget.time() + ms));
       },
     },
@@ -180,9 +182,7 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
 const wholeOf = ({ windows }: QuotaLimits): BudgetLeft[] => windows.map((limit) => ({ ...limit, left: limit.most }));
 
 const lessened = (left: readonly BudgetLeft[], took: Amounts): BudgetLeft[] =>
-  left.map((one) => ({ ...one, left: one.left - amountOf(took, one.of) }));
-
-const amountOf = (amounts: Amounts, of: Dimension): number => amounts[DIMENSIONS.indexOf(of)] ?? 0;
+  left.map((one) => ({ ...one, left: one.left - amountOf(took, one) }));
 
 interface Wanting {
   route: string;
@@ -238,7 +238,7 @@ function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }
 
 /** @throws ApplicationFailure where no wait would help */
 function requirePossible(budget: Open, wanting: Wanting, amounts: Amounts): void {
-  const limit = budget.limits.windows.find(({ of, most }) => amountOf(amounts, of) > most);
+  const limit = budget.limits.windows.find(({ of, most }) => amountOf(amounts, { of }) > most);
   if (limit) throw exhausted(budget, wanting, { amounts, limit: { ...limit, left: limit.most } });
 }
 
@@ -249,7 +249,7 @@ const exhausted = (
 ): Error =>
   failure(
     'Budget.TenantExhausted',
-    describeExhausted({ tenant, route, limit, needed: amountOf(amounts, limit.of), until, now: time() }),
+    describeExhausted({ tenant, route, limit, needed: amountOf(amounts, limit), until, now: time() }),
   );
 
 function admission(

@@ -1,11 +1,10 @@
 // A request that a quota could never let through, however long it waits: refused before it is sent, and by the quota's own name.
 import { ApplicationFailure } from '@temporalio/common';
-import { DIMENSIONS, type Amounts, type WindowLimit } from '../../../workflows/contract/quota';
+import { amountOf, type Amounts, type WindowLimit } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { describeLimit } from './describe-limit';
 
 const MICRO = 1e6;
-const amountOf = (amounts: Amounts, { of }: WindowLimit): number => amounts[DIMENSIONS.indexOf(of)] ?? 0;
 
 interface TooLarge {
   route: string;
