@@ -8,7 +8,7 @@ const CREDENTIALS: readonly RegExp[] = [
   /\bbearer\s+[\w.~+/=*-]{6,}/gi,
   // With a digit or padding: `basic settings` are none.
   /\bbasic\s+(?=[\w.~+/*-]*[\d=*])[\w.~+/=*-]{6,}/gi,
-  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|fw|r8|nvapi|csk|gh[oprsu]|github_pat|glpat|xox[abp])[-_][\w*.…-]{4,}/gi,
+  /\b(?:sk|pk|rk|gsk|xai|pplx|hf|fw|r8|nvapi|csk|gh[oprsu]|github_pat|glpat|lhk|xox[abp])[-_][\w*.…-]{4,}/gi,
   /\bAIza[\w-]{10,}/g,
   /\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g,
   /\beyJ[\w-]{8,}(?:\.[\w-]+){1,2}/g,

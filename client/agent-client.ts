@@ -13,7 +13,7 @@ import { forkRun, type ForkOptions } from './fork-run';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
-import { checkedLabels, newRunId, type StartOptions } from './run-labels';
+import { checkedLabels, limitedTo, newRunId, type StartOptions } from './run-labels';
 import { recordStart, startWorkflow } from './start-workflow';
 import { putFile, type FileAbout } from './stored-file';
 
@@ -121,7 +121,7 @@ async function startRun<Output>(
   const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
   const handle = await startWorkflow(options, {
     record: known ?? record,
-    plan,
+    plan: { ...plan, limits: limitedTo(plan.limits, start.limits) },
     input: message.head,
     inspect: start.inspect ?? false,
     ...(start.priority === undefined ? {} : { priority: start.priority }),

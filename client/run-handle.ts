@@ -33,8 +33,11 @@ const REASON_TIMEOUT_MS = 8_000;
 
 export interface RunHandle<Output> extends RunRequests {
   readonly id: string;
-  /** Waits for the end. Throws only when Temporal or the store cannot be reached: every outcome is a value. */
-  result(): Promise<RunResult<Output>>;
+  /**
+   * Waits for the end. Throws only when Temporal or the store cannot be reached, or the wait was given up: every outcome is a value.
+   * @param options.signal gives up the wait; the run goes on
+   */
+  result(options?: { signal?: AbortSignal }): Promise<RunResult<Output>>;
   /**
    * Steps as they begin and end, changes of status, and what the model says while it says it, until the run has ended.
    * @param options.after the last text event that was seen, to go on behind it
@@ -132,7 +135,10 @@ export function createRunHandle<Output>({
     record,
     progress,
     describe: () => found(id, () => handle.describe()),
-    result: () => resultOf<Output>(store, handle, id, record),
+    result: ({ signal } = {}) => {
+      const wait = (): Promise<RunResult<Output>> => resultOf<Output>(store, handle, id, record);
+      return signal ? temporal.connection.withAbortSignal(signal, wait) : wait();
+    },
     events: ({ signal, after } = {}) =>
       eventsOf({
         ...{ temporal, handle, progress },

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
 import { PRIORITIES, type Priority } from '../workflows/contract/quota';
+import type { RunLimits } from '../workflows/contract/run';
 import { ClientError } from './errors';
 
 export interface StartOptions {
@@ -17,6 +18,8 @@ export interface StartOptions {
   tags?: readonly string[];
   /** Near the limits of a model the more urgent goes first. @default 'normal' */
   priority?: Priority;
+  /** Beside those of the agent: of each the smaller counts. Whole numbers from 1; `nanoUsd` in billionths of a dollar, `wallMs` in milliseconds. */
+  limits?: Partial<RunLimits>;
   /** Lifts all timeouts, for a debugger. */
   inspect?: boolean;
 }
@@ -36,6 +39,24 @@ export const isRunId = (id: unknown): boolean =>
   id.isWellFormed() &&
   encodeURIComponent(id).length <= ENCODED_ID_BYTES;
 
+const LIMITS: readonly (keyof RunLimits)[] = ['turns', 'toolCalls', 'tokens', 'modelCalls', 'nanoUsd', 'wallMs'];
+
+function requireLimits(limits: { [name: string]: unknown }): void {
+  for (const [name, most] of Object.entries(limits)) {
+    if (!LIMITS.some((known) => known === name))
+      throw new ClientError('invalid-input', `limits: there is no limit "${name}": there are ${LIMITS.join(', ')}.`);
+    if (!Number.isSafeInteger(most) || Number(most) < 1)
+      throw new ClientError('invalid-input', `limits.${name}: it is a whole number from 1.`);
+  }
+}
+
+/** A run may be held to less than its release says, and never to more. */
+export const limitedTo = (limits: RunLimits, given: Partial<RunLimits> = {}): RunLimits =>
+  LIMITS.reduce<RunLimits>((least, name) => {
+    const most = given[name];
+    return most === undefined ? least : { ...least, [name]: Math.min(most, least[name] ?? Infinity) };
+  }, limits);
+
 /** It is printed on one line, and typed again. */
 const CONTROL = /\p{Cc}/u;
 
@@ -44,6 +65,7 @@ export function checkedLabels(id: string, start: StartOptions): string[] {
   // Without types a caller may write anything, and what is no class would be behind or before all of them.
   if (start.priority !== undefined && !PRIORITIES.includes(start.priority))
     throw new ClientError('invalid-input', `priority: it is one of ${PRIORITIES.join(', ')}.`);
+  requireLimits(start.limits ?? {});
   const { tags = [] } = start;
   if (!isRunId(id)) {
     const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;

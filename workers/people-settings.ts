@@ -6,6 +6,7 @@ import type { ToolPlan } from '../workflows/contract/run';
 import { rulesFor, type RuleFor } from '../activities/define/approval';
 import type { ResolvedConfig } from '../activities/define/config';
 import { resolveTemporal } from '../infra/temporal/connect';
+import { apiPeople } from './api-settings';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
 
@@ -21,13 +22,12 @@ export function peopleSettings(
   configName: string,
   env: { readonly [name: string]: string | undefined },
 ): PeopleSettings & { described: Setting[] } {
-  const people: Approvers['people'] = Object.fromEntries(
-    Object.entries(config.people).map(([name, { key, roles }]) => {
-      const keys = typeof key === 'string' ? [key] : key;
-      for (const one of keys) checked(`${configName}: people.${name}.key`, () => publicKeyOf(one));
-      return [name, { keys, roles }];
-    }),
-  );
+  const named = Object.entries(config.people).map(([name, { key, roles }]) => {
+    const keys = typeof key === 'string' ? [key] : key;
+    for (const one of keys) checked(`${configName}: people.${name}.key`, () => publicKeyOf(one));
+    return [name, { keys, roles }] as const;
+  });
+  const people: Approvers['people'] = { ...Object.fromEntries(named), ...apiPeople(config, configName) };
   const approvals = checked(configName, () => rulesFor(config.approvals, 'approvals'));
   for (const { rule } of approvals) {
     const [stranger] = strangersOf(rule, people);
@@ -43,7 +43,7 @@ export function peopleSettings(
     approvals,
     ...(config.webhook ? { webhook: config.webhook } : {}),
     described: [
-      { what: 'people', value: Object.keys(people).join(', ') || 'none', source: configName },
+      { what: 'people', value: Object.keys(config.people).join(', ') || 'none', source: configName },
       { what: 'unsigned decisions', value: allowUnsigned ? 'count where nobody is named' : 'do not count', source },
     ],
   };

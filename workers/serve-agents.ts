@@ -10,7 +10,7 @@ import { createProviderRegistry } from '../activities/model/provider-registry';
 import type { AgentRegistry } from '../activities';
 import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
-import { indexEndedRuns } from './ended-runs';
+import { indexEndedRuns } from '../activities/store/ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { Settings } from './config';
 import type { LoadedAgents } from './load-agents';

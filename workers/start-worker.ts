@@ -14,7 +14,7 @@ import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { createAgentWorker, createControlWorker } from './create-worker';
-import { withEndedRuns } from './ended-runs';
+import { withEndedRuns } from '../activities/store/ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
 import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';

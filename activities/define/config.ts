@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { apiSchema } from './api';
 import type { ConfigApproval } from './approval';
 import { budgetsSchema } from './budget';
 import { quotaSchema } from './quota';
@@ -68,6 +69,8 @@ export const configSchema = z.strictObject({
   unsignedDecisions: z.boolean().optional(),
   /** Told of what runs ask people, and of what is decided. Signed with the secret that this environment variable holds. */
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
+  /** Who may use the HTTP API. @default nobody is asked, and it is served to this machine alone */
+  api: apiSchema.default({ keys: {} }),
   /** Folder of the agents. */
   agents: z.string().default('agents'),
   taskQueue: z.string().optional(),

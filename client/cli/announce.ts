@@ -7,7 +7,8 @@ import { webUiLink } from '../find-temporal';
 import type { CliContext } from './context';
 import { counted } from './format';
 import type { Host } from './host';
-import { waitingLine, waitingOf } from './waiting';
+import { waitingOf } from '../inbox';
+import { waitingLine } from './waiting';
 
 export function modelLine({ model }: ReleaseManifest): string {
   const [first = 'none'] = model.route;

@@ -19,6 +19,8 @@ export interface Connected {
   client: AgentClient;
   address: string;
   namespace: string;
+  /** That runs are started on. */
+  taskQueue: string;
   /** Known of a running `dev`. */
   uiUrl?: string;
   /** Closes the connection; the store stays open until the context is closed. */
@@ -65,7 +67,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
     const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
     return store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore());
   };
-  const connectTo = async ({ server, uiUrl, taskQueue }: FoundTemporal): Promise<Connected> => {
+  const connectTo = async ({ server, uiUrl, taskQueue = settings.taskQueue }: FoundTemporal): Promise<Connected> => {
     // First, because it is the quickest to fail.
     const opened = openStore();
     const connection = await connectTemporal(server);
@@ -80,13 +82,14 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
         temporal,
         store: opened,
         texts,
-        taskQueue: taskQueue ?? settings.taskQueue,
+        taskQueue,
         tenant,
         ...(user === undefined ? {} : { user }),
         ...(signer ? { signer } : {}),
       }),
       address: server.connectionOptions.address,
       namespace,
+      taskQueue,
       ...(uiUrl === undefined ? {} : { uiUrl }),
       close: async () => {
         if (!connections.delete(connected)) return;

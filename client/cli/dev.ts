@@ -5,13 +5,14 @@ import { reasonOf } from '../../infra/temporal/error-reason';
 import { metricsText, type ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
 import { watchConfig } from '../../workers/watch-config';
+import { apiLine, startDevApi } from './api';
 import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
+import type { ApiServer } from '../api/serve-api';
 import { codecLine, isCodecTokenSet } from './commands/codec-server';
 import { createClosing } from './closing';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
-import { folderToken, startDevRunServer, TOKEN_FILE, type RunServer } from './run-server';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -51,8 +52,11 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   try {
     const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
     closing.add(() => void metrics?.close());
-    const runs = await startDevRunServer({ client: host.client, token: folderToken(settings.stateDir) });
-    closing.add(() => runs.close());
+    const api = await startDevApi({
+      ...{ settings, temporal: host.temporal, store: host.store, storeUrl: settings.store },
+      ...{ taskQueue: settings.taskQueue, note: (line: string) => output.note(line) },
+    });
+    closing.add(() => api.close());
     let broken = new Set(served.loaded.problems.map(({ file }) => file));
     const watcher = await watchAgents({
       dir: settings.agentsDir,
@@ -79,7 +83,7 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       onError: (error) => output.note(`problem  ${output.safeLine(reasonOf(error))}`),
     });
     closing.add(() => config.close());
-    await announce(context, host, served, { metrics, runs });
+    await announce(context, host, served, { metrics, api });
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;
@@ -92,7 +96,7 @@ async function announce(
   context: CliContext,
   host: Host,
   served: ServedAgents,
-  { metrics, runs }: { metrics: Server | undefined; runs: RunServer },
+  { metrics, api }: { metrics: Server | undefined; api: ApiServer },
 ): Promise<void> {
   const { output, settings } = context;
   const { address, namespace, uiUrl, codecUrl } = host;
@@ -108,14 +112,14 @@ async function announce(
     uiUrl,
     codecUrl,
     metricsUrl,
-    runsUrl: runs.url,
+    apiUrl: `${api.url}/v1`,
     agents: servedAgents(served),
   });
   output.line(`temporal  ${address}, namespace ${namespace}`);
   if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
   if (codecUrl !== undefined) output.line(`codec     ${codecLine(codecUrl, isCodecTokenSet(context))}`);
   output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
-  output.line(`runs      ${runs.url}/runs/RUN/events  token in ${path.join(settings.stateDir, TOKEN_FILE)}`);
+  output.line(`api       ${apiLine(api, settings.api.keys.length > 0)}`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {
     output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);

@@ -1,7 +1,7 @@
 // Retention: runs that ended longer ago than they are to be kept are forgotten, record and all.
 import type { ContentStore } from '../../activities/store';
 import { openRunName, RUN_PREFIX, subRunName } from '../../activities/store/ref-names';
-import { endedEntryName } from '../../workers/ended-runs';
+import { endedEntryName } from '../../activities/store/ended-runs';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { deleteRunRefs, runRefNames } from './run-refs';
 

@@ -5,6 +5,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
 import { collect, describeCommands, type WrapOptions } from './commands';
+import { apiCommand, type ApiCommandOptions } from './api';
 import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
 import { createContext, type CliContext } from './context';
 import { devCommand, type DevOptions } from './dev';
@@ -108,6 +109,12 @@ function createProgram(): Command {
     .option('--toolbox <name>', 'serve this toolbox and no runs; may be repeated', collect)
     .option('--no-toolboxes', 'serve runs and no toolboxes: they are served elsewhere')
     .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
+  program
+    .command('api')
+    .description('serve the HTTP API, for workers that are elsewhere; dev serves it too')
+    .option('--port <port>', 'default 8235, 0 for a free one', port)
+    .option('--host <address>', 'default 127.0.0.1; any other needs keys, see api-key')
+    .action(wrap((context, options: ApiCommandOptions) => apiCommand(context, options)));
   program
     .command('codec-server')
     .description('show clear text to the Web UI and the temporal command line, where keys are set')

@@ -20,7 +20,8 @@ import {
   type RunCommandOptions,
   type TypedRun,
 } from './start-run';
-import { waitingLine, waitingOf } from './waiting';
+import { waitingOf } from '../inbox';
+import { waitingLine } from './waiting';
 import { watchRun } from './watch-run';
 import { askTerminal, terminalOf } from './ask-terminal';
 import { questionLine } from './question-line';

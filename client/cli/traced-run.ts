@@ -14,7 +14,8 @@ import { PART_LEAST, counted } from './format';
 import { liveRun, type LiveRun } from './live-run';
 import { callName, reusedCalls } from './reused-calls';
 import { settledRecord } from './settled-record';
-import { askedNow, openStatus, waitingNow, type Waiting } from './waiting';
+import type { Waiting } from '../inbox';
+import { askedNow, openStatus, waitingNow } from './waiting';
 
 export interface TracedCall {
   number: number;

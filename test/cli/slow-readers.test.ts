@@ -10,7 +10,7 @@ import { TEXT_CHARS_MAX } from '../../activities/stream/live-text';
 import { openSocketPublisher } from '../../activities/stream/socket-publisher';
 import { addressOf, listSockets } from '../../activities/stream/socket-folder';
 import { createTextFollower } from '../../activities/stream/text-follower';
-import { streamRun } from '../../client/cli/stream-run';
+import { streamRun } from '../../client/api/stream-run';
 import type { RunEvent } from '../../client/run-events';
 import { until } from '../e2e/cli';
 

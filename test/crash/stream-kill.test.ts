@@ -1,5 +1,5 @@
 // Needs: a Temporal CLI, free ports. Kills worker processes that it has started, in the middle of an answer that somebody watches.
-import { followRun } from '../../client/cli/follow-run';
+import { followRun } from '../../client/follow-run';
 import type { RunEvent } from '../../client/run-events';
 import { script } from '../kit/model-server';
 import { startTellerStack, type teller, type TellerStack } from '../stack/teller';

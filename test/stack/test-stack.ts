@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { Approvers } from '../../activities/approvals/require-approval';
 import type { ModelApi } from '../../activities/model/capabilities';
 import { createMessagesProvider } from '../../activities/model/messages-provider';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
@@ -61,6 +62,8 @@ export interface TestStackOptions {
   quota?: QuotaSettings;
   /** @default no tenant is limited */
   budgets?: BudgetSettings;
+  /** @default unsigned decisions count, and nobody is known */
+  approvers?: Approvers;
   /** @default unknown */
   prices?: Prices;
   /** Stopped with the stack. @default an embedded one */
@@ -123,7 +126,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       texts,
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
       metrics,
-      approvers: { people: {}, allowUnsigned: true },
+      approvers: options.approvers ?? { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
       ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),

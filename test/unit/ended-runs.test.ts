@@ -1,7 +1,7 @@
 // Needs a scratch folder: the real embedded store.
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { listCommand } from '../../client/cli/commands/list';
-import { endedRuns, indexEndedRuns, withEndedRuns } from '../../workers/ended-runs';
+import { endedRuns, indexEndedRuns, withEndedRuns } from '../../activities/store/ended-runs';
 import { testProject, told, withStore, type TestProject } from '../cli/given';
 import { storeRun } from '../cli/store-run';
 

@@ -1,7 +1,7 @@
 // Needs: nothing. A run that is watched outlives workers and servers that come and go.
 import type { RunEvent } from '../../client/run-events';
 import { ClientError } from '../../client/errors';
-import { followRun, type FollowedRun } from '../../client/cli/follow-run';
+import { followRun, type FollowedRun } from '../../client/follow-run';
 
 const unknown = new ClientError('run-not-found', 'Temporal has no running or retained run "a".');
 const silent = new ClientError('no-worker', 'no worker answered for run "a".');

@@ -1,7 +1,7 @@
 // Needs: nothing but Node. Runs of sub-agents as a caller finds them: by records in a store, which the test writes.
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { inboxName, requestName, runRecordName, subRunName } from '../../activities/store/ref-names';
-import { waitingIn } from '../../client/cli/waiting';
+import { waitingIn } from '../../client/inbox';
 import { askedBelow, subRunsUnder } from '../../client/sub-runs';
 import type { PersonRequest } from '../../workflows/contract/approval';
 import type { RequestRecord } from '../../workflows/contract/schemas/approval';

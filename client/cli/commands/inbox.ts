@@ -3,7 +3,7 @@ import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { formatDuration } from '../format';
 import { questionLine } from '../question-line';
-import { waitingIn } from '../waiting';
+import { waitingIn } from '../../inbox';
 
 export async function inboxCommand(context: CliContext, now = Date.now()): Promise<number> {
   const { output } = context;

@@ -2,6 +2,7 @@
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
+import { describeApiKey } from './describe-api-key';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { COST_BY, costCommand, type CostOptions } from './cost';
 import { diffCommand } from './diff';
@@ -60,6 +61,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeActing(program, wrap);
   describeDeciding(program, wrap);
   describePreparing(program, wrap);
+  describeApiKey(program, wrap);
   describeKeeping(program, wrap);
 }
 

@@ -1,7 +1,7 @@
 // `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
-import { endedRuns } from '../../../workers/ended-runs';
+import { endedRuns } from '../../../activities/store/ended-runs';
 import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
 import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
@@ -13,7 +13,8 @@ import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
-import { askedNow, openStatus, waitingLine, waitingNow, type Waiting } from '../waiting';
+import type { Waiting } from '../../inbox';
+import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
 import { formatAge, formatTokens, type Column } from '../output';
 
 export interface ListOptions {

@@ -1,15 +1,15 @@
 // Ended runs in the order of their starts, newest first: so that a list of twenty reads about twenty records, however many there are.
 import { z } from 'zod';
-import { allRefs, type ContentStore } from '../activities/store';
-import type { RefWrite } from '../activities/store/port';
-import { RUN_PREFIX } from '../activities/store/ref-names';
-import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { allRefs } from './all-refs';
+import type { ContentStore, RefWrite } from './port';
+import { RUN_PREFIX } from './ref-names';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 
 const ENDED_PREFIX = 'ended/';
 /** There once every ended run of the store has its entry. */
 const COMPLETE = 'index/ended';
 /** Later than any clock shows before the year 2286, and as many digits as every time until then. */
-const LAST_MS = 9_999_999_999_999;
+export const LAST_MS = 9_999_999_999_999;
 const PAGE = 200;
 
 const entrySchema = z.object({
@@ -63,13 +63,19 @@ export async function indexEndedRuns(store: ContentStore): Promise<void> {
   await store.commit({ refs: [{ op: 'put', name: COMPLETE, value: { at: Date.now() } }] });
 }
 
-/** Newest first, read page by page. Undefined where the store has runs that are not indexed yet. */
-export async function endedRuns(store: ContentStore): Promise<AsyncIterable<EndedRun> | undefined> {
-  return (await store.readRef(COMPLETE)) ? entriesOf(store) : undefined;
+/**
+ * Newest first, read page by page. Undefined where the store has runs that are not indexed yet.
+ * @param behind the run that comes before the first, by its start and id @default from the newest
+ */
+export async function endedRuns(
+  store: ContentStore,
+  behind?: Pick<RunRecord, 'id' | 'startedAt'>,
+): Promise<AsyncIterable<EndedRun> | undefined> {
+  return (await store.readRef(COMPLETE)) ? entriesOf(store, behind && endedEntryName(behind)) : undefined;
 }
 
-async function* entriesOf(store: ContentStore): AsyncGenerator<EndedRun> {
-  for (let after: string | undefined; ;) {
+async function* entriesOf(store: ContentStore, behind: string | undefined): AsyncGenerator<EndedRun> {
+  for (let after = behind; ;) {
     const page = await store.listRefs(ENDED_PREFIX, { limit: PAGE, ...(after === undefined ? {} : { after }) });
     for (const { value } of page) {
       const entry = entrySchema.safeParse(value);

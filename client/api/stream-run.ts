@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { TextPosition } from '../../activities/stream/port';
 import type { RunEvent } from '../run-events';
-import { followRun, type FollowedRun } from './follow-run';
+import { followRun, type FollowedRun } from '../follow-run';
 
 /** What stands between a reader and us may cut a connection on which nothing passes. */
 const BEAT_MS = 15_000;

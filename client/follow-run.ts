@@ -1,8 +1,8 @@
 // A run's events for as long as it takes: a worker that goes away is waited for, because the run outlives it.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TextPosition } from '../../activities/stream/port';
-import { ClientError } from '../errors';
-import type { RunEvent } from '../run-events';
+import type { TextPosition } from '../activities/stream/port';
+import { ClientError } from './errors';
+import type { RunEvent } from './run-events';
 
 const RETRY_MS = 1_000;
 /** For so long a run that was started is asked for again: a server on its way up or down has been seen not to know one that it has. */

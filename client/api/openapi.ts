@@ -1,0 +1,126 @@
+// The OpenAPI document of the routes. OpenAPI 3.1 speaks JSON Schema 2020-12, and so does zod: nothing stands between the two.
+import { z } from 'zod';
+import { PROBLEMS, PROBLEM_TYPE } from './problem';
+import type { AnswerShape, RouteAbout } from './route';
+
+interface JsonObject {
+  [name: string]: unknown;
+}
+
+const TITLE = 'Runs of agents';
+
+/** What zod checks beyond that has no place in a JSON Schema is left out of it. */
+function schemaOf(shape: z.ZodType, io: 'input' | 'output'): JsonObject {
+  const { $schema: _, ...schema } = z.toJSONSchema(shape, { io, unrepresentable: 'any' });
+  return schema;
+}
+
+const problemSchema: JsonObject = {
+  type: 'object',
+  description: 'RFC 9457. `type` says what may happen next, and is never renamed.',
+  properties: {
+    type: { type: 'string', enum: Object.keys(PROBLEMS) },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string', description: 'One line.' },
+    instance: { type: 'string' },
+    errors: {
+      type: 'array',
+      description: 'Where the request does not fit.',
+      items: {
+        type: 'object',
+        properties: { detail: { type: 'string' }, pointer: { type: 'string' }, parameter: { type: 'string' } },
+        required: ['detail'],
+      },
+    },
+  },
+  required: ['type', 'title', 'status', 'detail', 'instance'],
+};
+
+const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
+
+function parametersOf(shape: z.ZodType | undefined, where: 'path' | 'query'): JsonObject[] {
+  if (!shape) return [];
+  const { properties = {}, required = [] } = z
+    .object({ properties: z.record(z.string(), z.looseObject({})), required: z.array(z.string()).optional() })
+    .partial()
+    .parse(schemaOf(shape, 'input'));
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: where,
+    required: where === 'path' || required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema,
+  }));
+}
+
+function answered({ description, schema, mediaType = 'application/json' }: AnswerShape): JsonObject {
+  const hasBody = schema !== undefined || mediaType !== 'application/json';
+  const content = { [mediaType]: { schema: schema ? ref(schema.name) : { type: 'string' } } };
+  return { description, ...(hasBody ? { content } : {}) };
+}
+
+const HEADERS_OF_ANSWERS: { readonly [status: string]: JsonObject } = {
+  '202': { Location: { description: 'Where what was begun is seen.', schema: { type: 'string' } } },
+};
+
+function operationOf(route: RouteAbout): JsonObject {
+  const { method, path, group, summary, description, scopes, body, answers } = route;
+  const scope = `Scope: ${scopes.join(' or ')}.`;
+  return {
+    operationId: `${method.toLowerCase()}${path.replace(/[^a-z]+(.)?/gi, (_, next: string | undefined) => (next ?? '').toUpperCase())}`,
+    tags: [group],
+    summary,
+    description: description === undefined ? scope : `${description} ${scope}`,
+    parameters: [
+      ...parametersOf(route.params, 'path'),
+      ...parametersOf(route.query, 'query'),
+      ...(route.headers ?? []).map((header) => ({ ...header, in: 'header', required: false, schema: { type: 'string' } })),
+    ],
+    ...(body
+      ? {
+          requestBody: {
+            required: body.required !== false,
+            content: { 'application/json': { schema: schemaOf(body.schema, 'input') } },
+          },
+        }
+      : {}),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(answers).map(([status, shape]) => {
+          const headers = path === '/v1/runs' && method === 'POST' ? HEADERS_OF_ANSWERS[status] : undefined;
+          return [status, { ...answered(shape), ...(headers ? { headers } : {}) }];
+        }),
+      ),
+      default: { description: 'A problem.', content: { [PROBLEM_TYPE]: { schema: ref('Problem') } } },
+    },
+  };
+}
+
+export interface OpenApiDocument {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: { [path: string]: { [method: string]: JsonObject } };
+  components: { schemas: { [name: string]: JsonObject }; securitySchemes: JsonObject };
+  security: JsonObject[];
+}
+
+export function openApiDocument(routes: readonly RouteAbout[]): OpenApiDocument {
+  const paths: OpenApiDocument['paths'] = {};
+  const schemas: { [name: string]: JsonObject } = { Problem: problemSchema };
+  for (const route of routes) {
+    (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route);
+    for (const { schema } of Object.values(route.answers))
+      if (schema) schemas[schema.name] ??= schemaOf(schema.shape, 'output');
+  }
+  return {
+    openapi: '3.1.0',
+    info: { title: TITLE, version: '1' },
+    paths,
+    components: {
+      schemas,
+      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'A key of this server, where it has any.' } },
+    },
+    security: [{ key: [] }],
+  };
+}

@@ -1,0 +1,108 @@
+// What is done to a run that goes: cancel, pause, resume, steer, extend.
+import type { RunHandle } from '../../run-handle';
+import { knownRun } from '../known-run';
+import { defineRoute, type Answer, type ApiRequest, type Route } from '../route';
+import { shownLimits, takenLimits } from '../run-status';
+import {
+  askedShape,
+  cancelledShape,
+  extendedShape,
+  limitsShape,
+  reasonShape,
+  runIdShape,
+  steerShape,
+} from '../shapes';
+
+const shared = { method: 'POST', group: 'interventions', scopes: ['intervene'], params: runIdShape } as const;
+const ASKED = { name: 'Asked', shape: askedShape };
+
+/** The run, where it is one of the caller's that has not ended. */
+async function openRun({
+  params,
+  caller,
+  deps,
+  client,
+}: Pick<ApiRequest<{ id: string }, unknown, unknown>, 'params' | 'caller' | 'deps' | 'client'>): Promise<
+  RunHandle<unknown>
+> {
+  const { id } = await knownRun(caller, deps.store, params.id);
+  return client().run(id);
+}
+
+const asked = ({ id }: RunHandle<unknown>): Answer => ({ status: 202, body: { id } });
+
+export const interventionRoutes: Route[] = [
+  defineRoute(
+    {
+      ...shared,
+      path: '/v1/runs/{id}/cancel',
+      summary: 'End a run',
+      description: 'Calls under way are stopped. It needs no worker: without one the run ends when the next one comes.',
+      body: { schema: reasonShape, required: false },
+      answers: { 202: { description: 'It is asked to end.', schema: { name: 'Cancelled', shape: cancelledShape } } },
+    },
+    async (request) => {
+      const run = await openRun(request);
+      return { status: 202, body: { id: run.id, ...(await run.cancel(request.body.reason)) } };
+    },
+  ),
+  defineRoute(
+    {
+      ...shared,
+      path: '/v1/runs/{id}/pause',
+      summary: 'Hold a run',
+      description: 'Calls under way finish, nothing new is begun.',
+      body: { schema: reasonShape, required: false },
+      answers: { 202: { description: 'It is asked to.', schema: ASKED } },
+    },
+    async (request) => {
+      const run = await openRun(request);
+      await run.pause(request.body.reason);
+      return asked(run);
+    },
+  ),
+  defineRoute(
+    {
+      ...shared,
+      path: '/v1/runs/{id}/resume',
+      summary: 'Let a paused run go on',
+      answers: { 202: { description: 'It is asked to.', schema: ASKED } },
+    },
+    async (request) => {
+      const run = await openRun(request);
+      await run.resume();
+      return asked(run);
+    },
+  ),
+  defineRoute(
+    {
+      ...shared,
+      path: '/v1/runs/{id}/steer',
+      summary: 'Say something to the model',
+      description: 'It hears it when its next turn begins, and answers it before the run ends.',
+      body: { schema: steerShape },
+      answers: { 202: { description: 'The run has taken it.', schema: ASKED } },
+    },
+    async (request) => {
+      const run = await openRun(request);
+      await run.steer(request.body.text);
+      return asked(run);
+    },
+  ),
+  defineRoute(
+    {
+      ...shared,
+      path: '/v1/runs/{id}/extend',
+      summary: 'Let a run use more than its limits',
+      description: 'What is given is added, to limits that it has.',
+      body: { schema: limitsShape.refine((limits) => Object.keys(limits).length > 0, 'say what is added') },
+      answers: { 200: { description: 'From now on.', schema: { name: 'Extended', shape: extendedShape } } },
+    },
+    async (request) => {
+      const run = await openRun(request);
+      await run.extend(takenLimits(request.body));
+      const { limits } = await run.progress();
+      return { status: 200, body: { id: run.id, limits: shownLimits(limits) } };
+    },
+  ),
+];

@@ -1,0 +1,150 @@
+// Runs, one and many; what came of one; and one as it goes.
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { z } from 'zod';
+import { recordedResult, refuseErased } from '../../recorded-result';
+import { seesTenant } from '../caller';
+import { knownRun, maySee } from '../known-run';
+import { listRuns } from '../list-runs';
+import { Problem } from '../problem';
+import { defineRoute } from '../route';
+import { recordedRun, shownRun } from '../run-status';
+import { openShape, outcomeFilter, resultShape, runIdShape, runShape, runsShape } from '../shapes';
+import { streamRun } from '../stream-run';
+import { createTurnstile } from '../turnstile';
+
+const PAGE_MAX = 100;
+const WAIT_SECONDS_MAX = 60;
+/** Each holds a request to Temporal. */
+const waits = createTurnstile(1_000);
+/** Each holds a connection, and asks a worker four times a second. */
+const readers = createTurnstile(100);
+
+const listRoute = defineRoute(
+  {
+    method: 'GET',
+    path: '/v1/runs',
+    group: 'runs',
+    summary: 'List runs, newest first',
+    description: 'A run that is open is listed as `open`; GET /v1/runs/{id} asks a worker how it goes.',
+    scopes: ['read'],
+    query: z.strictObject({
+      agent: z.string().optional(),
+      status: outcomeFilter.optional(),
+      tenant: z.string().optional(),
+      user: z.string().optional(),
+      session: z.string().optional(),
+      tag: z.string().optional(),
+      subAgents: z.enum(['true', 'false']).optional().describe('Runs of sub-agents too.'),
+      limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(20),
+      cursor: z.string().max(1_000).optional().describe('`next` of the page before.'),
+    }),
+    answers: { 200: { description: 'A page.', schema: { name: 'Runs', shape: runsShape } } },
+  },
+  async ({ query, caller, deps }) => {
+    const { agent, status, tenant, user, session, tag, subAgents, limit, cursor } = query;
+    const { runs, next } = await listRuns(deps.store, {
+      ...{ limit, cursor },
+      fits: (record) =>
+        (agent === undefined || record.agent === agent) &&
+        (status === undefined || (record.ended?.outcome ?? 'open') === status) &&
+        (tenant === undefined || record.tenant === tenant) &&
+        (user === undefined || record.user === user) &&
+        (session === undefined || record.session === session) &&
+        (tag === undefined || record.tags.includes(tag)) &&
+        (subAgents === 'true' || !record.parent) &&
+        seesTenant(caller, record.tenant) &&
+        maySee(caller, deps.store, record),
+    });
+    return { status: 200, body: { runs: runs.map(recordedRun), ...(next === undefined ? {} : { next }) } };
+  },
+);
+
+const getRoute = defineRoute(
+  {
+    method: 'GET',
+    path: '/v1/runs/{id}',
+    group: 'runs',
+    summary: 'One run, as it stands',
+    scopes: ['read'],
+    params: runIdShape,
+    answers: { 200: { description: 'The run.', schema: { name: 'Run', shape: runShape } } },
+  },
+  async ({ params, caller, deps, client }) => {
+    const record = await knownRun(caller, deps.store, params.id);
+    return { status: 200, body: await shownRun(deps, client().run(record.id), record) };
+  },
+);
+
+const resultRoute = defineRoute(
+  {
+    method: 'GET',
+    path: '/v1/runs/{id}/result',
+    group: 'runs',
+    summary: 'The result of a run, waited for',
+    description: 'It is there for as long as the run is kept. Every outcome is a result, failures too.',
+    scopes: ['read'],
+    params: runIdShape,
+    query: z.strictObject({
+      wait: z.coerce.number().int().min(0).max(WAIT_SECONDS_MAX).default(0).describe('Seconds to wait for its end.'),
+    }),
+    answers: {
+      200: { description: 'The run has ended.', schema: { name: 'Result', shape: resultShape } },
+      202: { description: 'It has not: come again.', schema: { name: 'Open', shape: openShape } },
+    },
+  },
+  async ({ params, query, caller, deps, client, gone }) => {
+    const record = await knownRun(caller, deps.store, params.id);
+    const recorded = await recordedResult(deps.store, record);
+    if (recorded) return { status: 200, body: recorded };
+    const run = client().run(record.id);
+    const open = { status: 202, body: { id: record.id, status: 'open' }, headers: { 'retry-after': '1' } };
+    // One that has ended without saying so is waited for no longer than it takes to ask.
+    if (query.wait === 0 && (await run.describe()).status.name === 'RUNNING') return open;
+    const over = AbortSignal.any([gone, AbortSignal.timeout(Math.max(1, query.wait) * 1_000)]);
+    return await waits.pass(async () => {
+      try {
+        return { status: 200, body: await run.result({ signal: over }) };
+      } catch (error) {
+        if (!over.aborted) throw error;
+        return open;
+      }
+    });
+  },
+);
+
+const eventsRoute = defineRoute(
+  {
+    method: 'GET',
+    path: '/v1/runs/{id}/events',
+    group: 'runs',
+    summary: 'A run as it goes, as server-sent events',
+    description:
+      'Events `step`, `status`, `text` and, last, `result`. `Last-Event-ID` goes on behind the last one; steps that were under way then may be told again.',
+    scopes: ['read'],
+    params: runIdShape,
+    headers: [{ name: 'Last-Event-ID', description: 'The `id` of the last event that was seen.' }],
+    answers: {
+      200: { description: 'Until the run has ended.', mediaType: 'text/event-stream' },
+      204: { description: 'All of it was seen.' },
+    },
+  },
+  async ({ params, caller, deps, client, header, node, gone }) => {
+    const record = await knownRun(caller, deps.store, params.id);
+    refuseErased(record);
+    if (node.incoming.method === 'HEAD')
+      return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+    return await readers.pass(async () => {
+      try {
+        await streamRun(client().run(record.id), header('last-event-id'), node.outgoing, gone);
+      } catch (error) {
+        if (!node.outgoing.headersSent) throw error;
+        if (!(error instanceof Problem) && !gone.aborted) deps.report(error);
+        // Cut, not ended: the reader comes again with the last id that it has.
+        node.outgoing.destroy();
+      }
+      return RESPONSE_ALREADY_SENT;
+    });
+  },
+);
+
+export const runRoutes = [listRoute, getRoute, resultRoute, eventsRoute];

@@ -1,0 +1,65 @@
+// The API on a port of this machine, until it is closed.
+import { createServer } from 'node:http';
+import { isIP } from 'node:net';
+import { RequestError, getRequestListener } from '@hono/node-server';
+import { ClientError } from '../errors';
+import { CONNECTION_OPTIONS, limitConnections } from './connection-limits';
+import { createApi } from './create-api';
+import { Problem, problemOf, problemResponse } from './problem';
+import type { ApiDeps } from './route';
+
+export const DEFAULT_API_PORT = 8235;
+
+export interface ServeApiOptions extends Omit<ApiDeps, 'over'> {
+  /** 0 for a free one. */
+  port: number;
+  /** @default 127.0.0.1. Any other address needs keys: who can reach the server can read all runs. */
+  host?: string;
+}
+
+export interface ApiServer {
+  readonly url: string;
+  /** Those who wait are cut off; their runs go on. */
+  close(): Promise<void>;
+}
+
+/** @throws ClientError `misconfigured`; Error `EADDRINUSE` and the like */
+export async function serveApi({ port, host = '127.0.0.1', ...deps }: ServeApiOptions): Promise<ApiServer> {
+  if (deps.keys.length === 0 && !isLoopback(host))
+    throw new ClientError(
+      'misconfigured',
+      `the API is served on ${host} only with keys: "longhaul api-key NAME" makes one for api.keys of longhaul.config.ts.`,
+    );
+  const over = new AbortController();
+  const { fetch } = createApi({ ...deps, over: over.signal });
+  const listener = getRequestListener((request, env) => fetch(request, env as never), {
+    overrideGlobalObjects: false,
+    // A host that is none, say.
+    errorHandler: (error) =>
+      problemResponse(
+        error instanceof RequestError ? new Problem('Api.InvalidRequest', 'it is no request.') : problemOf(error),
+        '/',
+      ),
+  });
+  const server = createServer(CONNECTION_OPTIONS, (request, response) => void listener(request, response));
+  limitConnections(server);
+  const bound = await new Promise<number>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+  return {
+    url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${bound}`,
+    close: () =>
+      new Promise((resolve) => {
+        over.abort();
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

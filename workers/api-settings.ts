@@ -1,0 +1,49 @@
+// Keys of the HTTP API, checked where they are read; and whoever of them may approve, as one of the people.
+import type { Approvers } from '../activities/approvals/require-approval';
+import type { ApiKey } from '../activities/define/api';
+import type { ResolvedConfig } from '../activities/define/config';
+import { publicKeyOf } from '../activities/keys/decision-signature';
+import { reasonOf } from '../infra/temporal/error-reason';
+import { ConfigError } from './config-error';
+import type { Setting } from './describe-settings';
+
+export interface ApiSettings {
+  api: { keys: readonly ApiKey[] };
+}
+
+/** @throws ConfigError */
+export function apiSettings({ api }: ResolvedConfig, configName: string): ApiSettings & { described: Setting[] } {
+  const keys = Object.entries(api.keys).map(([name, { roles: _, ...key }]): ApiKey => ({ name, ...key }));
+  for (const { name, hash } of keys) {
+    const same = keys.find((other) => other.hash === hash && other.name !== name);
+    if (same) throw new ConfigError(`${configName}: api.keys.${name} and api.keys.${same.name} are the same key.`);
+  }
+  const shown = keys.map(({ name, scopes }) => `${name} (${scopes.join(', ')})`).join('; ');
+  return {
+    api: { keys },
+    described: [{ what: 'API keys', value: shown || 'none: it is served to this machine alone', source: configName }],
+  };
+}
+
+/** Its name is a person's: what it decides is kept, and counts, as theirs would. @throws ConfigError */
+export function apiPeople({ api, people }: ResolvedConfig, configName: string): Approvers['people'] {
+  return Object.fromEntries(
+    Object.entries(api.keys).flatMap(([name, { scopes, signs, roles = [] }]) => {
+      const place = `${configName}: api.keys.${name}`;
+      if (!scopes.includes('approve')) {
+        if (signs === undefined && roles.length === 0) return [];
+        throw new ConfigError(`${place} has \`signs\` or \`roles\`, which are of keys with the scope approve.`);
+      }
+      if (signs === undefined)
+        throw new ConfigError(`${place} may approve, and has no \`signs\`: "longhaul api-key" prints it.`);
+      if (Object.hasOwn(people, name))
+        throw new ConfigError(`${place} has the name of somebody of \`people\`: give it another.`);
+      try {
+        publicKeyOf(signs);
+      } catch (error) {
+        throw new ConfigError(`${place}.signs: ${reasonOf(error)}`, { cause: error });
+      }
+      return [[name, { keys: [signs], roles }]];
+    }),
+  );
+}
