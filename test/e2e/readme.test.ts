@@ -48,6 +48,12 @@ describe('every command of the README is run', () => {
       because: 'it takes them from the README itself, and leaves none out',
     },
     {
+      line: /^curl /,
+      file: 'test/e2e/http-lines.test.ts',
+      has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
+      because: 'it takes them from the README itself, and leaves none out',
+    },
+    {
       line: /^temporal /,
       file: 'test/e2e/temporal-lines.test.ts',
       has: /documented\.filter\(\(line\) => !typed\.has\(line\)\)/,
@@ -149,6 +155,7 @@ describe('the code of the READMEs', () => {
       ['longhaul.config.ts'],
       ['with-routes/longhaul.config.ts'],
       ['with-quotas/longhaul.config.ts'],
+      ['with-api/longhaul.config.ts'],
       ['agents/clerk/agent.ts'],
     ],
     'test/kit/model-server/README.md': [
