@@ -54,15 +54,19 @@ function parametersOf(shape: z.ZodType | undefined, where: 'path' | 'query'): Js
   }));
 }
 
-function answered({ description, schema, mediaType = 'application/json' }: AnswerShape): JsonObject {
+function answered({ description, schema, mediaType = 'application/json', headers }: AnswerShape): JsonObject {
   const hasBody = schema !== undefined || mediaType !== 'application/json';
   const content = { [mediaType]: { schema: schema ? ref(schema.name) : { type: 'string' } } };
-  return { description, ...(hasBody ? { content } : {}) };
+  const described = Object.entries(headers ?? {}).map(([name, says]) => [
+    name,
+    { description: says, schema: { type: 'string' } },
+  ]);
+  return {
+    description,
+    ...(hasBody ? { content } : {}),
+    ...(headers ? { headers: Object.fromEntries(described) as JsonObject } : {}),
+  };
 }
-
-const HEADERS_OF_ANSWERS: { readonly [status: string]: JsonObject } = {
-  '202': { Location: { description: 'Where what was begun is seen.', schema: { type: 'string' } } },
-};
 
 function operationOf(route: RouteAbout): JsonObject {
   const { method, path, group, summary, description, scopes, body, answers } = route;
@@ -86,12 +90,7 @@ function operationOf(route: RouteAbout): JsonObject {
         }
       : {}),
     responses: {
-      ...Object.fromEntries(
-        Object.entries(answers).map(([status, shape]) => {
-          const headers = path === '/v1/runs' && method === 'POST' ? HEADERS_OF_ANSWERS[status] : undefined;
-          return [status, { ...answered(shape), ...(headers ? { headers } : {}) }];
-        }),
-      ),
+      ...Object.fromEntries(Object.entries(answers).map(([status, shape]) => [status, answered(shape)])),
       default: { description: 'A problem.', content: { [PROBLEM_TYPE]: { schema: ref('Problem') } } },
     },
   };

@@ -59,6 +59,8 @@ export interface AnswerShape {
   schema?: { name: string; shape: z.ZodType };
   /** @default application/json */
   mediaType?: string;
+  /** What each of them says. */
+  headers?: { readonly [name: string]: string };
 }
 
 export interface RouteAbout {

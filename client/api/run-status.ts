@@ -1,6 +1,5 @@
 // A run as the API shows it: from its record, and, while it goes, from what a worker answers.
-import type { RunLimits } from '../../workflows/contract/run';
-import { OUTCOMES, type RunProgress } from '../../workflows/contract/run';
+import { OUTCOMES, type RunLimits, type RunProgress } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from '../../activities/store';
 import { ClientError } from '../errors';
@@ -23,11 +22,11 @@ export const shownLimits = ({ nanoUsd, ...limits }: RunLimits): NonNullable<Show
   ...(nanoUsd === undefined ? {} : { usd: nanoUsd / NANO_USD }),
 });
 
-/** As a release has them: from 1 billionth. */
-export function takenLimits({ usd, ...limits }: { [K in keyof NonNullable<ShownRun['limits']>]?: number | undefined }): Partial<RunLimits> {
-  const given = { ...limits, nanoUsd: usd === undefined ? undefined : Math.max(1, Math.round(usd * NANO_USD)) };
-  return Object.fromEntries(Object.entries(given).filter(([, most]) => most !== undefined));
-}
+/** As a release has them. */
+export const takenLimits = ({ usd, ...limits }: NonNullable<ShownRun['limits']>): Partial<RunLimits> => ({
+  ...limits,
+  ...(usd === undefined ? {} : { nanoUsd: Math.round(usd * NANO_USD) }),
+});
 
 /** What its record says alone. */
 export function recordedRun(record: RunRecord): ShownRun {

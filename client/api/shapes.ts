@@ -22,21 +22,28 @@ const limits = {
   usd: z.number().min(1e-9).max(1_000_000).describe('Dollars.'),
   wallMs: z.number().int().min(1).describe('Milliseconds from the start, waits included.'),
 };
-export const limitsShape = z.strictObject(limits).partial();
+export const limitsShape = z.strictObject({
+  turns: limits.turns.exactOptional(),
+  toolCalls: limits.toolCalls.exactOptional(),
+  tokens: limits.tokens.exactOptional(),
+  modelCalls: limits.modelCalls.exactOptional(),
+  usd: limits.usd.exactOptional(),
+  wallMs: limits.wallMs.exactOptional(),
+});
 
 export const runIdShape = z.strictObject({ id: z.string().min(1).describe('Of the run.') });
-export const reasonShape = z.strictObject({ reason: z.string().max(DECISION_REASON_CHARS).optional() });
+export const reasonShape = z.strictObject({ reason: z.string().max(DECISION_REASON_CHARS).exactOptional() });
 
 export const startShape = z.strictObject({
   agent: label.describe('Its name.'),
   input: jsonSchema.describe('As the agent declares it: its JSON Schema is that of GET /v1/agents/{name}. A plain text where it declares none.'),
-  id: label.optional().describe('The same id is the same run: starting it twice starts it once.'),
-  tenant: label.optional().describe("Where it is left out: the key's only one, or the server's."),
-  user: label.optional(),
-  session: label.optional().describe('Groups the runs of one conversation or customer.'),
-  tags: z.array(z.string().min(1).max(TAG_CHARS)).max(TAGS_MAX).optional().describe('Shown in clear: no secrets.'),
-  priority: z.enum(PRIORITIES).optional(),
-  limits: limitsShape.optional().describe("Beside the agent's own: of each the smaller counts."),
+  id: label.exactOptional().describe('The same id is the same run: starting it twice starts it once.'),
+  tenant: label.exactOptional().describe("Where it is left out: the key's only one, or the server's."),
+  user: label.exactOptional(),
+  session: label.exactOptional().describe('Groups the runs of one conversation or customer.'),
+  tags: z.array(z.string().min(1).max(TAG_CHARS)).max(TAGS_MAX).exactOptional().describe('Shown in clear: no secrets.'),
+  priority: z.enum(PRIORITIES).exactOptional(),
+  limits: limitsShape.exactOptional().describe("Beside the agent's own: of each the smaller counts."),
 });
 
 const failureShape = z.object({ type: z.string().describe('Dotted, from a closed set.'), message: z.string() });
@@ -45,44 +52,44 @@ const totalsShape = z.object({
   modelCalls: count,
   toolCalls: count,
   reusedCalls: count,
-  cachedCalls: count.optional(),
+  cachedCalls: count.exactOptional(),
   usage: usageSchema,
-  saved: usageSchema.optional(),
-  savedCost: costSchema.optional(),
-  cost: costSchema.optional(),
-  subAgentsCost: costSchema.optional(),
-  estimated: z.literal(true).optional(),
+  saved: usageSchema.exactOptional(),
+  savedCost: costSchema.exactOptional(),
+  cost: costSchema.exactOptional(),
+  subAgentsCost: costSchema.exactOptional(),
+  estimated: z.literal(true).exactOptional(),
 });
-const heldShape = z.object({ ...limits, usd: z.number() }).partial();
+const heldShape = z.object({ ...limitsShape.shape, usd: z.number().exactOptional() });
 
 export const runShape = z.object({
   id: z.string(),
   agent: z.string(),
   release: z.string().describe('SHA-256 of what it runs.'),
   tenant: z.string(),
-  user: z.string().optional(),
-  session: z.string().optional(),
+  user: z.string().exactOptional(),
+  session: z.string().exactOptional(),
   tags: z.array(z.string()),
   question: z.string().describe('The beginning of what it was asked.'),
   status: z
     .enum(RUN_STATUSES)
     .describe('The outcome of a run that has ended. `open` where only that is known: in lists, and where no worker answers.'),
-  reason: z.string().optional().describe('Why it waits, is paused, or ended as it did.'),
-  failure: failureShape.optional(),
+  reason: z.string().exactOptional().describe('Why it waits, is paused, or ended as it did.'),
+  failure: failureShape.exactOptional(),
   startedAt: ms,
-  endedAt: ms.optional(),
-  totals: totalsShape.optional(),
-  limits: heldShape.optional(),
-  requests: count.optional().describe('How many it asks people now: GET /v1/runs/{id}/requests.'),
-  parent: z.string().optional().describe('The run that has called it as a sub-agent.'),
-  forkedFrom: z.object({ run: z.string(), step: count }).optional(),
-  erasedAt: ms.optional(),
+  endedAt: ms.exactOptional(),
+  totals: totalsShape.exactOptional(),
+  limits: heldShape.exactOptional(),
+  requests: count.exactOptional().describe('How many it asks people now: GET /v1/runs/{id}/requests.'),
+  parent: z.string().exactOptional().describe('The run that has called it as a sub-agent.'),
+  forkedFrom: z.object({ run: z.string(), step: count }).exactOptional(),
+  erasedAt: ms.exactOptional(),
 });
 export type ShownRun = z.output<typeof runShape>;
 
 export const runsShape = z.object({
   runs: z.array(runShape),
-  next: z.string().optional().describe('Give it as `cursor`: there are more. A page may be short, or empty, and have one.'),
+  next: z.string().exactOptional().describe('Give it as `cursor`: there are more. A page may be short, or empty, and have one.'),
 });
 
 export const startedShape = z.object({ id: z.string(), agent: z.string(), tenant: z.string(), release: z.string() });
@@ -101,7 +108,7 @@ export const resultShape = z.discriminatedUnion('outcome', [
     ...endedShape,
     outcome: z.literal('budget-exhausted'),
     failure: failureShape,
-    achieved: z.string().optional().describe('The last text that its model had said.'),
+    achieved: z.string().exactOptional().describe('The last text that its model had said.'),
   }),
 ]);
 
@@ -124,26 +131,26 @@ export const requestShape = z.object({
   arguments: jsonSchema.describe('In full.'),
   args: z.string().describe('Names these exact arguments: an answer gives it back.'),
   by: z.array(z.array(z.string())).describe('Of each list one must agree. Anybody, where there is none.'),
-  failure: failureShape.optional(),
+  failure: failureShape.exactOptional(),
   askedAt: ms,
   deadline: ms,
   otherwise: z.enum(['deny', 'escalate', 'approve']).describe('What it means when nobody answers.'),
-  again: z.string().optional().describe('Why it is asked again: what was wrong with the answer before.'),
+  again: z.string().exactOptional().describe('Why it is asked again: what was wrong with the answer before.'),
 });
 export type ShownRequest = z.output<typeof requestShape>;
-export const requestsShape = z.object({ requests: z.array(requestShape), next: z.string().optional() });
+export const requestsShape = z.object({ requests: z.array(requestShape), next: z.string().exactOptional() });
 
 export const numberShape = z.strictObject({
   id: z.string().min(1).describe('Of the run that asks.'),
   number: z.coerce.number().int().min(1),
 });
 const args = z.string().min(1).describe('`args` of the request that was shown. About other arguments the answer is refused.');
-const reason = z.string().max(DECISION_REASON_CHARS).optional();
+const reason = z.string().max(DECISION_REASON_CHARS).exactOptional();
 export const approveShape = z.strictObject({
   args,
   reason,
-  edited: z.record(z.string(), jsonSchema).optional().describe("All arguments, in place of the model's."),
-  remember: z.boolean().optional().describe('Not to be asked about this tool again in this run, where the same rules hold.'),
+  edited: z.record(z.string(), jsonSchema).exactOptional().describe("All arguments, in place of the model's."),
+  remember: z.boolean().exactOptional().describe('Not to be asked about this tool again in this run, where the same rules hold.'),
 });
 export const denyShape = z.strictObject({ args, reason });
 export const replaceShape = z.strictObject({ args, reason, result: jsonSchema.describe('As the tool would have answered.') });
@@ -151,18 +158,18 @@ export const decidedShape = z.object({
   run: z.string(),
   number: count,
   verdict: z.enum(['approve', 'deny', 'replace']),
-  by: z.string().optional().describe('Whose name it is signed in. Left out: unsigned.'),
+  by: z.string().exactOptional().describe('Whose name it is signed in. Left out: unsigned.'),
 });
 
 const jsonObject = z.record(z.string(), jsonSchema);
 export const agentShape = z.object({
   name: z.string(),
-  description: z.string().optional(),
+  description: z.string().exactOptional(),
   release: z.string().describe('What a new run takes.'),
   model: z.array(z.string()).describe('As provider/model, in the order in which they are asked.'),
   tools: z.array(z.object({ name: z.string(), description: z.string() })),
-  input: jsonObject.optional().describe('JSON Schema. Left out: a plain text.'),
-  output: jsonObject.optional().describe('JSON Schema. Left out: a plain text.'),
+  input: jsonObject.exactOptional().describe('JSON Schema. Left out: a plain text.'),
+  output: jsonObject.exactOptional().describe('JSON Schema. Left out: a plain text.'),
 });
 export const agentsShape = z.object({ agents: z.array(agentShape) });
 export const agentNameShape = z.strictObject({ name: z.string().min(1) });

@@ -89,7 +89,11 @@ const resultRoute = defineRoute(
     }),
     answers: {
       200: { description: 'The run has ended.', schema: { name: 'Result', shape: resultShape } },
-      202: { description: 'It has not: come again.', schema: { name: 'Open', shape: openShape } },
+      202: {
+        description: 'It has not: come again.',
+        schema: { name: 'Open', shape: openShape },
+        headers: { 'retry-after': 'In so many seconds.' },
+      },
     },
   },
   async ({ params, query, caller, deps, client, gone }) => {

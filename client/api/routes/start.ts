@@ -22,7 +22,11 @@ export const startRoute = defineRoute(
     headers: [{ name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same run.' }],
     body: { schema: startShape },
     answers: {
-      202: { description: 'It is started; `Location` is where it is seen.', schema: { name: 'Started', shape: startedShape } },
+      202: {
+        description: 'It is started.',
+        schema: { name: 'Started', shape: startedShape },
+        headers: { location: 'Where it is seen.' },
+      },
     },
   },
   async ({ body, caller, deps, client, header }) => {
@@ -34,8 +38,7 @@ export const startRoute = defineRoute(
     const start = async (id: string): Promise<RunRecord> => {
       try {
         const run = await own.agent(agent).start(input as never, {
-          ...Object.fromEntries(Object.entries(labels).filter(([, value]) => value !== undefined)),
-          ...{ id, tenant },
+          ...{ ...labels, id, tenant },
           ...(limits ? { limits: takenLimits(limits) } : {}),
         });
         return await run.record();
