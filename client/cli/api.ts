@@ -4,7 +4,7 @@ import type { ContentStore } from '../../activities/store';
 import { openTextReader } from '../../activities/stream/open-streams';
 import { hasCode } from '../../infra/temporal/error-reason';
 import type { Settings } from '../../workers/config';
-import type { ApiServer } from '../api/serve-api';
+import type * as served from '../api/serve-api';
 import { ClientError } from '../errors';
 import type { CliContext } from './context';
 import { EXIT, errorLine } from './exit-codes';
@@ -29,11 +29,11 @@ interface Served extends ApiCommandOptions {
 export async function apiCommand(context: CliContext, options: ApiCommandOptions): Promise<number> {
   const { settings, output } = context;
   const { temporal, taskQueue, address } = await context.connect();
-  const served = { settings, temporal, store: context.openStore(), storeUrl: context.storeUrl(), taskQueue };
+  const place = { settings, temporal, store: context.openStore(), storeUrl: context.storeUrl(), taskQueue };
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
-  const server = await startApi({ ...served, ...options, note: (line) => output.note(line) }).catch(retold);
+  const server = await startApi({ ...place, ...options, note: (line) => output.note(line) }).catch(retold);
   const { keys } = settings.api;
   output.json({ ready: true, pid: process.pid, url: server.url, address, keys: keys.map(({ name }) => name) });
   output.line(`api       ${apiLine(server, keys.length > 0)}`);
@@ -44,16 +44,16 @@ export async function apiCommand(context: CliContext, options: ApiCommandOptions
 }
 
 /** What is asked for, beside where it is. */
-export const apiLine = ({ url }: ApiServer, hasKeys: boolean): string =>
+export const apiLine = ({ url }: served.ApiServer, hasKeys: boolean): string =>
   `${url}/v1   ${hasKeys ? 'asks for a key of api.keys' : 'asks nobody, and answers to this machine alone'}`;
 
-export async function startApi({ settings, storeUrl, note, ...served }: Served): Promise<ApiServer> {
+export async function startApi({ settings, storeUrl, note, ...given }: Served): Promise<served.ApiServer> {
   // A web framework, which no other command needs.
-  const { DEFAULT_API_PORT, serveApi } = await import('../api/serve-api');
+  const { DEFAULT_API_PORT, serveApi } = require('../api/serve-api') as typeof served;
   const texts = openTextReader({ store: storeUrl, stateDir: settings.stateDir, keys: settings.keys });
   try {
     const server = await serveApi({
-      ...{ port: DEFAULT_API_PORT, ...served, texts, keys: settings.api.keys, tenant: settings.identity.tenant },
+      ...{ port: DEFAULT_API_PORT, ...given, texts, keys: settings.api.keys, tenant: settings.identity.tenant },
       report: (error) => note(`api       ${errorLine(error)}`),
     });
     return {
@@ -70,9 +70,9 @@ export async function startApi({ settings, storeUrl, note, ...served }: Served):
 }
 
 /** On another port where the usual one is taken, as the other servers of `dev`. */
-export async function startDevApi(served: Omit<Served, 'port' | 'host'>): Promise<ApiServer> {
-  return await startApi(served).catch((error: unknown) => {
-    if (hasCode(error, 'EADDRINUSE')) return startApi({ ...served, port: 0 });
+export async function startDevApi(given: Omit<Served, 'port' | 'host'>): Promise<served.ApiServer> {
+  return await startApi(given).catch((error: unknown) => {
+    if (hasCode(error, 'EADDRINUSE')) return startApi({ ...given, port: 0 });
     throw error;
   });
 }

@@ -69,6 +69,7 @@ export default defineConfig(
           allow: [
             '/postgres-store$',
             '/postgres-streams$',
+            '/serve-api$',
             '^gpt-tokenizer/cjs/',
             '/connection$',
             '/validators/ajv$',
