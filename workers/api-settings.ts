@@ -3,7 +3,7 @@ import type { Approvers } from '../activities/approvals/require-approval';
 import type { ApiKey } from '../activities/define/api';
 import type { ResolvedConfig } from '../activities/define/config';
 import { publicKeyOf } from '../activities/keys/decision-signature';
-import { reasonOf } from '../infra/temporal/error-reason';
+import { messageOf } from '../infra/temporal/error-reason';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
 
@@ -41,7 +41,7 @@ export function apiPeople({ api, people }: ResolvedConfig, configName: string): 
       try {
         publicKeyOf(signs);
       } catch (error) {
-        throw new ConfigError(`${place}.signs: ${reasonOf(error)}`, { cause: error });
+        throw new ConfigError(`${place}.signs: ${messageOf(error)}`, { cause: error });
       }
       return [[name, { keys: [signs], roles }]];
     }),

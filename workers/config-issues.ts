@@ -8,6 +8,8 @@ export const issueLines = (issues: readonly Issue[], before: readonly PropertyKe
     const path = [...before, ...issue.path];
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => `${placeOf([...path, key])}: there is no such setting`);
+    // Of a key that is none the place is known; what is wrong with it is inside.
+    if (issue.code === 'invalid_key') return issueLines(issue.issues, path);
     if (issue.code === 'invalid_union') {
       const meant = meantBy(issue.errors);
       if (meant) return issueLines(meant, path);

@@ -1,5 +1,6 @@
 // Who asks, and what they may: a key of the configuration, or, on this machine alone and where there are no keys, anybody.
 import type { ApiKey, ApiScope } from '../../activities/define/api';
+import { isDefinitionName } from '../../activities/define/definition-name';
 import { apiSigningKey, findApiKey } from '../../activities/keys/api-key';
 import { publicKeyText } from '../../activities/keys/decision-signature';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -49,7 +50,8 @@ export function requireScope(caller: Caller, scopes: readonly ApiScope[]): void 
 }
 
 export const seesTenant = ({ tenants }: Caller, tenant: string): boolean => tenants?.includes(tenant) ?? true;
-export const seesAgent = ({ agents }: Caller, agent: string): boolean => agents?.includes(agent) ?? true;
+export const seesAgent = ({ agents }: Caller, agent: string): boolean =>
+  isDefinitionName(agent) && (agents?.includes(agent) ?? true);
 
 /** @param root the run that a caller has started, where this is a sub-agent's: whoever may see that one sees what it did */
 export const seesRun = (caller: Caller, run: RunRecord, root: Pick<RunRecord, 'agent'> = run): boolean =>

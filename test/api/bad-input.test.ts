@@ -15,7 +15,7 @@ beforeAll(async () => {
   api = await startTestApi(on.stack);
 });
 afterAll(() => api.close());
-afterEach(() => expect(api.reported).toEqual([]));
+afterEach(() => expect(api.reported.splice(0)).toEqual([]));
 
 function expectProblem({ status, headers, body }: Told, type: string): void {
   expect({ status, type: body['type'] }).toEqual({ status: PROBLEMS[type as keyof typeof PROBLEMS][0], type });

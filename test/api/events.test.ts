@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 afterEach(() => {
   on.model.clearFaults();
-  expect(api.reported).toEqual([]);
+  expect(api.reported.splice(0)).toEqual([]);
 });
 
 const AT = '/v1/runs/run_sse/events';

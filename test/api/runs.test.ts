@@ -45,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 afterEach(() => {
   gate.open();
-  expect(api.reported).toEqual([]);
+  expect(api.reported.splice(0)).toEqual([]);
 });
 
 const settled = (id: string) => api.ask('GET', `/v1/runs/${encodeURIComponent(id)}/result?wait=30`);
@@ -78,14 +78,14 @@ test('an id with any characters is found under its own path', async () => {
 
 test('one that goes is waited for no longer than was asked, and its wait is cut short by its end', async () => {
   shut();
-  const { body } = await api.ask('POST', '/v1/runs', { body: { agent: 'waiter', input: 'x', limits: { turns: 3, usd: 2 } } });
+  const { body } = await api.ask('POST', '/v1/runs', { body: { agent: 'waiter', input: 'x', limits: { turns: 3, tokens: 9_000, toolCalls: 900 } } });
   const id = String(body['id']);
   const open = await api.ask('GET', `/v1/runs/${id}/result`);
   expect(open).toMatchObject({ status: 202, body: { id, status: 'open' } });
   expect(open.headers.get('retry-after')).toBe('1');
   expect((await api.ask('GET', `/v1/runs/${id}/result?wait=1`)).status).toBe(202);
   expect(await api.ask('GET', `/v1/runs/${id}`)).toMatchObject({
-    body: { status: 'running', limits: { turns: 3, usd: 2, toolCalls: 200 } },
+    body: { status: 'running', limits: { turns: 3, tokens: 9_000, toolCalls: 200 } },
   });
   const waiting = settled(id);
   gate.open();
@@ -121,6 +121,11 @@ test('a run is held, told, given more, and ended', async () => {
     body: { limits: { turns: 7 } },
   });
   expect(await api.ask('POST', `${at}/extend`, { body: {} })).toMatchObject({ status: 422 });
+  // A limit that it does not have cannot be extended.
+  expect(await api.ask('POST', `${at}/extend`, { body: { usd: 0.5 } })).toMatchObject({
+    status: 409,
+    body: { type: 'Run.Refused' },
+  });
   expect((await api.ask('POST', `${at}/resume`)).status).toBe(202);
   await until('it goes on', async () => (await api.ask('GET', at)).body['status'] === 'running');
   expect(await api.ask('POST', `${at}/cancel`, { body: { reason: 'enough' } })).toMatchObject({

@@ -1,6 +1,7 @@
 // What is done to a run that goes: cancel, pause, resume, steer, extend.
 import type { RunHandle } from '../../run-handle';
 import { knownRun } from '../known-run';
+import { Problem } from '../problem';
 import { defineRoute, type Answer, type ApiRequest, type Route } from '../route';
 import { shownLimits, takenLimits } from '../run-status';
 import {
@@ -25,7 +26,9 @@ async function openRun({
 }: Pick<ApiRequest<{ id: string }, unknown, unknown>, 'params' | 'caller' | 'deps' | 'client'>): Promise<
   RunHandle<unknown>
 > {
-  const { id } = await knownRun(caller, deps.store, params.id);
+  const { id, ended } = await knownRun(caller, deps.store, params.id);
+  // Temporal takes a cancel of one that has ended, and does nothing.
+  if (ended) throw new Problem('Run.Refused', `run "${id}" has ended already: ${ended.outcome}.`);
   return client().run(id);
 }
 
