@@ -22,6 +22,7 @@ import { recordedResult, refuseErased } from './recorded-result';
 import { createRunRequests, type RunRequests, type Signer } from './run-requests';
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
+import { sharedProgress } from './shared-progress';
 import { problemsOf } from './stuck-run';
 import { askedBelow } from './sub-runs';
 import { isUnanswered } from './unanswered';
@@ -141,7 +142,7 @@ export function createRunHandle<Output>({
     },
     events: ({ signal, after } = {}) =>
       eventsOf({
-        ...{ temporal, handle, progress },
+        ...{ temporal, handle, progress: sharedProgress(temporal, id, progress) },
         ...(texts ? { texts: (stop) => texts.read(id, { signal: stop, ...(after ? { after } : {}) }) } : {}),
         ...(signal ? { signal } : {}),
       }),

@@ -6,7 +6,6 @@ import { routeText } from '../activities/define/route';
 import type { KeyRing } from '../activities/keys/key-ring';
 import { capabilitiesOf, lossesOf, type Endpoint } from '../activities/model/capabilities';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
-import { apiSettings, type ApiSettings } from './api-settings';
 import { budgetSettings } from './budget-settings';
 import { ConfigError } from './config-error';
 import { issueLines } from './config-issues';
@@ -30,7 +29,7 @@ export interface SettingsOverrides {
   taskQueue?: string;
 }
 
-export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'providers'>, PeopleSettings, ApiSettings {
+export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'providers'>, PeopleSettings {
   /** Absolute. */
   project: string;
   /** Absolute; absent when there is none. */
@@ -110,7 +109,6 @@ export async function loadSettings(options: {
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
   const ofBudgets = budgetSettings(config.budgets, configName);
-  const { described: ofApi, ...api } = apiSettings(config, configName);
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
@@ -123,7 +121,6 @@ export async function loadSettings(options: {
     agentsDir: agents.value,
     taskQueue: taskQueue.value,
     ...people,
-    ...api,
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
@@ -145,7 +142,6 @@ export async function loadSettings(options: {
       { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },
       { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
       ...ofPeople,
-      ...ofApi,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
       ...ofBudgets.described,

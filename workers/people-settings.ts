@@ -6,11 +6,11 @@ import type { ToolPlan } from '../workflows/contract/run';
 import { rulesFor, type RuleFor } from '../activities/define/approval';
 import type { ResolvedConfig } from '../activities/define/config';
 import { resolveTemporal } from '../infra/temporal/connect';
-import { apiPeople } from './api-settings';
+import { apiPeople, apiSettings, type ApiSettings } from './api-settings';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
 
-export interface PeopleSettings {
+export interface PeopleSettings extends ApiSettings {
   approvers: Approvers;
   approvals: readonly RuleFor[];
   webhook?: { url: string; secretEnv: string };
@@ -36,15 +36,18 @@ export function peopleSettings(
         `${configName}: approvals name "${stranger}", who is none of \`people\` and no role of theirs.`,
       );
   }
+  const { described: ofApi, ...api } = apiSettings(config, configName);
   const allowUnsigned = config.unsignedDecisions ?? isEmbedded(env);
   const source = config.unsignedDecisions === undefined ? 'default' : configName;
   return {
+    ...api,
     approvers: { people, allowUnsigned },
     approvals,
     ...(config.webhook ? { webhook: config.webhook } : {}),
     described: [
       { what: 'people', value: Object.keys(config.people).join(', ') || 'none', source: configName },
       { what: 'unsigned decisions', value: allowUnsigned ? 'count where nobody is named' : 'do not count', source },
+      ...ofApi,
     ],
   };
 }

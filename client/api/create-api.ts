@@ -58,7 +58,8 @@ function noRoute({ req }: ApiCall): Problem {
   const methods = [...ROUTES, { method: 'GET', path: DOCUMENT }, { method: 'GET', path: PAGE }]
     .filter(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`).test(req.path))
     .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
-  if (methods.length === 0) return new Problem('Api.NotFound', `there is nothing here: ${DOCUMENT} says what there is.`);
+  if (methods.length === 0)
+    return new Problem('Api.NotFound', `there is nothing here: ${DOCUMENT} says what there is.`);
   const allow = [...new Set(methods)].join(', ');
   return new Problem('Api.MethodNotAllowed', `here there is ${allow}.`, { headers: { allow } });
 }

@@ -78,5 +78,7 @@ async function claimed(
     const known = claimSchema.safeParse((await store.readRef(name))?.value);
     if (known.success) return { claim: known.data, isFirst: false };
   }
-  throw new Problem('Api.Busy', 'the Idempotency-Key is being forgotten: come again.', { headers: { 'retry-after': '1' } });
+  throw new Problem('Api.Busy', 'the Idempotency-Key is being forgotten: come again.', {
+    headers: { 'retry-after': '1' },
+  });
 }

@@ -1,9 +1,10 @@
 // The OpenAPI document as a page: no script, and nothing from elsewhere.
 import { PROBLEMS } from './problem';
-import type { OpenApiDocument } from './openapi';
+import type { OpenApiDocument, Operation } from './openapi';
 
 /** Of what the page itself brings: its style. */
-export const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+export const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE = `
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }
@@ -13,32 +14,25 @@ summary { cursor: pointer; padding: 0.3rem 0; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: 0.1rem 1rem 0.1rem 0; vertical-align: top; }`;
 
 const ENTITIES: { readonly [character: string]: string } = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-const text = (value: unknown): string => String(value ?? '').replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
+const text = (value: string | undefined): string =>
+  (value ?? '').replace(/[&<>"]/g, (character) => ENTITIES[character] ?? '');
 const json = (value: unknown): string => `<pre>${text(JSON.stringify(value, null, 2))}</pre>`;
-
-interface Operation {
-  tags?: string[];
-  summary?: string;
-  description?: string;
-  parameters?: { name: string; in: string; description?: string }[];
-  requestBody?: { content: { [type: string]: { schema: unknown } } };
-  responses?: { [status: string]: { description: string; content?: { [type: string]: { schema: { $ref?: string } } } } };
-}
 
 export function openApiPage({ info, paths, components }: OpenApiDocument): string {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method, operation: operation as Operation })),
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  const groups = [...new Set(operations.map(({ operation }) => operation.tags?.[0] ?? ''))];
+  const groups = [...new Set(operations.map(({ operation }) => operation.tags[0] ?? ''))];
   const sections = groups.map((group) => {
-    const own = operations.filter(({ operation }) => operation.tags?.[0] === group);
+    const own = operations.filter(({ operation }) => operation.tags[0] === group);
     return `<h2>${text(group)}</h2>${own.map(operationHtml).join('')}`;
   });
   const problems = Object.entries(PROBLEMS).map(
     ([type, [status, title]]) => `<tr><td><code>${type}</code></td><td>${status}</td><td>${text(title)}</td></tr>`,
   );
   const schemas = Object.entries(components.schemas).map(
-    ([name, schema]) => `<details id="${text(name)}"><summary><code>${text(name)}</code></summary>${json(schema)}</details>`,
+    ([name, schema]) =>
+      `<details id="${text(name)}"><summary><code>${text(name)}</code></summary>${json(schema)}</details>`,
   );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -53,12 +47,15 @@ ${sections.join('\n')}
 }
 
 function operationHtml({ path, method, operation }: { path: string; method: string; operation: Operation }): string {
-  const { summary, description, parameters = [], requestBody, responses = {} } = operation;
+  const { summary, description, parameters, requestBody, responses } = operation;
   const taken = parameters.map(
-    (one) => `<tr><td><code>${text(one.name)}</code></td><td>${text(one.in)}</td><td>${text(one.description)}</td></tr>`,
+    (one) =>
+      `<tr><td><code>${text(one.name)}</code></td><td>${text(one.in)}</td><td>${text(one.description)}</td></tr>`,
   );
   const answers = Object.entries(responses).map(([status, answer]) => {
-    const name = Object.values(answer.content ?? {})[0]?.schema.$ref?.split('/').at(-1);
+    const name = Object.values(answer.content ?? {})[0]
+      ?.schema.$ref?.split('/')
+      .at(-1);
     const shape = name === undefined ? '' : `<a href="#${text(name)}">${text(name)}</a>`;
     return `<tr><td>${text(status)}</td><td>${shape}</td><td>${text(answer.description)}</td></tr>`;
   });

@@ -7,6 +7,20 @@ interface JsonObject {
   [name: string]: unknown;
 }
 
+interface Content {
+  [mediaType: string]: { schema: JsonObject };
+}
+
+export interface Operation {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description: string;
+  parameters: { name: string; in: string; required: boolean; description?: string; schema: JsonObject }[];
+  requestBody?: { required: boolean; content: Content };
+  responses: { [status: string]: { description: string; content?: Content; headers?: JsonObject } };
+}
+
 const TITLE = 'Runs of agents';
 
 /** What zod checks beyond that has no place in a JSON Schema is left out of it. */
@@ -39,7 +53,7 @@ const problemSchema: JsonObject = {
 
 const ref = (name: string): JsonObject => ({ $ref: `#/components/schemas/${name}` });
 
-function parametersOf(shape: z.ZodType | undefined, where: 'path' | 'query'): JsonObject[] {
+function parametersOf(shape: z.ZodType | undefined, where: 'path' | 'query'): Operation['parameters'] {
   if (!shape) return [];
   const { properties = {}, required = [] } = z
     .object({ properties: z.record(z.string(), z.looseObject({})), required: z.array(z.string()).optional() })
@@ -49,12 +63,17 @@ function parametersOf(shape: z.ZodType | undefined, where: 'path' | 'query'): Js
     name,
     in: where,
     required: where === 'path' || required.includes(name),
-    ...(description === undefined ? {} : { description }),
+    ...(typeof description === 'string' ? { description } : {}),
     schema,
   }));
 }
 
-function answered({ description, schema, mediaType = 'application/json', headers }: AnswerShape): JsonObject {
+function answered({
+  description,
+  schema,
+  mediaType = 'application/json',
+  headers,
+}: AnswerShape): Operation['responses'][string] {
   const hasBody = schema !== undefined || mediaType !== 'application/json';
   const content = { [mediaType]: { schema: schema ? ref(schema.name) : { type: 'string' } } };
   const described = Object.entries(headers ?? {}).map(([name, says]) => [
@@ -68,7 +87,7 @@ function answered({ description, schema, mediaType = 'application/json', headers
   };
 }
 
-function operationOf(route: RouteAbout): JsonObject {
+function operationOf(route: RouteAbout): Operation {
   const { method, path, group, summary, description, scopes, body, answers } = route;
   const scope = `Scope: ${scopes.join(' or ')}.`;
   return {
@@ -79,7 +98,12 @@ function operationOf(route: RouteAbout): JsonObject {
     parameters: [
       ...parametersOf(route.params, 'path'),
       ...parametersOf(route.query, 'query'),
-      ...(route.headers ?? []).map((header) => ({ ...header, in: 'header', required: false, schema: { type: 'string' } })),
+      ...(route.headers ?? []).map((header) => ({
+        ...header,
+        in: 'header',
+        required: false,
+        schema: { type: 'string' },
+      })),
     ],
     ...(body
       ? {
@@ -99,7 +123,7 @@ function operationOf(route: RouteAbout): JsonObject {
 export interface OpenApiDocument {
   openapi: string;
   info: { title: string; version: string };
-  paths: { [path: string]: { [method: string]: JsonObject } };
+  paths: { [path: string]: { [method: string]: Operation } };
   components: { schemas: { [name: string]: JsonObject }; securitySchemes: JsonObject };
   security: JsonObject[];
 }
@@ -118,7 +142,9 @@ export function openApiDocument(routes: readonly RouteAbout[]): OpenApiDocument 
     paths,
     components: {
       schemas,
-      securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'A key of this server, where it has any.' } },
+      securitySchemes: {
+        key: { type: 'http', scheme: 'bearer', description: 'A key of this server, where it has any.' },
+      },
     },
     security: [{ key: [] }],
   };

@@ -98,7 +98,10 @@ export function problemOf(error: unknown): Problem {
 }
 
 /** @param instance path of the request */
-export function problemResponse({ type, status, title, message, headers, errors }: Problem, instance: string): Response {
+export function problemResponse(
+  { type, status, title, message, headers, errors }: Problem,
+  instance: string,
+): Response {
   const body = { type, title, status, detail: message, instance, ...(errors ? { errors } : {}) };
   return new Response(`${JSON.stringify(body)}\n`, {
     status,

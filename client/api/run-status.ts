@@ -10,7 +10,15 @@ import type { ApiDeps } from './route';
 import type { ShownRun } from './shapes';
 
 const OPEN_STATUSES = ['open', 'running', 'waiting', 'asking', 'paused', 'cancelling', 'stuck'] as const;
-export const RUN_STATUSES = [...OPEN_STATUSES, 'completed', 'failed', 'escalated', 'cancelled', 'budget-exhausted', 'erased'] as const;
+export const RUN_STATUSES = [
+  ...OPEN_STATUSES,
+  'completed',
+  'failed',
+  'escalated',
+  'cancelled',
+  'budget-exhausted',
+  'erased',
+] as const;
 
 /** A worker that is there answers in milliseconds. */
 const ANSWER_MS = 2_000;

@@ -32,7 +32,7 @@ export async function serveApi({ port, host = '127.0.0.1', ...deps }: ServeApiOp
     );
   const over = new AbortController();
   const { fetch } = createApi({ ...deps, over: over.signal });
-  const listener = getRequestListener((request, env) => fetch(request, env as never), {
+  const listener = getRequestListener((request, env) => fetch(request, env), {
     overrideGlobalObjects: false,
     // A host that is none, say.
     errorHandler: (error) =>

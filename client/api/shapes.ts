@@ -11,7 +11,10 @@ import { usageSchema } from '../../workflows/contract/schemas/message';
 const count = z.number().int().nonnegative();
 const ms = count.describe('Milliseconds since 1970.');
 const label = z.string().min(1).max(ID_CHARS);
-export const jsonSchema = z.unknown().refine((value) => value !== undefined, 'missing').describe('Any JSON.');
+export const jsonSchema = z
+  .unknown()
+  .refine((value) => value !== undefined, 'missing')
+  .describe('Any JSON.');
 
 /** Dollars, as people write them; a release and a run have billionths. */
 const limits = {
@@ -36,7 +39,9 @@ export const reasonShape = z.strictObject({ reason: z.string().max(DECISION_REAS
 
 export const startShape = z.strictObject({
   agent: label.describe('Its name.'),
-  input: jsonSchema.describe('As the agent declares it: its JSON Schema is that of GET /v1/agents/{name}. A plain text where it declares none.'),
+  input: jsonSchema.describe(
+    'As the agent declares it: its JSON Schema is that of GET /v1/agents/{name}. A plain text where it declares none.',
+  ),
   id: label.exactOptional().describe('The same id is the same run: starting it twice starts it once.'),
   tenant: label.exactOptional().describe("Where it is left out: the key's only one, or the server's."),
   user: label.exactOptional(),
@@ -73,7 +78,9 @@ export const runShape = z.object({
   question: z.string().describe('The beginning of what it was asked.'),
   status: z
     .enum(RUN_STATUSES)
-    .describe('The outcome of a run that has ended. `open` where only that is known: in lists, and where no worker answers.'),
+    .describe(
+      'The outcome of a run that has ended. `open` where only that is known: in lists, and where no worker answers.',
+    ),
   reason: z.string().exactOptional().describe('Why it waits, is paused, or ended as it did.'),
   failure: failureShape.exactOptional(),
   startedAt: ms,
@@ -89,7 +96,10 @@ export type ShownRun = z.output<typeof runShape>;
 
 export const runsShape = z.object({
   runs: z.array(runShape),
-  next: z.string().exactOptional().describe('Give it as `cursor`: there are more. A page may be short, or empty, and have one.'),
+  next: z
+    .string()
+    .exactOptional()
+    .describe('Give it as `cursor`: there are more. A page may be short, or empty, and have one.'),
 });
 
 export const startedShape = z.object({ id: z.string(), agent: z.string(), tenant: z.string(), release: z.string() });
@@ -144,16 +154,26 @@ export const numberShape = z.strictObject({
   id: z.string().min(1).describe('Of the run that asks.'),
   number: z.coerce.number().int().min(1),
 });
-const args = z.string().min(1).describe('`args` of the request that was shown. About other arguments the answer is refused.');
+const args = z
+  .string()
+  .min(1)
+  .describe('`args` of the request that was shown. About other arguments the answer is refused.');
 const reason = z.string().max(DECISION_REASON_CHARS).exactOptional();
 export const approveShape = z.strictObject({
   args,
   reason,
   edited: z.record(z.string(), jsonSchema).exactOptional().describe("All arguments, in place of the model's."),
-  remember: z.boolean().exactOptional().describe('Not to be asked about this tool again in this run, where the same rules hold.'),
+  remember: z
+    .boolean()
+    .exactOptional()
+    .describe('Not to be asked about this tool again in this run, where the same rules hold.'),
 });
 export const denyShape = z.strictObject({ args, reason });
-export const replaceShape = z.strictObject({ args, reason, result: jsonSchema.describe('As the tool would have answered.') });
+export const replaceShape = z.strictObject({
+  args,
+  reason,
+  result: jsonSchema.describe('As the tool would have answered.'),
+});
 export const decidedShape = z.object({
   run: z.string(),
   number: count,

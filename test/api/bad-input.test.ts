@@ -41,7 +41,13 @@ test.each<[string, string, string, Asked, string]>([
   ['another method', 'DELETE', '/v1/runs', {}, 'Api.MethodNotAllowed'],
   ['another method of one run', 'PUT', ID, start({}), 'Api.MethodNotAllowed'],
   ['text that is not JSON', 'POST', '/v1/runs', start('{"agent":'), 'Api.InvalidRequest'],
-  ['more levels than anybody means', 'POST', '/v1/runs', start(`{"agent":"greeter","input":${deep}}`), 'Api.InvalidRequest'],
+  [
+    'more levels than anybody means',
+    'POST',
+    '/v1/runs',
+    start(`{"agent":"greeter","input":${deep}}`),
+    'Api.InvalidRequest',
+  ],
   ['no body', 'POST', '/v1/runs', {}, 'Api.Invalid'],
   ['no object', 'POST', '/v1/runs', start('[]'), 'Api.Invalid'],
   ['a form', 'POST', '/v1/runs', { body: 'a=b', headers: { 'content-type': 'text/plain' } }, 'Api.WrongMediaType'],
@@ -55,14 +61,26 @@ test.each<[string, string, string, Asked, string]>([
   ['an unknown member', 'POST', '/v1/runs', start({ ...greet, tenat: 'x' }), 'Api.Invalid'],
   ['a limit below one', 'POST', '/v1/runs', start({ ...greet, limits: { turns: 0 } }), 'Api.Invalid'],
   ['an id of two lines', 'POST', '/v1/runs', start({ ...greet, id: 'a\nb' }), 'Api.Invalid'],
-  ['an id with half a character', 'POST', '/v1/runs', start('{"agent":"greeter","input":"x","id":"\\ud800"}'), 'Api.Invalid'],
+  [
+    'an id with half a character',
+    'POST',
+    '/v1/runs',
+    start('{"agent":"greeter","input":"x","id":"\\ud800"}'),
+    'Api.Invalid',
+  ],
   ['a wait of an hour', 'GET', `${ID}/result?wait=3600`, {}, 'Api.Invalid'],
   ['a wait that is no number', 'GET', `${ID}/result?wait=x`, {}, 'Api.Invalid'],
   ['a parameter twice', 'GET', '/v1/runs?agent=a&agent=b', {}, 'Api.Invalid'],
   ['an unknown parameter', 'GET', '/v1/runs?agnet=a', {}, 'Api.Invalid'],
   ['a parameter where there are none', 'GET', `${ID}?x=1`, {}, 'Api.Invalid'],
   ['a cursor of its own', 'GET', '/v1/runs?cursor=abc', {}, 'Api.Invalid'],
-  ['an empty Idempotency-Key', 'POST', '/v1/runs', { ...start(greet), headers: { 'idempotency-key': '""' } }, 'Api.InvalidRequest'],
+  [
+    'an empty Idempotency-Key',
+    'POST',
+    '/v1/runs',
+    { ...start(greet), headers: { 'idempotency-key': '""' } },
+    'Api.InvalidRequest',
+  ],
   ['a release that is none', 'GET', `/v1/releases/${'0'.repeat(64)}`, {}, 'Release.NotFound'],
   ['a release with another name', 'GET', '/v1/releases/current', {}, 'Api.Invalid'],
 ])('%s', async (_, method, at, asked, type) => {
@@ -74,8 +92,8 @@ test('what does not fit is named by its place', async () => {
     body: { agent: 7, input: 'x', 'a/b~': 1, tags: ['ok', ''], limits: { turns: 1.5 } },
   });
   expect((body['errors'] as { pointer: string }[]).map(({ pointer }) => pointer).sort()).toEqual([
-    '/a~1b~0',
     '/agent',
+    '/a~1b~0',
     '/limits/turns',
     '/tags/1',
   ]);

@@ -6,9 +6,12 @@ import { CONNECTION_OPTIONS, limitConnections } from '../../client/api/connectio
 let server: Server;
 let port: number;
 beforeAll(async () => {
-  server = createServer({ ...CONNECTION_OPTIONS, headersTimeout: 2_000, requestTimeout: 2_000 }, (request, response) => {
-    request.resume().on('end', () => response.end('heard'));
-  });
+  server = createServer(
+    { ...CONNECTION_OPTIONS, headersTimeout: 2_000, requestTimeout: 2_000 },
+    (request, response) => {
+      request.resume().on('end', () => response.end('heard'));
+    },
+  );
   limitConnections(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
@@ -64,5 +67,5 @@ test('a body that stops coming is not waited for', async () => {
   const socket = await silent();
   socket.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc');
   await gone(socket);
-  expect((await (await fetch(`http://127.0.0.1:${port}`)).text())).toBe('heard');
+  expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('heard');
 }, 60_000);

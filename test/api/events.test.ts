@@ -89,7 +89,7 @@ test('more readers than there is room for are told to come again', async () => {
   expect(refused.headers.get('retry-after')).toBe('5');
   left.abort();
   // They have left, so there is room again: before the run has ended, or its result alone would be told.
-  for (let status = 503; status !== 200; ) {
+  for (let status = 503; status !== 200;) {
     const again = new AbortController();
     ({ status } = await fetch(`${api.url}/v1/runs/run_slow/events`, { signal: again.signal }));
     again.abort();

@@ -70,7 +70,8 @@ interface Asked {
   arguments: unknown;
 }
 async function asked(id: string): Promise<Asked> {
-  const look = async () => (await api.ask('GET', `/v1/runs/${id}/requests`, { key: keyOf('all') })).body['requests'] as Asked[];
+  const look = async () =>
+    (await api.ask('GET', `/v1/runs/${id}/requests`, { key: keyOf('all') })).body['requests'] as Asked[];
   await until('it asks', async () => (await look()).length > 0);
   const [request] = await look();
   if (!request) throw new Error('it asks nothing.');
@@ -151,6 +152,8 @@ test('another agent is none', async () => {
     body: { type: 'Agent.NotFound', detail: expect.not.stringContaining('greeter') as string },
   });
   expect((await api.ask('GET', '/v1/agents', { key })).body['agents']).toMatchObject([{ name: 'greeter' }]);
+  await api.ask('POST', `/v1/runs/${id}/cancel`, { key: keyOf('all') });
+  await api.ask('GET', `/v1/runs/${id}/result?wait=30`, { key: keyOf('all') });
 });
 
 test('the same Idempotency-Key of two keys is two requests', async () => {
@@ -193,7 +196,9 @@ test('a key whose role is another is refused where the call is made, and it is a
   await until('it is asked again', async () => (await asked(id)).number === 2);
   expect(await asked(id)).toMatchObject({ again: expect.stringContaining('finance must agree') as string });
   expect(paid).toEqual([]);
-  expect((await api.ask('POST', `${at}/2/deny`, { body: { args, reason: 'no' }, key: keyOf('finance') })).status).toBe(202);
+  expect((await api.ask('POST', `${at}/2/deny`, { body: { args, reason: 'no' }, key: keyOf('finance') })).status).toBe(
+    202,
+  );
   expect(await api.ask('GET', `/v1/runs/${id}/result?wait=30`, { key: keyOf('all') })).toMatchObject({
     body: { outcome: 'completed' },
   });
@@ -201,7 +206,9 @@ test('a key whose role is another is refused where the call is made, and it is a
 });
 
 test('the inbox has what waits, of those that a key may see', async () => {
-  const ids = await Promise.all(['acme', 'globex'].map((tenant) => start('all', { agent: 'payer', input: '7', tenant })));
+  const ids = await Promise.all(
+    ['acme', 'globex'].map((tenant) => start('all', { agent: 'payer', input: '7', tenant })),
+  );
   for (const id of ids) await asked(id);
   const inbox = async (key: keyof typeof made): Promise<string[]> =>
     ((await api.ask('GET', '/v1/requests', { key: keyOf(key) })).body['requests'] as Asked[]).map(({ run }) => run);
@@ -210,7 +217,9 @@ test('the inbox has what waits, of those that a key may see', async () => {
   expect((await inbox('finance')).sort()).toEqual([...ids].sort());
   expect(await inbox('greeting')).toEqual([]);
   const page = await api.ask('GET', '/v1/requests?limit=1', { key: keyOf('finance') });
-  const rest = await api.ask('GET', `/v1/requests?limit=1&cursor=${String(page.body['next'])}`, { key: keyOf('finance') });
+  const rest = await api.ask('GET', `/v1/requests?limit=1&cursor=${String(page.body['next'])}`, {
+    key: keyOf('finance'),
+  });
   const found = [page, rest].flatMap(({ body }) => (body['requests'] as Asked[]).map(({ run }) => run));
   expect(found.sort()).toEqual([...ids].sort());
   for (const id of ids) await api.ask('POST', `/v1/runs/${id}/cancel`, { key: keyOf('all') });

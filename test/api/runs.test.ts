@@ -78,7 +78,9 @@ test('an id with any characters is found under its own path', async () => {
 
 test('one that goes is waited for no longer than was asked, and its wait is cut short by its end', async () => {
   shut();
-  const { body } = await api.ask('POST', '/v1/runs', { body: { agent: 'waiter', input: 'x', limits: { turns: 3, tokens: 9_000, toolCalls: 900 } } });
+  const { body } = await api.ask('POST', '/v1/runs', {
+    body: { agent: 'waiter', input: 'x', limits: { turns: 3, tokens: 9_000, toolCalls: 900 } },
+  });
   const id = String(body['id']);
   const open = await api.ask('GET', `/v1/runs/${id}/result`);
   expect(open).toMatchObject({ status: 202, body: { id, status: 'open' } });
@@ -182,11 +184,11 @@ test('runs are listed newest first, page by page, each once', async () => {
     if (nth < 4) await settled(String(body['id']));
   }
   const listed: string[] = [];
-  let next: unknown = '';
+  let next: string | undefined = '';
   for (let page = 0; next !== undefined && page < 40; page += 1) {
-    const { body } = await api.ask('GET', `/v1/runs?session=listed&limit=2${next === '' ? '' : `&cursor=${String(next)}`}`);
+    const { body } = await api.ask('GET', `/v1/runs?session=listed&limit=2${next === '' ? '' : `&cursor=${next}`}`);
     listed.push(...(body['runs'] as { id: string }[]).map(({ id }) => id));
-    next = body['next'];
+    next = body['next'] as string | undefined;
   }
   expect(listed).toEqual(ids);
   const odd = await api.ask('GET', '/v1/runs?session=listed&tag=odd');

@@ -16,7 +16,9 @@ beforeAll(async () => {
   writeFileSync(path.join(project, 'package.json'), '{"private":true}');
   expect((await cli(['init'], { cwd: project })).code).toBe(0);
   dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project });
-  [, at = ''] = await dev.saying(/^api {7}http:\/\/(127\.0\.0\.1:\d+)\/v1 {3}asks nobody, and answers to this machine alone$/m);
+  [, at = ''] = await dev.saying(
+    /^api {7}http:\/\/(127\.0\.0\.1:\d+)\/v1 {3}asks nobody, and answers to this machine alone$/m,
+  );
   await dev.saying(/^ready /m);
 }, 120_000);
 afterAll(async () => {
@@ -24,12 +26,16 @@ afterAll(async () => {
   await dev.ended;
 });
 
-const sh = async (command: string): Promise<Ended> => await (await start('sh', ['-c', command], { cwd: project })).ended;
+const sh = async (command: string): Promise<Ended> =>
+  await (
+    await start('sh', ['-c', command], { cwd: project })
+  ).ended;
 
 /** Types the one line of the README that has it. */
 async function type(part: string, run = ''): Promise<string> {
   const [line, ...others] = documented.filter((each) => each.includes(part));
-  if (line === undefined || others.length > 0) throw new Error(`one line must have "${part}": ${documented.join('\n')}`);
+  if (line === undefined || others.length > 0)
+    throw new Error(`one line must have "${part}": ${documented.join('\n')}`);
   typed.push(line);
   const ended = await sh(line.replace('localhost:8235', at).replace(/\bRUN\b/, run));
   expect({ line, ...ended }).toMatchObject({ line, code: 0 });
@@ -38,7 +44,11 @@ async function type(part: string, run = ''): Promise<string> {
 
 test('a run is started, waited for, and told', async () => {
   const { id } = JSON.parse(await type('idempotency-key')) as { id: string };
-  expect(JSON.parse(await type('/result', id))).toMatchObject({ runId: id, outcome: 'completed', output: 'Hello, Ada!' });
+  expect(JSON.parse(await type('/result', id))).toMatchObject({
+    runId: id,
+    outcome: 'completed',
+    output: 'Hello, Ada!',
+  });
   expect(await type('/events', id)).toMatch(/^event: result\ndata: .*"outcome":"completed"/m);
   // Again, it is the same run.
   const again = documented.find((line) => line.includes('idempotency-key')) ?? '';
@@ -59,7 +69,9 @@ describe('with keys', () => {
   });
 
   test('a key is made, known by the line that was printed, and answered', async () => {
-    const made = await cli(['api-key', 'shop', '--scope', 'start', '--scope', 'read', '--tenant', 'acme'], { cwd: project });
+    const made = await cli(['api-key', 'shop', '--scope', 'start', '--scope', 'read', '--tenant', 'acme'], {
+      cwd: project,
+    });
     expect(made.code).toBe(0);
     const key = made.stdout.trim();
     expect(key).toMatch(/^lhk_[\w-]{43}$/);
@@ -83,9 +95,14 @@ describe('with keys', () => {
   test('a name that is taken is refused, and so is a role of a key that cannot approve', async () => {
     const taken = await cli(['api-key', 'shop', '--scope', 'read'], { cwd: project });
     expect(taken).toMatchObject({ code: 2, stdout: '' });
-    expect(taken.stderr).toMatch(/^error {2}longhaul\.config\.ts has a key or a person "shop" already: choose another\.\n$/);
+    expect(taken.stderr).toMatch(
+      /^error {2}longhaul\.config\.ts has a key or a person "shop" already: choose another\.\n$/,
+    );
     const role = await cli(['api-key', 'till', '--scope', 'read', '--role', 'finance'], { cwd: project });
-    expect(role).toMatchObject({ code: 2, stderr: 'error  --role is for a key that may approve: add --scope approve.\n' });
+    expect(role).toMatchObject({
+      code: 2,
+      stderr: 'error  --role is for a key that may approve: add --scope approve.\n',
+    });
     expect((await cli(['api-key', 'till', '--scope', 'write'], { cwd: project })).code).toBe(2);
   });
 });

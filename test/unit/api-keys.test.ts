@@ -21,7 +21,10 @@ const [key, other] = [newApiKey(), newApiKey()];
 const [hash, signs] = [apiKeyHash(key), publicKeyText(apiSigningKey(key))];
 
 test('a key is found by its hash alone, and signs by a key that follows from it', () => {
-  const keys = [{ hash: apiKeyHash(other), name: 'other' }, { hash, name: 'own' }];
+  const keys = [
+    { hash: apiKeyHash(other), name: 'other' },
+    { hash, name: 'own' },
+  ];
   expect(findApiKey(keys, key)?.name).toBe('own');
   expect(findApiKey(keys, newApiKey())).toBeUndefined();
   expect(findApiKey(keys, hash)).toBeUndefined();
@@ -57,17 +60,33 @@ test('one that may approve is one of the people', async () => {
 
 const start = { hash, scopes: ['start'] };
 test.each<[string, unknown, RegExp]>([
-  ['a key in clear', { shop: { ...start, hash: key } }, /^longhaul\.config\.ts: api\.keys\.shop\.hash: it is what "longhaul api-key" prints$/],
+  [
+    'a key in clear',
+    { shop: { ...start, hash: key } },
+    /^longhaul\.config\.ts: api\.keys\.shop\.hash: it is what "longhaul api-key" prints$/,
+  ],
   ['an unknown scope', { shop: { hash, scopes: ['write'] } }, /api\.keys\.shop\.scopes\.0: /],
   ['no scope', { shop: { hash, scopes: [] } }, /api\.keys\.shop\.scopes: /],
   ['a misspelt setting', { shop: { ...start, tenant: 'acme' } }, /api\.keys\.shop\.tenant: there is no such setting/],
   ['no tenant at all', { shop: { ...start, tenants: [] } }, /api\.keys\.shop\.tenants: /],
   ['a name with a space', { 'a b': start }, /a name has 1 to 64 letters/],
   ['one key twice', { shop: start, till: start }, /api\.keys\.shop and api\.keys\.till are the same key/],
-  ['no signature of one that approves', { bot: { hash, scopes: ['approve'] } }, /api\.keys\.bot may approve, and has no `signs`/],
+  [
+    'no signature of one that approves',
+    { bot: { hash, scopes: ['approve'] } },
+    /api\.keys\.bot may approve, and has no `signs`/,
+  ],
   ['a role of one that does not', { shop: { ...start, roles: ['finance'] } }, /api\.keys\.shop has `signs` or `roles`/],
-  ['a signature that is none', { bot: { hash, scopes: ['approve'], signs: 'x' } }, /api\.keys\.bot\.signs: "x" is no public key/],
-  ['the name of a person', { alice: { hash, scopes: ['approve'], signs } }, /api\.keys\.alice has the name of somebody of `people`/],
+  [
+    'a signature that is none',
+    { bot: { hash, scopes: ['approve'], signs: 'x' } },
+    /api\.keys\.bot\.signs: "x" is no public key/,
+  ],
+  [
+    'the name of a person',
+    { alice: { hash, scopes: ['approve'], signs } },
+    /api\.keys\.alice has the name of somebody of `people`/,
+  ],
 ])('%s is refused in one line', async (_, keys, said) => {
   const refused = settingsOf({ people: { alice: { key: signs } }, api: { keys } });
   await expect(refused).rejects.toMatchObject({ name: 'ConfigError', message: expect.stringMatching(said) as string });
@@ -84,6 +103,11 @@ test('an Idempotency-Key is a text in quotes, or bare', () => {
 
 test('a run may be held to less than its release says, and never to more', () => {
   const limits = { turns: 10, toolCalls: 20, tokens: 1_000 };
-  expect(limitedTo(limits, { turns: 3, toolCalls: 99, wallMs: 5 })).toEqual({ turns: 3, toolCalls: 20, tokens: 1_000, wallMs: 5 });
+  expect(limitedTo(limits, { turns: 3, toolCalls: 99, wallMs: 5 })).toEqual({
+    turns: 3,
+    toolCalls: 20,
+    tokens: 1_000,
+    wallMs: 5,
+  });
   expect(limitedTo(limits)).toEqual(limits);
 });

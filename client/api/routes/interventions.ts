@@ -4,15 +4,7 @@ import { knownRun } from '../known-run';
 import { Problem } from '../problem';
 import { defineRoute, type Answer, type ApiRequest, type Route } from '../route';
 import { shownLimits, takenLimits } from '../run-status';
-import {
-  askedShape,
-  cancelledShape,
-  extendedShape,
-  limitsShape,
-  reasonShape,
-  runIdShape,
-  steerShape,
-} from '../shapes';
+import { askedShape, cancelledShape, extendedShape, limitsShape, reasonShape, runIdShape, steerShape } from '../shapes';
 
 const shared = { method: 'POST', group: 'interventions', scopes: ['intervene'], params: runIdShape } as const;
 const ASKED = { name: 'Asked', shape: askedShape };

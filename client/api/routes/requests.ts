@@ -131,7 +131,8 @@ const deciding = {
   params: numberShape,
   answers: {
     202: {
-      description: 'The run has taken it. Whoever makes the call checks it, and where it does not count the run asks again.',
+      description:
+        'The run has taken it. Whoever makes the call checks it, and where it does not count the run asks again.',
       schema: { name: 'Decided', shape: decidedShape },
     },
   },

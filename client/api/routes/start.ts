@@ -19,7 +19,9 @@ export const startRoute = defineRoute(
     description:
       'It goes on whatever happens to the caller. Asked again with the same `id`, or the same `Idempotency-Key` within a day, it is the same run.',
     scopes: ['start'],
-    headers: [{ name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same run.' }],
+    headers: [
+      { name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same run.' },
+    ],
     body: { schema: startShape },
     answers: {
       202: {

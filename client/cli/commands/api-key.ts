@@ -18,7 +18,10 @@ export function apiKeyCommand({ output, settings }: CliContext, name: string, op
   if (!/^[\w.-]{1,64}$/.test(name))
     throw new ClientError('invalid-input', 'the name of a key has 1 to 64 letters, digits, ".", "_" and "-".');
   if (settings.api.keys.some((known) => known.name === name) || Object.hasOwn(settings.approvers.people, name))
-    throw new ClientError('invalid-input', `longhaul.config.ts has a key or a person "${name}" already: choose another.`);
+    throw new ClientError(
+      'invalid-input',
+      `longhaul.config.ts has a key or a person "${name}" already: choose another.`,
+    );
   const mayApprove = scopes.includes('approve');
   if (roles && !mayApprove)
     throw new ClientError('invalid-input', '--role is for a key that may approve: add --scope approve.');
