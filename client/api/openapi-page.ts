@@ -53,9 +53,9 @@ function operationHtml({ path, method, operation }: { path: string; method: stri
       `<tr><td><code>${text(one.name)}</code></td><td>${text(one.in)}</td><td>${text(one.description)}</td></tr>`,
   );
   const answers = Object.entries(responses).map(([status, answer]) => {
-    const name = Object.values(answer.content ?? {})[0]
-      ?.schema.$ref?.split('/')
-      .at(-1);
+    const [content] = Object.values(answer.content ?? {});
+    const ref = content?.schema['$ref'];
+    const name = typeof ref === 'string' ? ref.split('/').at(-1) : undefined;
     const shape = name === undefined ? '' : `<a href="#${text(name)}">${text(name)}</a>`;
     return `<tr><td>${text(status)}</td><td>${shape}</td><td>${text(answer.description)}</td></tr>`;
   });

@@ -8,11 +8,11 @@ import { createApi } from './create-api';
 import { Problem, problemOf, problemResponse } from './problem';
 import type { ApiDeps } from './route';
 
-export const DEFAULT_API_PORT = 8235;
+const DEFAULT_API_PORT = 8235;
 
 export interface ServeApiOptions extends Omit<ApiDeps, 'over'> {
-  /** 0 for a free one. */
-  port: number;
+  /** 0 for a free one. @default 8235 */
+  port?: number;
   /** @default 127.0.0.1. Any other address needs keys: who can reach the server can read all runs. */
   host?: string;
 }
@@ -24,7 +24,11 @@ export interface ApiServer {
 }
 
 /** @throws ClientError `misconfigured`; Error `EADDRINUSE` and the like */
-export async function serveApi({ port, host = '127.0.0.1', ...deps }: ServeApiOptions): Promise<ApiServer> {
+export async function serveApi({
+  port = DEFAULT_API_PORT,
+  host = '127.0.0.1',
+  ...deps
+}: ServeApiOptions): Promise<ApiServer> {
   if (deps.keys.length === 0 && !isLoopback(host))
     throw new ClientError(
       'misconfigured',

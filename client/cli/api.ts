@@ -49,11 +49,11 @@ export const apiLine = ({ url }: served.ApiServer, hasKeys: boolean): string =>
 
 export async function startApi({ settings, storeUrl, note, ...given }: Served): Promise<served.ApiServer> {
   // A web framework, which no other command needs.
-  const { DEFAULT_API_PORT, serveApi } = require('../api/serve-api') as typeof served;
+  const { serveApi } = require('../api/serve-api') as typeof served;
   const texts = openTextReader({ store: storeUrl, stateDir: settings.stateDir, keys: settings.keys });
   try {
     const server = await serveApi({
-      ...{ port: DEFAULT_API_PORT, ...given, texts, keys: settings.api.keys, tenant: settings.identity.tenant },
+      ...{ ...given, texts, keys: settings.api.keys, tenant: settings.identity.tenant },
       report: (error) => note(`api       ${errorLine(error)}`),
     });
     return {
