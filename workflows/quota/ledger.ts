@@ -2,9 +2,9 @@
 //
 // A lease counts in full until its end and the whole window have passed, unless its worker says when it was spent; what it says counts from
 // then. So a worker that is gone cannot have spent what another is given.
+import { add, atLeastNothing, minus, sum } from '../contract/amounts';
 import type { Amounts, LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
 import { amountOf, AHEAD_CLASS } from '../contract/quota';
-import { add, atLeastNothing, minus, sum } from './amounts';
 import { leftOf } from './budget';
 import { limitsNow, takeTold } from './limits-now';
 import { rateOf, roomIn, type Room } from './room';

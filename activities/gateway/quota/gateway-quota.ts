@@ -1,7 +1,7 @@
 // The quota of each model, as the gateway asks for it: at once where a lease is held, after a short wait, or as a wait of the workflow.
 import { createHash } from 'node:crypto';
+import { minus } from '../../../workflows/contract/amounts';
 import {
-  DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type LeaseAnswer,
@@ -183,7 +183,7 @@ function admission(
     isOpen = false;
     lessor.ended(spent, change);
   };
-  const but = (taken: Amounts): number[] => DIMENSIONS.map((_, nth) => (taken[nth] ?? 0) - (spent.amounts[nth] ?? 0));
+  const but = (taken: Amounts): Amounts => minus(taken, spent.amounts);
   return {
     settle(usage) {
       // Refused, it took no tokens; as a request it may have counted.

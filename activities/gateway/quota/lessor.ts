@@ -1,9 +1,9 @@
 // One worker's part of one quota: it asks for leases, spends them from memory, and lets requests wait in the meantime.
 //
 // It fails closed: while the quota does not answer, what is held is spent, and then nothing is sent.
+import { NOTHING, add, minus } from '../../../workflows/contract/amounts';
 import {
   AHEAD_CLASS,
-  DIMENSIONS,
   type Amounts,
   type LeaseAnswer,
   type LeaseRequest,
@@ -103,7 +103,7 @@ export function createLessor(options: LessorOptions): Lessor {
     },
     ended(spent, change) {
       parts.busy -= 1;
-      parts.pending = changed(parts.pending, spent.amounts, -1);
+      parts.pending = minus(parts.pending, spent.amounts);
       const now = clock.now();
       if (change.some((amount) => amount !== 0)) {
         report.settled(spent.at, change);
@@ -162,21 +162,18 @@ function partsOf(options: LessorOptions): Parts {
       tried: () => step(parts),
     }),
     alarm: createAlarm(clock, () => step(parts)),
-    ...{ busy: 0, pending: DIMENSIONS.map(() => 0), tellMs },
+    ...{ busy: 0, pending: NOTHING, tellMs },
     ...{ pausedUntil: -Infinity, offset: undefined, isStopped: false },
   };
   return parts;
 }
-
-const changed = (amounts: Amounts, by: Amounts, sign: 1 | -1): Amounts =>
-  amounts.map((amount, nth) => amount + sign * (by[nth] ?? 0));
 
 function taken(parts: Parts, amounts: Amounts, now: number): Spent | undefined {
   if (now < parts.pausedUntil || parts.options.budget?.covers(amounts) === false) return undefined;
   const spent = parts.pool.take(amounts, now);
   if (!spent) return undefined;
   parts.busy += 1;
-  parts.pending = changed(parts.pending, spent.amounts, 1);
+  parts.pending = add(parts.pending, spent.amounts);
   parts.report.due(now);
   return spent;
 }

@@ -1,5 +1,6 @@
 // What a worker has to tell its quota with its next request, and how long it has had it.
-import { DIMENSIONS, type Amounts, type LeaseRequest, type ToldByProvider } from '../../../workflows/contract/quota';
+import { NOTHING, add } from '../../../workflows/contract/amounts';
+import type { Amounts, LeaseRequest, ToldByProvider } from '../../../workflows/contract/quota';
 
 /** What was spent is told so soon, at the latest: others are given what is left. */
 export const TELL_MS = 1_000;
@@ -23,8 +24,6 @@ export interface Report {
   take(): Told;
 }
 
-const nothing = (): number[] => DIMENSIONS.map(() => 0);
-
 /** @param tellMs within which it is told */
 export function createReport(tellMs = TELL_MS): Report {
   let spent = new Map<string, LeaseRequest['spent'][number]>();
@@ -33,13 +32,12 @@ export function createReport(tellMs = TELL_MS): Report {
   let away: LeaseRequest['away'] = [];
   let told: ToldByProvider | undefined;
   let since: number | undefined;
-  const added = (one: Amounts, other: Amounts): number[] => one.map((amount, nth) => amount + (other[nth] ?? 0));
   return {
     spent(lease, at, amounts) {
       const key = `${lease}/${at}`;
-      spent.set(key, { lease, at, amounts: added(spent.get(key)?.amounts ?? nothing(), amounts) });
+      spent.set(key, { lease, at, amounts: add(spent.get(key)?.amounts ?? NOTHING, amounts) });
     },
-    settled: (at, change) => void settled.set(at, added(settled.get(at) ?? nothing(), change)),
+    settled: (at, change) => void settled.set(at, add(settled.get(at) ?? NOTHING, change)),
     closed: (leases) => void closed.push(...leases),
     away: (one) => void away.push(one),
     told: (one) => void (told = { ...told, ...one, refused: (told?.refused ?? 0) + (one.refused ?? 0) }),

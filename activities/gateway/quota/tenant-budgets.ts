@@ -2,9 +2,9 @@
 // budget, settled by what its answer took. Nobody waits until room returns: a run whose tenant has none left ends.
 import type { TenantLeft } from '../../../workflows/contract/run';
 import type { Usage } from '../../../workflows/contract/message';
+import { add, minus } from '../../../workflows/contract/amounts';
 import {
   amountOf,
-  DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type BudgetLeft,
@@ -264,11 +264,8 @@ function admission(
     isOpen = false;
     const { seq, took: before } = budget.untold;
     budget.left = lessened(budget.left, took);
-    budget.untold = { seq, took: DIMENSIONS.map((_, nth) => (before[nth] ?? 0) + (took[nth] ?? 0)) };
-    budget.lessor.ended(
-      spent,
-      DIMENSIONS.map((_, nth) => (took[nth] ?? 0) - (spent.amounts[nth] ?? 0)),
-    );
+    budget.untold = { seq, took: add(before, took) };
+    budget.lessor.ended(spent, minus(took, spent.amounts));
   };
   return {
     settle(told, paid = told) {
