@@ -1,5 +1,6 @@
 // Needs: nothing. What a request is told by its quota: at once, later, or never; and what becomes of what the provider says it took.
 import { ApplicationFailure } from '@temporalio/common';
+import { createPrices, type Prices } from '../../activities/gateway/money/prices';
 import type { Admission, Caller, Expected } from '../../activities/gateway/ports';
 import {
   createGatewayQuota,
@@ -8,7 +9,6 @@ import {
 } from '../../activities/gateway/quota/gateway-quota';
 import { mayFitShorter } from '../../activities/gateway/quota/too-small';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
-import type { Usage } from '../../workflows/contract/message';
 import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
@@ -42,14 +42,14 @@ interface Desk {
 }
 
 /** One worker and its quota, on a clock that goes when it is told to. */
-function desk(of: Partial<QuotaSettings>, price?: (usage: Usage) => number): Desk {
+function desk(of: Partial<QuotaSettings>, prices?: Prices): Desk {
   const { pass, ...clock } = handClock();
   let isSilent = false;
   const state: LedgerState = newLedger();
   const quota = createGatewayQuota({
     quotas: { [ROUTE]: settings(of) },
     worker: 'w1',
-    ...(price ? { priceOf: (_: string, of: Usage) => price(of) } : {}),
+    ...(prices ? { prices } : {}),
     now: () => EPOCH + clock.now(),
     clock,
     ask: (_, __, request) =>

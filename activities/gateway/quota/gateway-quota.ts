@@ -10,12 +10,13 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
+import type { Prices } from '../money/prices';
 import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
 import { describeUntil, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
-import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
+import { createReserving, type Reserve, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { neverFits } from './too-small';
 import { waitInLine } from './wait-in-line';
@@ -39,7 +40,8 @@ export interface GatewayQuotaOptions {
   worker: string;
   /** @throws when the quota does not answer */
   ask(route: string, settings: QuotaSettings, request: LeaseRequest): Promise<LeaseAnswer>;
-  priceOf?: PriceOf;
+  /** @default UNKNOWN_PRICES */
+  prices?: Prices;
   /** Milliseconds since the epoch: used until the quota has told its own time. */
   now(): number;
   /** @default the process's */
@@ -107,7 +109,7 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
 }
 
 function opened(
-  { worker, ask, priceOf, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
+  { worker, ask, prices, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
   route: string,
   settings: QuotaSettings,
 ): Open {
@@ -118,7 +120,7 @@ function opened(
     weightOf: (tenant) => (Object.hasOwn(weights, tenant) ? (weights[tenant] ?? 1) : 1),
     sentAway: (waiter, wait) => sentAway(quota, waiter, wait),
   });
-  const reserving = createReserving(route, reserve, priceOf);
+  const reserving = createReserving(route, reserve, prices);
   const quota: Open = {
     ...{ route, settings, lessor, reserving, clock, shortWaitMs },
     time: () => lessor.quotaTime() ?? now(),

@@ -1,9 +1,8 @@
 // How long an answer may be within what is left of a budget.
+import { NANO_A_MICRO } from '../../../workflows/contract/cost';
 import type { BudgetLeft } from '../../../workflows/contract/quota';
 import { CAPPED_BELOW_TOKENS, mostNanoUsd } from '../money/allowance';
 import type { Prices } from '../money/prices';
-
-const NANO_A_MICRO = 1_000;
 
 /** @returns tokens, below 0 where not even its input fits; undefined where it is so much that no request need be capped */
 export function mostOutputWithin(
