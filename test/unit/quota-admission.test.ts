@@ -131,16 +131,28 @@ test('refused by its provider, it took no tokens', async () => {
 });
 
 const DOLLARS: WindowLimit = { of: 'usd', perMs: 86_400_000, most: 50_000 };
+const READS_LESS = 'give the model less to read';
+const WRITES_LESS = 'set a smaller maxOutputTokens';
+const EITHER = `${READS_LESS}, or ${WRITES_LESS}`;
+const BOTH = `${READS_LESS} and ${WRITES_LESS}`;
 
 test.each([
-  [TOKENS, 9_500, 600, '10100, more than the quota of test/model ever has: 10000 tokens a minute', true],
-  [TOKENS, 20, 11_000, '11020, more than the quota of test/model ever has: 10000 tokens a minute', false],
-  [DOLLARS, 60_000, 10, 'up to 0.0600 USD, more than the quota of test/model ever has: 0.05 USD a day', false],
-])('a request larger than %j is refused at once, and says so', async (limit, input, outputCap, words, shorterFits) => {
-  const { admit } = desk({ limits: { windows: [limit] } }, (usage) => usage.input + usage.output);
+  [TOKENS, 9_500, 600, '10100', '10000 tokens a minute', EITHER, true],
+  [TOKENS, 10_001, 600, '10601', '10000 tokens a minute', READS_LESS, true],
+  [TOKENS, 20, 11_000, '11020', '10000 tokens a minute', WRITES_LESS, false],
+  [TOKENS, 10_001, 10_001, '20002', '10000 tokens a minute', BOTH, false],
+  [DOLLARS, 60_000, 10, 'up to 0.06001 USD', '0.05 USD a day', READS_LESS, false],
+  [DOLLARS, 10, 60_000, 'up to 0.06001 USD', '0.05 USD a day', WRITES_LESS, false],
+  [{ ...DOLLARS, most: 500 }, 300, 300, 'up to 0.0006 USD', '0.0005 USD a day', EITHER, false],
+])('a request larger than %j is refused at once, and says so', async (limit, ...of) => {
+  const [input, outputCap, needs, has, advice, shorterFits] = of;
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 1 } }, providers: [] });
+  const { admit } = desk({ limits: { windows: [limit] } }, prices);
   const error = await refused(admit({ input, outputCap }));
   expect(error.type).toBe('Model.QuotaTooSmall');
-  expect(error.message).toContain(`the request needs ${words}.`);
+  expect(error.message).toBe(
+    `the request needs ${needs}, more than the quota of test/model ever has: ${has}. Raise it, or ${advice}.`,
+  );
   // Less of a conversation would be let through, and cost a summary.
   expect(mayFitShorter(error)).toBe(shorterFits);
 });

@@ -168,8 +168,8 @@ function reservedOf({ route, settings: { limits }, reserving }: Open, expected: 
       'Model.BadRequest',
       `the quota of ${route} reserves strictly, and agent ${caller.agent} sets no maxOutputTokens: set it, or reserve: 'learned'.`,
     );
-  const least = reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
-  const refused = neverFits({ route, windows: limits.windows, amounts, least });
+  const unread = (): Amounts => reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
+  const refused = neverFits({ route, windows: limits.windows, amounts, unread });
   if (refused) throw refused;
   return amounts;
 }
