@@ -261,6 +261,31 @@ test('the place of one that was cancelled while it waited is the next one’s: n
   await expect(Promise.all([second, third])).resolves.toHaveLength(2);
 });
 
+test('a line that asks again in the meantime is counted once: nobody is shed who would be let through in time', async () => {
+  const { admit, pass } = desk({ limits: { windows: [{ ...REQUESTS, most: 10 }] }, patienceMs: 240_000 });
+  const outcomeOf = async (admitted: Promise<Admission>): Promise<string | null | undefined> =>
+    await admitted.then(
+      (admission) => {
+        admission.settle(usage(0, 0));
+        return 'sent';
+      },
+      (error: unknown) => (error instanceof ApplicationFailure ? error.type : 'waits'),
+    );
+  const round = async (count: number, waitingSince?: number): Promise<(string | null | undefined)[]> => {
+    const of = waitingSince === undefined ? {} : { waitingSince };
+    const asked = Array.from({ length: count }, () => outcomeOf(admit({ input: 0 }, of)));
+    await pass(1_000);
+    return await Promise.all(asked);
+  };
+  expect(await round(10)).toEqual(Array(10).fill('sent'));
+  expect(await round(30)).toEqual(Array(30).fill('waits'));
+  // The first ten have room after a minute, and the others are asked to come then, too.
+  await pass(60_000);
+  const again = await round(30, EPOCH + 1_000);
+  expect(again.filter((one) => one === 'sent')).toHaveLength(10);
+  expect(again.filter((one) => one === 'waits')).toHaveLength(20);
+});
+
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {
   const { admit, pass, silence } = desk({});
   silence();

@@ -139,7 +139,7 @@ async function finish(parts: Parts): Promise<void> {
   pool.closeAll();
   if (report.isEmpty()) return questions.stop();
   const told = questions.last(() => ({
-    ...report.take(),
+    ...report.take(options.clock.now()),
     busy: 0,
     waiting: [],
     ...(options.budget ? { pending: [] } : {}),
@@ -191,9 +191,11 @@ function serve(parts: Parts, now: number): void {
 function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWait): void {
   line.remove(waiter);
   const { error, comesBack } = options.sentAway(waiter, wait);
-  const { ms, againMs: forMs = ms } = wait;
-  if (comesBack) report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(forMs) });
   waiter.refuse(error);
+  if (!comesBack) return;
+  const now = options.clock.now();
+  report.away({ class: waiter.class, amounts: waiter.amounts, until: now + (wait.againMs ?? wait.ms) });
+  report.due(now);
 }
 
 /** Whether something is to be asked for, or told. */
@@ -252,7 +254,7 @@ function ask({ options, report, pool, line, arrivals, questions, busy, pending }
   const ahead = arrivals.ahead(now, pool.requests(now));
   pool.closeSpent();
   questions.ask({
-    ...{ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] },
+    ...{ ...report.take(now), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] },
     ...(options.budget ? { pending } : {}),
   });
 }

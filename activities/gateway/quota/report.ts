@@ -12,7 +12,8 @@ export interface Report {
   spent(lease: number, at: number, amounts: Amounts): void;
   settled(at: number, change: Amounts): void;
   closed(leases: readonly number[]): void;
-  away(one: LeaseRequest['away'][number]): void;
+  /** @param until by a steady clock: what is over before it is told is not told */
+  away(one: Omit<LeaseRequest['away'][number], 'forMs'> & { until: number }): void;
   told(told: ToldByProvider): void;
   /** It is told within `tellMs` of `now`, if not sooner. */
   due(now: number): void;
@@ -21,7 +22,7 @@ export interface Report {
   /** A word of the provider's own is not kept waiting. */
   isUrgent(): boolean;
   isEmpty(): boolean;
-  take(): Told;
+  take(now: number): Told;
 }
 
 /** @param tellMs within which it is told */
@@ -29,7 +30,7 @@ export function createReport(tellMs = TELL_MS): Report {
   let spent = new Map<string, LeaseRequest['spent'][number]>();
   let settled = new Map<number, Amounts>();
   let closed: number[] = [];
-  let away: LeaseRequest['away'] = [];
+  let away: Parameters<Report['away']>[0][] = [];
   let told: ToldByProvider | undefined;
   let since: number | undefined;
   return {
@@ -45,11 +46,12 @@ export function createReport(tellMs = TELL_MS): Report {
     dueAt: () => (since === undefined ? undefined : since + tellMs),
     isUrgent: () => told !== undefined,
     isEmpty: () => spent.size === 0 && settled.size === 0 && closed.length === 0,
-    take() {
+    take(now) {
       const taken = {
         spent: [...spent.values()],
         settled: [...settled].map(([at, amounts]) => ({ at, amounts })),
-        ...{ closed, away },
+        closed,
+        away: away.flatMap(({ until, ...one }) => (until > now ? [{ ...one, forMs: Math.round(until - now) }] : [])),
         ...(told ? { told } : {}),
       };
       spent = new Map();
