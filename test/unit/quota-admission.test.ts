@@ -35,8 +35,10 @@ const usage = (input: number, output: number) => ({ input, output, cachedInput: 
 interface Desk {
   quota: GatewayQuota;
   admit(expected: Expected, changed?: Partial<Caller>): Promise<Admission>;
-  /** Tokens, or requests, that count now. */
-  used(): Promise<number>;
+  /** Of a limit, of which there is one as a rule: what counts now. */
+  used(nth?: number): Promise<number>;
+  /** Requests that the quota knows to be told to come back. */
+  away(): number;
   pass(ms: number): Promise<void>;
   silence(): void;
 }
@@ -60,11 +62,12 @@ function desk(of: Partial<QuotaSettings>, prices?: Prices): Desk {
   return {
     quota,
     admit: (expected, changed) => quota.admit(ROUTE, expected, { ...caller, ...changed }),
-    async used() {
+    async used(nth = 0) {
       await pass(3_000);
-      const [limit] = viewOf(state, ROUTE).limits;
+      const limit = viewOf(state, ROUTE).limits[nth];
       return (limit?.used ?? NaN) + (limit?.leased ?? NaN);
     },
+    away: () => viewOf(state, ROUTE, EPOCH + clock.now()).away,
     pass,
     silence: () => void (isSilent = true),
   };
@@ -155,6 +158,20 @@ test.each([
   );
   // Less of a conversation would be let through, and cost a summary.
   expect(mayFitShorter(error)).toBe(shorterFits);
+});
+
+test.each([
+  ['one that was not answered', 'nothing' as const, 0],
+  ['one that broke off', usage(100, 5), 105],
+  ['one of which nothing is known', undefined, 1_100],
+])('%s counts in money as its run pays it', async (_, paid, counts) => {
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 1 } }, providers: [] });
+  const { admit, pass, used } = desk({ limits: { windows: [DOLLARS, TOKENS] } }, prices);
+  const admitted = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  (await admitted).settle(undefined, paid);
+  expect(await used()).toBe(counts);
+  expect(await used(1)).toBe(1_100);
 });
 
 test('a guess is never why a request is refused: it is held to what the limits have', async () => {
@@ -272,8 +289,10 @@ test('a line that asks again in the meantime is counted once: nobody is shed who
       (error: unknown) => (error instanceof ApplicationFailure ? error.type : 'waits'),
     );
   const round = async (count: number, waitingSince?: number): Promise<(string | null | undefined)[]> => {
-    const of = waitingSince === undefined ? {} : { waitingSince };
-    const asked = Array.from({ length: count }, () => outcomeOf(admit({ input: 0 }, of)));
+    const asked = Array.from({ length: count }, () => {
+      const { signal } = new AbortController();
+      return outcomeOf(admit({ input: 0 }, { signal, ...(waitingSince === undefined ? {} : { waitingSince }) }));
+    });
     await pass(1_000);
     return await Promise.all(asked);
   };
@@ -284,6 +303,23 @@ test('a line that asks again in the meantime is counted once: nobody is shed who
   const again = await round(30, EPOCH + 1_000);
   expect(again.filter((one) => one === 'sent')).toHaveLength(10);
   expect(again.filter((one) => one === 'waits')).toHaveLength(20);
+});
+
+test('who is told to come back is known to the quota within a second, though nothing else is to be told, and until then', async () => {
+  const { admit, pass, away } = desk({ limits: { windows: [REQUESTS] } });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  await pass(10_000);
+  const waits = admit({ input: 0 }).catch((error: unknown) => error);
+  await pass(1_500);
+  const wait = await waits;
+  expect(away()).toBe(1);
+  if (!(wait instanceof ModelWaitError)) throw new Error(`it was to wait: ${String(wait)}`);
+  await pass(wait.waitUntil - EPOCH - 11_700);
+  expect(away()).toBe(0);
 });
 
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {

@@ -1,7 +1,10 @@
 // The quota of each model, as the gateway asks for it: at once where a lease is held, after a short wait, or as a wait of the workflow.
 import { createHash } from 'node:crypto';
 import { minus } from '../../../workflows/contract/amounts';
+import type { Usage } from '../../../workflows/contract/message';
 import {
+  amountOf,
+  DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type LeaseAnswer,
@@ -186,10 +189,16 @@ function admission(
     lessor.ended(spent, change);
   };
   const but = (taken: Amounts): Amounts => minus(taken, spent.amounts);
+  // All else may have counted. Money has not, and in a day's limit it would be missed for a day.
+  const ofFailed = (paid: Usage | 'nothing' | undefined): Amounts => {
+    if (!paid) return [];
+    const usd = paid === 'nothing' ? 0 : reserving.usd(saneUsage(paid, spent.amounts));
+    return DIMENSIONS.map((of) => (of === 'usd' ? usd - amountOf(spent.amounts, { of }) : 0));
+  };
   return {
-    settle(usage) {
+    settle(usage, paid) {
       // Refused, it took no tokens; as a request it may have counted.
-      if (!usage) return end(isRefused ? but([1]) : []);
+      if (!usage) return end(isRefused ? but([1]) : ofFailed(paid));
       end(but(reserving.taken(saneUsage(usage, spent.amounts), caller, tasks)));
     },
     release: () => end(but([])),

@@ -23,18 +23,27 @@ export interface Reserving {
   reserved(expected: Expected, caller: Pick<Caller, 'release'>, mostOutput?: number): Amounts | undefined;
   /** Of so long an answer: money at the dearest that it may cost. */
   amounts(input: number, output: number): Amounts;
+  /** What it cost: where nobody knows that of a part of it, the dearest that it may. Millionths of a dollar. */
+  usd(usage: Usage): number;
   /** What it took, as the provider says. */
   taken(usage: Usage, caller: Pick<Caller, 'release'>, tasks?: number): Amounts;
 }
 
 export function createReserving(route: string, reserve: Reserve, prices: Prices = UNKNOWN_PRICES): Reserving {
   const outputs = new Map<string, number[]>();
-  const amountsOf = (input: number, output: number, nanoUsd: number | undefined): Amounts => [
-    ...[1, input + output, input, output],
-    (nanoUsd ?? 0) / NANO_A_MICRO,
+  const most = (input: number, output: number): number =>
+    (mostNanoUsd(prices, route, input, output) ?? 0) / NANO_A_MICRO;
+  const usd = (usage: Usage): number => {
+    const nanoUsd = prices.nanoUsd(route, usage);
+    return nanoUsd === undefined ? most(usage.input, usage.output) : nanoUsd / NANO_A_MICRO;
+  };
+  const amounts = (input: number, output: number, money = most(input, output)): Amounts => [
+    1,
+    input + output,
+    input,
+    output,
+    money,
   ];
-  const amounts: Reserving['amounts'] = (input, output) =>
-    amountsOf(input, output, mostNanoUsd(prices, route, input, output));
   const learned = (release: string, quantile: number): number | undefined => {
     const seen = outputs.get(release) ?? [];
     if (seen.length < ENOUGH) return undefined;
@@ -42,7 +51,8 @@ export function createReserving(route: string, reserve: Reserve, prices: Prices 
     return sorted[Math.min(sorted.length - 1, Math.ceil(quantile * sorted.length) - 1)];
   };
   return {
-    amounts,
+    amounts: (input, output) => amounts(input, output),
+    usd,
     reserved({ input, outputCap, tasks = 1 }, { release }, mostOutput = Infinity) {
       if (reserve.kind === 'strict') return outputCap === undefined ? undefined : amounts(input, outputCap);
       const guess = learned(release, reserve.quantile) ?? (outputCap === undefined ? UNKNOWN_OUTPUT : undefined);
@@ -53,9 +63,7 @@ export function createReserving(route: string, reserve: Reserve, prices: Prices 
       const known = outputs.get(release) ?? [];
       known.push(usage.output / tasks);
       outputs.set(release, known.slice(-REMEMBERED));
-      const { input, output } = usage;
-      // Nobody may know what a part of it costs: that is not nothing.
-      return amountsOf(input, output, prices.nanoUsd(route, usage) ?? mostNanoUsd(prices, route, input, output));
+      return amounts(usage.input, usage.output, usd(usage));
     },
   };
 }
