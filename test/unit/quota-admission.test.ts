@@ -182,6 +182,16 @@ test('a guess is never why a request is refused: it is held to what the limits h
   expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.QuotaTooSmall');
 });
 
+test('nor is what a guess would cost: a short answer of a dear model has room in a day’s money', async () => {
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 20 } }, providers: [] });
+  const { admit, pass, used } = desk({ limits: { windows: [DOLLARS] } }, prices);
+  const admitted = admit({ input: 1_000 });
+  await pass(100);
+  (await admitted).settle(usage(1_000, 10));
+  expect(await used()).toBe(1_200);
+  expect((await refusal(admit({ input: 50_001 }))).type).toBe('Model.QuotaTooSmall');
+});
+
 test('a strict reserve needs a cap, and says how to give one', async () => {
   const { admit } = desk({ reserve: { kind: 'strict' } });
   const { type, message } = await refusal(admit({ input: 100 }));

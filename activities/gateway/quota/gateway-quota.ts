@@ -13,12 +13,13 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
-import type { Prices } from '../money/prices';
+import { UNKNOWN_PRICES, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
 import { describeUntil, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
+import { mostOutputWithin } from './output-within';
 import { createReserving, type Reserve, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { neverFits } from './too-small';
@@ -82,6 +83,7 @@ interface Open {
   settings: QuotaSettings;
   lessor: Lessor;
   reserving: Reserving;
+  prices: Prices;
   clock: Clock;
   shortWaitMs: number;
   /** Milliseconds since the epoch: by the quota's clock, as far as it has told it. */
@@ -112,7 +114,7 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
 }
 
 function opened(
-  { worker, ask, prices, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
+  { worker, ask, prices = UNKNOWN_PRICES, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
   route: string,
   settings: QuotaSettings,
 ): Open {
@@ -125,7 +127,7 @@ function opened(
   });
   const reserving = createReserving(route, reserve, prices);
   const quota: Open = {
-    ...{ route, settings, lessor, reserving, clock, shortWaitMs },
+    ...{ route, settings, lessor, reserving, prices, clock, shortWaitMs },
     time: () => lessor.quotaTime() ?? now(),
   };
   return quota;
@@ -149,11 +151,16 @@ function sentAway(
 }
 
 /** What limits leave for an answer to so large an input. */
-const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
-  windows.reduce((left, { of, most }) => {
-    const here = of === 'output' ? most : of === 'tokens' ? Math.max(0, most - input) : Infinity;
-    return Math.min(left, here);
-  }, Infinity);
+function mostOutput({ route, settings: { limits }, prices }: Open, input: number): number {
+  const left = limits.windows.map((limit) => {
+    const { of, most } = limit;
+    if (of === 'output') return most;
+    return of === 'tokens' || of === 'usd'
+      ? mostOutputWithin([{ ...limit, left: most }], { route, input, prices })
+      : Infinity;
+  });
+  return Math.max(0, Math.min(Infinity, ...left));
+}
 
 /** The same answer to no conversation at all. */
 const withoutInput = ({ outputCap, tasks }: Expected): Expected => ({
@@ -163,8 +170,9 @@ const withoutInput = ({ outputCap, tasks }: Expected): Expected => ({
 });
 
 /** @throws ApplicationFailure where no wait would help */
-function reservedOf({ route, settings: { limits }, reserving }: Open, expected: Expected, caller: Caller): Amounts {
-  const most = mostOutput(limits, expected.input);
+function reservedOf(quota: Open, expected: Expected, caller: Caller): Amounts {
+  const { route, settings, reserving } = quota;
+  const most = mostOutput(quota, expected.input);
   const amounts = reserving.reserved(expected, caller, most);
   if (!amounts)
     throw failure(
@@ -172,7 +180,7 @@ function reservedOf({ route, settings: { limits }, reserving }: Open, expected: 
       `the quota of ${route} reserves strictly, and agent ${caller.agent} sets no maxOutputTokens: set it, or reserve: 'learned'.`,
     );
   const unread = (): Amounts => reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
-  const refused = neverFits({ route, windows: limits.windows, amounts, unread });
+  const refused = neverFits({ route, windows: settings.limits.windows, amounts, unread });
   if (refused) throw refused;
   return amounts;
 }
