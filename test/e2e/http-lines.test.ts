@@ -6,6 +6,9 @@ import { readTracked } from '../habits/tracked-files';
 import { cli, scratchFolder, start, startCli, type Ended, type RunningProcess } from './cli';
 import { consoleLines, section } from './readme-text';
 
+/** A server, beside whatever else the machine does. */
+jest.setTimeout(180_000);
+
 const documented = consoleLines(section(readTracked('README.md'), 'Over HTTP'));
 const typed: string[] = [];
 const project = scratchFolder();
@@ -20,7 +23,7 @@ beforeAll(async () => {
     /^api {7}http:\/\/(127\.0\.0\.1:\d+)\/v1 {3}asks nobody, and answers to this machine alone$/m,
   );
   await dev.saying(/^ready /m);
-}, 120_000);
+});
 afterAll(async () => {
   dev.kill('SIGTERM');
   await dev.ended;
