@@ -156,6 +156,7 @@ describe('the code of the READMEs', () => {
       ['with-routes/longhaul.config.ts'],
       ['with-quotas/longhaul.config.ts'],
       ['with-api/longhaul.config.ts'],
+      ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
     ],
     'test/kit/model-server/README.md': [
@@ -204,7 +205,7 @@ declare function render(event: import('longhaul/client').RunEvent): void;
       '{"extends":"./tsconfig.init.json","compilerOptions":{"types":["node","jest"]},"include":["."]}',
     );
     mkdirSync(path.join(project, 'node_modules'));
-    for (const installed of ['zod', '@types'])
+    for (const installed of ['zod', 'openai', '@types'])
       symlinkSync(path.join(TOP, 'node_modules', installed), path.join(project, 'node_modules', installed));
     symlinkSync(TOP, path.join(project, 'node_modules', name));
     const tsc = path.join(TOP, 'node_modules/typescript/bin/tsc');
