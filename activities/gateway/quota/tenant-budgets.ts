@@ -14,15 +14,15 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
-import { OUTPUT_LEAST_TOKENS, mostNanoUsd, priceUnknown } from '../money/allowance';
+import { OUTPUT_LEAST_TOKENS, priceUnknown } from '../money/allowance';
 import { isPriced, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected } from '../ports';
 import type { Clock } from './alarm';
+import { amountsOf, beyond, isSmaller, wantedOf, wholeOf, type Wanting } from './budget-wants';
 import { BudgetExhausted, describeExhausted } from './describe-budget';
 import { STEADY } from './gateway-quota';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
-import { mostOutputWithin } from './output-within';
 import { createReserving, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { waitInLine } from './wait-in-line';
@@ -71,8 +71,12 @@ const TELL_MS = 5_000;
 const NEAR = 0.2;
 const MUCH = 0.02;
 const SHORT_WAIT_MS = 1_500;
+/** A worker with requests under way hears it far more often. */
+const LEFT_HOLDS_MS = 60_000;
 /** Until requests under way have given back what they did not take. */
 const COME_BACK_MS = 5_000;
+/** Of a window, with what it counts longer: by then all that is used has returned, however many are refused beside this one. */
+const ALL_RETURNED = 241 / 240;
 /** What is reserved of a guess: as of a quota that says nothing of it. */
 const RESERVE = { kind: 'learned', quantile: 0.95 } as const;
 const NANO_A_MICRO = 1_000;
@@ -85,6 +89,7 @@ interface Open {
   shortWaitMs: number;
   /** As the budget has told it last, less what was taken here since it was asked. */
   left: BudgetLeft[];
+  heardAt: number;
   /** Taken since the newest question was asked, which tells what was taken before it. */
   untold: { seq: number; took: Amounts };
   time(): number;
@@ -155,11 +160,16 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
         budget.left.some(
           ({ of, most, left }) => left < NEAR * most || Math.abs(amountOf(change, { of })) > MUCH * most,
         ),
-      heard: (left) => void (budget.left = lessened(left, budget.untold.took)),
+      heard: (left) => {
+        budget.left = lessened(left, budget.untold.took);
+        budget.heardAt = clock.now();
+      },
       covers: (amounts) => budget.left.every(({ of, left }) => amountOf(amounts, { of }) <= left),
       hopeless: ({ amounts }, { ms }) => {
         const limit = budget.left.find(({ of, left }) => amountOf(amounts, { of }) > left);
-        return limit && new BudgetExhausted(limit, Math.round(budget.time() + ms));
+        return (
+          limit && new BudgetExhausted(limit, Math.round(budget.time() + Math.min(ms, limit.perMs * ALL_RETURNED)))
+        );
       },
     },
   });
@@ -171,6 +181,7 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
       clock,
       shortWaitMs: SHORT_WAIT_MS,
       left: wholeOf(limits),
+      heardAt: clock.now(),
       untold: { seq: 0, took: [] },
     },
     time: () => lessor.quotaTime() ?? now(),
@@ -178,29 +189,14 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
   return budget;
 }
 
-/** Until the budget has told it: a request is never larger than all of it. */
-const wholeOf = ({ windows }: QuotaLimits): BudgetLeft[] => windows.map((limit) => ({ ...limit, left: limit.most }));
-
 const lessened = (left: readonly BudgetLeft[], took: Amounts): BudgetLeft[] =>
   left.map((one) => ({ ...one, left: one.left - amountOf(took, one) }));
-
-interface Wanting {
-  route: string;
-  expected: Expected;
-  caller: Caller;
-  reserving: Reserving;
-  prices: Prices;
-}
-
-interface Wanted {
-  amounts: Amounts;
-  /** Of an answer that what is left bounds. */
-  outputMost?: number;
-}
 
 /** @throws ApplicationFailure, ModelWaitError */
 async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; outputMost?: number }> {
   const ofClass = PRIORITIES.indexOf(wanting.caller.priority ?? 'normal');
+  // What was left then does not bound an answer of now; what is, the budget tells when it is asked.
+  if (budget.clock.now() - budget.heardAt > LEFT_HOLDS_MS) budget.left = wholeOf(budget.limits);
   let wanted = wantedOf(budget, wanting);
   for (;;) {
     const { amounts, outputMost } = wanted;
@@ -220,37 +216,22 @@ async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; ou
   }
 }
 
-const isSmaller = (one: Wanted, other: Wanted): boolean =>
-  one.outputMost !== undefined && one.outputMost < (other.outputMost ?? Infinity);
-
-function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
-  const { input, outputCap = Infinity, tasks = 1 } = expected;
-  const amountsOf = (output: number): Amounts => {
-    const nanoUsd = mostNanoUsd(prices, route, input, output) ?? 0;
-    return [1, input + output, input, output, nanoUsd / NANO_A_MICRO];
-  };
-  const most = tasks > 1 ? undefined : mostOutputWithin(left, { route, input, prices });
-  // Then all of it is reserved: what is left is never passed.
-  if (most !== undefined && most >= OUTPUT_LEAST_TOKENS)
-    return { amounts: amountsOf(Math.min(most, outputCap)), ...(most < outputCap ? { outputMost: most } : {}) };
-  return { amounts: amountsOf(reserving.reserved(expected, caller)?.[3] ?? 0) };
-}
-
 /** @throws ApplicationFailure where no wait would help */
 function requirePossible(budget: Open, wanting: Wanting, amounts: Amounts): void {
-  const limit = budget.limits.windows.find(({ of, most }) => amountOf(amounts, { of }) > most);
+  const limit = beyond(budget.limits, amounts);
   if (limit) throw exhausted(budget, wanting, { amounts, limit: { ...limit, left: limit.most } });
 }
 
 const exhausted = (
   { tenant, time }: Open,
-  { route }: Wanting,
+  { route, expected, prices }: Wanting,
   { amounts, limit, until }: { amounts: Amounts; limit: BudgetLeft; until?: number },
-): Error =>
-  failure(
-    'Budget.TenantExhausted',
-    describeExhausted({ tenant, route, limit, needed: amountOf(amounts, limit), until, now: time() }),
-  );
+): Error => {
+  // A shorter answer would have been asked for: what is missing is room for the least one.
+  const least = amountsOf(prices, route, expected.input, Math.min(OUTPUT_LEAST_TOKENS, expected.outputCap ?? Infinity));
+  const needed = amountOf((expected.tasks ?? 1) > 1 ? amounts : least, limit);
+  return failure('Budget.TenantExhausted', describeExhausted({ tenant, route, limit, needed, until, now: time() }));
+};
 
 function admission(
   budget: Open,
