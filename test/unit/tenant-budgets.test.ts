@@ -155,6 +155,18 @@ test('where a usual answer takes more than the whole budget, the first of the da
   expect(admission.outputMost).toBe(2_900);
 });
 
+test.each([
+  ['a whole budget', 0],
+  ['what is left of one', 15_000],
+])('an answer that may be longer than %s is held to what there is room for, and not refused', async (_, before) => {
+  const { one, used } = desk({ default: tokens(50_000) });
+  if (before > 0) (await one.admit({ input: before, outputCap: 100 })).settle(usage(before, 0));
+  const admission = await one.admit({ input: 1_000, outputCap: 64_000 });
+  expect(admission.outputMost).toBe(49_000 - before);
+  admission.settle(usage(1_000, 300));
+  expect(await used()).toBe(before + 1_300);
+});
+
 test('a budget smaller than a usual answer is used again a day later, and meanwhile says what is used and when there is room', async () => {
   const { one, pass } = desk({ tenants: { acme: usd(0.01) } });
   (await one.admit({ input: 500 })).settle(usage(900, 950));

@@ -1,10 +1,10 @@
 // What all runs of a tenant may use within a day: reserved before a request is sent, from the leases that this worker holds of the tenant's
 // budget, settled by what its answer took. Nobody waits until room returns: a run whose tenant has none left ends.
+import { NANO_A_MICRO } from '../../../workflows/contract/cost';
 import type { TenantLeft } from '../../../workflows/contract/run';
-import type { Usage } from '../../../workflows/contract/message';
+import { add, minus } from '../../../workflows/contract/amounts';
 import {
   amountOf,
-  DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type BudgetLeft,
@@ -14,15 +14,15 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
-import { OUTPUT_LEAST_TOKENS, priceUnknown } from '../money/allowance';
+import { CAPPED_BELOW_TOKENS, OUTPUT_LEAST_TOKENS, priceUnknown } from '../money/allowance';
 import { isPriced, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected } from '../ports';
 import type { Clock } from './alarm';
-import { amountsOf, beyond, isSmaller, wantedOf, wholeOf, type Wanting } from './budget-wants';
 import { BudgetExhausted, describeExhausted } from './describe-budget';
 import { STEADY } from './gateway-quota';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
+import { mostOutputWithin } from './output-within';
 import { createReserving, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { waitInLine } from './wait-in-line';
@@ -73,13 +73,12 @@ const MUCH = 0.02;
 const SHORT_WAIT_MS = 1_500;
 /** A worker with requests under way hears it far more often. */
 const LEFT_HOLDS_MS = 60_000;
-/** Until requests under way have given back what they did not take. */
-const COME_BACK_MS = 5_000;
 /** Of a window, with what it counts longer: by then all that is used has returned, however many are refused beside this one. */
 const ALL_RETURNED = 241 / 240;
+/** Until requests under way have given back what they did not take. */
+const COME_BACK_MS = 5_000;
 /** What is reserved of a guess: as of a quota that says nothing of it. */
 const RESERVE = { kind: 'learned', quantile: 0.95 } as const;
-const NANO_A_MICRO = 1_000;
 
 interface Open {
   tenant: string;
@@ -99,7 +98,7 @@ export function createTenantBudgets(options: TenantBudgetsOptions): TenantBudget
   const open = new Map<string, Open>();
   const reservings = new Map<string, Reserving>();
   const reservingOf = (route: string): Reserving => {
-    const known = reservings.get(route) ?? createReserving(route, RESERVE);
+    const known = reservings.get(route) ?? createReserving(route, RESERVE, options.prices);
     reservings.set(route, known);
     return known;
   };
@@ -189,8 +188,25 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
   return budget;
 }
 
+/** Until the budget has told it: a request is never larger than all of it. */
+const wholeOf = ({ windows }: QuotaLimits): BudgetLeft[] => windows.map((limit) => ({ ...limit, left: limit.most }));
+
 const lessened = (left: readonly BudgetLeft[], took: Amounts): BudgetLeft[] =>
   left.map((one) => ({ ...one, left: one.left - amountOf(took, one) }));
+
+interface Wanting {
+  route: string;
+  expected: Expected;
+  caller: Caller;
+  reserving: Reserving;
+  prices: Prices;
+}
+
+interface Wanted {
+  amounts: Amounts;
+  /** Of an answer that what is left bounds. */
+  outputMost?: number;
+}
 
 /** @throws ApplicationFailure, ModelWaitError */
 async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; outputMost?: number }> {
@@ -216,6 +232,27 @@ async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; ou
   }
 }
 
+const isSmaller = (one: Wanted, other: Wanted): boolean =>
+  one.outputMost !== undefined && one.outputMost < (other.outputMost ?? Infinity);
+
+function wantedOf({ left, limits }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
+  const { input, outputCap = Infinity, tasks = 1 } = expected;
+  const usual = reserving.reserved(expected, caller) ?? reserving.amounts(input, 0);
+  const within = (of: readonly BudgetLeft[]): number =>
+    tasks > 1 ? Infinity : mostOutputWithin(of, { route, input, prices });
+  const known = within(left);
+  // Where nothing is left it is asked for as by the first of a day: only the budget knows for certain.
+  const most = known >= OUTPUT_LEAST_TOKENS || !beyond(limits, usual) ? known : within(wholeOf(limits));
+  const isShort = most < CAPPED_BELOW_TOKENS || most < amountOf(usual, { of: 'output' });
+  if (!isShort || most < OUTPUT_LEAST_TOKENS) return { amounts: usual };
+  // Then all of it is reserved: what is left is never passed.
+  const amounts = reserving.amounts(input, Math.min(most, outputCap));
+  return { amounts, ...(most < outputCap ? { outputMost: most } : {}) };
+}
+
+const beyond = ({ windows }: QuotaLimits, amounts: Amounts): QuotaLimits['windows'][number] | undefined =>
+  windows.find(({ of, most }) => amountOf(amounts, { of }) > most);
+
 /** @throws ApplicationFailure where no wait would help */
 function requirePossible(budget: Open, wanting: Wanting, amounts: Amounts): void {
   const limit = beyond(budget.limits, amounts);
@@ -224,18 +261,18 @@ function requirePossible(budget: Open, wanting: Wanting, amounts: Amounts): void
 
 const exhausted = (
   { tenant, time }: Open,
-  { route, expected, prices }: Wanting,
+  { route, expected: { input, outputCap = Infinity, tasks = 1 }, reserving }: Wanting,
   { amounts, limit, until }: { amounts: Amounts; limit: BudgetLeft; until?: number },
 ): Error => {
   // A shorter answer would have been asked for: what is missing is room for the least one.
-  const least = amountsOf(prices, route, expected.input, Math.min(OUTPUT_LEAST_TOKENS, expected.outputCap ?? Infinity));
-  const needed = amountOf((expected.tasks ?? 1) > 1 ? amounts : least, limit);
+  const least = tasks > 1 ? amounts : reserving.amounts(input, Math.min(OUTPUT_LEAST_TOKENS, outputCap));
+  const needed = amountOf(least, limit);
   return failure('Budget.TenantExhausted', describeExhausted({ tenant, route, limit, needed, until, now: time() }));
 };
 
 function admission(
   budget: Open,
-  { route, expected: { tasks = 1 }, caller, reserving, prices }: Wanting,
+  { expected: { tasks = 1 }, caller, reserving }: Wanting,
   spent: Spent,
   outputMost: number | undefined,
 ): Admission {
@@ -245,20 +282,14 @@ function admission(
     isOpen = false;
     const { seq, took: before } = budget.untold;
     budget.left = lessened(budget.left, took);
-    budget.untold = { seq, took: DIMENSIONS.map((_, nth) => (before[nth] ?? 0) + (took[nth] ?? 0)) };
-    budget.lessor.ended(
-      spent,
-      DIMENSIONS.map((_, nth) => (took[nth] ?? 0) - (spent.amounts[nth] ?? 0)),
-    );
+    budget.untold = { seq, took: add(before, took) };
+    budget.lessor.ended(spent, minus(took, spent.amounts));
   };
   return {
     settle(told, paid = told) {
       if (paid === 'nothing') return end([1]);
       if (!paid) return end(spent.amounts);
-      const usage: Usage = saneUsage(paid, spent.amounts);
-      const [requests, tokens, input, output] = reserving.taken(usage, caller, tasks);
-      const nanoUsd = prices.nanoUsd(route, usage) ?? 0;
-      end([requests ?? 1, tokens ?? 0, input ?? 0, output ?? 0, nanoUsd / NANO_A_MICRO]);
+      end(reserving.taken(saneUsage(paid, spent.amounts), caller, tasks));
     },
     release: () => end([]),
     ...(outputMost === undefined ? {} : { outputMost }),
