@@ -13,7 +13,7 @@ import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
 import { errorCode, errorLine } from './exit-codes';
 import { counted, formatBytes } from './format';
-import { checkRoutes } from './route-checks';
+import { checkPrices, checkRoutes } from './route-checks';
 
 export type Check = { name: string; found: string } & (
   | { state: 'ok' }
@@ -188,7 +188,8 @@ export async function checkAgents({ settings, misconfigured }: CliContext): Prom
       'correct the file; `longhaul dev` serves it as it is saved',
     );
   });
-  return [first, ...broken, ...checkModels(settings, loaded), ...checkRoutes(settings, loaded)];
+  const ofModels = [checkModels, checkRoutes, checkPrices].flatMap((check) => check(settings, loaded));
+  return [first, ...broken, ...ofModels];
 }
 
 /** One mistake of the configuration can keep every agent from loading. */

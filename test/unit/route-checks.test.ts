@@ -1,7 +1,8 @@
 // Needs nothing. What a doctor says of models of a route that cannot do what an agent asks.
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
-import { checkRoutes } from '../../client/cli/route-checks';
+import { createPrices } from '../../activities/gateway/money/prices';
+import { checkPrices, checkRoutes } from '../../client/cli/route-checks';
 import { manifestFor } from '../stack/manifest-for';
 
 const providers = [
@@ -30,4 +31,21 @@ test('one that holds no output to its schema is named where the agent has one, a
   expect(checkRoutes({ providers }, agents(true, route))).toMatchObject([{ state: 'note', found }]);
   expect(checkRoutes({ providers }, agents(false, route))).toEqual([]);
   expect(checkRoutes({ providers }, agents(true, ['deepseek/chat']))).toEqual([]);
+});
+
+test('a model without a price is named where a tenant has a budget in dollars', () => {
+  const prices = createPrices({ prices: { 'openai/gpt-5': { input: 1, output: 2 } }, providers: [] });
+  const budget = (of: 'usd' | 'tokens') => ({
+    budgets: { default: undefined, tenants: { acme: { windows: [{ of, perMs: 86_400_000, most: 1 }] } } },
+  });
+  const loaded = agents(false, ['openai/gpt-5', 'deepseek/chat']);
+  expect(checkPrices({ prices, ...budget('usd') }, loaded)).toMatchObject([
+    {
+      name: 'prices',
+      state: 'note',
+      found: expect.stringMatching(/^deepseek\/chat \(a\) has no known price/) as string,
+    },
+  ]);
+  expect(checkPrices({ prices, ...budget('tokens') }, loaded)).toEqual([]);
+  expect(checkPrices({ prices }, loaded)).toEqual([]);
 });
