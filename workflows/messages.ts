@@ -6,6 +6,7 @@ import type {
   CancelRequest,
   ExtendRequest,
   PauseRequest,
+  RunEnded,
   RunProgress,
   RunTranscript,
   SteerRequest,
@@ -14,6 +15,7 @@ import type {
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);
 export const parentCancelledSignal = defineSignal<[CancelRequest]>(SIGNAL_NAMES.parentCancelled);
+export const runEndedSignal = defineSignal<[RunEnded]>(SIGNAL_NAMES.runEnded);
 export const cancelUpdate = defineUpdate<void, [CancelRequest]>(UPDATE_NAMES.cancel);
 export const approveUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.approve);
 export const denyUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.deny);

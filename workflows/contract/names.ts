@@ -32,6 +32,8 @@ export const SIGNAL_NAMES = {
   resume: 'resume',
   /** From the run that has called it as a sub-agent: with a reason, before Temporal's own cancel. */
   parentCancelled: 'parentCancelled',
+  /** To a queue or a session, from a run of its. */
+  runEnded: 'runEnded',
 } as const;
 
 export const UPDATE_NAMES = {
