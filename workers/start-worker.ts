@@ -13,6 +13,7 @@ import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
+import { controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
@@ -73,13 +74,17 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const { namespace, taskQueue, keys } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
     leases = leasesOf(options, process);
-    const control = leases ? await createControlWorker(process) : undefined;
+    const deps = depsOf(options, identity, leases?.quota);
+    const control = await createControlWorker({
+      ...process,
+      deps: { ...deps, executions: controlExecutions(process) },
+    });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       identity,
-      deps: depsOf(options, identity, leases?.quota),
+      deps,
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
       ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
@@ -163,22 +168,22 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
 
 interface Parts {
   worker: Worker;
-  control: Worker | undefined;
+  control: Worker;
   leases: Leases | undefined;
   connection: NativeConnection;
   identity: string;
 }
 
 function running({ worker, control, leases, connection, identity }: Parts): RunningWorker {
-  const stop = (one: Worker | undefined): void => {
-    if (one?.getState() === 'RUNNING') one.shutdown();
+  const stop = (one: Worker): void => {
+    if (one.getState() === 'RUNNING') one.shutdown();
   };
   // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
   const served = worker.run().finally(async () => {
     await leases?.finish();
     stop(control);
   });
-  const controlled = control?.run().finally(() => stop(worker));
+  const controlled = control.run().finally(() => stop(worker));
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled])
     .then(() => Promise.all([served, controlled]))
