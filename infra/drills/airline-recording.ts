@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { loadRecordings, playback, type Respond } from '../../test/kit';
 import type { Message } from '../../workflows/contract/message';
 
-const callSchema = z.object({ function: z.object({ name: z.string(), arguments: z.string() }) });
+const callSchema = z.looseObject({ function: z.looseObject({ name: z.string(), arguments: z.string() }) });
 /** A message in the OpenAI chat format, as recorded. */
 const messageSchema = z.looseObject({
   role: z.enum(['user', 'assistant', 'tool']),
