@@ -167,7 +167,8 @@ async function send<A extends AnyAgent>(
     ...timeOf(options),
   };
   const mail = mailName(session, id);
-  const value = { schemaVersion: 1, message: message.head.hash, at: Date.now() };
+  // What a waiting message needs: itself, and the release that takes it whatever comes.
+  const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
   const { conflicts } = await store.commit({
     objects: [message.bytes],
     refs: [{ op: 'create', name: mail, value }],

@@ -58,7 +58,7 @@ export function createSessionWakes<A extends AnyAgent>(
       if (!manifest.session)
         throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
       const message = firstMessage(store.of(tenant), manifest, input);
-      const value = { schemaVersion: 1, message: message.head.hash, at: Date.now() };
+      const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
       await store
         .of(tenant)
         .commit({ objects: [message.bytes], refs: [{ op: 'put', name: keptAs(session, name), value }] });

@@ -92,7 +92,10 @@ async function playOne(
 ): Promise<{ problems: string[]; messages: number }> {
   const { label, index } = recording;
   const session = `airline-${index}`;
-  const played = await playSession({ client, recording, session, over: over ?? Promise.resolve(), times: 2 });
+  // What goes wrong with one is no reason to end the others in their middle.
+  const played = await playSession({ client, recording, session, over: over ?? Promise.resolve(), times: 2 }).catch(
+    (error: unknown) => ({ problems: [error instanceof Error ? error.message : String(error)], messages: 0 }),
+  );
   onPlayed?.(`${label}: ${played.messages} messages${played.problems.length === 0 ? '' : '  WRONG'}`);
   return { ...played, problems: played.problems.map((problem) => `${label}: ${problem}`) };
 }
