@@ -170,8 +170,12 @@ describe('while another is being answered', () => {
     expect(world.send('b')).toBe('Session.Busy');
     expect(world.send('a')).toMatchObject({ repeated: true });
     expect(world.send('later', { afterMs: HOUR })).toMatchObject({ state: 'later' });
-    world.end();
-    expect(world.send('b')).toMatchObject({ state: 'answering' });
+    takeEnd(world.session.state, {
+      ...{ run: 's/a', outcome: 'completed', head: hashOf('s/a'), length: 2, startedAt: 0, endedAt: 1 },
+    });
+    // It has not gone on from there yet.
+    expect(world.send('b')).toMatchObject({ state: 'waiting', position: 1 });
+    expect(world.send('c')).toBe('Session.Busy');
   });
 
   test('interrupt ends the answer under way, once, and goes on from where that came to', () => {

@@ -44,7 +44,9 @@ const changed = ({ hash }: RecentMessage, { id, message }: SendRequest): RunFail
         message: `message "${id}" was sent before and said something else: choose another id.`,
       };
 
-const isBusy = ({ current, waiting }: SessionState): boolean => current !== undefined || waiting.length > 0;
+/** Whoever has been told of a run's end may send the next: the session has been told before. */
+const isBusy = ({ current, waiting }: SessionState): boolean =>
+  (current !== undefined && current.ended === undefined) || waiting.length > 0;
 
 /** By plain Temporal anybody may send anything. */
 function problemOf(request: unknown): string | undefined {

@@ -85,7 +85,7 @@ export async function sessionShowCommand(
     const info = await session.info();
     const transcript = options.transcript ? await session.transcript() : undefined;
     output.json({ ...info, ...(transcript ? { transcript } : {}) });
-    for (const line of linesOf(info)) output.line(output.safeLine(line));
+    for (const [label, text] of linesOf(info)) output.line(`${label.padEnd(LABEL_CHARS)}${output.safeLine(text)}`);
     transcript?.forEach((message, at) => showMessage(output, String(at + 1), message));
     return EXIT.completed;
   } finally {
@@ -190,16 +190,18 @@ async function inputOf(
   });
 }
 
-function linesOf(info: SessionInfo): string[] {
+const LABEL_CHARS = 11;
+
+function linesOf(info: SessionInfo): [label: string, text: string][] {
   const { session, agent, status, reason, answering, waiting, later, answered, reached, plan } = info;
   const held = `${waiting.length + later.length} of ${plan.mailbox} in its mailbox`;
   return [
-    `session    ${session} of ${agent}, ${status}${reason === undefined ? '' : `: ${reason}`}`,
-    `answered   ${answered}, ${reached.length} messages in all, ${held}`,
-    ...(answering ? [`answering  ${mailText(answering)}`] : []),
-    ...waiting.map((mail) => `waiting    ${mailText(mail)}`),
-    ...later.map((mail) => `later      ${new Date(mail.dueAt ?? 0).toISOString()}  ${mailText(mail)}`),
+    ['session', `${session} of ${agent}, ${status}${reason === undefined ? '' : `: ${reason}`}`],
+    ['answered', `${answered}, ${reached.length} messages in all, ${held}`],
+    ...(answering ? [['answering', mailText(answering)] satisfies [string, string]] : []),
+    ...waiting.map((mail): [string, string] => ['waiting', mailText(mail)]),
+    ...later.map((mail): [string, string] => ['later', `${new Date(mail.dueAt ?? 0).toISOString()} ${mailText(mail)}`]),
   ];
 }
 
-const mailText = ({ run, preview }: MailView): string => `${run}  ${preview}`;
+const mailText = ({ run, preview }: MailView): string => `${run}: ${preview}`;
