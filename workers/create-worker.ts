@@ -11,7 +11,14 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
+import {
+  createActivities,
+  createControlActivities,
+  createToolboxActivities,
+  type ActivityDeps,
+  type ControlDeps,
+  type ToolboxCall,
+} from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { controlQueue, toolQueue, toolboxQueue } from '../workflows/contract/names';
@@ -117,11 +124,17 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
   });
 }
 
+export interface ControlWorkerOptions extends Pick<
+  AgentWorkerOptions,
+  'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'
+> {
+  /** Of queues and sessions. @default quotas and budgets alone are served: they do nothing outside */
+  deps?: ControlDeps;
+}
+
 /** Serves the workflows that all runs share, on a queue of their own. Whichever process has one goes on with them when another is gone. */
-export async function createControlWorker(
-  options: Pick<AgentWorkerOptions, 'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'>,
-): Promise<Worker> {
-  const { connection, namespace, taskQueue, identity, keys } = options;
+export async function createControlWorker(options: ControlWorkerOptions): Promise<Worker> {
+  const { connection, namespace, taskQueue, identity, keys, deps } = options;
   const bundle = await workflowBundle();
   return await Worker.create({
     connection,
@@ -134,6 +147,7 @@ export async function createControlWorker(
     },
     workflowBundle: keys ? await encodingFailures(bundle) : bundle,
     dataConverter: dataConverterFor(keys),
+    ...(deps ? { activities: createControlActivities(deps) } : {}),
     maxCachedWorkflows: 50,
     // Its leases last two seconds: a worker that is gone must not be waited for any longer.
     stickyQueueScheduleToStartTimeout: '500ms',

@@ -13,6 +13,7 @@ import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
+import { controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
@@ -88,13 +89,17 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
     const { role = 'both', tuning = UNTUNED } = options;
     leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
-    const control = role === 'calls' || !isLeasing(options) ? undefined : await createControlWorker(process);
+    const deps = depsOf(options, identity, leases?.quota);
+    const control =
+      role === 'calls'
+        ? undefined
+        : await createControlWorker({ ...process, deps: { ...deps, executions: controlExecutions(process) } });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       identity,
-      deps: depsOf(options, identity, leases?.quota),
+      deps,
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
       role,
@@ -114,10 +119,6 @@ interface Leases {
   finish(): Promise<void>;
   stop(): void;
 }
-
-/** Whether a model or a tenant is limited. */
-const isLeasing = ({ quotas = {}, budgets }: StartWorkerOptions): boolean =>
-  Object.keys(quotas).length > 0 || budgets !== undefined;
 
 /** Undefined where neither a model nor a tenant is limited: then nobody is asked. */
 function leasesOf(

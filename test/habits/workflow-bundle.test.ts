@@ -3,7 +3,7 @@ import { DefaultLogger, bundleWorkflowCode } from '@temporalio/worker';
 import { z } from 'zod';
 
 /** Every cached run pays for the bundle in memory and start-up. Raised on purpose, with the reason in the commit, never to pass. */
-const CODE_BUDGET_KB = 794;
+const CODE_BUDGET_KB = 840;
 const ALLOWED_PACKAGES = [
   '@temporalio/workflow',
   '@temporalio/common',

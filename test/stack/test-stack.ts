@@ -36,6 +36,8 @@ export interface TestStack {
   readonly metrics: Metrics;
   readonly stateDir: string;
   readonly logFile: string;
+  /** Other agents than those of before, as a deploy would. */
+  publish(agents: readonly AnyAgent[]): Promise<void>;
   /** Stops the worker and starts another, as a deploy or a crash would. */
   restartWorker(changed?: { keys: KeyRing | undefined }): Promise<void>;
   stopWorker(): Promise<void>;
@@ -90,6 +92,14 @@ function providerOf(name: string, { modelUrl, api = 'chat' }: TestStackOptions):
   return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
 }
 
+const publisher =
+  (agents: ReturnType<typeof createAgentRegistry>, store: ContentStore, route: readonly string[]) =>
+  async (published: readonly AnyAgent[]): Promise<void> => {
+    const loaded = published.map((agent) => manifestFor(agent, [...route]));
+    agents.replaceAll(loaded);
+    await publishReleases(store, loaded);
+  };
+
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
@@ -106,9 +116,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const texts = await openTextPublisher(place);
   const agents = createAgentRegistry({ strict: false });
   const route = options.route ?? ['test/model'];
-  const loaded = options.agents.map((agent) => manifestFor(agent, [...route]));
-  agents.replaceAll(loaded);
-  await publishReleases(store, loaded);
+  const publish = publisher(agents, store, route);
+  await publish(options.agents);
   const providers = [...new Set(route.map((one) => one.slice(0, one.indexOf('/'))))].map((name) =>
     providerOf(name, options),
   );
@@ -154,6 +163,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     metrics,
     stateDir,
     logFile,
+    publish,
     stopWorker,
     restartWorker: async (changed) => {
       await stopWorker();

@@ -4,6 +4,7 @@ import { OUTCOMES } from '../../../workflows/contract/run';
 import type { CliContext } from '../context';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { COST_BY, costCommand, type CostOptions } from './cost';
+import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
@@ -59,6 +60,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeActing(program, wrap);
   describeDeciding(program, wrap);
+  describeSession(program, wrap);
   describePreparing(program, wrap);
   describeKeeping(program, wrap);
 }
