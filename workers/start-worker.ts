@@ -5,9 +5,8 @@ import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activitie
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
-import { UNKNOWN_PRICES, type Prices } from '../activities/gateway/money/prices';
+import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
-import type { PriceOf } from '../activities/gateway/quota/reserve';
 import { withBudgets } from '../activities/gateway/quota/budgeted-quota';
 import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
@@ -128,9 +127,7 @@ function leasesOf(
   // By identity alone two hosts of one name might be taken for one, and so might this one and who is started after it in its process.
   const of = { worker: `${process.identity} ${randomUUID()}`, now: Date.now };
   const gateway =
-    Object.keys(quotas).length > 0
-      ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), priceOf: priceOf(prices) })
-      : undefined;
+    Object.keys(quotas).length > 0 ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), prices }) : undefined;
   const tenants = budgets && createTenantBudgets({ ...of, budgets, prices, ask: askBudgets(process) });
   if (!gateway && !tenants) return undefined;
   const quota = gateway ?? NO_QUOTA;
@@ -145,15 +142,6 @@ function leasesOf(
     },
   };
 }
-
-const NANO_A_MICRO = 1_000;
-
-const priceOf =
-  (prices: Prices): PriceOf =>
-  (route, usage) => {
-    const nanoUsd = prices.nanoUsd(route, usage);
-    return nanoUsd === undefined ? undefined : nanoUsd / NANO_A_MICRO;
-  };
 
 function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
