@@ -2,11 +2,10 @@
 import type { BudgetsConfig } from '../activities/define/budget';
 import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { describeLimits } from '../activities/gateway/quota/describe-limit';
-import type { QuotaLimits, WindowLimit } from '../workflows/contract/quota';
+import { MICRO_USD } from '../workflows/contract/cost';
+import { DAY_MS, type QuotaLimits, type WindowLimit } from '../workflows/contract/quota';
 import type { Setting } from './describe-settings';
 
-const DAY_MS = 86_400_000;
-const MICRO_USD = 1e6;
 /** The entry that stands for whoever has none. */
 const OTHERS = 'default';
 

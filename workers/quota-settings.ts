@@ -3,13 +3,12 @@ import { durationMs } from '../activities/define/duration';
 import type { QuotaConfig } from '../activities/define/quota';
 import { isPriced, type Prices } from '../activities/gateway/money/prices';
 import { keyNameOf, type QuotaSettings } from '../activities/gateway/quota/gateway-quota';
-import type { Dimension, WindowLimit } from '../workflows/contract/quota';
+import { MICRO_USD } from '../workflows/contract/cost';
+import { DAY_MS, MINUTE_MS, type Dimension, type WindowLimit } from '../workflows/contract/quota';
 import { ConfigError } from './config-error';
 import type { ModelSettings } from './model-settings';
 import type { ResolvedConfig } from '../activities/define/config';
 
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 const DEFAULT_PATIENCE_MS = 600_000;
 const DEFAULT_QUANTILE = 0.95;
 /** Where providers quantise a limit, they do so by the second. */
@@ -27,7 +26,7 @@ const WINDOWS = [
   ['tokensPerDay', 'tokens', DAY_MS, 1],
   ['inputTokensPerMinute', 'input', MINUTE_MS, 1],
   ['outputTokensPerMinute', 'output', MINUTE_MS, 1],
-  ['usdPerDay', 'usd', DAY_MS, 1e6],
+  ['usdPerDay', 'usd', DAY_MS, MICRO_USD],
 ] as const satisfies readonly (readonly [keyof QuotaConfig, Dimension, number, number])[];
 
 export type QuotasByRoute = { readonly [route: string]: QuotaSettings };

@@ -1,26 +1,26 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
 import { randomUUID } from 'node:crypto';
-import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
+import { NativeConnection, type NativeConnectionOptions, type State, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
-import { UNKNOWN_PRICES, type Prices } from '../activities/gateway/money/prices';
+import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
 import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
-import type { PriceOf } from '../activities/gateway/quota/reserve';
 import { withBudgets } from '../activities/gateway/quota/budgeted-quota';
 import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlExecutions } from './control-executions';
-import { createAgentWorker, createControlWorker } from './create-worker';
+import { createAgentWorker, createControlWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from './ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
 import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
+import { UNTUNED, type WorkerTuning } from './tuning';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
@@ -54,16 +54,29 @@ export interface StartWorkerOptions {
   keys?: KeyRing;
   failpoint?: FailpointPlan;
   debug?: boolean;
-  /** @see AgentWorkerOptions */
-  atOnce?: number;
+  /** @default UNTUNED */
+  tuning?: WorkerTuning;
+  /** @see WorkerRole @default 'both' */
+  role?: WorkerRole;
 }
 
 export interface RunningWorker {
   readonly identity: string;
   /** Settles when the worker has stopped; rejects when it failed. */
   readonly finished: Promise<void>;
-  /** Lets work under way finish for ten seconds, then cancels it; Temporal gives it to the next worker. */
+  /** What it does at this moment. Undefined of one that serves toolboxes alone. */
+  load(): WorkerLoad | undefined;
+  /** Lets work under way finish for as long as the drain lasts, then cancels it; Temporal gives it to the next worker. */
   stop(): Promise<void>;
+}
+
+export interface WorkerLoad {
+  state: 'running' | 'draining' | 'stopped' | 'failed';
+  /** Calls, and steps of runs, under way. */
+  calls: number;
+  steps: number;
+  /** Runs held in memory. */
+  held: number;
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
@@ -73,12 +86,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   try {
     const { namespace, taskQueue, keys } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
-    leases = leasesOf(options, process);
+    const { role = 'both', tuning = UNTUNED } = options;
+    leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
     const deps = depsOf(options, identity, leases?.quota);
-    const control = await createControlWorker({
-      ...process,
-      deps: { ...deps, executions: controlExecutions(process) },
-    });
+    const control =
+      role === 'calls'
+        ? undefined
+        : await createControlWorker({ ...process, deps: { ...deps, executions: controlExecutions(process) } });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
@@ -87,7 +101,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       deps,
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
-      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+      role,
+      tuning,
     });
     return running({ worker, control, leases, connection, identity });
   } catch (error) {
@@ -112,9 +127,7 @@ function leasesOf(
   // By identity alone two hosts of one name might be taken for one, and so might this one and who is started after it in its process.
   const of = { worker: `${process.identity} ${randomUUID()}`, now: Date.now };
   const gateway =
-    Object.keys(quotas).length > 0
-      ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), priceOf: priceOf(prices) })
-      : undefined;
+    Object.keys(quotas).length > 0 ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), prices }) : undefined;
   const tenants = budgets && createTenantBudgets({ ...of, budgets, prices, ask: askBudgets(process) });
   if (!gateway && !tenants) return undefined;
   const quota = gateway ?? NO_QUOTA;
@@ -129,15 +142,6 @@ function leasesOf(
     },
   };
 }
-
-const NANO_A_MICRO = 1_000;
-
-const priceOf =
-  (prices: Prices): PriceOf =>
-  (route, usage) => {
-    const nanoUsd = prices.nanoUsd(route, usage);
-    return nanoUsd === undefined ? undefined : nanoUsd / NANO_A_MICRO;
-  };
 
 function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
@@ -168,22 +172,22 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
 
 interface Parts {
   worker: Worker;
-  control: Worker;
+  control: Worker | undefined;
   leases: Leases | undefined;
   connection: NativeConnection;
   identity: string;
 }
 
 function running({ worker, control, leases, connection, identity }: Parts): RunningWorker {
-  const stop = (one: Worker): void => {
-    if (one.getState() === 'RUNNING') one.shutdown();
+  const stop = (one: Worker | undefined): void => {
+    if (one?.getState() === 'RUNNING') one.shutdown();
   };
   // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
   const served = worker.run().finally(async () => {
     await leases?.finish();
     stop(control);
   });
-  const controlled = control.run().finally(() => stop(worker));
+  const controlled = control?.run().finally(() => stop(worker));
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled])
     .then(() => Promise.all([served, controlled]))
@@ -195,9 +199,30 @@ function running({ worker, control, leases, connection, identity }: Parts): Runn
   return {
     identity,
     finished,
+    load: () => loadOf(worker),
     stop: async () => {
       stop(worker);
       await finished;
     },
+  };
+}
+
+const STATES: Readonly<Record<State, WorkerLoad['state']>> = {
+  INITIALIZED: 'running',
+  RUNNING: 'running',
+  STOPPING: 'draining',
+  DRAINING: 'draining',
+  DRAINED: 'stopped',
+  STOPPED: 'stopped',
+  FAILED: 'failed',
+};
+
+function loadOf(worker: Worker): WorkerLoad {
+  const { runState, numInFlightActivities, numInFlightWorkflowActivations, numCachedWorkflows } = worker.getStatus();
+  return {
+    state: STATES[runState],
+    calls: numInFlightActivities,
+    steps: numInFlightWorkflowActivations,
+    held: numCachedWorkflows,
   };
 }

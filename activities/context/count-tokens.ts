@@ -12,6 +12,8 @@ export interface TokenCounter {
   /** Of these, what no vocabulary tells: images, files, and reasoning, which many adapters do not send back. */
   countEstimated(message: Message): number;
   countText(text: string): number;
+  /** Of what comes with each request of a release: counted once. */
+  countAgain(text: string): number;
   /** False for models whose vocabulary is not known: then o200k's count is an estimate, some tens of percent off at worst. */
   isExact: boolean;
 }
@@ -57,6 +59,9 @@ const ENCODING_OF = new LRUCache<string, { name: EncodingName; isExact: boolean 
 const encodings = new Map<EncodingName, Encoding>();
 const counted = new Map<EncodingName, WeakMap<Message, Counted>>();
 const bounds = new WeakMap<Message, number>();
+/** Instructions and definitions of tools, of all releases that a worker serves at a time. */
+const TEXTS_KEPT = 1_000;
+const countedTexts = new Map<EncodingName, LRUCache<string, number>>();
 
 /** @param model `provider/model`, or the model's name alone. No vocabulary is loaded before the first count. */
 export function tokenCounter(model: string): TokenCounter {
@@ -65,6 +70,13 @@ export function tokenCounter(model: string): TokenCounter {
   const known = counted.get(name) ?? new WeakMap<Message, Counted>();
   counted.set(name, known);
   const countText = (text: string): number => countPieces(encoding(name), text);
+  const texts = countedTexts.get(name) ?? new LRUCache<string, number>({ max: TEXTS_KEPT });
+  countedTexts.set(name, texts);
+  const countAgain = (text: string): number => {
+    const tokens = texts.get(text) ?? countText(text);
+    texts.set(text, tokens);
+    return tokens;
+  };
   const countOf = (message: Message): Counted => {
     const before = known.get(message);
     if (before) return before;
@@ -81,6 +93,7 @@ export function tokenCounter(model: string): TokenCounter {
   return {
     isExact,
     countText,
+    countAgain,
     count: (message) => countOf(message).tokens,
     countEstimated: (message) => countOf(message).estimated,
   };

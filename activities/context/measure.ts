@@ -56,7 +56,7 @@ export function measureAll(
   entries: readonly { message: Message; hash: string }[],
   { frame, counter }: Omit<Measure, 'plan'>,
 ): Measured {
-  const ofText = (text: string): number => counter.countText(text);
+  const ofText = (text: string): number => counter.countAgain(text);
   return {
     entries: entries.map(({ message, hash }) => entryOf(message, hash, counter)),
     overhead: overheadOf(frame, ofText),

@@ -3,6 +3,7 @@ import type { ConfigApproval } from './approval';
 import { budgetsSchema } from './budget';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
+import { workersSchema } from './workers';
 
 const count = z.number().int().positive();
 /** In USD per million tokens. */
@@ -68,6 +69,8 @@ export const configSchema = z.strictObject({
   unsignedDecisions: z.boolean().optional(),
   /** Told of what runs ask people, and of what is decided. Signed with the secret that this environment variable holds. */
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
+  /** Of every worker process. */
+  workers: workersSchema.default({}),
   /** Folder of the agents. */
   agents: z.string().default('agents'),
   taskQueue: z.string().optional(),

@@ -34,7 +34,8 @@ export interface Expected {
 export interface Admission {
   /**
    * @param usage what the provider says it took; undefined where it was sent and nothing is known: then all that was reserved counts
-   * @param paid what a tenant's budget is charged instead, of a request that failed: as its run is. @default as `usage`
+   * @param paid what its run is charged of a request that failed: a tenant's budget is charged as much, and so is a quota's money.
+   * @default as `usage`
    */
   settle(usage: Usage | undefined, paid?: Usage | 'nothing'): void;
   /** It was not sent: nothing counts. */

@@ -2,14 +2,14 @@
 import type { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
 
-/** `unknown`: some servers send events as plain text, or without a type. Then it is for the events to show. */
+/** `unknown`: some servers send events as plain text, without a type, or under one of their own. Then it is for the events to show. */
 type AnswerForm = 'stream' | 'unknown' | 'page';
 
 export function answerForm(contentType: string | null): AnswerForm {
   const type = typeText(contentType);
   // JSON where a stream was asked for is a server's own answer, if not the one that was wanted.
   if (type === 'text/event-stream' || /[/+]json$|ndjson$/.test(type)) return 'stream';
-  return ['', 'text/plain', 'application/octet-stream'].includes(type) ? 'unknown' : 'page';
+  return /^text\/html$|[/+]xml$/.test(type) ? 'page' : 'unknown';
 }
 
 /** Whatever is there will not become the API by being asked again; and what was not read is not paid for. */

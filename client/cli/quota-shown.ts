@@ -1,8 +1,6 @@
 // A quota as it is shown: what is configured here, with what its workflow says of it.
-import type { QuotaLimits, QuotaView } from '../../workflows/contract/quota';
+import { HEARD_MS, type QuotaLimits, type QuotaView } from '../../workflows/contract/quota';
 
-/** A worker that was not heard for so long does not say any more what is configured. */
-const NAMED_MS = 10_000;
 /** Of those who wait. */
 const SHARES_SHOWN = 8;
 
@@ -11,7 +9,7 @@ const SHARES_SHOWN = 8;
  * @param now milliseconds since the epoch
  */
 export function shownView({ windows, concurrency }: QuotaLimits, view: QuotaView, now: number): QuotaView {
-  const isNamed = view.at + NAMED_MS > now;
+  const isNamed = view.at + HEARD_MS > now;
   const { concurrency: told, limits, ...rest } = view;
   const configured = windows.map(({ of, perMs, most }) => {
     const known = limits.find((one) => one.of === of && one.perMs === perMs);

@@ -10,7 +10,8 @@ import { firstRunIdOf } from '../first-run';
 import { directSubRuns } from '../sub-runs';
 import { requestsOf, type AskedOfRun } from './commands/requests-of';
 import type { Connected } from './context';
-import { PART_LEAST, counted } from './format';
+import { costBeyond } from './cost-beyond';
+import { counted } from './format';
 import { liveRun, type LiveRun } from './live-run';
 import { callName, reusedCalls } from './reused-calls';
 import { settledRecord } from './settled-record';
@@ -115,12 +116,11 @@ function unrecordedOf({ ended, erased }: RunRecord, told: readonly CallTotals[])
     reasoning: beyond(usage.reasoning, (one) => one.usage.reasoning),
   };
   if (used.input === 0 && used.output === 0) return undefined;
-  const nanoUsd = beyond(cost?.nanoUsd ?? 0, (one) => one.cost?.nanoUsd ?? 0);
-  const unknown = beyond(cost?.unknown ?? 0, (one) => one.cost?.unknown ?? 0);
+  const rest = cost && told.reduce((left, one) => costBeyond(left, one.cost), cost);
   return {
     modelCalls: beyond(modelCalls, (one) => one.modelCalls),
     usage: used,
-    ...(cost ? { cost: { nanoUsd, ...(unknown < PART_LEAST ? {} : { unknown }) } } : {}),
+    ...(rest ? { cost: rest } : {}),
   };
 }
 

@@ -14,7 +14,7 @@ beforeEach(() => {
     models: { smart: ['near/small', 'far/large'] },
     quotas: {
       'near/small': { requestsPerMinute: 60, concurrency: 4, reserve: 'strict', patience: '20s', weights: { acme: 2 } },
-      'far/large': { tokensPerDay: 1_000_000 },
+      'far/large': { tokensPerDay: 1_000_000, reserve: { quantile: 0.55 } },
     },
     providers: {
       near: { baseUrl: 'http://127.0.0.1:9/v1' },
@@ -75,5 +75,5 @@ test('one whose pause is over is not said to be in it', async () => {
 test('quotas are told in words', async () => {
   const { stdout } = await told(project.dir, providersCommand);
   expect(stdout).toContain('60 requests a minute, 4 at once; reserve strict; patience 20.0 s; weights acme 2');
-  expect(stdout).toContain('1000000 tokens a day; reserve learned, 95 %; patience 10m 00s');
+  expect(stdout).toContain('1000000 tokens a day; reserve learned, 55 %; patience 10m 00s');
 });

@@ -48,8 +48,8 @@ function toolResult(call: number, parts: (Message & { role: 'tool' })['parts']):
 describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %s API', (api) => {
   let server: ModelServer;
   const model = api === 'messages' ? 'claude-sonnet-5' : 'gpt-test';
-  const provider = () => {
-    const options = { name: 'test', baseUrl: server.url, apiKey: KEY, keyFrom: 'TEST_KEY' };
+  const provider = (more: { fetch?: typeof fetch } = {}) => {
+    const options = { name: 'test', baseUrl: server.url, apiKey: KEY, keyFrom: 'TEST_KEY', ...more };
     return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
   };
   const serve = async (options: ModelServerOptions) => (server = await startModelServer({ apiKey: KEY, ...options }));
@@ -215,12 +215,28 @@ describe.each(['responses', 'chat', 'messages'] as const)('a provider over the %
     ['text/html; charset=utf-8', '<html>Welcome</html>', 'text/html'],
     ['text/plain', 'It works!', 'text/plain'],
     ['application/xml', '<ok/>', 'application/xml'],
+    ['image/png', 'not to be read', 'image/png'],
   ])('a wrong base URL, which answers %s with status 200, is said at once', async (type, body, said) => {
     await serve({ faults: [{ do: { status: 200, body, headers: { 'content-type': type } } }] });
     const failure = await failureOf();
     expect(failure).toMatchObject({ type: 'Model.NotFound', nonRetryable: true });
     expect(failure.message).toMatch(new RegExp(`answered ${said}, not a stream of events: look at its base URL\\.$`));
     expect(server.requests()).toHaveLength(1);
+  });
+
+  test.each(['text/plain', 'application/event-stream', ''])('events under the type "%s" are read', async (type) => {
+    await serve({ script: script().answer('One two three') });
+    const retyped: typeof fetch = async (...of) => {
+      const { body, status, headers } = await fetch(...of);
+      const changed = new Headers(headers);
+      changed.delete('content-type');
+      if (type !== '') changed.set('content-type', type);
+      return new Response(body, { status, headers: changed });
+    };
+    const answer = await provider({ fetch: retyped }).generate(request({ model }), {
+      signal: new AbortController().signal,
+    });
+    expect(answer.message.parts).toContainEqual({ type: 'text', text: 'One two three' });
   });
 
   test("the provider's own error in the middle of a stream is classified", async () => {

@@ -72,7 +72,7 @@ beforeEach(() => {
         return () => clearTimeout(timer);
       },
     },
-    priceOf: (_route, { input, output }) => input * PRICE.input + output * PRICE.output,
+    prices: createPrices({ prices: { [ROUTE]: PRICE }, providers: [] }),
     ask: (_route, _settings, request) => Promise.resolve(lease(ledger, request, Math.round(now()))),
   });
 });

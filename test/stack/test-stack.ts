@@ -22,6 +22,7 @@ import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { manifestFor } from './manifest-for';
@@ -137,7 +138,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
-      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+      ...(options.atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: options.atOnce } } }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
   let worker: RunningWorker | undefined = await start(options);

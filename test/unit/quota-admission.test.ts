@@ -1,5 +1,6 @@
 // Needs: nothing. What a request is told by its quota: at once, later, or never; and what becomes of what the provider says it took.
 import { ApplicationFailure } from '@temporalio/common';
+import { createPrices, type Prices } from '../../activities/gateway/money/prices';
 import type { Admission, Caller, Expected } from '../../activities/gateway/ports';
 import {
   createGatewayQuota,
@@ -8,7 +9,6 @@ import {
 } from '../../activities/gateway/quota/gateway-quota';
 import { mayFitShorter } from '../../activities/gateway/quota/too-small';
 import { ModelWaitError } from '../../activities/model/model-wait-error';
-import type { Usage } from '../../workflows/contract/message';
 import type { LedgerState, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
@@ -35,21 +35,23 @@ const usage = (input: number, output: number) => ({ input, output, cachedInput: 
 interface Desk {
   quota: GatewayQuota;
   admit(expected: Expected, changed?: Partial<Caller>): Promise<Admission>;
-  /** Tokens, or requests, that count now. */
-  used(): Promise<number>;
+  /** Of a limit, of which there is one as a rule: what counts now. */
+  used(nth?: number): Promise<number>;
+  /** Requests that the quota knows to be told to come back. */
+  away(): number;
   pass(ms: number): Promise<void>;
   silence(): void;
 }
 
 /** One worker and its quota, on a clock that goes when it is told to. */
-function desk(of: Partial<QuotaSettings>, price?: (usage: Usage) => number): Desk {
+function desk(of: Partial<QuotaSettings>, prices?: Prices): Desk {
   const { pass, ...clock } = handClock();
   let isSilent = false;
   const state: LedgerState = newLedger();
   const quota = createGatewayQuota({
     quotas: { [ROUTE]: settings(of) },
     worker: 'w1',
-    ...(price ? { priceOf: (_: string, of: Usage) => price(of) } : {}),
+    ...(prices ? { prices } : {}),
     now: () => EPOCH + clock.now(),
     clock,
     ask: (_, __, request) =>
@@ -60,11 +62,12 @@ function desk(of: Partial<QuotaSettings>, price?: (usage: Usage) => number): Des
   return {
     quota,
     admit: (expected, changed) => quota.admit(ROUTE, expected, { ...caller, ...changed }),
-    async used() {
+    async used(nth = 0) {
       await pass(3_000);
-      const [limit] = viewOf(state, ROUTE).limits;
+      const limit = viewOf(state, ROUTE).limits[nth];
       return (limit?.used ?? NaN) + (limit?.leased ?? NaN);
     },
+    away: () => viewOf(state, ROUTE, EPOCH + clock.now()).away,
     pass,
     silence: () => void (isSilent = true),
   };
@@ -131,18 +134,44 @@ test('refused by its provider, it took no tokens', async () => {
 });
 
 const DOLLARS: WindowLimit = { of: 'usd', perMs: 86_400_000, most: 50_000 };
+const READS_LESS = 'give the model less to read';
+const WRITES_LESS = 'set a smaller maxOutputTokens';
+const EITHER = `${READS_LESS}, or ${WRITES_LESS}`;
+const BOTH = `${READS_LESS} and ${WRITES_LESS}`;
 
 test.each([
-  [TOKENS, 9_500, 600, '10100, more than the quota of test/model ever has: 10000 tokens a minute', true],
-  [TOKENS, 20, 11_000, '11020, more than the quota of test/model ever has: 10000 tokens a minute', false],
-  [DOLLARS, 60_000, 10, 'up to 0.0600 USD, more than the quota of test/model ever has: 0.05 USD a day', false],
-])('a request larger than %j is refused at once, and says so', async (limit, input, outputCap, words, shorterFits) => {
-  const { admit } = desk({ limits: { windows: [limit] } }, (usage) => usage.input + usage.output);
+  [TOKENS, 9_500, 600, '10100', '10000 tokens a minute', EITHER, true],
+  [TOKENS, 10_001, 600, '10601', '10000 tokens a minute', READS_LESS, true],
+  [TOKENS, 20, 11_000, '11020', '10000 tokens a minute', WRITES_LESS, false],
+  [TOKENS, 10_001, 10_001, '20002', '10000 tokens a minute', BOTH, false],
+  [DOLLARS, 60_000, 10, 'up to 0.06001 USD', '0.05 USD a day', READS_LESS, false],
+  [DOLLARS, 10, 60_000, 'up to 0.06001 USD', '0.05 USD a day', WRITES_LESS, false],
+  [{ ...DOLLARS, most: 500 }, 300, 300, 'up to 0.0006 USD', '0.0005 USD a day', EITHER, false],
+])('a request larger than %j is refused at once, and says so', async (limit, ...of) => {
+  const [input, outputCap, needs, has, advice, shorterFits] = of;
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 1 } }, providers: [] });
+  const { admit } = desk({ limits: { windows: [limit] } }, prices);
   const error = await refused(admit({ input, outputCap }));
   expect(error.type).toBe('Model.QuotaTooSmall');
-  expect(error.message).toContain(`the request needs ${words}.`);
+  expect(error.message).toBe(
+    `the request needs ${needs}, more than the quota of test/model ever has: ${has}. Raise it, or ${advice}.`,
+  );
   // Less of a conversation would be let through, and cost a summary.
   expect(mayFitShorter(error)).toBe(shorterFits);
+});
+
+test.each([
+  ['one that was not answered', 'nothing' as const, 0],
+  ['one that broke off', usage(100, 5), 105],
+  ['one of which nothing is known', undefined, 1_100],
+])('%s counts in money as its run pays it', async (_, paid, counts) => {
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 1 } }, providers: [] });
+  const { admit, pass, used } = desk({ limits: { windows: [DOLLARS, TOKENS] } }, prices);
+  const admitted = admit({ input: 100, outputCap: 1_000 });
+  await pass(100);
+  (await admitted).settle(undefined, paid);
+  expect(await used()).toBe(counts);
+  expect(await used(1)).toBe(1_100);
 });
 
 test('a guess is never why a request is refused: it is held to what the limits have', async () => {
@@ -151,6 +180,16 @@ test('a guess is never why a request is refused: it is held to what the limits h
   await pass(100);
   (await admitted).settle(usage(1_000, 10));
   expect((await refusal(admit({ input: 3_001 }))).type).toBe('Model.QuotaTooSmall');
+});
+
+test('nor is what a guess would cost: a short answer of a dear model has room in a day’s money', async () => {
+  const prices = createPrices({ prices: { [ROUTE]: { input: 1, output: 20 } }, providers: [] });
+  const { admit, pass, used } = desk({ limits: { windows: [DOLLARS] } }, prices);
+  const admitted = admit({ input: 1_000 });
+  await pass(100);
+  (await admitted).settle(usage(1_000, 10));
+  expect(await used()).toBe(1_200);
+  expect((await refusal(admit({ input: 50_001 }))).type).toBe('Model.QuotaTooSmall');
 });
 
 test('a strict reserve needs a cap, and says how to give one', async () => {
@@ -247,6 +286,50 @@ test('the place of one that was cancelled while it waited is the next one’s: n
   const third = admit({ input: 0 }, { waitingSince });
   await pass(1_000);
   await expect(Promise.all([second, third])).resolves.toHaveLength(2);
+});
+
+test('a line that asks again in the meantime is counted once: nobody is shed who would be let through in time', async () => {
+  const { admit, pass } = desk({ limits: { windows: [{ ...REQUESTS, most: 10 }] }, patienceMs: 240_000 });
+  const outcomeOf = async (admitted: Promise<Admission>): Promise<string | null | undefined> =>
+    await admitted.then(
+      (admission) => {
+        admission.settle(usage(0, 0));
+        return 'sent';
+      },
+      (error: unknown) => (error instanceof ApplicationFailure ? error.type : 'waits'),
+    );
+  const round = async (count: number, waitingSince?: number): Promise<(string | null | undefined)[]> => {
+    const asked = Array.from({ length: count }, () => {
+      const { signal } = new AbortController();
+      return outcomeOf(admit({ input: 0 }, { signal, ...(waitingSince === undefined ? {} : { waitingSince }) }));
+    });
+    await pass(1_000);
+    return await Promise.all(asked);
+  };
+  expect(await round(10)).toEqual(Array(10).fill('sent'));
+  expect(await round(30)).toEqual(Array(30).fill('waits'));
+  // The first ten have room after a minute, and the others are asked to come then, too.
+  await pass(60_000);
+  const again = await round(30, EPOCH + 1_000);
+  expect(again.filter((one) => one === 'sent')).toHaveLength(10);
+  expect(again.filter((one) => one === 'waits')).toHaveLength(20);
+});
+
+test('who is told to come back is known to the quota within a second, though nothing else is to be told, and until then', async () => {
+  const { admit, pass, away } = desk({ limits: { windows: [REQUESTS] } });
+  for (let nth = 0; nth < 2; nth += 1) {
+    const admitted = admit({ input: 0 });
+    await pass(100);
+    (await admitted).settle(usage(0, 0));
+  }
+  await pass(10_000);
+  const waits = admit({ input: 0 }).catch((error: unknown) => error);
+  await pass(1_500);
+  const wait = await waits;
+  expect(away()).toBe(1);
+  if (!(wait instanceof ModelWaitError)) throw new Error(`it was to wait: ${String(wait)}`);
+  await pass(wait.waitUntil - EPOCH - 11_700);
+  expect(away()).toBe(0);
 });
 
 test('while the quota does not answer nothing is sent, and the wait says why', async () => {

@@ -155,6 +155,18 @@ test('where a usual answer takes more than the whole budget, the first of the da
   expect(admission.outputMost).toBe(2_900);
 });
 
+test.each([
+  ['a whole budget', 0],
+  ['what is left of one', 15_000],
+])('an answer that may be longer than %s is held to what there is room for, and not refused', async (_, before) => {
+  const { one, used } = desk({ default: tokens(50_000) });
+  if (before > 0) (await one.admit({ input: before, outputCap: 100 })).settle(usage(before, 0));
+  const admission = await one.admit({ input: 1_000, outputCap: 64_000 });
+  expect(admission.outputMost).toBe(49_000 - before);
+  admission.settle(usage(1_000, 300));
+  expect(await used()).toBe(before + 1_300);
+});
+
 test('while calls under way may give something back nobody is refused: it waits, and says for what', async () => {
   const { one, worker, pass } = desk({ default: tokens(10_000) });
   const two = worker('w2');

@@ -18,6 +18,9 @@ export interface SpentDetails {
 }
 
 export const NANO_USD = 1_000_000_000;
+/** Quotas and budgets count dollars in millionths. */
+export const MICRO_USD = 1_000_000;
+export const NANO_A_MICRO = 1_000;
 
 /** As a sentence says it, to a hundredth of a cent: what is less is not said to be nothing. */
 export function usdText(nanoUsd: number): string {

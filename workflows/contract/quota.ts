@@ -6,6 +6,10 @@ export type Dimension = (typeof DIMENSIONS)[number];
 /** One number for each of DIMENSIONS. */
 export type Amounts = readonly number[];
 
+/** What limits are of. */
+export const MINUTE_MS = 60_000;
+export const DAY_MS = 86_400_000;
+
 export const amountOf = (amounts: Amounts, { of }: { of: Dimension }): number => amounts[DIMENSIONS.indexOf(of)] ?? 0;
 
 /** At no time more than `most` within any `perMs`. */
@@ -16,6 +20,9 @@ export interface WindowLimit {
   /** What may go at once after a rest; what follows is spread evenly, as providers that count by the second want it. Absent: all of it. */
   burst?: number;
 }
+
+/** A worker that was not heard for so long asks for nothing, and its configuration does not count. */
+export const HEARD_MS = 10_000;
 
 export interface QuotaLimits {
   windows: WindowLimit[];

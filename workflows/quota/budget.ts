@@ -1,7 +1,7 @@
 // What is left of a tenant's budget once everything under way has ended: nobody is refused for what may still be given back.
+import { sum } from '../contract/amounts';
 import type { Amounts, BudgetLeft, LedgerState, QuotaLimits } from '../contract/quota';
 import { amountOf } from '../contract/quota';
-import { sum } from './amounts';
 import { SILENT_MS } from './room';
 import { used, windowOf } from './windows';
 

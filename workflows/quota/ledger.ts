@@ -2,9 +2,9 @@
 //
 // A lease counts in full until its end and the whole window have passed, unless its worker says when it was spent; what it says counts from
 // then. So a worker that is gone cannot have spent what another is given.
+import { add, atLeastNothing, minus, sum } from '../contract/amounts';
 import type { Amounts, LeaseAnswer, LeaseRequest, LedgerState, QuotaLimits, WorkerState } from '../contract/quota';
 import { amountOf, AHEAD_CLASS } from '../contract/quota';
-import { add, atLeastNothing, minus, sum } from './amounts';
 import { leftOf } from './budget';
 import { limitsNow, takeTold } from './limits-now';
 import { rateOf, roomIn, type Room } from './room';
@@ -19,7 +19,7 @@ const ASK_MS = 600;
 const ASK_MS_A_WORKER = 25;
 /** What a worker that has not asked for so long was waiting for is not set aside any more. */
 export const WAITS_MS = 2_000;
-/** Those who are told to come back are remembered by the second. */
+/** Those who are told to come back are remembered by the second, and until then: who has come back waits like any other, and is not two. */
 const AWAY_MS = 1_000;
 /** Of callers: numbers of requests and answers of those that were heard last. */
 const WORKERS_KEPT = 500;
@@ -104,7 +104,7 @@ function takeReports(
   }
   state.leases = state.leases.filter((one) => one.worker !== worker || !closed.includes(one.seq));
   for (const { class: ofClass, amounts, forMs } of away) {
-    const due = Math.ceil((now + forMs) / AWAY_MS) * AWAY_MS;
+    const due = Math.floor((now + forMs) / AWAY_MS) * AWAY_MS;
     const known = state.away.find((one) => one.class === ofClass && one.due === due);
     if (known) known.amounts = add(known.amounts, amounts);
     else state.away.push({ class: ofClass, due, amounts });
@@ -145,7 +145,7 @@ function tidy(state: LedgerState, now: number): void {
   state.leases = state.leases.filter(({ until, left }) => left.some((amount) => amount > 0) && until + longest > now);
   for (const window of state.windows) slide(window, now);
   state.workers = state.workers.filter(({ heardAt }) => heardAt + SILENT_FORGET_MS > now);
-  state.away = state.away.filter(({ due }) => due + WAITS_MS > now);
+  state.away = state.away.filter(({ due }) => due > now);
 }
 
 const othersOf = (state: LedgerState, caller: string, now: number): Claim[] =>

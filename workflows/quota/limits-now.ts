@@ -1,11 +1,9 @@
 // Which limits count at this moment: the smaller ones where workers differ, and the provider's own where it says them.
+import { HEARD_MS, MINUTE_MS } from '../contract/quota';
 import type { LedgerState, QuotaLimits, ToldByProvider, WindowLimit } from '../contract/quota';
 
-/** A worker that was not heard for so long asks for nothing, and its configuration does not count. */
-export const HEARD_MS = 10_000;
 /** What a provider says of itself holds so long, and so does what it refused. */
 export const TOLD_MS = 600_000;
-const MINUTE_MS = 60_000;
 /** No answer may stop everything for longer: who says so is not within our control. */
 const PAUSE_MOST_MS = 600_000;
 /** Of the pace, after refusals within what was thought to be the limit; and how long it takes to come back. */

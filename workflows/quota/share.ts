@@ -1,8 +1,8 @@
 // Who is next: the more urgent class, then the tenant that was given least against its weight, then whoever waits longest.
+import { NOTHING, add, minus, times } from '../contract/amounts';
 import type { Amounts, LedgerState, QuotaLimits, WaitingShare } from '../contract/quota';
 import { amountOf, AHEAD_CLASS } from '../contract/quota';
 import { fits, take, type Room } from './room';
-import { NOTHING, add, minus, times } from './amounts';
 
 /** A tenant that has had nothing for so long begins like the others. */
 const RESTED_MS = 60_000;

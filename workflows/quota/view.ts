@@ -1,8 +1,8 @@
 // The quota as people are shown it, at the time of whoever asks: in a query the workflow's own clock stands at the last word of a worker.
-import { amountOf, PRIORITIES, type LedgerState, type QuotaLimits, type QuotaView } from '../contract/quota';
+import { amountOf, HEARD_MS, PRIORITIES, type LedgerState, type QuotaLimits, type QuotaView } from '../contract/quota';
 import { pendingNow } from './budget';
 import { SILENT_FORGET_MS, WAITS_MS } from './ledger';
-import { HEARD_MS, TOLD_MS, limitsNow, paceNow } from './limits-now';
+import { TOLD_MS, limitsNow, paceNow } from './limits-now';
 import { busyNow } from './room';
 import { countsUntil, endings, windowOf } from './windows';
 

@@ -1,6 +1,6 @@
 // How long what could not be given will probably wait: for a line that is told, and for runs that sleep meanwhile.
+import { add, sum, times } from '../contract/amounts';
 import type { LeaseAnswer, LedgerState, QuotaLimits } from '../contract/quota';
-import { add, sum, times } from './amounts';
 import { roomIn, waitFor, type Room } from './room';
 import type { Claim } from './share';
 

@@ -108,16 +108,19 @@ function partsOf({
 /** A model of the library by its own, which is found at once. */
 type Listed = genaiPrices.Provider | undefined;
 
+let loaded: typeof genaiPrices | undefined;
+/** Loaded where something is priced, and looked for once. */
+const library = (): typeof genaiPrices => (loaded ??= require('@pydantic/genai-prices') as typeof genaiPrices);
+
 /** By the address, so that another server behind a known name is not taken for it; a model's name is compared as the library does. */
 function find(url: string, model: string): Listed {
-  const { findProvider, calcPrice } = require('@pydantic/genai-prices') as typeof genaiPrices;
+  const { findProvider, calcPrice } = library();
   const provider = findProvider({ providerApiUrl: url });
   const found = provider && calcPrice({ input_tokens: 0, output_tokens: 0 }, model, { provider });
   return found ? { ...found.provider, models: [found.model] } : undefined;
 }
 
 function listed(provider: genaiPrices.Provider, model: string, usage: Usage): number | undefined {
-  const { calcPrice } = require('@pydantic/genai-prices') as typeof genaiPrices;
   const { input, cachedInput, cacheWrite, cacheWriteHour, output } = partsOf(usage);
   const counts = {
     input_tokens: input,
@@ -127,7 +130,7 @@ function listed(provider: genaiPrices.Provider, model: string, usage: Usage): nu
     output_tokens: output,
   };
   try {
-    const found = calcPrice(counts, model, { provider });
+    const found = library().calcPrice(counts, model, { provider });
     return found ? Math.round(found.total_price * NANO_USD) : undefined;
   } catch {
     // It has no price for a part of the usage: then what it costs is not known either.

@@ -1,5 +1,6 @@
 // What a worker will probably need soon, from what came lately: leased ahead, so that a request need not wait for a round trip.
-import { AHEAD_CLASS, DIMENSIONS, type Amounts, type WaitingShare } from '../../../workflows/contract/quota';
+import { NOTHING, add, times } from '../../../workflows/contract/amounts';
+import { AHEAD_CLASS, type Amounts, type WaitingShare } from '../../../workflows/contract/quota';
 
 const PERIOD_MS = 1_000;
 /** Two renewals' worth. */
@@ -8,7 +9,7 @@ const AHEAD_PERIODS = 1.2;
 interface Period {
   from: number;
   count: number;
-  amounts: number[];
+  amounts: Amounts;
 }
 
 export interface Arrivals {
@@ -20,7 +21,7 @@ export interface Arrivals {
 }
 
 export function createArrivals(): Arrivals {
-  const fresh = (from: number): Period => ({ from, count: 0, amounts: DIMENSIONS.map(() => 0) });
+  const fresh = (from: number): Period => ({ from, count: 0, amounts: NOTHING });
   let current = fresh(-Infinity);
   let last = fresh(-Infinity);
   const turn = (now: number): void => {
@@ -39,22 +40,22 @@ export function createArrivals(): Arrivals {
       turn(now);
       if (current.from === -Infinity) current = fresh(now);
       current.count += 1;
-      current.amounts = current.amounts.map((amount, nth) => amount + (amounts[nth] ?? 0));
+      current.amounts = add(current.amounts, amounts);
     },
     expected,
     ahead(now, held) {
       const count = expected(now) - held;
       if (count <= 0) return undefined;
       const seen = last.count + current.count;
-      const one = current.amounts.map((amount, nth) => (amount + (last.amounts[nth] ?? 0)) / seen);
-      one[0] = 1;
+      const [, ...others] = times(add(current.amounts, last.amounts), 1 / seen);
+      const one = [1, ...others];
       return {
         class: AHEAD_CLASS,
         tenant: '',
         weight: 1,
         count,
         first: one,
-        all: one.map((amount) => amount * count),
+        all: times(one, count),
         ageMs: 0,
       };
     },

@@ -1,5 +1,5 @@
 // An exhausted budget in words.
-import { usdText } from '../../../workflows/contract/cost';
+import { NANO_A_MICRO, usdText } from '../../../workflows/contract/cost';
 import type { BudgetLeft } from '../../../workflows/contract/quota';
 import { describePeriod } from './describe-limit';
 
@@ -23,8 +23,6 @@ interface Exhausted {
   until: number | undefined;
   now: number;
 }
-
-const NANO_A_MICRO = 1_000;
 
 export function describeExhausted({ tenant, route, limit, needed, until, now }: Exhausted): string {
   const { of, perMs, most, left } = limit;

@@ -1,5 +1,6 @@
 // A limit in words.
-import type { QuotaLimits, WaitsBy, WindowLimit } from '../../../workflows/contract/quota';
+import { MICRO_USD } from '../../../workflows/contract/cost';
+import { DAY_MS, MINUTE_MS, type QuotaLimits, type WaitsBy, type WindowLimit } from '../../../workflows/contract/quota';
 
 const WORDS = {
   requests: 'requests',
@@ -8,14 +9,15 @@ const WORDS = {
   output: 'output tokens',
   usd: 'USD',
 } as const;
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 
 export const describePeriod = (perMs: number): string =>
   perMs === MINUTE_MS ? 'a minute' : perMs === DAY_MS ? 'a day' : `in ${perMs} ms`;
 
+/** Dollars to the cent; where that would not say all of them, as many figures as it takes. @param micro millionths */
+export const dollarsText = (micro: number): string => (micro / MICRO_USD).toFixed(6).replace(/(\.\d\d\d*?)0+$/, '$1');
+
 export const describeLimit = ({ of, perMs, most }: WindowLimit): string =>
-  `${of === 'usd' ? (most / 1e6).toFixed(2) : most} ${WORDS[of]} ${describePeriod(perMs)}`;
+  `${of === 'usd' ? dollarsText(most) : most} ${WORDS[of]} ${describePeriod(perMs)}`;
 
 /** All that is limited, as it was configured. */
 export const describeLimits = ({ windows, concurrency }: QuotaLimits): string =>

@@ -1,6 +1,9 @@
 // The quota of each model, as the gateway asks for it: at once where a lease is held, after a short wait, or as a wait of the workflow.
 import { createHash } from 'node:crypto';
+import { minus } from '../../../workflows/contract/amounts';
+import type { Usage } from '../../../workflows/contract/message';
 import {
+  amountOf,
   DIMENSIONS,
   PRIORITIES,
   type Amounts,
@@ -10,12 +13,14 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
+import { UNKNOWN_PRICES, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected, Quota } from '../ports';
 import type { Clock } from './alarm';
 import { describeUntil, describeWait } from './describe-limit';
 import type { Spent } from './lease-pool';
 import { createLessor, type Lessor } from './lessor';
-import { createReserving, type PriceOf, type Reserve, type Reserving } from './reserve';
+import { mostOutputWithin } from './output-within';
+import { createReserving, type Reserve, type Reserving } from './reserve';
 import { saneUsage } from './sane-usage';
 import { neverFits } from './too-small';
 import { waitInLine } from './wait-in-line';
@@ -39,7 +44,8 @@ export interface GatewayQuotaOptions {
   worker: string;
   /** @throws when the quota does not answer */
   ask(route: string, settings: QuotaSettings, request: LeaseRequest): Promise<LeaseAnswer>;
-  priceOf?: PriceOf;
+  /** @default UNKNOWN_PRICES */
+  prices?: Prices;
   /** Milliseconds since the epoch: used until the quota has told its own time. */
   now(): number;
   /** @default the process's */
@@ -77,6 +83,7 @@ interface Open {
   settings: QuotaSettings;
   lessor: Lessor;
   reserving: Reserving;
+  prices: Prices;
   clock: Clock;
   shortWaitMs: number;
   /** Milliseconds since the epoch: by the quota's clock, as far as it has told it. */
@@ -107,7 +114,7 @@ export function createGatewayQuota(options: GatewayQuotaOptions): GatewayQuota {
 }
 
 function opened(
-  { worker, ask, priceOf, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
+  { worker, ask, prices = UNKNOWN_PRICES, now, clock = STEADY, shortWaitMs = SHORT_WAIT_MS }: GatewayQuotaOptions,
   route: string,
   settings: QuotaSettings,
 ): Open {
@@ -118,9 +125,9 @@ function opened(
     weightOf: (tenant) => (Object.hasOwn(weights, tenant) ? (weights[tenant] ?? 1) : 1),
     sentAway: (waiter, wait) => sentAway(quota, waiter, wait),
   });
-  const reserving = createReserving(route, reserve, priceOf);
+  const reserving = createReserving(route, reserve, prices);
   const quota: Open = {
-    ...{ route, settings, lessor, reserving, clock, shortWaitMs },
+    ...{ route, settings, lessor, reserving, prices, clock, shortWaitMs },
     time: () => lessor.quotaTime() ?? now(),
   };
   return quota;
@@ -144,11 +151,16 @@ function sentAway(
 }
 
 /** What limits leave for an answer to so large an input. */
-const mostOutput = ({ windows }: QuotaLimits, input: number): number =>
-  windows.reduce((left, { of, most }) => {
-    const here = of === 'output' ? most : of === 'tokens' ? Math.max(0, most - input) : Infinity;
-    return Math.min(left, here);
-  }, Infinity);
+function mostOutput({ route, settings: { limits }, prices }: Open, input: number): number {
+  const left = limits.windows.map((limit) => {
+    const { of, most } = limit;
+    if (of === 'output') return most;
+    return of === 'tokens' || of === 'usd'
+      ? mostOutputWithin([{ ...limit, left: most }], { route, input, prices })
+      : Infinity;
+  });
+  return Math.max(0, Math.min(Infinity, ...left));
+}
 
 /** The same answer to no conversation at all. */
 const withoutInput = ({ outputCap, tasks }: Expected): Expected => ({
@@ -158,16 +170,17 @@ const withoutInput = ({ outputCap, tasks }: Expected): Expected => ({
 });
 
 /** @throws ApplicationFailure where no wait would help */
-function reservedOf({ route, settings: { limits }, reserving }: Open, expected: Expected, caller: Caller): Amounts {
-  const most = mostOutput(limits, expected.input);
+function reservedOf(quota: Open, expected: Expected, caller: Caller): Amounts {
+  const { route, settings, reserving } = quota;
+  const most = mostOutput(quota, expected.input);
   const amounts = reserving.reserved(expected, caller, most);
   if (!amounts)
     throw failure(
       'Model.BadRequest',
       `the quota of ${route} reserves strictly, and agent ${caller.agent} sets no maxOutputTokens: set it, or reserve: 'learned'.`,
     );
-  const least = reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
-  const refused = neverFits({ route, windows: limits.windows, amounts, least });
+  const unread = (): Amounts => reserving.reserved(withoutInput(expected), caller, most) ?? amounts;
+  const refused = neverFits({ route, windows: settings.limits.windows, amounts, unread });
   if (refused) throw refused;
   return amounts;
 }
@@ -183,11 +196,17 @@ function admission(
     isOpen = false;
     lessor.ended(spent, change);
   };
-  const but = (taken: Amounts): number[] => DIMENSIONS.map((_, nth) => (taken[nth] ?? 0) - (spent.amounts[nth] ?? 0));
+  const but = (taken: Amounts): Amounts => minus(taken, spent.amounts);
+  // All else may have counted. Money has not, and in a day's limit it would be missed for a day.
+  const ofFailed = (paid: Usage | 'nothing' | undefined): Amounts => {
+    if (!paid) return [];
+    const usd = paid === 'nothing' ? 0 : reserving.usd(saneUsage(paid, spent.amounts));
+    return DIMENSIONS.map((of) => (of === 'usd' ? usd - amountOf(spent.amounts, { of }) : 0));
+  };
   return {
-    settle(usage) {
+    settle(usage, paid) {
       // Refused, it took no tokens; as a request it may have counted.
-      if (!usage) return end(isRefused ? but([1]) : []);
+      if (!usage) return end(isRefused ? but([1]) : ofFailed(paid));
       end(but(reserving.taken(saneUsage(usage, spent.amounts), caller, tasks)));
     },
     release: () => end(but([])),

@@ -1,9 +1,9 @@
 // One worker's part of one quota: it asks for leases, spends them from memory, and lets requests wait in the meantime.
 //
 // It fails closed: while the quota does not answer, what is held is spent, and then nothing is sent.
+import { NOTHING, add, minus } from '../../../workflows/contract/amounts';
 import {
   AHEAD_CLASS,
-  DIMENSIONS,
   type Amounts,
   type LeaseAnswer,
   type LeaseRequest,
@@ -103,7 +103,7 @@ export function createLessor(options: LessorOptions): Lessor {
     },
     ended(spent, change) {
       parts.busy -= 1;
-      parts.pending = changed(parts.pending, spent.amounts, -1);
+      parts.pending = minus(parts.pending, spent.amounts);
       const now = clock.now();
       if (change.some((amount) => amount !== 0)) {
         report.settled(spent.at, change);
@@ -139,7 +139,7 @@ async function finish(parts: Parts): Promise<void> {
   pool.closeAll();
   if (report.isEmpty()) return questions.stop();
   const told = questions.last(() => ({
-    ...report.take(),
+    ...report.take(options.clock.now()),
     busy: 0,
     waiting: [],
     ...(options.budget ? { pending: [] } : {}),
@@ -162,21 +162,18 @@ function partsOf(options: LessorOptions): Parts {
       tried: () => step(parts),
     }),
     alarm: createAlarm(clock, () => step(parts)),
-    ...{ busy: 0, pending: DIMENSIONS.map(() => 0), tellMs },
+    ...{ busy: 0, pending: NOTHING, tellMs },
     ...{ pausedUntil: -Infinity, offset: undefined, isStopped: false },
   };
   return parts;
 }
-
-const changed = (amounts: Amounts, by: Amounts, sign: 1 | -1): Amounts =>
-  amounts.map((amount, nth) => amount + sign * (by[nth] ?? 0));
 
 function taken(parts: Parts, amounts: Amounts, now: number): Spent | undefined {
   if (now < parts.pausedUntil || parts.options.budget?.covers(amounts) === false) return undefined;
   const spent = parts.pool.take(amounts, now);
   if (!spent) return undefined;
   parts.busy += 1;
-  parts.pending = changed(parts.pending, spent.amounts, 1);
+  parts.pending = add(parts.pending, spent.amounts);
   parts.report.due(now);
   return spent;
 }
@@ -194,9 +191,11 @@ function serve(parts: Parts, now: number): void {
 function sendAway({ line, report, options }: Parts, waiter: Waiter, wait: LongWait): void {
   line.remove(waiter);
   const { error, comesBack } = options.sentAway(waiter, wait);
-  const { ms, againMs: forMs = ms } = wait;
-  if (comesBack) report.away({ class: waiter.class, amounts: waiter.amounts, forMs: Math.round(forMs) });
   waiter.refuse(error);
+  if (!comesBack) return;
+  const now = options.clock.now();
+  report.away({ class: waiter.class, amounts: waiter.amounts, until: now + (wait.againMs ?? wait.ms) });
+  report.due(now);
 }
 
 /** Whether something is to be asked for, or told. */
@@ -255,7 +254,7 @@ function ask({ options, report, pool, line, arrivals, questions, busy, pending }
   const ahead = arrivals.ahead(now, pool.requests(now));
   pool.closeSpent();
   questions.ask({
-    ...{ ...report.take(), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] },
+    ...{ ...report.take(now), busy, waiting: [...shares, ...(ahead ? [ahead] : [])] },
     ...(options.budget ? { pending } : {}),
   });
 }

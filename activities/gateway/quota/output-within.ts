@@ -1,16 +1,15 @@
 // How long an answer may be within what is left of a budget.
+import { NANO_A_MICRO } from '../../../workflows/contract/cost';
 import type { BudgetLeft } from '../../../workflows/contract/quota';
 import { CAPPED_BELOW_TOKENS, mostNanoUsd } from '../money/allowance';
 import type { Prices } from '../money/prices';
 
-const NANO_A_MICRO = 1_000;
-
-/** @returns tokens, below 0 where not even its input fits; undefined where it is so much that no request need be capped */
+/** @returns tokens, below 0 where not even its input fits; Infinity where nothing bounds them */
 export function mostOutputWithin(
   left: readonly BudgetLeft[],
   { route, input, prices }: { route: string; input: number; prices: Prices },
-): number | undefined {
-  const most = Math.min(
+): number {
+  return Math.min(
     Infinity,
     ...left.map((one) => {
       if (one.of === 'tokens') return Math.floor(one.left - input);
@@ -24,5 +23,4 @@ export function mostOutputWithin(
           : Infinity;
     }),
   );
-  return most < CAPPED_BELOW_TOKENS ? most : undefined;
 }

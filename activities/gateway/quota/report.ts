@@ -1,5 +1,6 @@
 // What a worker has to tell its quota with its next request, and how long it has had it.
-import { DIMENSIONS, type Amounts, type LeaseRequest, type ToldByProvider } from '../../../workflows/contract/quota';
+import { NOTHING, add } from '../../../workflows/contract/amounts';
+import type { Amounts, LeaseRequest, ToldByProvider } from '../../../workflows/contract/quota';
 
 /** What was spent is told so soon, at the latest: others are given what is left. */
 export const TELL_MS = 1_000;
@@ -11,7 +12,8 @@ export interface Report {
   spent(lease: number, at: number, amounts: Amounts): void;
   settled(at: number, change: Amounts): void;
   closed(leases: readonly number[]): void;
-  away(one: LeaseRequest['away'][number]): void;
+  /** @param until by a steady clock: what is over before it is told is not told */
+  away(one: Omit<LeaseRequest['away'][number], 'forMs'> & { until: number }): void;
   told(told: ToldByProvider): void;
   /** It is told within `tellMs` of `now`, if not sooner. */
   due(now: number): void;
@@ -20,26 +22,23 @@ export interface Report {
   /** A word of the provider's own is not kept waiting. */
   isUrgent(): boolean;
   isEmpty(): boolean;
-  take(): Told;
+  take(now: number): Told;
 }
-
-const nothing = (): number[] => DIMENSIONS.map(() => 0);
 
 /** @param tellMs within which it is told */
 export function createReport(tellMs = TELL_MS): Report {
   let spent = new Map<string, LeaseRequest['spent'][number]>();
   let settled = new Map<number, Amounts>();
   let closed: number[] = [];
-  let away: LeaseRequest['away'] = [];
+  let away: Parameters<Report['away']>[0][] = [];
   let told: ToldByProvider | undefined;
   let since: number | undefined;
-  const added = (one: Amounts, other: Amounts): number[] => one.map((amount, nth) => amount + (other[nth] ?? 0));
   return {
     spent(lease, at, amounts) {
       const key = `${lease}/${at}`;
-      spent.set(key, { lease, at, amounts: added(spent.get(key)?.amounts ?? nothing(), amounts) });
+      spent.set(key, { lease, at, amounts: add(spent.get(key)?.amounts ?? NOTHING, amounts) });
     },
-    settled: (at, change) => void settled.set(at, added(settled.get(at) ?? nothing(), change)),
+    settled: (at, change) => void settled.set(at, add(settled.get(at) ?? NOTHING, change)),
     closed: (leases) => void closed.push(...leases),
     away: (one) => void away.push(one),
     told: (one) => void (told = { ...told, ...one, refused: (told?.refused ?? 0) + (one.refused ?? 0) }),
@@ -47,11 +46,12 @@ export function createReport(tellMs = TELL_MS): Report {
     dueAt: () => (since === undefined ? undefined : since + tellMs),
     isUrgent: () => told !== undefined,
     isEmpty: () => spent.size === 0 && settled.size === 0 && closed.length === 0,
-    take() {
+    take(now) {
       const taken = {
         spent: [...spent.values()],
         settled: [...settled].map(([at, amounts]) => ({ at, amounts })),
-        ...{ closed, away },
+        closed,
+        away: away.flatMap(({ until, ...one }) => (until > now ? [{ ...one, forMs: Math.round(until - now) }] : [])),
         ...(told ? { told } : {}),
       };
       spent = new Map();

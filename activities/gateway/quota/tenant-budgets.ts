@@ -1,10 +1,10 @@
 // What all runs of a tenant may use within a day: reserved before a request is sent, from the leases that this worker holds of the tenant's
 // budget, settled by what its answer took. Nobody waits until room returns: a run whose tenant has none left ends.
+import { NANO_A_MICRO } from '../../../workflows/contract/cost';
 import type { TenantLeft } from '../../../workflows/contract/run';
-import type { Usage } from '../../../workflows/contract/message';
+import { add, minus } from '../../../workflows/contract/amounts';
 import {
   amountOf,
-  DIMENSIONS,
   PRIORITIES,
   type Amounts,
   type BudgetLeft,
@@ -14,7 +14,7 @@ import {
 } from '../../../workflows/contract/quota';
 import { failure } from '../../failure';
 import { ModelWaitError } from '../../model/model-wait-error';
-import { OUTPUT_LEAST_TOKENS, mostNanoUsd, priceUnknown } from '../money/allowance';
+import { CAPPED_BELOW_TOKENS, OUTPUT_LEAST_TOKENS, priceUnknown } from '../money/allowance';
 import { isPriced, type Prices } from '../money/prices';
 import type { Admission, Caller, Expected } from '../ports';
 import type { Clock } from './alarm';
@@ -75,7 +75,6 @@ const SHORT_WAIT_MS = 1_500;
 const COME_BACK_MS = 5_000;
 /** What is reserved of a guess: as of a quota that says nothing of it. */
 const RESERVE = { kind: 'learned', quantile: 0.95 } as const;
-const NANO_A_MICRO = 1_000;
 
 interface Open {
   tenant: string;
@@ -94,7 +93,7 @@ export function createTenantBudgets(options: TenantBudgetsOptions): TenantBudget
   const open = new Map<string, Open>();
   const reservings = new Map<string, Reserving>();
   const reservingOf = (route: string): Reserving => {
-    const known = reservings.get(route) ?? createReserving(route, RESERVE);
+    const known = reservings.get(route) ?? createReserving(route, RESERVE, options.prices);
     reservings.set(route, known);
     return known;
   };
@@ -225,15 +224,13 @@ const isSmaller = (one: Wanted, other: Wanted): boolean =>
 
 function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
   const { input, outputCap = Infinity, tasks = 1 } = expected;
-  const amountsOf = (output: number): Amounts => {
-    const nanoUsd = mostNanoUsd(prices, route, input, output) ?? 0;
-    return [1, input + output, input, output, nanoUsd / NANO_A_MICRO];
-  };
-  const most = tasks > 1 ? undefined : mostOutputWithin(left, { route, input, prices });
+  const usual = reserving.reserved(expected, caller) ?? reserving.amounts(input, 0);
+  const most = tasks > 1 ? Infinity : mostOutputWithin(left, { route, input, prices });
+  const isShort = most < CAPPED_BELOW_TOKENS || most < amountOf(usual, { of: 'output' });
+  if (!isShort || most < OUTPUT_LEAST_TOKENS) return { amounts: usual };
   // Then all of it is reserved: what is left is never passed.
-  if (most !== undefined && most >= OUTPUT_LEAST_TOKENS)
-    return { amounts: amountsOf(Math.min(most, outputCap)), ...(most < outputCap ? { outputMost: most } : {}) };
-  return { amounts: amountsOf(reserving.reserved(expected, caller)?.[3] ?? 0) };
+  const amounts = reserving.amounts(input, Math.min(most, outputCap));
+  return { amounts, ...(most < outputCap ? { outputMost: most } : {}) };
 }
 
 /** @throws ApplicationFailure where no wait would help */
@@ -254,7 +251,7 @@ const exhausted = (
 
 function admission(
   budget: Open,
-  { route, expected: { tasks = 1 }, caller, reserving, prices }: Wanting,
+  { expected: { tasks = 1 }, caller, reserving }: Wanting,
   spent: Spent,
   outputMost: number | undefined,
 ): Admission {
@@ -264,20 +261,14 @@ function admission(
     isOpen = false;
     const { seq, took: before } = budget.untold;
     budget.left = lessened(budget.left, took);
-    budget.untold = { seq, took: DIMENSIONS.map((_, nth) => (before[nth] ?? 0) + (took[nth] ?? 0)) };
-    budget.lessor.ended(
-      spent,
-      DIMENSIONS.map((_, nth) => (took[nth] ?? 0) - (spent.amounts[nth] ?? 0)),
-    );
+    budget.untold = { seq, took: add(before, took) };
+    budget.lessor.ended(spent, minus(took, spent.amounts));
   };
   return {
     settle(told, paid = told) {
       if (paid === 'nothing') return end([1]);
       if (!paid) return end(spent.amounts);
-      const usage: Usage = saneUsage(paid, spent.amounts);
-      const [requests, tokens, input, output] = reserving.taken(usage, caller, tasks);
-      const nanoUsd = prices.nanoUsd(route, usage) ?? 0;
-      end([requests ?? 1, tokens ?? 0, input ?? 0, output ?? 0, nanoUsd / NANO_A_MICRO]);
+      end(reserving.taken(saneUsage(paid, spent.amounts), caller, tasks));
     },
     release: () => end([]),
     ...(outputMost === undefined ? {} : { outputMost }),

@@ -1,5 +1,6 @@
 // Requests that wait at this worker: by class, then those that the quota has granted something, then whoever waits longest.
-import { DIMENSIONS, type Amounts, type WaitingShare, type WaitsBy } from '../../../workflows/contract/quota';
+import { sum } from '../../../workflows/contract/amounts';
+import type { Amounts, WaitingShare, WaitsBy } from '../../../workflows/contract/quota';
 import type { Spent } from './lease-pool';
 
 export interface Waiter {
@@ -89,7 +90,7 @@ export function createWaitingLine(): WaitingLine {
         weight: weightOf(tenant),
         count: waiters.length,
         first: waiters[0]?.amounts ?? [],
-        all: DIMENSIONS.map((_, nth) => waiters.reduce((total, { amounts }) => total + (amounts[nth] ?? 0), 0)),
+        all: sum(waiters.map(({ amounts }) => amounts)),
         ageMs: Math.max(0, now - (waiters[0]?.since ?? now)),
       })),
     // What was granted before and has not been sent is still its own.

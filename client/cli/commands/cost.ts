@@ -7,8 +7,9 @@ import type { Usage } from '../../../workflows/contract/message';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../../first-run';
 import type { CliContext } from '../context';
+import { costBeyond } from '../cost-beyond';
 import { EXIT } from '../exit-codes';
-import { PART_LEAST, counted, formatCost, savedText } from '../format';
+import { counted, formatCost, savedText } from '../format';
 
 export const COST_BY = ['agent', 'tenant', 'user', 'model', 'day'] as const;
 export type CostBy = (typeof COST_BY)[number];
@@ -83,18 +84,12 @@ const savedOf = ({ saved, savedCost }: Pick<Spent, 'saved' | 'savedCost'>): Spen
 /** Of one that has not ended: of the calls that are recorded by now. What its sub-agents' runs took and saved is theirs. */
 async function ownSpent(store: ContentStore, record: RunRecord): Promise<Spent> {
   const { ended } = record;
-  const cost = ended?.totals.cost && without(ended.totals.cost, ended.totals.subAgentsCost);
+  const cost = ended?.totals.cost && costBeyond(ended.totals.cost, ended.totals.subAgentsCost);
   if (ended && !ended.totals.cachedCalls) return cost ? { cost } : {};
   const first = await firstRunIdOf(store, record);
   const recorded = withKnownCost(totalsOf(first === undefined ? [] : (await callsOf(store, first)).calls));
   const known = ended ? cost : recorded.cost;
   return { ...(known ? { cost: known } : {}), ...savedOf(recorded) };
-}
-
-function without(cost: Cost, less: Cost | undefined): Cost {
-  const unknown = Math.max(0, (cost.unknown ?? 0) - (less?.unknown ?? 0));
-  const nanoUsd = Math.max(0, cost.nanoUsd - (less?.nanoUsd ?? 0));
-  return { nanoUsd, ...(unknown < PART_LEAST ? {} : { unknown }) };
 }
 
 async function partsOf(
@@ -123,7 +118,7 @@ async function byModel(store: ContentStore, record: RunRecord, spent: Spent): Pr
     parts.set(model, sumOf(parts.get(model) ?? {}, part));
     told = addCosts(told, own);
   }
-  const rest = spent.cost && without(spent.cost, told);
+  const rest = spent.cost && costBeyond(spent.cost, told);
   if (rest && (rest.nanoUsd > 0 || rest.unknown !== undefined)) parts.set(NO_MODEL, { cost: rest });
   return parts;
 }

@@ -124,7 +124,7 @@ function quotaText(quota: ListedModel['quota']): string {
   const shares = Object.entries(weights).map(([tenant, weight]) => `${tenant} ${weight}`);
   return [
     describeLimits(limits),
-    reserve.kind === 'strict' ? 'reserve strict' : `reserve learned, ${reserve.quantile * 100} %`,
+    reserve.kind === 'strict' ? 'reserve strict' : `reserve learned, ${Number((reserve.quantile * 100).toFixed(2))} %`,
     `patience ${formatDuration(patienceMs)}`,
     ...(shares.length === 0 ? [] : [`weights ${shares.join(', ')}`]),
   ].join('; ');

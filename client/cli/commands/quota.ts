@@ -1,6 +1,6 @@
 // `longhaul quota`: what the configuration limits, of models and of tenants, what of it is used, and who waits for it.
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { describePeriod } from '../../../activities/gateway/quota/describe-limit';
+import { describePeriod, dollarsText } from '../../../activities/gateway/quota/describe-limit';
 import { limitsOfTenant } from '../../../activities/gateway/quota/tenant-budgets';
 import { QUERY_NAMES, WORKFLOW_TYPES, budgetId, quotaId } from '../../../workflows/contract/names';
 import type { Dimension, QuotaLimits, QuotaView } from '../../../workflows/contract/quota';
@@ -23,7 +23,6 @@ interface Budget {
   view: QuotaView | null;
 }
 
-const MICRO = 1e6;
 /** A worker answers in milliseconds, and takes over from one that has just died within three seconds. */
 const QUERY_MS = 6_000;
 /** Tenants that are asked about at once. */
@@ -122,7 +121,7 @@ async function tenantsThatAsked({ temporal }: Connected, prefix: string): Promis
 }
 
 const shown = (of: Dimension, amount: number): string =>
-  of === 'usd' ? (amount / MICRO).toFixed(2) : String(Math.round(amount));
+  of === 'usd' ? dollarsText(amount) : String(Math.round(amount));
 const nameOf = (of: Dimension, perMs: number): string =>
   `${of === 'requests' || of === 'usd' || of === 'tokens' ? of : `${of} tokens`} ${describePeriod(perMs)}`;
 

@@ -1,5 +1,5 @@
 // Arithmetic on amounts: one number for each dimension.
-import { DIMENSIONS, type Amounts } from '../contract/quota';
+import { DIMENSIONS, type Amounts } from './quota';
 
 export const NOTHING: Amounts = DIMENSIONS.map(() => 0);
 
