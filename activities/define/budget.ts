@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { USD_MOST } from './agent-limits';
 
 const UNLIMITED = 'unlimited';
+/** Money is counted in millionths of a dollar. */
+const USD_LEAST = 0.000001;
 
 const tenantBudget = z.union(
   [
@@ -11,7 +14,11 @@ const tenantBudget = z.union(
         .int('it is a whole number')
         .positive('it is above zero')
         .optional(),
-      usdPerDay: z.number({ error: 'it is a number' }).positive('it is above zero').optional(),
+      usdPerDay: z
+        .number({ error: 'it is a number' })
+        .min(USD_LEAST, `it is at least ${USD_LEAST}`)
+        .max(USD_MOST, `it is at most ${USD_MOST}`)
+        .optional(),
     }),
     z.literal(UNLIMITED),
   ],
@@ -25,7 +32,9 @@ export const budgetsSchema = z
      * By name. `default`: of each tenant that is not named here, every one with a budget of its own. A named tenant has what stands under its
      * name, and nothing of `default` beside it.
      */
-    tenants: z.record(z.string().min(1), tenantBudget),
+    tenants: z.record(z.string().min(1, 'a tenant has a name'), tenantBudget, {
+      error: `it is an object: { default: { tokensPerDay }, NAME: { usdPerDay } }`,
+    }),
   })
   .superRefine(({ tenants }, context) => {
     const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message });

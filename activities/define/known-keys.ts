@@ -3,6 +3,9 @@
  * @throws Error naming the key and those that are known
  */
 export function onlyKnownKeys(value: object, known: readonly string[], what: string): void {
+  const given: unknown = value;
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new Error(`${what}: ${JSON.stringify(given) ?? 'nothing'} is no object. Known: ${known.join(', ')}.`);
   const unknown = Object.keys(value).find((key) => !known.includes(key));
   if (unknown !== undefined) throw new Error(`${what}: "${unknown}" is not known. Known: ${known.join(', ')}.`);
 }

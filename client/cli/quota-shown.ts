@@ -1,4 +1,5 @@
 // A quota as it is shown: what is configured here, with what its workflow says of it.
+import { MICRO_USD } from '../../workflows/contract/cost';
 import { HEARD_MS, type QuotaLimits, type QuotaView } from '../../workflows/contract/quota';
 
 /** Of those who wait. */
@@ -23,6 +24,19 @@ export function shownView({ windows, concurrency }: QuotaLimits, view: QuotaView
     ...(most === undefined ? {} : { concurrency: { most, busy: told?.busy ?? 0 } }),
   };
 }
+
+/** For programs: the ledger counts money in millionths. */
+export const inDollars = (view: QuotaView): QuotaView => ({
+  ...view,
+  limits: view.limits.map((limit) => {
+    if (limit.of !== 'usd') return limit;
+    const { most, used, leased, pending } = limit;
+    return {
+      ...{ ...limit, most: most / MICRO_USD, used: used / MICRO_USD, leased: leased / MICRO_USD },
+      ...(pending === undefined ? {} : { pending: pending / MICRO_USD }),
+    };
+  }),
+});
 
 /** What is no number of a limit: who waits, and what the provider has said. */
 export function quotaLines(

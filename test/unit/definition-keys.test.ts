@@ -35,6 +35,8 @@ test.each<[string, object, string]>([
     { limits: { turns: 2, tolkens: 5 } },
     'agent orders: limits: "tolkens" is not known. Known: turns, toolCalls, tokens, modelCalls, usd, wall.',
   ],
+  ['limits that are none', { limits: 5 }, 'agent orders: limits: 5 is no object. Known: turns,'],
+  ['limits in a list', { limits: [{ turns: 2 }] }, 'agent orders: limits: [{"turns":2}] is no object.'],
   ['a key', { instruction: 'x' }, 'agent orders: "instruction" is not known. Known: name,'],
   ['the mode', { mode: 'sync' }, 'agent orders: mode: "sync" is none of async.'],
 ])('of an agent: %s', (_, wrong, message) => {

@@ -1,5 +1,5 @@
 // Needs: nothing. A quota as people are shown it: at the time of whoever asks, however long ago a worker last spoke.
-import { quotaLines, shownView } from '../../client/cli/quota-shown';
+import { inDollars, quotaLines, shownView } from '../../client/cli/quota-shown';
 import type { LeaseRequest, QuotaLimits, QuotaView, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';
@@ -20,6 +20,14 @@ function spent(limits: QuotaLimits, worker = 'w1') {
   lease(ledger, request, AT);
   return { ledger, request, at: (ms: number): QuotaView => viewOf(ledger, ROUTE, AT + ms) };
 }
+
+test('programs are told of money in dollars, and of all else as it is', () => {
+  const { at } = spent({ windows: [{ of: 'usd', perMs: 86_400_000, most: 20_000 }, REQUESTS] });
+  expect(inDollars(at(1_000)).limits).toMatchObject([
+    { of: 'usd', most: 0.02, used: 0 },
+    { of: 'requests', most: 2, leased: 2 },
+  ]);
+});
 
 test('what has stopped counting, and who was not heard of again, is not shown', () => {
   const { at } = spent({ windows: [REQUESTS], concurrency: 9 });

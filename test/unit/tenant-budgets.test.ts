@@ -120,7 +120,7 @@ test('used up, a tenant is refused at once, with what it may use, and when there
   const { type, message } = await refusal(one.admit({ input: 600 }));
   expect(type).toBe('Budget.TenantExhausted');
   expect(message).toMatch(
-    /^tenant acme may use 10000 tokens a day, and 9500 are used: the next request to test\/model takes some \d+\. Room for it returns by 2026-11-27 12:0\d UTC\.$/,
+    /^tenant acme may use 10000 tokens a day, and 9500 are used: the next request to test\/model takes at least 616\. Room for it returns by 2026-11-27 12:0\d UTC\.$/,
   );
   (await one.admit({ input: 600 }, { tenant: 'globex' })).release();
   await pass(DAY_MS + HOUR_MS / 10 + 5_000);
@@ -167,6 +167,29 @@ test.each([
   expect(await used()).toBe(before + 1_300);
 });
 
+test('a budget smaller than a usual answer is used again a day later, and meanwhile says what is used and when there is room', async () => {
+  const { one, pass } = desk({ tenants: { acme: usd(0.01) } });
+  (await one.admit({ input: 500 })).settle(usage(900, 950));
+  const refused = Array.from({ length: 6 }, () => refusal(one.ask({ input: 500 })));
+  await pass(3_000);
+  for (const { message } of await Promise.all(refused))
+    expect(message).toMatch(
+      /^tenant acme may use \$0\.0100 a day, and all of it is used: the next request to test\/model takes at least \$0\.0007\. Room for it returns by 2026-11-27 12:0\d UTC\.$/,
+    );
+  await pass(DAY_MS + HOUR_MS);
+  expect((await one.admit({ input: 500 })).outputMost).toBe(950);
+});
+
+test('what was left yesterday does not bound an answer of today', async () => {
+  const { one, pass } = desk({ default: tokens(20_000) });
+  (await one.admit({ input: 19_000, outputCap: 600 })).settle(usage(19_000, 600));
+  const last = await one.admit({ input: 100 });
+  expect(last.outputMost).toBe(300);
+  last.settle(usage(100, 100));
+  await pass(DAY_MS + HOUR_MS);
+  expect((await one.admit({ input: 100 })).outputMost).toBeUndefined();
+});
+
 test('while calls under way may give something back nobody is refused: it waits, and says for what', async () => {
   const { one, worker, pass } = desk({ default: tokens(10_000) });
   const two = worker('w2');
@@ -186,7 +209,8 @@ test('a request larger than the whole budget is refused, and says so', async () 
   const { one } = desk({ tenants: { acme: tokens(500) } });
   expect(await refusal(one.admit({ input: 600, outputCap: 10 }))).toEqual({
     type: 'Budget.TenantExhausted',
-    message: 'the next request to test/model takes some 610 tokens, more than tenant acme may use a day: 500 tokens.',
+    message:
+      'the next request to test/model takes at least 610 tokens, more than tenant acme may use a day: 500 tokens.',
   });
 });
 

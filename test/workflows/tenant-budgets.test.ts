@@ -74,7 +74,7 @@ test('one tenant uses its budget up and is told before; its run ends with what i
     failure: {
       type: 'Budget.TenantExhausted',
       message: expect.stringMatching(
-        /^tenant acme may use 100000 tokens a day, and 99990 are used: the next request to test\/model takes some \d+\. Room for it returns by \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$/,
+        /^tenant acme may use 100000 tokens a day, and 99990 are used: the next request to test\/model takes at least \d+\. Room for it returns by \d{4}-\d\d-\d\d \d\d:\d\d UTC\.$/,
       ),
     },
     achieved: 'Page 2 is read.',

@@ -30,9 +30,11 @@ export function describeExhausted({ tenant, route, limit, needed, until, now }: 
   const what = of === 'usd' ? '' : ` ${of}`;
   const period = describePeriod(perMs);
   if (needed > most)
-    return `the next request to ${route} takes some ${amount(needed)}${what}, more than tenant ${tenant} may use ${period}: ${amount(most)}${what}.`;
+    return `the next request to ${route} takes at least ${amount(needed)}${what}, more than tenant ${tenant} may use ${period}: ${amount(most)}${what}.`;
   const returns = until !== undefined && until > now ? ` Room for it returns by ${minuteOf(until)}.` : '';
-  return `tenant ${tenant} may use ${amount(most)}${what} ${period}, and ${amount(most - left)} are used: the next request to ${route} takes some ${amount(needed)}.${returns}`;
+  // Answers may have taken more than was expected of them, so that more than all is used.
+  const used = left > 0 ? `${amount(most - left)} are used` : 'all of it is used';
+  return `tenant ${tenant} may use ${amount(most)}${what} ${period}, and ${used}: the next request to ${route} takes at least ${amount(needed)}.${returns}`;
 }
 
 /** To the minute, rounded up. */

@@ -71,6 +71,10 @@ const TELL_MS = 5_000;
 const NEAR = 0.2;
 const MUCH = 0.02;
 const SHORT_WAIT_MS = 1_500;
+/** A worker with requests under way hears it far more often. */
+const LEFT_HOLDS_MS = 60_000;
+/** Of a window, with what it counts longer: by then all that is used has returned, however many are refused beside this one. */
+const ALL_RETURNED = 241 / 240;
 /** Until requests under way have given back what they did not take. */
 const COME_BACK_MS = 5_000;
 /** What is reserved of a guess: as of a quota that says nothing of it. */
@@ -84,6 +88,7 @@ interface Open {
   shortWaitMs: number;
   /** As the budget has told it last, less what was taken here since it was asked. */
   left: BudgetLeft[];
+  heardAt: number;
   /** Taken since the newest question was asked, which tells what was taken before it. */
   untold: { seq: number; took: Amounts };
   time(): number;
@@ -154,11 +159,16 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
         budget.left.some(
           ({ of, most, left }) => left < NEAR * most || Math.abs(amountOf(change, { of })) > MUCH * most,
         ),
-      heard: (left) => void (budget.left = lessened(left, budget.untold.took)),
+      heard: (left) => {
+        budget.left = lessened(left, budget.untold.took);
+        budget.heardAt = clock.now();
+      },
       covers: (amounts) => budget.left.every(({ of, left }) => amountOf(amounts, { of }) <= left),
       hopeless: ({ amounts }, { ms }) => {
         const limit = budget.left.find(({ of, left }) => amountOf(amounts, { of }) > left);
-        return limit && new BudgetExhausted(limit, Math.round(budget.time() + ms));
+        return (
+          limit && new BudgetExhausted(limit, Math.round(budget.time() + Math.min(ms, limit.perMs * ALL_RETURNED)))
+        );
       },
     },
   });
@@ -170,6 +180,7 @@ function opened({ worker, ask, now, clock = STEADY }: TenantBudgetsOptions, tena
       clock,
       shortWaitMs: SHORT_WAIT_MS,
       left: wholeOf(limits),
+      heardAt: clock.now(),
       untold: { seq: 0, took: [] },
     },
     time: () => lessor.quotaTime() ?? now(),
@@ -200,6 +211,8 @@ interface Wanted {
 /** @throws ApplicationFailure, ModelWaitError */
 async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; outputMost?: number }> {
   const ofClass = PRIORITIES.indexOf(wanting.caller.priority ?? 'normal');
+  // What was left then does not bound an answer of now; what is, the budget tells when it is asked.
+  if (budget.clock.now() - budget.heardAt > LEFT_HOLDS_MS) budget.left = wholeOf(budget.limits);
   let wanted = wantedOf(budget, wanting);
   for (;;) {
     const { amounts, outputMost } = wanted;
@@ -222,10 +235,14 @@ async function taken(budget: Open, wanting: Wanting): Promise<{ spent: Spent; ou
 const isSmaller = (one: Wanted, other: Wanted): boolean =>
   one.outputMost !== undefined && one.outputMost < (other.outputMost ?? Infinity);
 
-function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
+function wantedOf({ left, limits }: Open, { route, expected, caller, reserving, prices }: Wanting): Wanted {
   const { input, outputCap = Infinity, tasks = 1 } = expected;
   const usual = reserving.reserved(expected, caller) ?? reserving.amounts(input, 0);
-  const most = tasks > 1 ? Infinity : mostOutputWithin(left, { route, input, prices });
+  const within = (of: readonly BudgetLeft[]): number =>
+    tasks > 1 ? Infinity : mostOutputWithin(of, { route, input, prices });
+  const known = within(left);
+  // Where nothing is left it is asked for as by the first of a day: only the budget knows for certain.
+  const most = known >= OUTPUT_LEAST_TOKENS || !beyond(limits, usual) ? known : within(wholeOf(limits));
   const isShort = most < CAPPED_BELOW_TOKENS || most < amountOf(usual, { of: 'output' });
   if (!isShort || most < OUTPUT_LEAST_TOKENS) return { amounts: usual };
   // Then all of it is reserved: what is left is never passed.
@@ -233,21 +250,25 @@ function wantedOf({ left }: Open, { route, expected, caller, reserving, prices }
   return { amounts, ...(most < outputCap ? { outputMost: most } : {}) };
 }
 
+const beyond = ({ windows }: QuotaLimits, amounts: Amounts): QuotaLimits['windows'][number] | undefined =>
+  windows.find(({ of, most }) => amountOf(amounts, { of }) > most);
+
 /** @throws ApplicationFailure where no wait would help */
 function requirePossible(budget: Open, wanting: Wanting, amounts: Amounts): void {
-  const limit = budget.limits.windows.find(({ of, most }) => amountOf(amounts, { of }) > most);
+  const limit = beyond(budget.limits, amounts);
   if (limit) throw exhausted(budget, wanting, { amounts, limit: { ...limit, left: limit.most } });
 }
 
 const exhausted = (
   { tenant, time }: Open,
-  { route }: Wanting,
+  { route, expected: { input, outputCap = Infinity, tasks = 1 }, reserving }: Wanting,
   { amounts, limit, until }: { amounts: Amounts; limit: BudgetLeft; until?: number },
-): Error =>
-  failure(
-    'Budget.TenantExhausted',
-    describeExhausted({ tenant, route, limit, needed: amountOf(amounts, limit), until, now: time() }),
-  );
+): Error => {
+  // A shorter answer would have been asked for: what is missing is room for the least one.
+  const least = tasks > 1 ? amounts : reserving.amounts(input, Math.min(OUTPUT_LEAST_TOKENS, outputCap));
+  const needed = amountOf(least, limit);
+  return failure('Budget.TenantExhausted', describeExhausted({ tenant, route, limit, needed, until, now: time() }));
+};
 
 function admission(
   budget: Open,

@@ -1,14 +1,14 @@
 // `longhaul quota`: what the configuration limits, of models and of tenants, what of it is used, and who waits for it.
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { describePeriod, dollarsText } from '../../../activities/gateway/quota/describe-limit';
-import { limitsOfTenant } from '../../../activities/gateway/quota/tenant-budgets';
+import { limitsOfTenant, type BudgetSettings } from '../../../activities/gateway/quota/tenant-budgets';
 import { QUERY_NAMES, WORKFLOW_TYPES, budgetId, quotaId } from '../../../workflows/contract/names';
 import type { Dimension, QuotaLimits, QuotaView } from '../../../workflows/contract/quota';
 import { ClientError } from '../../errors';
 import { isUnanswered } from '../../unanswered';
 import type { CliContext, Connected } from '../context';
 import { EXIT } from '../exit-codes';
-import { quotaLines, shownView } from '../quota-shown';
+import { inDollars, quotaLines, shownView } from '../quota-shown';
 
 interface Row {
   of: string;
@@ -48,7 +48,10 @@ export async function quotaCommand(context: CliContext): Promise<number> {
     }),
   );
   const budgets = await budgetsOf(context, connected);
-  output.json({ quotas: views, budgets });
+  output.json({
+    quotas: views.map(({ route, view }) => ({ route, view: view && inDollars(view) })),
+    budgets: budgets.map(({ tenant, view }) => ({ tenant, view: view && inDollars(view) })),
+  });
   output.table(views.flatMap(rowsOf), columns('model'));
   if (budgets.length > 0) {
     if (views.length > 0) output.line();
@@ -100,10 +103,10 @@ async function budgetsOf({ settings }: CliContext, connected: Connected): Promis
   for (const tenants of chunks(limited.sort(), AT_ONCE))
     shown.push(
       ...(await Promise.all(
-        tenants.map(async (tenant) => ({
-          tenant,
-          view: await viewOf(connected, budgetId(taskQueue, tenant), `budget of tenant ${tenant}`),
-        })),
+        tenants.map(async (tenant) => {
+          const view = await viewOf(connected, budgetId(taskQueue, tenant), `budget of tenant ${tenant}`);
+          return { tenant, view: view && shownView(limitsIn(budgets, tenant), view, Date.now()) };
+        }),
       )),
     );
   return shown;
@@ -144,15 +147,15 @@ function rowsOf({ route, view }: { route: string; view: QuotaView | null }): Row
   ];
 }
 
-/** As it is configured, whether or not anybody has asked; what is reserved for requests under way is held, not used. */
-function budgetRows({ settings }: CliContext, { tenant, view }: Budget): Row[] {
-  const limits: QuotaLimits | undefined = settings.budgets && limitsOfTenant(settings.budgets, tenant);
-  return (limits?.windows ?? []).map(({ of, perMs, most }) => {
-    const told = view?.limits.find((one) => one.of === of && one.perMs === perMs);
-    const { used = 0, leased = 0, pending = 0 } = told ?? {};
-    return {
-      ...{ of: tenant, limit: nameOf(of, perMs), most: shown(of, most) },
-      ...{ used: shown(of, Math.max(0, used - pending)), leased: shown(of, leased + pending) },
-    };
-  });
+const limitsIn = (budgets: BudgetSettings, tenant: string): QuotaLimits =>
+  limitsOfTenant(budgets, tenant) ?? { windows: [] };
+
+/** Whether or not anybody has asked; what is reserved for requests under way is held, not used. */
+function budgetRows({ settings: { budgets } }: CliContext, { tenant, view }: Budget): Row[] {
+  const configured = budgets ? limitsIn(budgets, tenant).windows : [];
+  const limits: QuotaView['limits'] = view?.limits ?? configured.map((one) => ({ ...one, used: 0, leased: 0 }));
+  return limits.map(({ of, perMs, most, used, leased, pending = 0 }) => ({
+    ...{ of: tenant, limit: nameOf(of, perMs), most: shown(of, most) },
+    ...{ used: shown(of, Math.max(0, used - pending)), leased: shown(of, leased + pending) },
+  }));
 }
