@@ -2,6 +2,7 @@
 import type { AnyAgent } from '../../activities/define';
 import type { AgentClient } from '../../client/agent-client';
 import { ClientError } from '../../client/errors';
+import { isTemporalGone } from '../../client/temporal-gone';
 import { differenceFrom, type AirlineRecording } from './airline-recording';
 
 export interface PlayedSession {
@@ -60,8 +61,8 @@ async function patiently<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      const code = ClientError.isInstance(error) ? error.code : '';
-      if (!['no-worker', 'temporal-unreachable'].includes(code) || Date.now() > deadline) throw error;
+      const isUnanswered = ClientError.isInstance(error) ? error.code === 'no-worker' : isTemporalGone(error);
+      if (!isUnanswered || Date.now() > deadline) throw error;
     }
   }
 }

@@ -13,6 +13,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       recordings: { type: 'string', default: '50' },
+      from: { type: 'string', default: '0' },
       'at-once': { type: 'string', default: '5' },
       workers: { type: 'string', default: '2' },
       seed: { type: 'string', default: '1' },
@@ -27,7 +28,7 @@ async function main(): Promise<number> {
     return USAGE;
   }
   const killEveryMs = Number(values['kill-every']) * 1_000;
-  const recordings = allRecordings(folder).slice(0, Number(values.recordings));
+  const recordings = allRecordings(folder).slice(Number(values.from)).slice(0, Number(values.recordings));
   const run = await sessionsRun({
     ...{ shared, recordings, atOnce: Number(values['at-once']), workers: Number(values.workers) },
     seed: Number(values.seed),

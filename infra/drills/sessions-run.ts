@@ -36,6 +36,7 @@ export interface SessionsRun {
 }
 
 const TASK_QUEUE = 'airline';
+const STARTS = 5;
 
 interface Moment {
   came: Promise<void>;
@@ -117,7 +118,7 @@ function createFleet(
   let isOver = false;
   let timer: NodeJS.Timeout | undefined;
   let starting: Promise<void> = Promise.resolve();
-  const start = async (): Promise<void> => {
+  const spawnOne = async (): Promise<void> => {
     const agents = join(TOP, 'infra', 'drills', 'airline-agents');
     const args = ['--agents', agents, '--state-dir', stateDir, '--task-queue', TASK_QUEUE, 'worker'];
     const worker = spawn(process.execPath, [builtCli(), ...args], {
@@ -129,7 +130,18 @@ function createFleet(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     living.push(worker);
+    worker.once('close', () => living.includes(worker) && living.splice(living.indexOf(worker), 1));
     await untilReady(worker);
+  };
+  /** As whatever looks after workers does: on a machine that is busy, one may not come up the first time. */
+  const start = async (): Promise<void> => {
+    for (let tried = 1; !isOver; tried += 1) {
+      try {
+        return await spawnOne();
+      } catch (error) {
+        if (tried === STARTS) throw error;
+      }
+    }
   };
   const kill = async (): Promise<void> => {
     const [worker] = living.splice(random(living.length), 1);
@@ -155,11 +167,11 @@ function createFleet(
     stop: async () => {
       isOver = true;
       clearTimeout(timer);
-      await starting;
+      await starting.catch(() => undefined);
       await Promise.all(
-        living.map(async (worker) => {
+        [...living].map(async (worker) => {
           const gone = new Promise((resolve) => worker.once('close', resolve));
-          if (worker.exitCode === null && worker.kill('SIGKILL')) await gone;
+          if (worker.kill('SIGKILL')) await gone;
         }),
       );
     },
