@@ -8,12 +8,15 @@ import type { TextReader } from '../activities/stream/port';
 import type { FileRef } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { agentPointerSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { answerWithin, type Answered } from './answer-within';
+import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
 import { checkedLabels, limitedTo, newRunId, type StartOptions } from './run-labels';
+import { createSessionHandle, type SessionHandle, type SessionHandleOptions } from './session-handle';
 import { recordStart, startWorkflow } from './start-workflow';
 import { putFile, type FileAbout } from './stored-file';
 
@@ -36,10 +39,22 @@ export interface AgentHandle<A extends AnyAgent> {
    * @throws ClientError `unknown-agent`, `invalid-input`, `id-in-use`, `temporal-unreachable`
    */
   start(input: AgentInput<A>, options?: StartOptions): Promise<RunHandle<AgentOutput<A>>>;
+  /**
+   * Of an agent of mode `sync`: its answer, or, where that takes longer than `sync.within`, the run that goes on as a job.
+   * @throws ClientError as `start`; `invalid-input` for an agent of another mode
+   */
+  run(input: AgentInput<A>, options?: StartOptions): Promise<Answered<AgentOutput<A>>>;
+  /**
+   * Of an agent of mode `session`: one conversation, by an id of the caller's own. Nothing is checked but the id until it is used.
+   * @throws ClientError `invalid-input`
+   */
+  session(id: string, options?: SessionHandleOptions): SessionHandle<A>;
 }
 
 export interface AgentClient {
   agent<A extends AnyAgent>(name: A['name']): AgentHandle<A>;
+  /** As `agent(name).session(id)`. */
+  session<A extends AnyAgent>(agent: A['name'], id: string, options?: SessionHandleOptions): SessionHandle<A>;
   /** Of a run that exists; nothing is checked until it is used. */
   run<Output = unknown>(id: string): RunHandle<Output>;
   /**
@@ -62,11 +77,23 @@ export interface AgentClient {
 
 export function createAgentClient(options: AgentClientOptions): AgentClient {
   const { temporal, store } = options;
+  const session = <A extends AnyAgent>(agent: A['name'], id: string, of: SessionHandleOptions = {}): SessionHandle<A> =>
+    createSessionHandle<A>(
+      {
+        ...{ temporal, store, taskQueue: options.taskQueue, tenant: of.tenant ?? options.tenant },
+        ...withUser(of.user ?? options.user),
+        runOf: (run) => createRunHandle({ temporal, store, id: run, ...handed(options) }),
+      },
+      { session: id, agent },
+    );
   return {
     agent: <A extends AnyAgent>(name: A['name']) => ({
       name,
       start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
+      run: (input: AgentInput<A>, start: StartOptions = {}) => callAgent<AgentOutput<A>>(options, name, input, start),
+      session: (id: string, of?: SessionHandleOptions) => session<A>(name, id, of),
     }),
+    session,
     run: (id) => createRunHandle({ temporal, store, id, ...handed(options) }),
     fork: (run, fork = {}) => forkRun(options, run, fork),
     agents: async () => {
@@ -85,6 +112,22 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
       await temporal.connection.close();
     },
   };
+}
+
+async function callAgent<Output>(
+  options: AgentClientOptions,
+  agent: string,
+  input: unknown,
+  start: StartOptions,
+): Promise<Answered<Output>> {
+  const { manifest } = await currentRelease(options.store, agent);
+  if (!manifest.sync)
+    throw new ClientError(
+      'invalid-input',
+      `agent ${agent} answers no calls: its mode is not "sync". Start it instead.`,
+    );
+  const run = await startRun<Output>(options, agent, input, start);
+  return await answerWithin(options.temporal, run, manifest.sync.withinMs);
 }
 
 async function startRun<Output>(
@@ -128,6 +171,8 @@ async function startRun<Output>(
   });
   return createRunHandle({ temporal, store, id, execution: handle, ...handed(options) });
 }
+
+const withUser = (user: string | undefined): { user?: string } => (user === undefined ? {} : { user });
 
 const handed = ({ signer, texts }: AgentClientOptions): Pick<RunHandleOptions, 'signer' | 'texts'> => ({
   ...(signer ? { signer } : {}),

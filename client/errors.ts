@@ -5,6 +5,9 @@ export type ClientErrorCode =
   | 'id-in-use'
   | 'run-not-found'
   | 'refused'
+  /** For want of room, or of a free moment: the same may be taken later. */
+  | 'busy'
+  | 'session-not-found'
   | 'erased'
   | 'no-worker'
   | 'stuck'

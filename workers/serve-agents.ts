@@ -12,6 +12,7 @@ import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from '../activities/store/ended-runs';
 import { createAgentRegistry } from './agent-registry';
+import type { WorkerRole } from './create-worker';
 import type { Settings } from './config';
 import type { LoadedAgents } from './load-agents';
 import { loadAgentsOnce } from './mcp-servers';
@@ -39,6 +40,8 @@ export interface ServeOptions {
   toolboxes?: readonly string[];
   /** Other workers may have the secrets that this one has not. @default false */
   beside?: boolean;
+  /** What this process does for runs. @default 'both' */
+  role?: WorkerRole;
   /** Serves these toolboxes, and no runs: releases are published by those that do. @default false */
   toolboxesOnly?: boolean;
   /** A line for people, about what keeps a toolbox from being served. */
@@ -151,6 +154,8 @@ const startRunsWorker = (
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
+    ...(options.role ? { role: options.role } : {}),
+    tuning: settings.tuning,
   });
 };
 
@@ -170,6 +175,7 @@ function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): 
   return {
     identity: runs?.identity ?? workerIdentity(),
     finished: stopped,
+    load: () => runs?.load(),
     stop: async () => {
       // Of one that failed `stopped` tells.
       await Promise.allSettled([runs?.stop(), toolboxes.stop()]);

@@ -20,9 +20,10 @@ import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
-import { oneOf, onlyKnownKeys } from './known-keys';
+import { onlyKnownKeys } from './known-keys';
 import { loopPlan, type LoopOptions } from './loops';
 import type { McpToolbox } from './mcp-toolbox';
+import { modePlan, withinSync, type AgentMode, type ModePlan, type SessionOptions, type SyncOptions } from './modes';
 import type { AnyTool, Tool } from './tool';
 
 type AnyInput = z.ZodObject | z.ZodString;
@@ -57,8 +58,15 @@ export interface AgentDefinition<
 > {
   name: Name;
   description?: string;
-  /** Only `async` yet: the run is started and its result is fetched. @default 'async' */
-  mode?: 'async';
+  /**
+   * How callers use it. `async`: a run is started, and its result is fetched. `sync`: a call is answered within `sync.within`, or becomes a job.
+   * `session`: a persistent agent, whose conversation goes on from message to message. @default 'async'
+   */
+  mode?: AgentMode;
+  /** Of mode `sync`. */
+  sync?: SyncOptions;
+  /** Of mode `session`. */
+  session?: SessionOptions;
   /** An alias of `longhaul.config.ts`, or `provider/model`. @default 'default' */
   model?: string;
   /** `temperature`, `maxOutputTokens`, `reasoningEffort`, and what else the provider's API takes, by its name. */
@@ -110,6 +118,7 @@ export interface Agent<
   readonly loops: LoopPlan | undefined;
   readonly cache: CachePlan | undefined;
   readonly batch: BatchPlan | undefined;
+  readonly mode: ModePlan;
   readonly approvals: readonly RuleFor[];
 }
 export type AnyAgent = Agent;
@@ -137,10 +146,10 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
   const { context = {}, loops = {}, cache = false } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
-  oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
+  const mode = modePlan(definition);
   requireOneEach(definition.name, tools);
   requireBounded(definition.name, tools);
-  const plan = runPlan(definition.name, definition, tools);
+  const plan = withinSync(runPlan(definition.name, definition, tools), definition, mode);
   return {
     kind: 'agent',
     name: definition.name,
@@ -157,6 +166,7 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
     loops: loopPlan(definition.name, loops),
     cache: cachePlan(definition.name, cache, tools.length + (definition.toolboxes ?? []).length > 0),
     batch: batchOf(definition, plan),
+    mode,
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
 }
@@ -187,6 +197,8 @@ const AGENT_KEYS = [
   'name',
   'description',
   'mode',
+  'sync',
+  'session',
   'model',
   'parameters',
   'instructions',

@@ -4,6 +4,7 @@ import type { ConfigApproval } from './approval';
 import { budgetsSchema } from './budget';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
+import { workersSchema } from './workers';
 
 const count = z.number().int().positive();
 /** In USD per million tokens. */
@@ -71,6 +72,8 @@ export const configSchema = z.strictObject({
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
   /** Who may use the HTTP API. @default nobody is asked, and it is served to this machine alone */
   api: apiSchema.default({ keys: {} }),
+  /** Of every worker process. */
+  workers: workersSchema.default({}),
   /** Folder of the agents. */
   agents: z.string().default('agents'),
   taskQueue: z.string().optional(),

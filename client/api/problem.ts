@@ -25,6 +25,8 @@ export const PROBLEMS = {
   'Run.Refused': [409, 'The run refuses it'],
   'Run.Erased': [410, 'The run was erased'],
   'Run.Stuck': [503, 'The run makes no headway'],
+  'Session.NotFound': [404, 'There is no such session'],
+  'Session.Busy': [429, 'The session takes no message now'],
   'Worker.Absent': [503, 'No worker answers'],
   'Temporal.Unreachable': [503, 'Temporal does not answer'],
   'Store.Unavailable': [503, 'The store does not answer'],
@@ -71,12 +73,19 @@ const OF_CLIENT: Readonly<Record<ClientErrorCode, ProblemType>> = {
   'run-not-found': 'Run.NotFound',
   refused: 'Run.Refused',
   erased: 'Run.Erased',
+  'session-not-found': 'Session.NotFound',
+  busy: 'Session.Busy',
   'no-worker': 'Worker.Absent',
   stuck: 'Run.Stuck',
   'temporal-unreachable': 'Temporal.Unreachable',
   misconfigured: 'Api.Unexpected',
 };
-const COMES_BACK: readonly ProblemType[] = ['Worker.Absent', 'Temporal.Unreachable', 'Store.Unavailable'];
+const COMES_BACK: readonly ProblemType[] = [
+  'Session.Busy',
+  'Worker.Absent',
+  'Temporal.Unreachable',
+  'Store.Unavailable',
+];
 const headersOf = (type: ProblemType): ProblemOptions => (COMES_BACK.includes(type) ? { headers: AGAIN_SOON } : {});
 
 const isProblemType = (type: unknown): type is ProblemType => typeof type === 'string' && Object.hasOwn(PROBLEMS, type);

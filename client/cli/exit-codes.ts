@@ -40,6 +40,8 @@ const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
   misconfigured: EXIT.usage,
   // A run said no, for example to a cancel after its end: trying again later would not help, so it is not 75.
   refused: EXIT.failed,
+  busy: EXIT.refused,
+  'session-not-found': EXIT.usage,
   erased: EXIT.failed,
   'no-worker': EXIT.failed,
   stuck: EXIT.failed,

@@ -108,6 +108,11 @@ function createProgram(): Command {
     .description('one more worker for a Temporal server or a running dev')
     .option('--toolbox <name>', 'serve this toolbox and no runs; may be repeated', collect)
     .option('--no-toolboxes', 'serve runs and no toolboxes: they are served elsewhere')
+    .addOption(
+      new Option('--role <role>', 'hold runs, or make their calls, and nothing else').choices(['orchestrate', 'calls']),
+    )
+    .option('--metrics-port <port>', 'serve /metrics, /healthz and /readyz (0 for a free port)', port)
+    .option('--metrics-host <address>', 'default 127.0.0.1; 0.0.0.0 for a platform that asks from elsewhere')
     .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
   program
     .command('api')

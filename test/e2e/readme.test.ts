@@ -151,6 +151,8 @@ describe('the code of the READMEs', () => {
       ['with-budgets/longhaul.config.ts'],
       ['agents/labels/agent.ts'],
       ['agents/editor/agent.ts'],
+      ['agents/support/agent.ts'],
+      ['talk.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['with-routes/longhaul.config.ts'],

@@ -23,6 +23,7 @@ import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { manifestFor } from './manifest-for';
@@ -36,6 +37,8 @@ export interface TestStack {
   readonly metrics: Metrics;
   readonly stateDir: string;
   readonly logFile: string;
+  /** Other agents than those of before, as a deploy would. */
+  publish(agents: readonly AnyAgent[]): Promise<void>;
   /** Stops the worker and starts another, as a deploy or a crash would. */
   restartWorker(changed?: { keys: KeyRing | undefined }): Promise<void>;
   stopWorker(): Promise<void>;
@@ -92,6 +95,14 @@ function providerOf(name: string, { modelUrl, api = 'chat' }: TestStackOptions):
   return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
 }
 
+const publisher =
+  (agents: ReturnType<typeof createAgentRegistry>, store: ContentStore, route: readonly string[]) =>
+  async (published: readonly AnyAgent[]): Promise<void> => {
+    const loaded = published.map((agent) => manifestFor(agent, [...route]));
+    agents.replaceAll(loaded);
+    await publishReleases(store, loaded);
+  };
+
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
@@ -108,9 +119,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const texts = await openTextPublisher(place);
   const agents = createAgentRegistry({ strict: false });
   const route = options.route ?? ['test/model'];
-  const loaded = options.agents.map((agent) => manifestFor(agent, [...route]));
-  agents.replaceAll(loaded);
-  await publishReleases(store, loaded);
+  const publish = publisher(agents, store, route);
+  await publish(options.agents);
   const providers = [...new Set(route.map((one) => one.slice(0, one.indexOf('/'))))].map((name) =>
     providerOf(name, options),
   );
@@ -131,7 +141,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
-      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+      ...(options.atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: options.atOnce } } }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
   let worker: RunningWorker | undefined = await start(options);
@@ -156,6 +166,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     metrics,
     stateDir,
     logFile,
+    publish,
     stopWorker,
     restartWorker: async (changed) => {
       await stopWorker();

@@ -121,6 +121,22 @@ export interface AgentRunInput {
   carried?: CarriedState;
   /** Set where another run has called the agent. */
   parent?: ParentRun;
+  /** Id of the workflow that is told of its end: of the queue or the session that has started it. */
+  tells?: string;
+}
+
+/** What a queue or a session is told of the end of a run of its. One that does not hear of it finds the same in the run's record. */
+export interface RunEnded {
+  /** Id of the run. */
+  run: string;
+  outcome: Outcome;
+  failure?: RunFailure['type'];
+  /** Names its whole conversation. */
+  head: string | null;
+  length: number;
+  /** Milliseconds since the epoch, by the workflow's clock. */
+  startedAt: number;
+  endedAt: number;
 }
 
 /** The call that a run answers. */

@@ -5,6 +5,7 @@ import type { CliContext } from '../context';
 import { describeApiKey } from './describe-api-key';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { COST_BY, costCommand, type CostOptions } from './cost';
+import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
@@ -60,6 +61,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeActing(program, wrap);
   describeDeciding(program, wrap);
+  describeSession(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);
@@ -265,7 +267,8 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .command('erase')
     .description('delete what a run, or a tenant, said and did, in the store and in Temporal; leaves tombstones')
     .argument('[run]', 'its whole id')
-    .option('--tenant <name>', 'all runs of this tenant instead')
+    .option('--tenant <name>', 'all runs and sessions of this tenant instead')
+    .option('--session <id>', 'all of this session instead')
     .option('--reason <text>', 'kept in the tombstone')
     .option('--yes', 'that it is meant')
     .addHelpText('after', example('erase run_7kq2ndm4x --reason "asked by the customer" --yes'))

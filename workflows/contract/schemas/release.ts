@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { DIVERTED_ANSWERS, type ReleaseManifest } from '../release';
 import { approvalRuleSchema } from './approval';
 import { count, runLimitsSchema } from './run-limits';
+import { sessionPlanSchema } from './session-record';
 
 const jsonObject = z.record(z.string(), z.json());
 
@@ -133,6 +134,8 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   loops: loopPlan.exactOptional(),
   cache: cachePlan.exactOptional(),
   batch: batchPlan.exactOptional(),
+  sync: z.object({ withinMs: z.number(), calls: count }).exactOptional(),
+  session: sessionPlanSchema.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });

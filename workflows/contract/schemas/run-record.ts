@@ -66,6 +66,8 @@ export const runRecordSchema = z.object({
         .exactOptional(),
     })
     .exactOptional(),
+  /** What was said in its session before it: a stored head, and the messages that it stands for. */
+  goesOnFrom: z.object({ base: z.string().nullable(), length: z.number() }).exactOptional(),
   /** The call of another run that it answers, as its sub-agent. */
   parent: z
     .object({ run: z.string(), root: z.string(), firstRunId: z.string(), turn: z.number(), index: z.number() })
