@@ -25,6 +25,7 @@ export const PROBLEMS = {
   'Run.Refused': [409, 'The run refuses it'],
   'Run.Erased': [410, 'The run was erased'],
   'Run.Stuck': [503, 'The run makes no headway'],
+  'Queue.Full': [429, 'The queue is full'],
   'Session.NotFound': [404, 'There is no such session'],
   'Session.Busy': [429, 'The session takes no message now'],
   'Worker.Absent': [503, 'No worker answers'],
@@ -63,6 +64,7 @@ export class Problem extends Error {
   }
 }
 
+const SECOND_MS = 1_000;
 /** In seconds: for what comes back by itself. */
 const AGAIN_SOON = { 'retry-after': '5' };
 
@@ -73,6 +75,7 @@ const OF_CLIENT: Readonly<Record<ClientErrorCode, ProblemType>> = {
   'run-not-found': 'Run.NotFound',
   refused: 'Run.Refused',
   erased: 'Run.Erased',
+  'queue-full': 'Queue.Full',
   'session-not-found': 'Session.NotFound',
   busy: 'Session.Busy',
   'no-worker': 'Worker.Absent',
@@ -95,7 +98,10 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (ClientError.isInstance(error)) {
     const known = OF_CLIENT[error.code];
-    return new Problem(known, error.message, headersOf(known));
+    const again = error.retryAfterMs;
+    const headers =
+      again === undefined ? headersOf(known) : { headers: { 'retry-after': String(Math.ceil(again / SECOND_MS)) } };
+    return new Problem(known, error.message, headers);
   }
   const type = isObject(error) && 'type' in error ? error.type : undefined;
   // What the store itself says may name places of this machine.
