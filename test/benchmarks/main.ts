@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|waiting [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ import { printGateway } from './print-gateway';
 import { printManyRuns } from './print-many-runs';
 import { printQuota } from './print-quota';
 import { printStream } from './print-stream';
+import { printWaitingRuns } from './print-waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -269,6 +270,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
     await printStream(isShort, (work) => withPostgres((postgres) => work(postgres.freshUrl())));
   },
   runs,
+  waiting: () => printWaitingRuns(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));
