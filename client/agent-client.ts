@@ -12,12 +12,15 @@ import { answerWithin, type Answered } from './answer-within';
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
+import { createQueueClient, type QueueClient } from './queue-client';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
+import { startQueued, type QueuedStart } from './start-queued';
 import { createSessionHandle, type SessionHandle, type SessionHandleOptions } from './session-handle';
 import { recordStart, startWorkflow } from './start-workflow';
+import { isTemporalGone } from './temporal-gone';
 import { putFile, type FileAbout } from './stored-file';
 
 export interface AgentClientOptions {
@@ -35,8 +38,9 @@ export interface AgentClientOptions {
 export interface AgentHandle<A extends AnyAgent> {
   readonly name: string;
   /**
-   * Returns once Temporal has the run; it goes on whatever happens to the caller.
-   * @throws ClientError `unknown-agent`, `invalid-input`, `id-in-use`, `temporal-unreachable`
+   * Returns once Temporal has the run, or the agent's queue has taken it: then `queued` says where it stands. It goes on whatever happens to
+   * the caller.
+   * @throws ClientError `unknown-agent`, `invalid-input`, `id-in-use`, `queue-full`, `no-worker`, `temporal-unreachable`
    */
   start(input: AgentInput<A>, options?: StartOptions): Promise<RunHandle<AgentOutput<A>>>;
   /**
@@ -77,6 +81,7 @@ export interface AgentClient {
 
 export function createAgentClient(options: AgentClientOptions): AgentClient {
   const { temporal, store } = options;
+  const starter: Starter = { ...options, queues: createQueueClient(options) };
   const session = <A extends AnyAgent>(agent: A['name'], id: string, of: SessionHandleOptions = {}): SessionHandle<A> =>
     createSessionHandle<A>(
       {
@@ -89,8 +94,8 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   return {
     agent: <A extends AnyAgent>(name: A['name']) => ({
       name,
-      start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
-      run: (input: AgentInput<A>, start: StartOptions = {}) => callAgent<AgentOutput<A>>(options, name, input, start),
+      start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(starter, name, input, start),
+      run: (input: AgentInput<A>, start: StartOptions = {}) => callAgent<AgentOutput<A>>(starter, name, input, start),
       session: (id: string, of?: SessionHandleOptions) => session<A>(name, id, of),
     }),
     session,
@@ -114,8 +119,12 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   };
 }
 
+interface Starter extends AgentClientOptions {
+  queues: QueueClient;
+}
+
 async function callAgent<Output>(
-  options: AgentClientOptions,
+  options: Starter,
   agent: string,
   input: unknown,
   start: StartOptions,
@@ -127,11 +136,13 @@ async function callAgent<Output>(
       `agent ${agent} answers no calls: its mode is not "sync". Start it instead.`,
     );
   const run = await startRun<Output>(options, agent, input, start);
+  // Under load nobody is kept waiting for what will not come in time.
+  if (run.queued?.degraded?.sync === 'async') return { kind: 'job', run };
   return await answerWithin(options.temporal, run, manifest.sync.withinMs);
 }
 
 async function startRun<Output>(
-  options: AgentClientOptions,
+  options: Starter,
   agent: string,
   input: unknown,
   start: StartOptions,
@@ -157,7 +168,14 @@ async function startRun<Output>(
     startedAt: Date.now(),
   };
   const { temporal } = options;
-  const known = await recordStart(store, record, { objects: [message.bytes] });
+  const objects = [message.bytes];
+  const queued =
+    manifest.queue === undefined ? undefined : await queue(options, { record, objects, start }, manifest.queue);
+  if (queued && !(queued.kind === 'begun' && queued.started)) {
+    const place = queued.kind === 'waiting' ? { queued: queued.place } : {};
+    return createRunHandle({ temporal, store, id, ...place, ...handed(options) });
+  }
+  const known = await recordStart(store, record, { objects });
   // Temporal forgets an ended run after its retention, and would start it once more.
   if (known?.ended) return createRunHandle({ temporal, store, id, ...handed(options) });
   // Recorded before and maybe never started: with what it was pinned to then.
@@ -173,6 +191,28 @@ async function startRun<Output>(
 }
 
 const withUser = (user: string | undefined): { user?: string } => (user === undefined ? {} : { user });
+
+async function queue(
+  options: Starter,
+  { record, objects, start }: { record: RunRecord; objects: readonly Uint8Array[]; start: StartOptions },
+  name: string,
+): Promise<QueuedStart> {
+  const { queues } = options;
+  const store = options.store.of(record.tenant);
+  try {
+    const found = await queues.find(name, record.id);
+    const waiting = {
+      ...{ name, workflow: found.workflow, asked: 1 },
+      ...(start.priority === undefined ? {} : { priority: start.priority }),
+      ...(start.inspect ? { inspect: true as const } : {}),
+    };
+    return await startQueued({ store, queues }, { ...record, queue: waiting }, { objects, found });
+  } catch (error) {
+    if (!isTemporalGone(error)) throw error;
+    const message = `Temporal does not answer; run ${record.id} may wait in its queue: start it again by this id.`;
+    throw new ClientError('temporal-unreachable', message, { cause: error });
+  }
+}
 
 const handed = ({ signer, texts }: AgentClientOptions): Pick<RunHandleOptions, 'signer' | 'texts'> => ({
   ...(signer ? { signer } : {}),

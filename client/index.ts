@@ -7,6 +7,7 @@ export type { StartOptions } from './run-labels';
 export { ClientError } from './errors';
 export type { ClientErrorCode } from './errors';
 export type { RunEvent } from './run-events';
+export type { QueuePlace, WaitRange } from '../workflows/contract/queue';
 export type { RunHandle } from './run-handle';
 export type { Answerable, Approval, Decision, RunRequest } from './run-requests';
 export type { RunResult } from './run-result';

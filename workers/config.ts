@@ -18,6 +18,7 @@ import type { Prices } from '../activities/gateway/money/prices';
 import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { describeQueues, queueSettings, type QueuesByName } from './queue-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { describeTuning, tuningOf, type WorkerTuning } from './tuning';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
@@ -51,7 +52,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   quotas: QuotasByRoute;
   /** Absent where no tenant is limited. */
   budgets?: BudgetSettings;
-  queues: ResolvedConfig['queues'];
+  /** By name. */
+  queues: QueuesByName;
   /** What models cost. */
   prices: Prices;
   tuning: WorkerTuning;
@@ -110,7 +112,7 @@ export async function loadSettings(options: {
   const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
-  const ofBudgets = budgetSettings(config.budgets, configName);
+  const [ofBudgets, queues] = [budgetSettings(config.budgets, configName), queueSettings(config, configName, models)];
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
@@ -126,7 +128,7 @@ export async function loadSettings(options: {
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
-    ...{ queues: config.queues, prices: ofPrices.prices, tuning: tuningOf(config.workers) },
+    ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers) },
     process: ofProcess,
     secret: read,
     described: [
@@ -145,7 +147,7 @@ export async function loadSettings(options: {
       ...ofPeople,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
-      ...ofBudgets.described,
+      ...[...ofBudgets.described, ...describeQueues(queues, configName)],
       ...describeTuning(config.workers, configName),
       ...describeProcess(ofProcess, read),
     ],

@@ -10,6 +10,7 @@ import { createProviderRegistry } from '../activities/model/provider-registry';
 import type { AgentRegistry } from '../activities';
 import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
+import { publishQueue } from '../activities/store/queue-settings';
 import { indexEndedRuns } from './ended-runs';
 import { createAgentRegistry } from './agent-registry';
 import type { WorkerRole } from './create-worker';
@@ -113,6 +114,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexEndedRuns(store);
+  if (!options.toolboxesOnly) await publishQueues(store, settings);
   try {
     const { loaded, published } = await reload();
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
@@ -158,6 +160,11 @@ const startRunsWorker = (
     tuning: settings.tuning,
   });
 };
+
+/** Before any release that names one. */
+async function publishQueues(store: ContentStore, { queues, taskQueue }: Settings): Promise<void> {
+  for (const [queue, published] of Object.entries(queues)) await publishQueue(store, { taskQueue, queue }, published);
+}
 
 function webhookOf({ settings, note }: ServeOptions): ReturnType<typeof createWebhook> | undefined {
   const { webhook, secret } = settings;

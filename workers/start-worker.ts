@@ -92,7 +92,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const control =
       role === 'calls'
         ? undefined
-        : await createControlWorker({ ...process, deps: { ...deps, executions: controlExecutions(process) } });
+        : await createControlWorker({
+            ...process,
+            deps: { ...deps, taskQueue, executions: controlExecutions(process), queueSeen: options.metrics.queueSeen },
+          });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,

@@ -6,6 +6,7 @@ import { ActivityCancellationType, proxyActivities, workflowInfo } from '@tempor
 import type { ActivityOptions } from '@temporalio/common';
 import type { AgentActivities } from './contract/activities';
 import { toolQueue, toolboxQueue } from './contract/names';
+import type { QueueActivities } from './contract/queue-activities';
 import type { RunPlan, ToolPlan } from './contract/run';
 import type { SessionActivities } from './contract/session';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
@@ -153,3 +154,25 @@ export function bindActivities(plan: RunPlan): {
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };
 }
+
+/** Fifty runs are started within some seconds where the machine is busy. A worker that is gone is noticed by its beats. */
+const QUEUE: ActivityOptions = {
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+  retry: RECORD_BACKOFF,
+};
+
+const queues = proxyActivities<QueueActivities>(QUEUE);
+
+/** Of the workflows that are queues, on their own task queue. */
+export const queueActivities: QueueActivities = {
+  startRuns: (input) =>
+    queues.startRuns.executeWithOptions({ ...QUEUE, ...summaryOf(`starts ${runsOf(input)}`) }, [input]),
+  reconcileRuns: (input) =>
+    queues.reconcileRuns.executeWithOptions({ ...QUEUE, ...summaryOf(`asks about ${runsOf(input)}`) }, [input]),
+  endWaiting: (input) =>
+    queues.endWaiting.executeWithOptions({ ...QUEUE, ...summaryOf(`ends ${runsOf(input)}`) }, [input]),
+};
+
+const runsOf = ({ runs }: { runs: readonly unknown[] }): string =>
+  runs.length === 1 ? '1 run' : `${runs.length} runs`;

@@ -1,9 +1,10 @@
 // What the activities of the control worker are made from: those that begin runs and look after them, for queues and sessions.
 import type { RunFailure } from '../../workflows/contract/failures';
+import type { QueueLoad } from '../../workflows/contract/queue-activities';
 import type { AgentRunInput, Outcome } from '../../workflows/contract/run';
 import type { SendAnswer, SendRequest, SessionInput } from '../../workflows/contract/session';
 import type { Conversation } from '../store/conversation';
-import type { ContentStore } from '../store/port';
+import type { WithdrawDeps } from '../withdraw-requests';
 
 export interface RunStart {
   /** Of the run, and of its workflow. */
@@ -35,11 +36,20 @@ export interface Executions {
   send(session: SessionInput, request: SendRequest): Promise<SendAnswer>;
 }
 
-export interface ControlDeps {
-  /** One that keeps an ended run's entry. */
-  store: ContentStore;
+export interface QueueChange {
+  /** Runs that have begun as they are, and with less. */
+  begun?: number;
+  degraded?: number;
+  /** Types of failure of those that left without having begun. */
+  left?: string[];
+}
+
+/** Its store is one that keeps an ended run's entry. */
+export interface ControlDeps extends WithdrawDeps {
   conversation: Conversation;
   executions: Executions;
-  /** Milliseconds since the epoch. */
-  now(): number;
+  /** Of the runs: their queues' settings are published under it. */
+  taskQueue: string;
+  /** Absent where nobody counts. */
+  queueSeen?(load: QueueLoad, change?: QueueChange): void;
 }

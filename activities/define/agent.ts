@@ -22,6 +22,7 @@ import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
 import { onlyKnownKeys } from './known-keys';
 import { loopPlan, type LoopOptions } from './loops';
+import { QUEUE_NAME } from './queue';
 import type { McpToolbox } from './mcp-toolbox';
 import { modePlan, withinSync, type AgentMode, type ModePlan, type SessionOptions, type SyncOptions } from './modes';
 import type { AnyTool, Tool } from './tool';
@@ -92,6 +93,8 @@ export interface AgentDefinition<
   cache?: boolean | CacheOptions;
   /** Short tasks share calls: what waits at a worker at the same time is asked at once. @default each has its own */
   batch?: BatchOptions;
+  /** One of the configuration's, where its runs wait for a place; false for none. @default 'default' where the configuration has that */
+  queue?: string | false;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -118,6 +121,7 @@ export interface Agent<
   readonly loops: LoopPlan | undefined;
   readonly cache: CachePlan | undefined;
   readonly batch: BatchPlan | undefined;
+  readonly queue: string | false | undefined;
   readonly mode: ModePlan;
   readonly approvals: readonly RuleFor[];
 }
@@ -166,6 +170,7 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
     loops: loopPlan(definition.name, loops),
     cache: cachePlan(definition.name, cache, tools.length + (definition.toolboxes ?? []).length > 0),
     batch: batchOf(definition, plan),
+    queue: checkedQueue(definition.name, definition.queue),
     mode,
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
@@ -214,7 +219,16 @@ const AGENT_KEYS = [
   'cache',
   'approvals',
   'batch',
+  'queue',
 ];
+
+/** Without types a definition may say anything. */
+function checkedQueue(agent: string, queue: unknown): string | false | undefined {
+  if (queue === undefined || queue === false || (typeof queue === 'string' && QUEUE_NAME.test(queue))) return queue;
+  throw new Error(
+    `agent ${agent}: queue: ${JSON.stringify(queue) ?? 'that'} is neither the name of a queue nor false.`,
+  );
+}
 
 function batchOf(
   { name, batch, tools = [], toolboxes = [], parameters = {} }: AnyDefinition,

@@ -73,3 +73,8 @@ export const earlierChainName = (workflowId: string, head: string): string =>
 export const cacheOfTenant = (tenant: string): string =>
   `cache/${/^[\w.-]{1,100}$/.test(tenant) ? tenant : `~${objectHash(new TextEncoder().encode(tenant))}`}/`;
 export const cacheName = (tenant: string, question: string): string => `${cacheOfTenant(tenant)}${question}`;
+
+/** What workers have published of a queue of runs. */
+const queuesOf = (taskQueue: string): string => `queue/${encodeURIComponent(taskQueue)}/`;
+export const queueSettingsName = (taskQueue: string, queue: string): string =>
+  `${queuesOf(taskQueue)}${encodeURIComponent(queue)}`;

@@ -37,7 +37,7 @@ async function world() {
   const started: RunStart[] = [];
   let told: ToldEnd | 'open' | 'unknown' | 'completed' = 'open';
   const control: ControlDeps = {
-    ...{ store, conversation: deps.conversation, now: () => now },
+    ...{ store, conversation: deps.conversation, taskQueue: 'agents', now: () => now },
     executions: {
       start: (run) => {
         started.push(run);

@@ -15,12 +15,14 @@ import type { AnyAgent } from '../../activities/define';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
+import { publishQueue } from '../../activities/store/queue-settings';
 import { openTextPublisher, openTextReader } from '../../activities/stream/open-streams';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
+import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
 import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
@@ -60,6 +62,8 @@ export interface TestStackOptions {
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
+  /** Published under the task queue of the stack, by name. @default none */
+  queues?: QueuesByName;
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
   /** @default no tenant is limited */
@@ -117,6 +121,8 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const agents = createAgentRegistry({ strict: false });
   const route = options.route ?? ['test/model'];
   const publish = publisher(agents, store, route);
+  for (const [queue, settings] of Object.entries(options.queues ?? {}))
+    await publishQueue(store, { taskQueue: 'agents', queue }, settings);
   await publish(options.agents);
   const providers = [...new Set(route.map((one) => one.slice(0, one.indexOf('/'))))].map((name) =>
     providerOf(name, options),

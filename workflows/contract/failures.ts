@@ -89,6 +89,10 @@ export const FAILURES = {
   'Worker.Lost': rule(true, 'pause'),
   /** An error that nobody foresaw, in our own code: the run waits for a mended worker instead of dying. */
   'Runtime.Unexpected': rule(true, 'pause'),
+  /** As many runs wait as the queue has room for: it was not taken. */
+  'Queue.Full': rule(false, 'fail'),
+  /** It has waited for as long as a run of its queue may, and has not begun. */
+  'Queue.Expired': rule(false, 'fail'),
   'Run.Cancelled': rule(false, 'fail'),
   /** What a person said to a run could not be taken: it goes on without it, and they are told. */
   'Run.NotHeard': rule(false, 'fail'),

@@ -22,6 +22,10 @@ export const quotaId = (taskQueue: string, route: string, key: string): string =
 /** Id of the workflow that keeps the budget of a tenant, for the workers of one task queue. */
 export const budgetId = (taskQueue: string, tenant: string): string => `budget/${taskQueue}/${tenant}`;
 
+/** Id of the workflow that keeps one shard of a queue, for the runs of one task queue. */
+export const queueId = (taskQueue: string, queue: string, shard: number): string =>
+  `${queueIdPrefix(taskQueue)}${queue}/${shard}`;
+export const queueIdPrefix = (taskQueue: string): string => `queue/${taskQueue}/`;
 /** Id of the workflow of a session. No id of a session has a `/` in it, and every id of a run of one has. */
 export const sessionWorkflowId = (session: string): string => `session:${session}`;
 
@@ -31,6 +35,7 @@ export const sessionRunId = (session: string, message: string): string => `${ses
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
   quota: 'quota',
+  runQueue: 'runQueue',
   agentSession: 'agentSession',
   /** Of a Temporal Schedule: it sends a session a message. */
   sessionWake: 'sessionWake',
@@ -56,6 +61,9 @@ export const UPDATE_NAMES = {
   extend: 'extend',
   /** Of a quota. */
   lease: 'lease',
+  /** Of a queue. */
+  enqueue: 'enqueue',
+  withdraw: 'withdraw',
   /** Of a session: a message. */
   send: 'send',
 } as const;
@@ -67,6 +75,11 @@ export const QUERY_NAMES = {
   quota: 'quota',
   /** Of a quota: all that it knows, for the one after it. */
   ledger: 'ledger',
+  queue: 'queue',
+  /** Of a queue: where one of its runs stands. */
+  position: 'position',
+  /** Of a queue: all that it knows, for the one after it. */
+  waiting: 'waiting',
   session: 'session',
 } as const;
 
@@ -81,6 +94,9 @@ export const ACTIVITY_NAMES = {
   beginSubRun: 'beginSubRun',
   takeSubRun: 'takeSubRun',
   takeMessage: 'takeMessage',
+  startRuns: 'startRuns',
+  reconcileRuns: 'reconcileRuns',
+  endWaiting: 'endWaiting',
   beginSessionRun: 'beginSessionRun',
   keepSession: 'keepSession',
   steerSessionRun: 'steerSessionRun',

@@ -92,6 +92,10 @@ export interface ReleaseManifest {
   cache?: CachePlan;
   /** Absent where each task has a call of its own. */
   batch?: BatchPlan;
+  /** Where its runs wait for a place. Absent where they begin at once. */
+  queue?: string;
+  /** The release that this one stands in for under load: the same but for its route. Its code is that one's. */
+  degradedFrom?: string;
   /** Of an agent that answers calls. */
   sync?: SyncPlan;
   /** Of a persistent agent. */

@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
 import { forkCommand, type ForkCommandOptions } from './fork';
 import { gcCommand, type GcOptions } from './gc';
+import { queuesCommand } from './queues';
 import { quotaCommand } from './quota';
 import { identityCommand } from './identity';
 import { inboxCommand } from './inbox';
@@ -235,6 +236,11 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .description('the limits of each model and the budgets of tenants, what of them is used, and who waits')
     .addHelpText('after', example('quota'))
     .action(wrap((context) => quotaCommand(context)));
+  program
+    .command('queues')
+    .description('what waits for a place, how long one that came now would wait, and what has been refused')
+    .addHelpText('after', example('queues'))
+    .action(wrap((context) => queuesCommand(context)));
   program
     .command('cost')
     .description('what runs have cost, by their records; needs no server')
