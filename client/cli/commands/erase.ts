@@ -1,6 +1,6 @@
 // `longhaul erase RUN` and `erase --tenant NAME`: what a run said and did is deleted, and a tombstone says so.
 import { allRefs, type ContentStore } from '../../../activities/store';
-import { cacheOfTenant, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
+import { cacheOfTenant, RUN_PREFIX, runRecordName, sessionRecordName } from '../../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { eraseRun } from '../erase-run';
 import { eraseSession, sessionsOf, sessionsWith } from '../erase-sessions';
@@ -106,7 +106,8 @@ async function toErase(
   if (session !== undefined) {
     const own = (await allRuns(store)).filter((record) => record.goesOnFrom && record.session === session);
     const found = (await Promise.all(own.map((record) => withSubRuns(store, record)))).flat();
-    if (found.length === 0) throw new ClientError('run-not-found', `session ${session} has no runs in this store.`);
+    if (found.length === 0 && !(await store.readRef(sessionRecordName(session))))
+      throw new ClientError('run-not-found', `there is no session "${session.slice(0, 40)}" in this store.`);
     return { found, sessions: [session], what: `${counted(found.length, 'run')} of session ${session}` };
   }
   const found = await runsOf(store, tenant ?? '');
