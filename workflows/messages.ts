@@ -7,11 +7,11 @@ import type {
   CancelRequest,
   ExtendRequest,
   PauseRequest,
-  RunEnded,
   RunProgress,
   RunTranscript,
   SteerRequest,
 } from './contract/run';
+import type { RunEnded } from './contract/run-ended';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);

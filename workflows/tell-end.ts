@@ -1,6 +1,7 @@
 // Whoever has started a run, and waits for it, is told of its end.
 import { CancellationScope, getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
-import type { AgentRunResult, RunEnded } from './contract/run';
+import type { AgentRunResult } from './contract/run';
+import type { RunEnded } from './contract/run-ended';
 import { runEndedSignal } from './messages';
 
 /** One that is not there any more need not know; one that is, and is not told, asks the store. @param to id of its workflow */

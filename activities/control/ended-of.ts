@@ -1,4 +1,4 @@
-import type { RunEnded } from '../../workflows/contract/run';
+import type { RunEnded } from '../../workflows/contract/run-ended';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** The end of a run as its record has it. */

@@ -1,5 +1,5 @@
 // The end of a run that whoever started it has not been told of. Its record has it, or Temporal, and then the record is written here.
-import type { RunEnded } from '../../workflows/contract/run';
+import type { RunEnded } from '../../workflows/contract/run-ended';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from '../store/port';
 import { runRecordName } from '../store/ref-names';

@@ -1,6 +1,6 @@
 // Runs whose end nobody has heard of: what the store says, and where it says nothing, Temporal.
 import type { ReconcileRunsInput, ReconcileRunsResult } from '../../workflows/contract/queue-activities';
-import type { RunEnded } from '../../workflows/contract/run';
+import type { RunEnded } from '../../workflows/contract/run-ended';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { lastCheckpoint } from '../store/last-checkpoint';
 import { readQueueSettings } from '../store/queue-settings';

@@ -1,5 +1,6 @@
 // Needs: nothing. The mailbox of a session on a clock of its own: what is taken, in which order, what is refused, and what it does next.
-import type { Outcome, RunEnded } from '../../workflows/contract/run';
+import type { Outcome } from '../../workflows/contract/run';
+import type { RunEnded } from '../../workflows/contract/run-ended';
 import type { OnBusy, SendAnswer, SendRequest, SessionInput } from '../../workflows/contract/session';
 import { joined, maySteer, RECENT_MAX, sendRefusal, take, type Session } from '../../workflows/session/mailbox';
 import { lookAfterMs, nextStep, type NextStep } from '../../workflows/session/next-step';

@@ -1,7 +1,7 @@
 // What a queue's workflow has done for it: runs are started, and it is learned what became of them.
 import type { RunFailure } from './failures';
 import type { LeavingRun, DegradeStep, QueueSettings } from './queue';
-import type { RunEnded } from './run';
+import type { RunEnded } from './run-ended';
 
 export interface RunToStart {
   /** Id of a run that is recorded. */

@@ -125,20 +125,6 @@ export interface AgentRunInput {
   tells?: string;
 }
 
-/** What a queue or a session is told of the end of a run of its. One that does not hear of it finds the same in the run's record. */
-export interface RunEnded {
-  /** Id of the run. */
-  run: string;
-  outcome: Outcome;
-  failure?: RunFailure['type'];
-  /** Names its whole conversation. */
-  head: string | null;
-  length: number;
-  /** Milliseconds since the epoch, by the workflow's clock. */
-  startedAt: number;
-  endedAt: number;
-}
-
 /** The call that a run answers. */
 export interface ParentRun {
   /** Id of the run that made it. */

@@ -1,7 +1,7 @@
 // A session: a persistent agent. Its messages wait in a mailbox, each is answered by a run of its own, and the conversation goes on from run
 // to run.
 import type { RunFailure } from './failures';
-import type { RunEnded } from './run';
+import type { RunEnded } from './run-ended';
 
 /** What becomes of a message that comes while another is being answered. */
 export const ON_BUSY = ['enqueue', 'reject', 'interrupt', 'steer'] as const;

@@ -1,5 +1,5 @@
 // What a session does next, of what it knows now. The workflow does it, and asks again.
-import type { RunEnded } from '../contract/run';
+import type { RunEnded } from '../contract/run-ended';
 import type { CurrentRun, SessionState } from '../contract/session';
 
 export type NextStep =

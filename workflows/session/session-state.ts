@@ -7,7 +7,7 @@ import type {
   SessionInput,
   SessionState,
 } from '../contract/session';
-import type { RunEnded } from '../contract/run';
+import type { RunEnded } from '../contract/run-ended';
 
 const NOTHING_SAID: Reached = { head: null, length: 0 };
 /** A reason is shown on one line and kept in the history for ever. */

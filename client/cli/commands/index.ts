@@ -258,11 +258,7 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .command('gc')
     .description('free what no run needs any more; safe beside running workers, needs no server')
     .option('--dry-run', 'delete nothing, print what would be freed')
-    .option(
-      '--keep <time>',
-      'first forget runs that ended longer ago, 90d say; all are kept where it is not given',
-      age,
-    )
+    .option('--keep <time>', 'first forget runs that ended longer ago, 90d say (default: none)', age)
     .addHelpText(
       'after',
       '\nAn object goes when two collections, a day apart, find nothing that names it. Once a day is often enough.',
