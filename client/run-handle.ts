@@ -154,10 +154,8 @@ export function createRunHandle<Output>({
     progress,
     describe: () => found(id, () => handle.describe()),
     result: ({ signal } = {}) => {
-      const wait = async (): Promise<RunResult<Output>> => {
-        if (!execution) await waiting.untilBegun();
-        return await resultOf<Output>(store, handle, id, record);
-      };
+      const begins = execution ? Promise.resolve(true) : waiting.untilBegun(signal);
+      const wait = (): Promise<RunResult<Output>> => begins.then(() => resultOf<Output>(store, handle, id, record));
       return signal ? temporal.connection.withAbortSignal(signal, wait) : wait();
     },
     events: ({ signal, after } = {}) =>
