@@ -11,6 +11,12 @@ interface Asking {
 
 const OF_CLIENTS = new WeakMap<object, Map<string, Asking>>();
 
+/** Waits for what is asked now: a connection that is closed meanwhile would fail it. */
+export async function progressAnswered(temporal: Pick<Client, 'connection'>): Promise<void> {
+  const runs = OF_CLIENTS.get(temporal)?.values() ?? [];
+  await Promise.allSettled([...runs].flatMap(({ underWay, next }) => [underWay ?? [], next ?? []].flat()));
+}
+
 /** Whoever asks while an answer is under way shares the next one: what they are told was asked after they asked. */
 export function sharedProgress(temporal: Pick<Client, 'connection'>, id: string, ask: Ask): Ask {
   return () => {

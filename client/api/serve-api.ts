@@ -1,14 +1,18 @@
 // The API on a port of this machine, until it is closed.
 import { createServer } from 'node:http';
 import { isIP } from 'node:net';
+import { setTimeout as after } from 'node:timers/promises';
 import { RequestError, getRequestListener } from '@hono/node-server';
 import { ClientError } from '../errors';
+import { progressAnswered } from '../shared-progress';
 import { CONNECTION_OPTIONS, limitConnections } from './connection-limits';
 import { createApi } from './create-api';
 import { Problem, problemOf, problemResponse } from './problem';
 import type { ApiDeps } from './route';
 
 const DEFAULT_API_PORT = 8235;
+/** A worker that is there answers sooner. */
+const ANSWERED_MS = 2_000;
 
 export interface ServeApiOptions extends Omit<ApiDeps, 'over'> {
   /** 0 for a free one. @default 8235 */
@@ -56,12 +60,14 @@ export async function serveApi({
   });
   return {
     url: `http://${isIP(host) === 6 ? `[${host}]` : host}:${bound}`,
-    close: () =>
-      new Promise((resolve) => {
-        over.abort();
+    close: async () => {
+      over.abort();
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+      await Promise.race([progressAnswered(deps.temporal), after(ANSWERED_MS, undefined, { ref: false })]);
+    },
   };
 }
 

@@ -12,6 +12,7 @@ beforeAll(async () => {
   api = await startTestApi(on.stack);
 });
 afterAll(() => api.close());
+jest.setTimeout(180_000);
 afterEach(() => {
   on.model.clearFaults();
   expect(api.reported.splice(0)).toEqual([]);
@@ -70,7 +71,7 @@ test('a run is told as it goes, and who was cut off goes on behind what it has',
   const after: string[] = [];
   for await (const { event } of eventsOf(await follow())) after.push(event);
   expect(after).toEqual(['result']);
-}, 60_000);
+});
 
 test('HEAD asks for no event', async () => {
   const response = await follow({ method: 'HEAD' });
@@ -79,7 +80,7 @@ test('HEAD asks for no event', async () => {
 
 test('more readers than there is room for are told to come again', async () => {
   on.model.addFaults({ do: { slowStreamMsPerChunk: 50 } });
-  await on.stack.client.agent<typeof teller>('teller').start('Slowly.', { id: 'run_slow' });
+  const run = await on.stack.client.agent<typeof teller>('teller').start('Slowly.', { id: 'run_slow' });
   const left = new AbortController();
   const read = (): Promise<Response> => fetch(`${api.url}/v1/runs/run_slow/events`, { signal: left.signal });
   const readers = await Promise.all(Array.from({ length: 100 }, read));
@@ -94,4 +95,6 @@ test('more readers than there is room for are told to come again', async () => {
     ({ status } = await fetch(`${api.url}/v1/runs/run_slow/events`, { signal: again.signal }));
     again.abort();
   }
-}, 60_000);
+  await run.cancel();
+  await run.result();
+});

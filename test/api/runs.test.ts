@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
-import { startTestApi, type UsedApi } from './given';
+import { startTestApi, type Told, type UsedApi } from './given';
 
 const gate = { open: (): void => undefined, shut: Promise.resolve() };
 const shut = (): void => {
@@ -43,6 +43,7 @@ beforeAll(async () => {
   api = await startTestApi(on.stack);
 });
 afterAll(() => api.close());
+jest.setTimeout(180_000);
 afterEach(() => {
   gate.open();
   expect(api.reported.splice(0)).toEqual([]);
@@ -86,9 +87,13 @@ test('one that goes is waited for no longer than was asked, and its wait is cut 
   expect(open).toMatchObject({ status: 202, body: { id, status: 'open' } });
   expect(open.headers.get('retry-after')).toBe('1');
   expect((await api.ask('GET', `/v1/runs/${id}/result?wait=1`)).status).toBe(202);
-  expect(await api.ask('GET', `/v1/runs/${id}`)).toMatchObject({
-    body: { status: 'running', limits: { turns: 3, tokens: 9_000, toolCalls: 200 } },
-  });
+  let seen: Told['body'] = {};
+  await until(
+    'a worker answers',
+    async () => (seen = (await api.ask('GET', `/v1/runs/${id}`)).body)['status'] === 'running',
+    60_000,
+  );
+  expect(seen['limits']).toEqual({ turns: 3, tokens: 9_000, toolCalls: 200 });
   const waiting = settled(id);
   gate.open();
   expect(await waiting).toMatchObject({ status: 200, body: { outcome: 'completed' } });
@@ -113,9 +118,9 @@ test('a run is held, told, given more, and ended', async () => {
   shut();
   const { body } = await api.ask('POST', '/v1/runs', { body: { agent: 'waiter', input: 'x' } });
   const at = `/v1/runs/${String(body['id'])}`;
-  await until('it waits', async () => (await api.ask('GET', at)).body['status'] === 'running');
+  await until('it waits', async () => (await api.ask('GET', at)).body['status'] === 'running', 60_000);
   expect((await api.ask('POST', `${at}/pause`, { body: { reason: 'lunch' } })).status).toBe(202);
-  await until('it is paused', async () => (await api.ask('GET', at)).body['status'] === 'paused');
+  await until('it is paused', async () => (await api.ask('GET', at)).body['status'] === 'paused', 60_000);
   expect((await api.ask('GET', at)).body['reason']).toContain('lunch');
   expect((await api.ask('POST', `${at}/steer`, { body: { text: 'be quick' } })).status).toBe(202);
   expect(await api.ask('POST', `${at}/extend`, { body: { turns: 2 } })).toMatchObject({
@@ -129,7 +134,7 @@ test('a run is held, told, given more, and ended', async () => {
     body: { type: 'Run.Refused' },
   });
   expect((await api.ask('POST', `${at}/resume`)).status).toBe(202);
-  await until('it goes on', async () => (await api.ask('GET', at)).body['status'] === 'running');
+  await until('it goes on', async () => (await api.ask('GET', at)).body['status'] === 'running', 60_000);
   expect(await api.ask('POST', `${at}/cancel`, { body: { reason: 'enough' } })).toMatchObject({
     status: 202,
     body: { reasonKept: true },
