@@ -149,6 +149,8 @@ describe('the code of the READMEs', () => {
       ['agents/watcher/agent.ts'],
       ['with-prices/longhaul.config.ts'],
       ['with-budgets/longhaul.config.ts'],
+      ['with-queues/longhaul.config.ts'],
+      ['queued.ts'],
       ['agents/labels/agent.ts'],
       ['agents/editor/agent.ts'],
       ['agents/support/agent.ts'],
@@ -160,6 +162,7 @@ describe('the code of the READMEs', () => {
       ['with-api/longhaul.config.ts'],
       ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
+      ['with-workers/longhaul.config.ts'],
     ],
     'test/kit/model-server/README.md': [
       ['model-server.ts', "import { script, startModelServer } from 'longhaul/testing';\n"],
