@@ -1,7 +1,6 @@
-// Binds the activities to their ports and to Temporal's context: heartbeats, cancellation, and the last word on error types.
-import { ApplicationFailure, CancelledFailure, Context, activityInfo } from '@temporalio/activity';
+// Binds the activities of a run to their ports.
 import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
-import type { SpentDetails } from '../workflows/contract/cost';
+import { attended } from './attended';
 import { beginSubRun } from './begin-sub-run';
 import { callModel } from './call-model';
 import { callTool } from './call-tool';
@@ -9,9 +8,6 @@ import { compactContext } from './compact-context';
 import type { ActivityDeps, Attempt } from './deps';
 import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
-import { failure } from './failure';
-import { safeText } from './redact';
-import { spentBy } from './gateway/money/spending';
 import { takeMessage } from './take-message';
 import { takeResult } from './take-result';
 import { takeSubRun } from './take-sub-run';
@@ -19,9 +15,6 @@ import { tellPeople } from './tell-people';
 import { tellToolFailure } from './tell-tool-failure';
 
 export type ToolboxCall = (input: CallToolInput, attempt: Attempt) => ReturnType<AgentActivities['callTool']>;
-
-/** Each beat is a database write. The workflow's heartbeat timeout leaves room for one to be lost. */
-const HEARTBEAT_INTERVAL_MS = 5_000;
 
 export function createActivities(deps: ActivityDeps): AgentActivities {
   return {
@@ -42,54 +35,3 @@ export function createActivities(deps: ActivityDeps): AgentActivities {
 export const createToolboxActivities = (call: ToolboxCall): Pick<AgentActivities, 'callTool'> => ({
   callTool: (input) => attended((attempt) => call(input, attempt)),
 });
-
-function withDetails(error: ApplicationFailure, spent: SpentDetails): ApplicationFailure {
-  const { message, type, nonRetryable, nextRetryDelay, cause } = error;
-  return ApplicationFailure.create({
-    message,
-    details: [spent],
-    ...(type ? { type } : {}),
-    ...(nonRetryable ? { nonRetryable } : {}),
-    ...(nextRetryDelay ? { nextRetryDelay } : {}),
-    ...(cause ? { cause } : {}),
-  });
-}
-
-/** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
-async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
-  const context = Context.current();
-  const info = activityInfo();
-  // Each beat takes the place of the one before: what an earlier attempt has told is told on.
-  let told: unknown = info.heartbeatDetails;
-  const beat = info.heartbeatTimeoutMs ? setInterval(() => context.heartbeat(told), HEARTBEAT_INTERVAL_MS) : undefined;
-  try {
-    return await work({
-      number: info.attempt,
-      workflowId: info.workflowExecution?.workflowId ?? info.activityId,
-      runId: info.workflowExecution?.runId ?? '',
-      scheduledAt: info.currentAttemptScheduledTimestampMs,
-      timeoutMs: info.startToCloseTimeoutMs,
-      signal: context.cancellationSignal,
-      told,
-      tell: (details) => {
-        told = details;
-        context.heartbeat(details);
-      },
-    });
-  } catch (error) {
-    // Without a cause: what a stopped call throws is of no use to anyone, and nobody has looked through it for secrets.
-    // Numbers only, for the run's totals.
-    const spent = spentBy(error);
-    if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spent ? [spent] : []);
-    if (error instanceof ApplicationFailure) throw spent ? withDetails(error, spent) : error;
-    if (error instanceof CancelledFailure) throw error;
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    throw failure(
-      'Runtime.Unexpected',
-      safeText(text),
-      error instanceof Error ? { cause: new Error(safeText(text)) } : {},
-    );
-  } finally {
-    clearInterval(beat);
-  }
-}

@@ -11,7 +11,8 @@ type JsonObject = { [key: string]: JsonValue };
 
 export type AgentDescription = Pick<
   ReleaseManifest,
-  'schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan' | 'loops' | 'cache' | 'batch'
+  | ('schemaVersion' | 'agent' | 'description' | 'tools' | 'input' | 'output' | 'plan')
+  | ('loops' | 'cache' | 'batch' | 'sync' | 'session')
 >;
 
 /** Of an agent by its name: what its runs as a sub-agent are pinned to. @throws Error in one line */
@@ -58,6 +59,7 @@ export function describeAgent(
     ...(agent.loops ? { loops: agent.loops } : {}),
     ...(agent.cache ? { cache: agent.cache } : {}),
     ...(agent.batch ? { batch: agent.batch } : {}),
+    ...agent.mode,
   };
 }
 

@@ -1,3 +1,5 @@
 // What workers build activities with.
 export { createActivities, createToolboxActivities, type ToolboxCall } from './create-activities';
+export { createControlActivities } from './control/create-control-activities';
+export type { ControlDeps } from './control/control-deps';
 export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, ProviderRegistry } from './deps';

@@ -1,5 +1,6 @@
 // The agent that a call is made with: what is data comes from the release that its run was started with, and only code from what this
 // worker has loaded. A worker that was started anew has today's code, and a run must not change its instructions under way.
+import { ApplicationFailure } from '@temporalio/common';
 import { LRUCache } from 'lru-cache';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
@@ -23,7 +24,7 @@ export async function requireAgent(
   deps: Pick<ActivityDeps, 'agents' | 'toolStore'>,
   { agent, release }: { agent: string; release: string },
 ): Promise<PinnedAgent> {
-  const loaded = deps.agents.resolve(agent, release);
+  const loaded = deps.agents.resolve(agent, release) ?? (await originLoaded(deps, agent, release));
   if (!loaded) {
     throw failure(
       'Release.NotLoaded',
@@ -38,6 +39,24 @@ export async function requireAgent(
   });
   return { agent: { ...loaded.agent, tools }, manifest, release, codeRelease: loaded.release };
 }
+
+/** Of a release that load made of another: nobody has loaded it, and its code is the other's. */
+async function originLoaded(
+  deps: Pick<ActivityDeps, 'agents' | 'toolStore'>,
+  agent: string,
+  release: string,
+): Promise<LoadedAgent | undefined> {
+  try {
+    const { degradedFrom } = await readManifest(deps, agent, release);
+    return degradedFrom === undefined ? undefined : deps.agents.resolve(agent, degradedFrom);
+  } catch (error) {
+    // What nobody can read nobody has loaded.
+    if (error instanceof ApplicationFailure && UNREADABLE.includes(error.type ?? '')) return undefined;
+    throw error;
+  }
+}
+
+const UNREADABLE: readonly string[] = ['Store.ObjectMissing', 'Store.ObjectCorrupt'];
 
 /** @throws ApplicationFailure `Store.*` */
 export async function readManifest(

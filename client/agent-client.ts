@@ -8,13 +8,19 @@ import type { TextReader } from '../activities/stream/port';
 import type { FileRef } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { agentPointerSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { answerWithin, type Answered } from './answer-within';
+import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
+import { createQueueClient, type QueueClient } from './queue-client';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
 import { checkedLabels, limitedTo, newRunId, type StartOptions } from './run-labels';
+import { startQueued, type QueuedStart } from './start-queued';
+import { createSessionHandle, type SessionHandle, type SessionHandleOptions } from './session-handle';
 import { recordStart, startWorkflow } from './start-workflow';
+import { isTemporalGone } from './temporal-gone';
 import { putFile, type FileAbout } from './stored-file';
 
 export interface AgentClientOptions {
@@ -32,14 +38,27 @@ export interface AgentClientOptions {
 export interface AgentHandle<A extends AnyAgent> {
   readonly name: string;
   /**
-   * Returns once Temporal has the run; it goes on whatever happens to the caller.
-   * @throws ClientError `unknown-agent`, `invalid-input`, `id-in-use`, `temporal-unreachable`
+   * Returns once Temporal has the run, or the agent's queue has taken it: then `queued` says where it stands. It goes on whatever happens to
+   * the caller.
+   * @throws ClientError `unknown-agent`, `invalid-input`, `id-in-use`, `queue-full`, `no-worker`, `temporal-unreachable`
    */
   start(input: AgentInput<A>, options?: StartOptions): Promise<RunHandle<AgentOutput<A>>>;
+  /**
+   * Of an agent of mode `sync`: its answer, or, where that takes longer than `sync.within`, the run that goes on as a job.
+   * @throws ClientError as `start`; `invalid-input` for an agent of another mode
+   */
+  run(input: AgentInput<A>, options?: StartOptions): Promise<Answered<AgentOutput<A>>>;
+  /**
+   * Of an agent of mode `session`: one conversation, by an id of the caller's own. Nothing is checked but the id until it is used.
+   * @throws ClientError `invalid-input`
+   */
+  session(id: string, options?: SessionHandleOptions): SessionHandle<A>;
 }
 
 export interface AgentClient {
   agent<A extends AnyAgent>(name: A['name']): AgentHandle<A>;
+  /** As `agent(name).session(id)`. */
+  session<A extends AnyAgent>(agent: A['name'], id: string, options?: SessionHandleOptions): SessionHandle<A>;
   /** Of a run that exists; nothing is checked until it is used. */
   run<Output = unknown>(id: string): RunHandle<Output>;
   /**
@@ -62,11 +81,24 @@ export interface AgentClient {
 
 export function createAgentClient(options: AgentClientOptions): AgentClient {
   const { temporal, store } = options;
+  const starter: Starter = { ...options, queues: createQueueClient(options) };
+  const session = <A extends AnyAgent>(agent: A['name'], id: string, of: SessionHandleOptions = {}): SessionHandle<A> =>
+    createSessionHandle<A>(
+      {
+        ...{ temporal, store, taskQueue: options.taskQueue, tenant: of.tenant ?? options.tenant },
+        ...withUser(of.user ?? options.user),
+        runOf: (run) => createRunHandle({ temporal, store, id: run, ...handed(options) }),
+      },
+      { session: id, agent },
+    );
   return {
     agent: <A extends AnyAgent>(name: A['name']) => ({
       name,
-      start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(options, name, input, start),
+      start: (input: AgentInput<A>, start: StartOptions = {}) => startRun<AgentOutput<A>>(starter, name, input, start),
+      run: (input: AgentInput<A>, start: StartOptions = {}) => callAgent<AgentOutput<A>>(starter, name, input, start),
+      session: (id: string, of?: SessionHandleOptions) => session<A>(name, id, of),
     }),
+    session,
     run: (id) => createRunHandle({ temporal, store, id, ...handed(options) }),
     fork: (run, fork = {}) => forkRun(options, run, fork),
     agents: async () => {
@@ -87,8 +119,30 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
   };
 }
 
+interface Starter extends AgentClientOptions {
+  queues: QueueClient;
+}
+
+async function callAgent<Output>(
+  options: Starter,
+  agent: string,
+  input: unknown,
+  start: StartOptions,
+): Promise<Answered<Output>> {
+  const { manifest } = await currentRelease(options.store, agent);
+  if (!manifest.sync)
+    throw new ClientError(
+      'invalid-input',
+      `agent ${agent} answers no calls: its mode is not "sync". Start it instead.`,
+    );
+  const run = await startRun<Output>(options, agent, input, start);
+  // Under load nobody is kept waiting for what will not come in time.
+  if (run.queued?.degraded?.sync === 'async') return { kind: 'job', run };
+  return await answerWithin(options.temporal, run, manifest.sync.withinMs);
+}
+
 async function startRun<Output>(
-  options: AgentClientOptions,
+  options: Starter,
   agent: string,
   input: unknown,
   start: StartOptions,
@@ -114,7 +168,14 @@ async function startRun<Output>(
     startedAt: Date.now(),
   };
   const { temporal } = options;
-  const known = await recordStart(store, record, { objects: [message.bytes] });
+  const objects = [message.bytes];
+  const queued =
+    manifest.queue === undefined ? undefined : await queue(options, { record, objects, start }, manifest.queue);
+  if (queued && !(queued.kind === 'begun' && queued.started)) {
+    const place = queued.kind === 'waiting' ? { queued: queued.place } : {};
+    return createRunHandle({ temporal, store, id, ...place, ...handed(options) });
+  }
+  const known = await recordStart(store, record, { objects });
   // Temporal forgets an ended run after its retention, and would start it once more.
   if (known?.ended) return createRunHandle({ temporal, store, id, ...handed(options) });
   // Recorded before and maybe never started: with what it was pinned to then.
@@ -127,6 +188,30 @@ async function startRun<Output>(
     ...(start.priority === undefined ? {} : { priority: start.priority }),
   });
   return createRunHandle({ temporal, store, id, execution: handle, ...handed(options) });
+}
+
+const withUser = (user: string | undefined): { user?: string } => (user === undefined ? {} : { user });
+
+async function queue(
+  options: Starter,
+  { record, objects, start }: { record: RunRecord; objects: readonly Uint8Array[]; start: StartOptions },
+  name: string,
+): Promise<QueuedStart> {
+  const { queues } = options;
+  const store = options.store.of(record.tenant);
+  try {
+    const found = await queues.find(name, record.id);
+    const waiting = {
+      ...{ name, workflow: found.workflow, asked: 1 },
+      ...(start.priority === undefined ? {} : { priority: start.priority }),
+      ...(start.inspect ? { inspect: true as const } : {}),
+    };
+    return await startQueued({ store, queues }, { ...record, queue: waiting }, { objects, found });
+  } catch (error) {
+    if (!isTemporalGone(error)) throw error;
+    const message = `Temporal does not answer; run ${record.id} may wait in its queue: start it again by this id.`;
+    throw new ClientError('temporal-unreachable', message, { cause: error });
+  }
 }
 
 const handed = ({ signer, texts }: AgentClientOptions): Pick<RunHandleOptions, 'signer' | 'texts'> => ({

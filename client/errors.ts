@@ -5,6 +5,10 @@ export type ClientErrorCode =
   | 'id-in-use'
   | 'run-not-found'
   | 'refused'
+  | 'queue-full'
+  /** For want of room, or of a free moment: the same may be taken later. */
+  | 'busy'
+  | 'session-not-found'
   | 'erased'
   | 'no-worker'
   | 'stuck'
@@ -13,15 +17,23 @@ export type ClientErrorCode =
 
 const MARKER: unique symbol = Symbol.for('longhaul.client-error');
 
+export interface ClientErrorOptions extends ErrorOptions {
+  /** When the same may be tried again. Milliseconds. */
+  retryAfterMs?: number;
+}
+
 export class ClientError extends Error {
   override readonly name = 'ClientError';
   readonly [MARKER] = true;
+  /** Of `queue-full`: when to try again. Milliseconds. */
+  readonly retryAfterMs?: number;
   constructor(
     readonly code: ClientErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options: ClientErrorOptions = {},
   ) {
     super(message, options);
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 
   /** Works across copies of this package, where instanceof does not. */

@@ -62,8 +62,8 @@ async function standingAt(
   return { base: head, append: [], calling: { message, calls: asked, results: done } };
 }
 
-function beginningOf({ input, forkedFrom }: RunRecord): Standing {
-  if (!forkedFrom) return { base: null, append: [input] };
+function beginningOf({ input, forkedFrom, goesOnFrom }: RunRecord): Standing {
+  if (!forkedFrom) return { base: goesOnFrom?.base ?? null, append: [input] };
   const { base, append, calling } = forkedFrom;
   return { base, append, ...(calling ? { calling } : {}) };
 }

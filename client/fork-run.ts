@@ -3,6 +3,7 @@
 import type { Client } from '@temporalio/client';
 import { createConversation } from '../activities/store';
 import type { ContentStore, RefWrite } from '../activities/store/port';
+import { forkChains } from '../activities/store/fork-chains';
 import { headName, runRecordName } from '../activities/store/ref-names';
 import { callsOf } from '../activities/store/run-calls';
 import type { TextReader } from '../activities/stream/port';
@@ -12,7 +13,6 @@ import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/r
 import { ClientError } from './errors';
 import { firstRunIdOf } from './first-run';
 import { forkBeginning, type Beginning, type ForkChanges } from './fork-beginning';
-import { forkChains } from './fork-chains';
 import { forkPoint, type ForkPoint } from './fork-point';
 import { refuseErased } from './recorded-result';
 import { currentRelease, readManifest, releaseOf, type KnownRelease } from './releases';

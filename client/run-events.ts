@@ -3,12 +3,15 @@
 import { WorkflowFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { createBell, type Bell } from '../activities/stream/bell';
 import type { TextEvent } from '../activities/stream/port';
+import type { QueuePlace } from '../workflows/contract/queue';
 import type { RunProgress, Step } from '../workflows/contract/run';
 
 /** A person sees what happens within this; a query costs no history, and a worker answers it in about a millisecond. */
 const POLL_MS = 250;
 
 export type RunEvent =
+  /** It waits for a place: where it stands, whenever that changes. */
+  | { type: 'queued'; place: QueuePlace }
   | { type: 'step'; step: Step }
   | { type: 'status'; progress: RunProgress }
   /** A piece of an answer that is under way; the whole of it is kept with its step. */
@@ -18,6 +21,8 @@ export interface EventsOptions {
   temporal: { readonly connection: Pick<Client['connection'], 'withAbortSignal'> };
   handle: Pick<WorkflowHandle, 'result'>;
   progress(): Promise<RunProgress>;
+  /** While it waits in a queue. @returns whether it has begun. @default it has */
+  places?: (stop: AbortSignal) => AsyncGenerator<QueuePlace, boolean>;
   /** @default none */
   texts?: (stop: AbortSignal) => AsyncIterator<TextEvent, void>;
   signal?: AbortSignal;
@@ -29,6 +34,7 @@ export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent
   // A poll for the end outlives its reader by a minute, and a server has room for so many.
   const over = new AbortController();
   const stop = signal ? AbortSignal.any([signal, over.signal]) : over.signal;
+  if (options.places && !(yield* queued(options.places(stop)))) return;
   const bell = createBell();
   stop.addEventListener('abort', bell.ring);
   const run = { ended: false, failed: undefined as { error: unknown } | undefined };
@@ -83,6 +89,14 @@ export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent
     }
   } finally {
     over.abort();
+  }
+}
+
+async function* queued(places: AsyncGenerator<QueuePlace, boolean>): AsyncGenerator<RunEvent, boolean> {
+  for (;;) {
+    const { done, value } = await places.next();
+    if (done) return value;
+    yield { type: 'queued', place: value };
   }
 }
 

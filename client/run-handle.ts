@@ -6,7 +6,7 @@ import {
   type WorkflowExecutionDescription,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { createConversation, encodeMessage } from '../activities/store';
+import { encodeMessage } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import type { TextPosition, TextReader } from '../activities/stream/port';
 import { runRecordName } from '../activities/store/ref-names';
@@ -15,17 +15,20 @@ import type { PersonRequest } from '../workflows/contract/approval';
 import type { Message } from '../workflows/contract/message';
 import { STEER_CHARS } from '../workflows/contract/limits';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
+import type { QueuePlace } from '../workflows/contract/queue';
 import type { ExtendRequest, RunProgress, RunTotals, SteerRequest } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
-import { recordedResult, refuseErased } from './recorded-result';
+import { recordedResult } from './recorded-result';
 import { createRunRequests, type RunRequests, type Signer } from './run-requests';
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { sharedProgress } from './shared-progress';
+import { transcriptOf } from './run-transcript';
 import { problemsOf } from './stuck-run';
 import { askedBelow } from './sub-runs';
 import { isUnanswered } from './unanswered';
+import { createWaitingRun } from './waiting-run';
 
 /** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
 const QUERY_TIMEOUT_MS = 15_000;
@@ -34,6 +37,10 @@ const REASON_TIMEOUT_MS = 8_000;
 
 export interface RunHandle<Output> extends RunRequests {
   readonly id: string;
+  /** Set by a start whose run waits for a place: where it stood then. */
+  readonly queued?: QueuePlace;
+  /** Where it stands in its queue now. Undefined where it does not wait. @throws ClientError `no-worker` */
+  place(): Promise<QueuePlace | undefined>;
   /**
    * Waits for the end. Throws only when Temporal or the store cannot be reached, or the wait was given up: every outcome is a value.
    * @param options.signal gives up the wait; the run goes on
@@ -55,7 +62,8 @@ export interface RunHandle<Output> extends RunRequests {
   pause(reason?: string): Promise<void>;
   resume(): Promise<void>;
   /**
-   * Closes the provider's socket and stops running tools. Needs no worker: without one the run ends when the next one comes.
+   * Closes the provider's socket and stops running tools. Needs no worker: without one the run ends when the next one comes. One that waits in
+   * a queue leaves it, which takes a worker that answers.
    * @returns whether the reason was kept, which takes a worker that answers
    * @throws ClientError `refused` when it has ended, or is being cancelled already
    */
@@ -80,6 +88,7 @@ export interface RunHandleOptions {
   store: ContentStore;
   id: string;
   execution?: WorkflowHandle;
+  queued?: QueuePlace;
   /** @default answers are not shown while they come */
   texts?: TextReader;
   /** Signs what is decided. */
@@ -91,24 +100,30 @@ export function createRunHandle<Output>({
   store,
   id,
   execution,
+  queued,
   texts,
   signer,
 }: RunHandleOptions): RunHandle<Output> {
   const handle = execution ?? temporal.workflow.getHandle(id);
+  const waiting = createWaitingRun({ temporal, store, id });
   const record = async (): Promise<RunRecord> => {
     const ref = await store.readRef(runRecordName(id));
     if (!ref) throw new ClientError('run-not-found', `there is no run "${id}".`);
     return runRecordSchema.parse(ref.value);
   };
   const below = (): Promise<PersonRequest[]> => askedBelow(store, id);
+  const begun = <T>(work: () => Promise<T>): Promise<T> =>
+    found(id, work).catch(async (error: unknown) => {
+      throw await waiting.explain(error);
+    });
   const progress = async (): Promise<RunProgress> => {
-    const own = await found(id, () => queryProgress(temporal, handle, id));
+    const own = await begun(() => queryProgress(temporal, handle, id));
     // Where it calls none, what it says needs no store.
     return own.result || !own.callsAgents ? own : withAskedBelow(own, await below());
   };
   /** A run that has ended is retained, and hears nothing. */
   const acting = <T>(work: () => Promise<T>): Promise<T> =>
-    found(id, work).catch(async (error: unknown) => {
+    begun(work).catch(async (error: unknown) => {
       const ended = ClientError.isInstance(error) && error.code === 'run-not-found' && (await record()).ended;
       if (!ended) throw error;
       throw new ClientError('refused', `run "${id}" has ended already: ${ended.outcome}.`, { cause: error });
@@ -133,31 +148,28 @@ export function createRunHandle<Output>({
   return {
     ...requests,
     id,
+    ...(queued ? { queued } : {}),
+    place: () => waiting.place(),
     record,
     progress,
     describe: () => found(id, () => handle.describe()),
     result: ({ signal } = {}) => {
-      const wait = (): Promise<RunResult<Output>> => resultOf<Output>(store, handle, id, record);
+      const begins = execution ? Promise.resolve(true) : waiting.untilBegun(signal);
+      const wait = (): Promise<RunResult<Output>> => begins.then(() => resultOf<Output>(store, handle, id, record));
       return signal ? temporal.connection.withAbortSignal(signal, wait) : wait();
     },
     events: ({ signal, after } = {}) =>
       eventsOf({
         ...{ temporal, handle, progress: sharedProgress(temporal, id, progress) },
+        ...(execution ? {} : { places: (stop) => waiting.places(stop) }),
         ...(texts ? { texts: (stop) => texts.read(id, { signal: stop, ...(after ? { after } : {}) }) } : {}),
         ...(signal ? { signal } : {}),
       }),
-    transcript: async () => {
-      const known = await record();
-      refuseErased(known);
-      const { tenant, ended } = known;
-      const head = ended?.head ?? (await progress()).head;
-      if (head === null) return [];
-      const entries = await createConversation(store.of(tenant)).originals(head, id);
-      return entries.map((entry) => entry.message);
-    },
+    transcript: async () => transcriptOf(store, await record(), progress),
     pause: (reason) => acting(() => handle.signal(SIGNAL_NAMES.pause, ...(reason === undefined ? [] : [{ reason }]))),
     resume: () => acting(() => handle.signal(SIGNAL_NAMES.resume)),
-    cancel: (reason) => acting(() => cancelRun(temporal, handle, reason)),
+    cancel: async (reason) =>
+      (await waiting.withdraw(reason)) ? { reasonKept: true } : await acting(() => cancelRun(temporal, handle, reason)),
     steer: async (text) => {
       const { tenant } = await record();
       const message = await stored(store.of(tenant), text);

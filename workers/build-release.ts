@@ -7,6 +7,7 @@ import type { LoadedAgent } from '../activities/deps';
 import type { McpServers } from '../activities/mcp/mcp-servers';
 import type * as mcpTools from '../activities/mcp/mcp-tools';
 import { describeAgent, jsonObject, type AgentDescription, type ReleaseOf } from '../activities/describe-agent';
+import { DEFAULT_QUEUE } from '../activities/define/queue';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
@@ -15,12 +16,13 @@ import { agentCode } from './agent-code';
 import { modelPlan, modelRoute, type RouteSettings } from './model-settings';
 import type { PeopleSettings } from './people-settings';
 import { packageVersion } from './package-version';
+import type { QueuesByName } from './queue-settings';
 import { requirePrices, type PricedBy } from './require-prices';
 
 export interface BuildReleaseOptions {
   /** The agent's own file, absolute: instructions from a file are beside it. */
   file: string;
-  settings: RouteSettings & Pick<PeopleSettings, 'approvals'> & PricedBy;
+  settings: RouteSettings & Pick<PeopleSettings, 'approvals'> & PricedBy & { queues?: QueuesByName };
   /** Hash of the code, where the caller has it already. */
   code?: string;
   /** Releases of the agents among its tools. @throws Error in one line */
@@ -45,10 +47,23 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
     instructions: await instructionsOf(agent, options.file),
     model: { route, ...(plan ? { plan } : {}), parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
+    ...queueOf(agent, options.settings),
     code,
     orchestration: packageVersion(),
   };
   return { agent, manifest, release: objectHash(canonicalJson(manifest)) };
+}
+
+/** A caller knows the release, and no configuration: so it stands there. */
+function queueOf(
+  { queue }: AnyAgent,
+  { queues = {} }: Pick<BuildReleaseOptions['settings'], 'queues'>,
+): Pick<ReleaseManifest, 'queue'> {
+  if (queue === false) return {};
+  if (queue === undefined) return Object.hasOwn(queues, DEFAULT_QUEUE) ? { queue: DEFAULT_QUEUE } : {};
+  if (Object.hasOwn(queues, queue)) return { queue };
+  const known = Object.keys(queues).join(', ') || 'none';
+  throw new Error(`queue: "${queue}" is none of the queues in longhaul.config.ts (${known}).`);
 }
 
 /** Where its worker runs releases, each toolbox has a process: the plan sends the calls there. */

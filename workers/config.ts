@@ -18,7 +18,9 @@ import type { Prices } from '../activities/gateway/money/prices';
 import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { peopleSettings, type PeopleSettings } from './people-settings';
 import { describeProcess, processSettings, type ProcessSettings } from './process-settings';
+import { describeQueues, queueSettings, type QueuesByName } from './queue-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
+import { describeTuning, tuningOf, type WorkerTuning } from './tuning';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -50,9 +52,11 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   quotas: QuotasByRoute;
   /** Absent where no tenant is limited. */
   budgets?: BudgetSettings;
-  queues: ResolvedConfig['queues'];
+  /** By name. */
+  queues: QueuesByName;
   /** What models cost. */
   prices: Prices;
+  tuning: WorkerTuning;
   process: ProcessSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
@@ -108,7 +112,7 @@ export async function loadSettings(options: {
   const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
   const ofKeys = keySettings(read);
-  const ofBudgets = budgetSettings(config.budgets, configName);
+  const [ofBudgets, queues] = [budgetSettings(config.budgets, configName), queueSettings(config, configName, models)];
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
   return {
@@ -124,7 +128,7 @@ export async function loadSettings(options: {
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
-    ...{ queues: config.queues, prices: ofPrices.prices },
+    ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers) },
     process: ofProcess,
     secret: read,
     described: [
@@ -139,16 +143,21 @@ export async function loadSettings(options: {
       ofKeys.described,
       { what: 'agents', ...agents },
       { what: 'task queue', ...taskQueue },
-      { what: 'tenant', ...(configured(config.identity.tenant) ?? { value: 'default', source: 'default' }) },
-      { what: 'user', ...(configured(config.identity.user) ?? { value: user ?? 'none', source: 'operating system' }) },
+      ...describeIdentity(configured(config.identity.tenant), configured(config.identity.user), user),
       ...ofPeople,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
-      ...ofBudgets.described,
+      ...[...ofBudgets.described, ...describeQueues(queues, configName)],
+      ...describeTuning(config.workers, configName),
       ...describeProcess(ofProcess, read),
     ],
   };
 }
+
+const describeIdentity = (tenant?: Found, user?: Found, ofSystem?: string): Setting[] => [
+  { what: 'tenant', ...(tenant ?? { value: 'default', source: 'default' }) },
+  { what: 'user', ...(user ?? { value: ofSystem ?? 'none', source: 'operating system' }) },
+];
 
 const describeFile = (found: string | undefined, used: string | undefined): Setting => ({
   what: 'configuration',

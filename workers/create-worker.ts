@@ -11,12 +11,20 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
-import { createActivities, createToolboxActivities, type ActivityDeps, type ToolboxCall } from '../activities';
+import {
+  createActivities,
+  createControlActivities,
+  createToolboxActivities,
+  type ActivityDeps,
+  type ControlDeps,
+  type ToolboxCall,
+} from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { controlQueue, toolQueue, toolboxQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
+import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';
 
 export interface AgentWorkerOptions {
   connection: NativeConnection;
@@ -28,11 +36,19 @@ export interface AgentWorkerOptions {
   keys?: KeyRing;
   /** Runs kept in memory; an evicted one is replayed from its history when it is needed. @default 200 */
   maxCachedWorkflows?: number;
-  /** Calls that the worker makes at once. @default the SDK's own, 100 */
-  atOnce?: number;
+  /** @default UNTUNED */
+  tuning?: WorkerTuning;
+  /** Decides what runs do, makes the calls that they ask for, or does both. @default 'both' */
+  role?: WorkerRole;
   /** For a debugger: workflow tasks may take as long as they like. */
   debug?: boolean;
 }
+
+/**
+ * `orchestrate` holds runs and makes no calls, `calls` makes those of the runs' own queue and holds no runs: so each can be as many as it
+ * needs. Toolboxes have processes of their own either way.
+ */
+export type WorkerRole = 'both' | 'orchestrate' | 'calls';
 
 /** Built by `npm run build`; a tree that was not built (a test) bundles once a process instead. */
 const PREBUILT = join(__dirname, '..', 'workflow-bundle.js');
@@ -61,12 +77,13 @@ async function buildIdOf(bundle: WorkflowBundleOption): Promise<string> {
 }
 
 /** Of every worker. */
-const TUNING = {
-  // The server is told of a heartbeat at most this often; the activities beat as seldom.
-  maxHeartbeatThrottleInterval: '5s',
-  defaultHeartbeatThrottleInterval: '5s',
-  shutdownGraceTime: '10s',
-} as const;
+const stopping = ({ drainMs }: WorkerTuning) =>
+  ({
+    // The server is told of a heartbeat at most this often; the activities beat as seldom.
+    maxHeartbeatThrottleInterval: '5s',
+    defaultHeartbeatThrottleInterval: '5s',
+    shutdownGraceTime: drainMs,
+  }) as const;
 
 /**
  * A worker that is ready for pushed cancels before it asks for its first task. The SDK makes ready for them in the background, from the
@@ -81,6 +98,7 @@ async function createListening(options: WorkerOptions & { connection: NativeConn
 }
 
 export async function createAgentWorker(options: AgentWorkerOptions): Promise<Worker> {
+  const { tuning = UNTUNED, role = 'both' } = options;
   const bundle = await workflowBundle();
   return await createListening({
     connection: options.connection,
@@ -92,23 +110,31 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
       useWorkerVersioning: false,
       version: { deploymentName: DEPLOYMENT_NAME, buildId: await buildIdOf(bundle) },
     },
-    workflowBundle: options.keys ? await encodingFailures(bundle) : bundle,
+    ...(role === 'calls' ? {} : { workflowBundle: options.keys ? await encodingFailures(bundle) : bundle }),
     dataConverter: dataConverterFor(options.keys),
-    activities: { ...createActivities(options.deps) },
+    ...(role === 'orchestrate'
+      ? { enableNonLocalActivities: false }
+      : { activities: { ...createActivities(options.deps) } }),
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,
     // A worker that died leaves its runs' next tasks on its own queue for this long; replaying elsewhere costs milliseconds.
     stickyQueueScheduleToStartTimeout: '5s',
-    ...(options.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: options.atOnce }),
-    ...TUNING,
+    ...slotOptions(tuning),
+    ...stopping(tuning),
     ...(options.debug ? { debugMode: true } : {}),
   });
 }
 
+export interface ControlWorkerOptions extends Pick<
+  AgentWorkerOptions,
+  'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'
+> {
+  /** Of queues and sessions. @default quotas and budgets alone are served: they do nothing outside */
+  deps?: ControlDeps;
+}
+
 /** Serves the workflows that all runs share, on a queue of their own. Whichever process has one goes on with them when another is gone. */
-export async function createControlWorker(
-  options: Pick<AgentWorkerOptions, 'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'>,
-): Promise<Worker> {
-  const { connection, namespace, taskQueue, identity, keys } = options;
+export async function createControlWorker(options: ControlWorkerOptions): Promise<Worker> {
+  const { connection, namespace, taskQueue, identity, keys, deps } = options;
   const bundle = await workflowBundle();
   return await Worker.create({
     connection,
@@ -121,10 +147,11 @@ export async function createControlWorker(
     },
     workflowBundle: keys ? await encodingFailures(bundle) : bundle,
     dataConverter: dataConverterFor(keys),
+    ...(deps ? { activities: createControlActivities(deps) } : {}),
     maxCachedWorkflows: 50,
     // Its leases last two seconds: a worker that is gone must not be waited for any longer.
     stickyQueueScheduleToStartTimeout: '500ms',
-    ...TUNING,
+    ...stopping(UNTUNED),
   });
 }
 
@@ -139,11 +166,13 @@ export interface ToolboxWorkerOptions extends Pick<
   /** Set for a queue of one of its tools; then its own rate. */
   tool?: { name: string; rate: QueueRate | null };
   call: ToolboxCall;
+  /** Of its calls alone what stops them. @default UNTUNED */
+  tuning?: WorkerTuning;
 }
 
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
-  const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys } = options;
+  const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys, tuning = UNTUNED } = options;
   const rate = tool ? tool.rate : limits.rate;
   return await createListening({
     connection,
@@ -159,6 +188,6 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
     ...(rate ? { maxTaskQueueActivitiesPerSecond: (rate.calls * 1_000) / rate.perMs } : {}),
-    ...TUNING,
+    ...stopping(tuning),
   });
 }

@@ -12,11 +12,15 @@ import { buildRelease, instructionsFile } from './build-release';
 import type { Settings } from './config';
 import type { RouteSettings } from './model-settings';
 import type { PeopleSettings } from './people-settings';
+import type { QueuesByName } from './queue-settings';
 import type { PricedBy } from './require-prices';
 import { toolboxConflicts } from './toolbox/toolbox-specs';
 import { compileCache, loadSource, SOURCE_EXTENSIONS, sourceProblem, type SourceProblem } from './source-loader';
 
-export type LoadSettings = RouteSettings & PricedBy & Pick<PeopleSettings, 'approvals'> & Pick<Settings, 'stateDir'>;
+export type LoadSettings = RouteSettings &
+  PricedBy &
+  Pick<PeopleSettings, 'approvals'> &
+  Pick<Settings, 'stateDir'> & { queues?: QueuesByName };
 
 export interface FoundAgent extends LoadedAgent {
   /** That defines it, absolute. */

@@ -11,7 +11,9 @@ import type { AgentRegistry } from '../activities';
 import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
 import { indexEndedRuns } from '../activities/store/ended-runs';
+import { publishQueue } from '../activities/store/queue-settings';
 import { createAgentRegistry } from './agent-registry';
+import type { WorkerRole } from './create-worker';
 import type { Settings } from './config';
 import type { LoadedAgents } from './load-agents';
 import { loadAgentsOnce } from './mcp-servers';
@@ -39,6 +41,8 @@ export interface ServeOptions {
   toolboxes?: readonly string[];
   /** Other workers may have the secrets that this one has not. @default false */
   beside?: boolean;
+  /** What this process does for runs. @default 'both' */
+  role?: WorkerRole;
   /** Serves these toolboxes, and no runs: releases are published by those that do. @default false */
   toolboxesOnly?: boolean;
   /** A line for people, about what keeps a toolbox from being served. */
@@ -110,6 +114,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexEndedRuns(store);
+  if (!options.toolboxesOnly) await publishQueues(store, settings);
   try {
     const { loaded, published } = await reload();
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
@@ -151,8 +156,15 @@ const startRunsWorker = (
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
+    ...(options.role ? { role: options.role } : {}),
+    tuning: settings.tuning,
   });
 };
+
+/** Before any release that names one. */
+async function publishQueues(store: ContentStore, { queues, taskQueue }: Settings): Promise<void> {
+  for (const [queue, published] of Object.entries(queues)) await publishQueue(store, { taskQueue, queue }, published);
+}
 
 function webhookOf({ settings, note }: ServeOptions): ReturnType<typeof createWebhook> | undefined {
   const { webhook, secret } = settings;
@@ -170,6 +182,7 @@ function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): 
   return {
     identity: runs?.identity ?? workerIdentity(),
     finished: stopped,
+    load: () => runs?.load(),
     stop: async () => {
       // Of one that failed `stopped` tells.
       await Promise.allSettled([runs?.stop(), toolboxes.stop()]);

@@ -1,6 +1,6 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
 import { randomUUID } from 'node:crypto';
-import { NativeConnection, type NativeConnectionOptions, type Worker } from '@temporalio/worker';
+import { NativeConnection, type NativeConnectionOptions, type State, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
@@ -12,13 +12,15 @@ import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
-import { createAgentWorker, createControlWorker } from './create-worker';
+import { controlExecutions } from './control-executions';
+import { createAgentWorker, createControlWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/ended-runs';
 import { createFailpoints } from './failpoints';
 import type { FailpointPlan } from './process-settings';
 import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
+import { UNTUNED, type WorkerTuning } from './tuning';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
@@ -52,16 +54,29 @@ export interface StartWorkerOptions {
   keys?: KeyRing;
   failpoint?: FailpointPlan;
   debug?: boolean;
-  /** @see AgentWorkerOptions */
-  atOnce?: number;
+  /** @default UNTUNED */
+  tuning?: WorkerTuning;
+  /** @see WorkerRole @default 'both' */
+  role?: WorkerRole;
 }
 
 export interface RunningWorker {
   readonly identity: string;
   /** Settles when the worker has stopped; rejects when it failed. */
   readonly finished: Promise<void>;
-  /** Lets work under way finish for ten seconds, then cancels it; Temporal gives it to the next worker. */
+  /** What it does at this moment. Undefined of one that serves toolboxes alone. */
+  load(): WorkerLoad | undefined;
+  /** Lets work under way finish for as long as the drain lasts, then cancels it; Temporal gives it to the next worker. */
   stop(): Promise<void>;
+}
+
+export interface WorkerLoad {
+  state: 'running' | 'draining' | 'stopped' | 'failed';
+  /** Calls, and steps of runs, under way. */
+  calls: number;
+  steps: number;
+  /** Runs held in memory. */
+  held: number;
 }
 
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
@@ -71,17 +86,26 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   try {
     const { namespace, taskQueue, keys } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
-    leases = leasesOf(options, process);
-    const control = leases ? await createControlWorker(process) : undefined;
+    const { role = 'both', tuning = UNTUNED } = options;
+    leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
+    const deps = depsOf(options, identity, leases?.quota);
+    const control =
+      role === 'calls'
+        ? undefined
+        : await createControlWorker({
+            ...process,
+            deps: { ...deps, taskQueue, executions: controlExecutions(process), queueSeen: options.metrics.queueSeen },
+          });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
       taskQueue: options.taskQueue,
       identity,
-      deps: depsOf(options, identity, leases?.quota),
+      deps,
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
-      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+      role,
+      tuning,
     });
     return running({ worker, control, leases, connection, identity });
   } catch (error) {
@@ -178,9 +202,30 @@ function running({ worker, control, leases, connection, identity }: Parts): Runn
   return {
     identity,
     finished,
+    load: () => loadOf(worker),
     stop: async () => {
       stop(worker);
       await finished;
     },
+  };
+}
+
+const STATES: Readonly<Record<State, WorkerLoad['state']>> = {
+  INITIALIZED: 'running',
+  RUNNING: 'running',
+  STOPPING: 'draining',
+  DRAINING: 'draining',
+  DRAINED: 'stopped',
+  STOPPED: 'stopped',
+  FAILED: 'failed',
+};
+
+function loadOf(worker: Worker): WorkerLoad {
+  const { runState, numInFlightActivities, numInFlightWorkflowActivations, numCachedWorkflows } = worker.getStatus();
+  return {
+    state: STATES[runState],
+    calls: numInFlightActivities,
+    steps: numInFlightWorkflowActivations,
+    held: numCachedWorkflows,
   };
 }

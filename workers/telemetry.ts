@@ -12,17 +12,18 @@ import {
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ActivityMetrics } from '../activities';
+import type { ActivityMetrics, ControlDeps } from '../activities';
 import { safeText } from '../activities/redact';
 import { NANO_USD } from '../workflows/contract/cost';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
 import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
+import { runQueueMetrics } from './run-queue-metrics';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
 const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-export interface Metrics extends ActivityMetrics {
+export interface Metrics extends ActivityMetrics, Required<Pick<ControlDeps, 'queueSeen'>> {
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
   toolboxEnded(toolbox: string): void;
@@ -95,6 +96,7 @@ export function createMetrics(): Metrics {
     ...gatewayMetrics(registers),
     ...routeMetrics(registers),
     ...batchMetrics(registers),
+    ...runQueueMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

@@ -6,7 +6,9 @@ import { ActivityCancellationType, proxyActivities, workflowInfo } from '@tempor
 import type { ActivityOptions } from '@temporalio/common';
 import type { AgentActivities } from './contract/activities';
 import { toolQueue, toolboxQueue } from './contract/names';
+import type { QueueActivities } from './contract/queue-activities';
 import type { RunPlan, ToolPlan } from './contract/run';
+import type { SessionActivities } from './contract/session';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
 /** A dead worker is noticed after this long; each beat is a database write, so it is not shorter. */
@@ -28,9 +30,10 @@ const RECORD: ActivityOptions = {
 };
 
 /** Whoever says something waits to hear that it is kept: not for longer than a person does. */
+const SAID_RETRY = { ...RECORD_BACKOFF, maximumAttempts: 5 };
 const SAID: ActivityOptions = {
   startToCloseTimeout: RECORD_TIMEOUT_MS,
-  retry: { ...RECORD_BACKOFF, maximumAttempts: 5 },
+  retry: SAID_RETRY,
 };
 
 function timeouts(ms: number, inspect: boolean | undefined): ActivityOptions {
@@ -66,6 +69,32 @@ const activities = proxyActivities<AgentActivities>(RECORD);
 
 /** Each call carries a summary, which labels it in the Web UI. 200 bytes are shown there at most. */
 const summaryOf = (text: string): { summary: string } => ({ summary: text.slice(0, 100) });
+
+/**
+ * Of the control worker: each takes milliseconds. Where its worker is killed another has it after this long, and meanwhile a message waits;
+ * an activity that is cut off and goes on beside its repeat changes nothing by it.
+ */
+const CONTROL: ActivityOptions = { startToCloseTimeout: 10_000, retry: RECORD_BACKOFF };
+
+const sessions = proxyActivities<SessionActivities>(CONTROL);
+
+/** Of the workflows that hold sessions, on their own task queue. What is away is waited for: a message that was accepted is answered. */
+export const sessionActivities: SessionActivities = {
+  beginSessionRun: (input) =>
+    sessions.beginSessionRun.executeWithOptions({ ...CONTROL, ...summaryOf(`begins run ${input.mail.run}`) }, [input]),
+  keepSession: (input) =>
+    sessions.keepSession.executeWithOptions({ ...CONTROL, ...summaryOf('keeps where it came to') }, [input]),
+  steerSessionRun: (input) =>
+    sessions.steerSessionRun.executeWithOptions(
+      { ...CONTROL, retry: SAID_RETRY, ...summaryOf(`tells run ${input.run}`) },
+      [input],
+    ),
+  findRunEnd: (run) => sessions.findRunEnd.executeWithOptions({ ...CONTROL, ...summaryOf(`looks for ${run}`) }, [run]),
+  dropMessages: (input) =>
+    sessions.dropMessages.executeWithOptions({ ...CONTROL, ...summaryOf('drops what waits') }, [input]),
+  wakeSession: (input) =>
+    sessions.wakeSession.executeWithOptions({ ...CONTROL, ...summaryOf(`wakes session ${input.session}`) }, [input]),
+};
 
 export function bindActivities(plan: RunPlan): {
   callModel(
@@ -125,3 +154,25 @@ export function bindActivities(plan: RunPlan): {
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };
 }
+
+/** Fifty runs are started within some seconds where the machine is busy. A worker that is gone is noticed by its beats. */
+const QUEUE: ActivityOptions = {
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+  retry: RECORD_BACKOFF,
+};
+
+const queues = proxyActivities<QueueActivities>(QUEUE);
+
+/** Of the workflows that are queues, on their own task queue. */
+export const queueActivities: QueueActivities = {
+  startRuns: (input) =>
+    queues.startRuns.executeWithOptions({ ...QUEUE, ...summaryOf(`starts ${runsOf(input)}`) }, [input]),
+  reconcileRuns: (input) =>
+    queues.reconcileRuns.executeWithOptions({ ...QUEUE, ...summaryOf(`asks about ${runsOf(input)}`) }, [input]),
+  endWaiting: (input) =>
+    queues.endWaiting.executeWithOptions({ ...QUEUE, ...summaryOf(`ends ${runsOf(input)}`) }, [input]),
+};
+
+const runsOf = ({ runs }: { runs: readonly unknown[] }): string =>
+  runs.length === 1 ? '1 run' : `${runs.length} runs`;

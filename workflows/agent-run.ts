@@ -19,6 +19,7 @@ import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { cancelSubAgent, runSubAgent } from './run-sub-agent';
+import { tellEnd } from './tell-end';
 import { showDetails, showEnd } from './visibility';
 
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
@@ -47,6 +48,7 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
   showDetails(input, state);
   showEnd(ending.result);
+  if (input.tells !== undefined) await tellEnd(input.tells, ending.result, state.kept.startedAt);
   return conclude(ending.result, root);
 }
 

@@ -2,6 +2,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from './contract/names';
 import type { PersonDecision, PersonRequest } from './contract/approval';
+import type { LifecycleRequest, SendAnswer, SendRequest, SessionView } from './contract/session';
 import type {
   CancelRequest,
   ExtendRequest,
@@ -10,10 +11,15 @@ import type {
   RunTranscript,
   SteerRequest,
 } from './contract/run';
+import type { RunEnded } from './contract/run-ended';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);
 export const parentCancelledSignal = defineSignal<[CancelRequest]>(SIGNAL_NAMES.parentCancelled);
+export const runEndedSignal = defineSignal<[RunEnded]>(SIGNAL_NAMES.runEnded);
+export const retireSignal = defineSignal<[LifecycleRequest?]>(SIGNAL_NAMES.retire);
+export const sendUpdate = defineUpdate<SendAnswer, [SendRequest]>(UPDATE_NAMES.send);
+export const sessionQuery = defineQuery<SessionView>(QUERY_NAMES.session);
 export const cancelUpdate = defineUpdate<void, [CancelRequest]>(UPDATE_NAMES.cancel);
 export const approveUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.approve);
 export const denyUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.deny);

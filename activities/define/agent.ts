@@ -20,9 +20,11 @@ import { checkedContext, type ContextOptions } from './context';
 import { definitionName } from './definition-name';
 import { durationMs, type Duration } from './duration';
 import type { FromFile } from './from-file';
-import { oneOf, onlyKnownKeys } from './known-keys';
+import { onlyKnownKeys } from './known-keys';
 import { loopPlan, type LoopOptions } from './loops';
+import { QUEUE_NAME } from './queue';
 import type { McpToolbox } from './mcp-toolbox';
+import { modePlan, withinSync, type AgentMode, type ModePlan, type SessionOptions, type SyncOptions } from './modes';
 import type { AnyTool, Tool } from './tool';
 
 type AnyInput = z.ZodObject | z.ZodString;
@@ -57,8 +59,15 @@ export interface AgentDefinition<
 > {
   name: Name;
   description?: string;
-  /** Only `async` yet: the run is started and its result is fetched. @default 'async' */
-  mode?: 'async';
+  /**
+   * How callers use it. `async`: a run is started, and its result is fetched. `sync`: a call is answered within `sync.within`, or becomes a job.
+   * `session`: a persistent agent, whose conversation goes on from message to message. @default 'async'
+   */
+  mode?: AgentMode;
+  /** Of mode `sync`. */
+  sync?: SyncOptions;
+  /** Of mode `session`. */
+  session?: SessionOptions;
   /** An alias of `longhaul.config.ts`, or `provider/model`. @default 'default' */
   model?: string;
   /** `temperature`, `maxOutputTokens`, `reasoningEffort`, and what else the provider's API takes, by its name. */
@@ -84,6 +93,8 @@ export interface AgentDefinition<
   cache?: boolean | CacheOptions;
   /** Short tasks share calls: what waits at a worker at the same time is asked at once. @default each has its own */
   batch?: BatchOptions;
+  /** One of the configuration's, where its runs wait for a place; false for none. @default 'default' where the configuration has that */
+  queue?: string | false;
   /** One model call, streaming included. @default '10m' */
   timeout?: Duration;
 }
@@ -110,6 +121,8 @@ export interface Agent<
   readonly loops: LoopPlan | undefined;
   readonly cache: CachePlan | undefined;
   readonly batch: BatchPlan | undefined;
+  readonly queue: string | false | undefined;
+  readonly mode: ModePlan;
   readonly approvals: readonly RuleFor[];
 }
 export type AnyAgent = Agent;
@@ -137,10 +150,10 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
   const { context = {}, loops = {}, cache = false } = definition;
   definitionName('agent', definition.name);
   onlyKnownKeys(definition, AGENT_KEYS, `agent ${definition.name}`);
-  oneOf(definition.mode ?? 'async', ['async'], `agent ${definition.name}: mode`);
+  const mode = modePlan(definition);
   requireOneEach(definition.name, tools);
   requireBounded(definition.name, tools);
-  const plan = runPlan(definition.name, definition, tools);
+  const plan = withinSync(runPlan(definition.name, definition, tools), definition, mode);
   return {
     kind: 'agent',
     name: definition.name,
@@ -157,6 +170,8 @@ export function defineAgent(definition: AnyDefinition): AnyAgent {
     loops: loopPlan(definition.name, loops),
     cache: cachePlan(definition.name, cache, tools.length + (definition.toolboxes ?? []).length > 0),
     batch: batchOf(definition, plan),
+    queue: checkedQueue(definition.name, definition.queue),
+    mode,
     approvals: rulesFor(definition.approvals ?? [], `agent ${definition.name}: approvals`),
   };
 }
@@ -187,6 +202,8 @@ const AGENT_KEYS = [
   'name',
   'description',
   'mode',
+  'sync',
+  'session',
   'model',
   'parameters',
   'instructions',
@@ -202,7 +219,16 @@ const AGENT_KEYS = [
   'cache',
   'approvals',
   'batch',
+  'queue',
 ];
+
+/** Without types a definition may say anything. */
+function checkedQueue(agent: string, queue: unknown): string | false | undefined {
+  if (queue === undefined || queue === false || (typeof queue === 'string' && QUEUE_NAME.test(queue))) return queue;
+  throw new Error(
+    `agent ${agent}: queue: ${JSON.stringify(queue) ?? 'that'} is neither the name of a queue nor false.`,
+  );
+}
 
 function batchOf(
   { name, batch, tools = [], toolboxes = [], parameters = {} }: AnyDefinition,

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { apiSchema } from './api';
 import type { ConfigApproval } from './approval';
 import { budgetsSchema } from './budget';
+import { queuesSchema } from './queue';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
+import { workersSchema } from './workers';
 
-const count = z.number().int().positive();
 /** In USD per million tokens. */
 const price = z.number().nonnegative();
 
@@ -47,8 +48,8 @@ export const configSchema = z.strictObject({
   quotas: z.record(z.string(), quotaSchema).default({}),
   /** Of tenants, over all their runs. Kept by all workers of a task queue together. @default nobody is limited */
   budgets: budgetsSchema.optional(),
-  /** Read from the queue step on; checked already. */
-  queues: z.record(z.string(), z.strictObject({ depth: count.optional(), concurrency: count.optional() })).default({}),
+  /** Where runs wait for a place, by name. `default` takes the runs of agents that name none. @default runs begin at once */
+  queues: queuesSchema.default({}),
   /** Where conversations are kept: `lmdb:<folder>`. */
   store: z.string().optional(),
   /** Who starts runs, unless a caller says so. */
@@ -71,6 +72,8 @@ export const configSchema = z.strictObject({
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
   /** Who may use the HTTP API. @default nobody is asked, and it is served to this machine alone */
   api: apiSchema.default({ keys: {} }),
+  /** Of every worker process. */
+  workers: workersSchema.default({}),
   /** Folder of the agents. */
   agents: z.string().default('agents'),
   taskQueue: z.string().optional(),

@@ -8,6 +8,7 @@ export type { CacheOptions } from './cache';
 export type { BatchOptions } from './batch';
 export type { CompactOptions, ContextOptions, PruneOptions, Trigger } from './context';
 export type { LoopOptions } from './loops';
+export type { AgentMode, SessionOptions, SyncOptions } from './modes';
 export { defineTool, isTool, ToolRejection } from './tool';
 export type { AnyTool, Reconciled, Tool, ToolContext, ToolDefinition } from './tool';
 export { httpTool } from './http-tool';

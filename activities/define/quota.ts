@@ -1,19 +1,7 @@
 import { z } from 'zod';
-import { durationMs, type Duration } from './duration';
+import { durationSchema } from './duration-schema';
 
 const count = z.number({ error: 'it is a number' }).int('it is a whole number').positive('it is above zero');
-
-const duration = z.custom<Duration>(
-  (value) => {
-    try {
-      durationMs(value as Duration, 'duration');
-      return typeof value === 'number' || typeof value === 'string';
-    } catch {
-      return false;
-    }
-  },
-  { error: 'it is more than zero: milliseconds, or text such as "30s" or "10m"' },
-);
 
 const limits = z.strictObject({
   requestsPerMinute: count.optional(),
@@ -34,7 +22,7 @@ const LIMITS = Object.keys(limits.shape);
 export const quotaSchema = limits
   .extend({
     /** A request that would wait for longer is shed, with `Model.QuotaShed`. @default '10m' */
-    patience: duration.optional(),
+    patience: durationSchema.optional(),
     /**
      * Of output tokens before they are known. `strict`: the request's own cap, so that no limit is ever passed. `learned`: what 95 of 100
      * answers of the release stayed within, or another part of them. @default 'learned'
@@ -49,7 +37,7 @@ export const quotaSchema = limits
       )
       .optional(),
     /** Within how long the provider counts where it allows no bursts: requests are spread as evenly. @default '1s' */
-    burst: duration.optional(),
+    burst: durationSchema.optional(),
     /** Of tenants near a limit, by name. @default 1 each */
     weights: z.record(z.string(), z.number().positive('it is above zero')).optional(),
   })

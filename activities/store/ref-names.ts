@@ -43,6 +43,15 @@ export const headName = (workflowId: string, runId: string): string =>
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
 
+/** Persistent agents: where each has come to. */
+export const SESSION_PREFIX = 'session/';
+export const sessionRecordName = (session: string): string => `${SESSION_PREFIX}${encodeURIComponent(session)}`;
+/** What was said to a session and has no run yet, by the caller's id. */
+export const MAIL_PREFIX = 'mail/';
+export const mailsOf = (session: string): string => `${MAIL_PREFIX}${encodeURIComponent(session)}/`;
+export const mailName = (session: string, message: string): string =>
+  `${mailsOf(session)}${encodeURIComponent(message)}`;
+
 /** What workers know of a model's provider, by `provider/model`. */
 export const HEALTH_PREFIX = 'health/';
 const healthOf = (route: string): string =>
@@ -64,3 +73,8 @@ export const earlierChainName = (workflowId: string, head: string): string =>
 export const cacheOfTenant = (tenant: string): string =>
   `cache/${/^[\w.-]{1,100}$/.test(tenant) ? tenant : `~${objectHash(new TextEncoder().encode(tenant))}`}/`;
 export const cacheName = (tenant: string, question: string): string => `${cacheOfTenant(tenant)}${question}`;
+
+/** What workers have published of a queue of runs. */
+const queuesOf = (taskQueue: string): string => `queue/${encodeURIComponent(taskQueue)}/`;
+export const queueSettingsName = (taskQueue: string, queue: string): string =>
+  `${queuesOf(taskQueue)}${encodeURIComponent(queue)}`;

@@ -4,6 +4,7 @@ import { openApiDocument } from './openapi';
 import { PAGE_POLICY, openApiPage } from './openapi-page';
 import { Problem, problemOf, problemResponse } from './problem';
 import type { ApiDeps, NodeBindings } from './route';
+import { isResponsesPath, openAiErrorResponse } from './responses/openai-error';
 import { ROUTES } from './routes';
 
 const DOCUMENT = '/v1/openapi.json';
@@ -36,7 +37,7 @@ export function createApi(deps: ApiDeps): Api {
     const problem = problemOf(error);
     // Of a caller who has gone nothing is wrong here.
     if (problem.status >= 500 && !(error instanceof Problem) && !call.env.outgoing.destroyed) deps.report(error);
-    return problemResponse(problem, call.req.path);
+    return isResponsesPath(call.req.path) ? openAiErrorResponse(problem) : problemResponse(problem, call.req.path);
   });
   return app;
 }

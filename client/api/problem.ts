@@ -25,6 +25,9 @@ export const PROBLEMS = {
   'Run.Refused': [409, 'The run refuses it'],
   'Run.Erased': [410, 'The run was erased'],
   'Run.Stuck': [503, 'The run makes no headway'],
+  'Queue.Full': [429, 'The queue is full'],
+  'Session.NotFound': [404, 'There is no such session'],
+  'Session.Busy': [429, 'The session takes no message now'],
   'Worker.Absent': [503, 'No worker answers'],
   'Temporal.Unreachable': [503, 'Temporal does not answer'],
   'Store.Unavailable': [503, 'The store does not answer'],
@@ -61,6 +64,7 @@ export class Problem extends Error {
   }
 }
 
+const SECOND_MS = 1_000;
 /** In seconds: for what comes back by itself. */
 const AGAIN_SOON = { 'retry-after': '5' };
 
@@ -71,12 +75,20 @@ const OF_CLIENT: Readonly<Record<ClientErrorCode, ProblemType>> = {
   'run-not-found': 'Run.NotFound',
   refused: 'Run.Refused',
   erased: 'Run.Erased',
+  'queue-full': 'Queue.Full',
+  'session-not-found': 'Session.NotFound',
+  busy: 'Session.Busy',
   'no-worker': 'Worker.Absent',
   stuck: 'Run.Stuck',
   'temporal-unreachable': 'Temporal.Unreachable',
   misconfigured: 'Api.Unexpected',
 };
-const COMES_BACK: readonly ProblemType[] = ['Worker.Absent', 'Temporal.Unreachable', 'Store.Unavailable'];
+const COMES_BACK: readonly ProblemType[] = [
+  'Session.Busy',
+  'Worker.Absent',
+  'Temporal.Unreachable',
+  'Store.Unavailable',
+];
 const headersOf = (type: ProblemType): ProblemOptions => (COMES_BACK.includes(type) ? { headers: AGAIN_SOON } : {});
 
 const isProblemType = (type: unknown): type is ProblemType => typeof type === 'string' && Object.hasOwn(PROBLEMS, type);
@@ -86,7 +98,10 @@ export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (ClientError.isInstance(error)) {
     const known = OF_CLIENT[error.code];
-    return new Problem(known, error.message, headersOf(known));
+    const again = error.retryAfterMs;
+    const headers =
+      again === undefined ? headersOf(known) : { headers: { 'retry-after': String(Math.ceil(again / SECOND_MS)) } };
+    return new Problem(known, error.message, headers);
   }
   const type = isObject(error) && 'type' in error ? error.type : undefined;
   // What the store itself says may name places of this machine.

@@ -1,8 +1,10 @@
 // `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import path from 'node:path';
 import { reasonOf } from '../../infra/temporal/error-reason';
-import { metricsText, type ServedAgents } from '../../workers/serve-agents';
+import { backlogOf } from '../../infra/temporal/task-queue-backlog';
+import { queueMetrics } from '../../workers/queue-metrics';
+import type { ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
 import { watchConfig } from '../../workers/watch-config';
 import { apiLine, startDevApi } from './api';
@@ -13,6 +15,7 @@ import { createClosing } from './closing';
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
+import { metricsUrl, serveProcess } from './process-server';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -50,7 +53,22 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   const closing = createClosing();
   closing.add(() => host.stop());
   try {
-    const metrics = await serveMetrics(served, options.metricsPort ?? DEFAULT_METRICS_PORT);
+    const { taskQueue } = settings;
+    const { connection } = host.temporal;
+    queueMetrics(served.metrics.registry, {
+      queues: [
+        { taskQueue, kind: 'steps' },
+        { taskQueue, kind: 'calls' },
+      ],
+      backlogOf: (queue) => backlogOf(connection, host.namespace, queue),
+      load: () => served.worker.load(),
+    });
+    // Two `dev` on one machine are common: where the port is taken, the second goes without rather than not at all.
+    const metrics = await serveProcess({
+      served,
+      port: options.metricsPort ?? DEFAULT_METRICS_PORT,
+      check: async () => void (await connection.workflowService.getSystemInfo({})),
+    });
     closing.add(() => void metrics?.close());
     const api = await startDevApi({
       ...{ settings, temporal: host.temporal, store: host.store, storeUrl: settings.store },
@@ -102,8 +120,7 @@ async function announce(
   const { address, namespace, uiUrl, codecUrl } = host;
   reportProblems(context, served.loaded.problems);
   await reportUnfinished(context, host);
-  const bound = metrics?.address();
-  const metricsUrl = typeof bound === 'object' && bound !== null ? `http://127.0.0.1:${bound.port}/metrics` : undefined;
+  const metricsAt = metrics && metricsUrl(metrics);
   output.json({
     ready: true,
     pid: process.pid,
@@ -111,36 +128,18 @@ async function announce(
     namespace,
     uiUrl,
     codecUrl,
-    metricsUrl,
+    metricsUrl: metricsAt,
     apiUrl: `${api.url}/v1`,
     agents: servedAgents(served),
   });
   output.line(`temporal  ${address}, namespace ${namespace}`);
   if (uiUrl !== undefined) output.line(`web UI    ${uiUrl}`);
   if (codecUrl !== undefined) output.line(`codec     ${codecLine(codecUrl, isCodecTokenSet(context))}`);
-  output.line(`metrics   ${metricsUrl ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
+  output.line(`metrics   ${metricsAt ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
   output.line(`api       ${apiLine(api, settings.api.keys.length > 0)}`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {
     output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);
   }
   output.line('ready     start a run from another terminal: longhaul run AGENT "..."');
-}
-
-/** Two `dev` on one machine are common: where the port is taken, the second goes without rather than not at all. */
-async function serveMetrics(served: ServedAgents, port: number): Promise<Server | undefined> {
-  const server = createServer((request, response) => {
-    if (request.url !== '/metrics') {
-      response.writeHead(404).end();
-      return;
-    }
-    metricsText(served).then(
-      (text) => response.writeHead(200, { 'content-type': served.metrics.registry.contentType }).end(text),
-      () => response.writeHead(500).end(),
-    );
-  });
-  return await new Promise((resolve) => {
-    server.once('error', () => resolve(undefined));
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
 }

@@ -73,8 +73,8 @@ function tombstoneOf(
   };
 }
 
-/** All of the chain, by the run's own id. */
-async function deleteExecutions(temporal: Client, id: string): Promise<number> {
+/** All of the chain, by the workflow's own id. @returns how many Temporal was asked to delete */
+export async function deleteExecutions(temporal: Client, id: string): Promise<number> {
   const runIds = new Set<string>();
   const quoted = `'${id.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   for await (const { runId } of temporal.workflow.list({ query: `WorkflowId = ${quoted}` })) runIds.add(runId);

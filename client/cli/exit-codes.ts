@@ -30,7 +30,9 @@ const OF_OUTCOME: Readonly<Record<Outcome, number>> = {
 
 /** Of a run that was refused for load nothing is wrong but the time. */
 export const exitCodeOf = ({ outcome, failure }: { outcome: Outcome; failure?: { type: string } }): number =>
-  failure?.type === 'Model.QuotaShed' ? EXIT.refused : OF_OUTCOME[outcome];
+  failure && REFUSED.includes(failure.type) ? EXIT.refused : OF_OUTCOME[outcome];
+
+const REFUSED: readonly string[] = ['Model.QuotaShed', 'Queue.Full', 'Queue.Expired'];
 
 const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
   'unknown-agent': EXIT.usage,
@@ -40,6 +42,9 @@ const OF_CLIENT_ERROR: Readonly<Record<ClientErrorCode, number>> = {
   misconfigured: EXIT.usage,
   // A run said no, for example to a cancel after its end: trying again later would not help, so it is not 75.
   refused: EXIT.failed,
+  'queue-full': EXIT.refused,
+  busy: EXIT.refused,
+  'session-not-found': EXIT.usage,
   erased: EXIT.failed,
   'no-worker': EXIT.failed,
   stuck: EXIT.failed,

@@ -10,6 +10,7 @@ import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../..
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { recoverRuns, type UnfinishedRun } from '../../workers/recover-runs';
+import type { WorkerRole } from '../../workers/create-worker';
 import { serveAgents, type ServedAgents, type ServeOptions } from '../../workers/serve-agents';
 import type { Settings } from '../../workers/config';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
@@ -32,6 +33,7 @@ export interface HostOptions {
   /** As of `serveAgents`. */
   toolboxes?: readonly string[];
   toolboxesOnly?: boolean;
+  role?: WorkerRole;
   /** Shows clear text to the Web UI and command line of a Temporal that is started here, where keys are set. @default false */
   codecServer?: boolean;
 }
@@ -100,7 +102,7 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
 }
 
 async function serve(
-  { settings, debug, note, toolboxes, toolboxesOnly }: HostOptions,
+  { settings, debug, note, toolboxes, toolboxesOnly, role }: HostOptions,
   server: Pick<ServeOptions, 'connection' | 'namespace' | 'store' | 'beside'>,
   closing: Closing,
 ): Promise<ServedAgents> {
@@ -112,6 +114,7 @@ async function serve(
     ...(debug ? { debug } : {}),
     ...(toolboxes ? { toolboxes } : {}),
     ...(toolboxesOnly ? { toolboxesOnly } : {}),
+    ...(role ? { role } : {}),
   });
   // Workers first, so that they can hand their work back. Of one that failed `broken` tells.
   closing.add(() => served.stop().catch(() => undefined));

@@ -8,6 +8,7 @@ import { withEndedRuns } from '../../activities/store/ended-runs';
 import { closeRun, recordUnrecordedEnd } from '../../activities/unrecorded-end';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
+import { createWaitingRun } from '../waiting-run';
 import { settledRecord } from './settled-record';
 
 /** A run is recorded before it is started: for so long a start may still be under way, whatever its caller's clock says. */
@@ -24,7 +25,13 @@ export async function settledOrLost(
   now: number,
 ): Promise<{ record: RunRecord; isLost: boolean }> {
   const settled = await settledRecord(store, temporal, record);
-  if (settled.ended || now - settled.startedAt < START_MS || !(await isUnknown(temporal, settled.id)))
+  if (
+    settled.ended ||
+    now - settled.startedAt < START_MS ||
+    !(await isUnknown(temporal, settled.id)) ||
+    // It has not begun, and nothing of it is lost.
+    (await createWaitingRun({ temporal, store, id: settled.id }).place())
+  )
     return { record: settled, isLost: false };
   return await recordLost(store, settled.id).then((lost) => ({ record: lost ?? settled, isLost: lost !== undefined }));
 }

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
-import { collect, describeCommands, type WrapOptions } from './commands';
+import { collect, describeCommands, type Wrap, type WrapOptions } from './commands';
 import { apiCommand, type ApiCommandOptions } from './api';
 import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
 import { createContext, type CliContext } from './context';
@@ -103,11 +103,23 @@ function createProgram(): Command {
     .option('--inspect', 'lift time-outs, for a debugger')
     .option('--metrics-port <port>', 'Prometheus metrics (default 9464, 0 for a free one)', port)
     .action(wrap((context, options: DevOptions) => devCommand(context, options)));
+  describeServers(program, wrap);
+  describeCommands(program, wrap);
+  return program;
+}
+
+/** What goes on until it is stopped, beside `dev`. */
+function describeServers(program: Command, wrap: Wrap): void {
   program
     .command('worker')
     .description('one more worker for a Temporal server or a running dev')
     .option('--toolbox <name>', 'serve this toolbox and no runs; may be repeated', collect)
     .option('--no-toolboxes', 'serve runs and no toolboxes: they are served elsewhere')
+    .addOption(
+      new Option('--role <role>', 'hold runs, or make their calls, and nothing else').choices(['orchestrate', 'calls']),
+    )
+    .option('--metrics-port <port>', 'serve /metrics, /healthz and /readyz (0 for a free port)', port)
+    .option('--metrics-host <address>', 'default 127.0.0.1; 0.0.0.0 for a platform that asks from elsewhere')
     .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
   program
     .command('api')
@@ -122,8 +134,6 @@ function createProgram(): Command {
     .option('--host <address>', 'default 127.0.0.1; any other needs LONGHAUL_CODEC_TOKEN')
     .option('--origin <url>', 'of a web page that may read; may be repeated', collect)
     .action(wrap((context, options: CodecServerCommandOptions) => codecServerCommand(context, options)));
-  describeCommands(program, wrap);
-  return program;
 }
 
 async function withContext(

@@ -1,6 +1,7 @@
 // `longhaul submit`: hands a run to the workers that are up, prints its id, and leaves.
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
+import { placeText } from './place-text';
 import { noteOtherKeys, publishedManifest, startRun, typedInput, typedRun, type RunCommandOptions } from './start-run';
 
 export async function submitCommand(
@@ -15,8 +16,11 @@ export async function submitCommand(
     const manifest = await publishedManifest(context, client, agent);
     noteOtherKeys(context, manifest);
     const run = await startRun(client, typed, typedInput(manifest, typed));
-    context.output.json({ runId: run.id });
+    const { queued } = run;
+    context.output.json({ runId: run.id, ...(queued ? { queued } : {}) });
     context.output.line(run.id);
+    // Beside the id, which alone is what a script reads.
+    if (queued) context.output.note(`queued  ${placeText(queued)}`);
     return EXIT.completed;
   } finally {
     await close();

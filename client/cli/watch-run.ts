@@ -8,6 +8,7 @@ import type { RunResult } from '../run-result';
 import { followRun } from '../follow-run';
 import { pendingOf } from './live-run';
 import type { Output } from './output';
+import { placeText } from './place-text';
 
 /** A first retry comes after a second or so; asking costs the server a read. */
 const RETRIES_EVERY_MS = 2_000;
@@ -36,6 +37,7 @@ export async function watchRun(
       onEvent(event);
       if (event.type === 'step') output.step(event.step);
       else if (event.type === 'text') output.text(event, { always: alwaysTexts });
+      else if (event.type === 'queued') output.note(`queued   ${placeText(event.place)}`);
       else {
         const text = statusText(output, run.id, event.progress);
         // Said again whenever a worker answers after one did not.

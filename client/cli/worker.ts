@@ -1,4 +1,8 @@
 // `longhaul worker`: one more worker process, against the server that the environment names or the `dev` of this folder.
+import type { Server } from 'node:http';
+import { backlogOf } from '../../infra/temporal/task-queue-backlog';
+import type { WorkerRole } from '../../workers/create-worker';
+import { queueMetrics, type QueueMetricsOptions } from '../../workers/queue-metrics';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { toolboxQueue } from '../../workflows/contract/names';
@@ -6,14 +10,21 @@ import { ClientError } from '../errors';
 import { findTemporal } from '../find-temporal';
 import { reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { CliContext } from './context';
+import { createClosing } from './closing';
 import { EXIT } from './exit-codes';
-import { openWorkerHost } from './host';
+import { openWorkerHost, type Host } from './host';
+import { metricsUrl, serveProcess } from './process-server';
 
 export interface WorkerOptions {
   /** Their names: these alone, and no runs. */
   toolbox?: string[];
   /** False for none. */
   toolboxes?: boolean;
+  role?: Exclude<WorkerRole, 'both'>;
+  /** 0 for a free one. @default not served */
+  metricsPort?: number;
+  /** @default '127.0.0.1' */
+  metricsHost?: string;
 }
 
 export async function workerCommand(context: CliContext, options: WorkerOptions): Promise<number> {
@@ -22,16 +33,25 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
   const found = findTemporal({ env, stateDir: settings.stateDir });
-  const { toolbox: only } = options;
+  const { toolbox: only, role } = options;
+  if (only && role)
+    throw new ClientError('misconfigured', '--role is of runs, and --toolbox serves none: give one of them.');
   const host = await openWorkerHost(
     {
       settings,
       env,
       note: (line) => output.note(line),
-      ...(only ? { toolboxes: only, toolboxesOnly: true } : options.toolboxes === false ? { toolboxes: [] } : {}),
+      ...(only
+        ? { toolboxes: only, toolboxesOnly: true }
+        : role || options.toolboxes === false
+          ? { toolboxes: [] }
+          : {}),
+      ...(role ? { role } : {}),
     },
     found,
   );
+  const closing = createClosing();
+  closing.add(() => host.stop());
   try {
     const { served, address, namespace } = host;
     if (!served) throw new Error('a worker has no worker.');
@@ -40,6 +60,9 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     const taskQueue = found.taskQueue ?? settings.taskQueue;
     const { identity } = served.worker;
     if (only) requireToolboxes(only, served);
+    const queues = queuesOf(taskQueue, options);
+    const told = await servedProcess(host, queues, options);
+    if (told) closing.add(() => void told.server.close());
     output.json({
       ready: true,
       pid: process.pid,
@@ -47,17 +70,68 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
       address,
       namespace,
       taskQueue,
+      ...(role ? { role } : {}),
+      ...(told ? { metricsUrl: told.url } : {}),
       agents: servedAgents(served),
     });
-    const queues = only ? only.map((name) => toolboxQueue(taskQueue, name)) : [taskQueue];
-    output.line(`worker    ${identity} on task queue ${queues.join(', ')} at ${address}`);
+    const names = [...new Set(queues.map((queue) => queue.taskQueue))];
+    output.line(
+      `worker    ${identity} on task queue ${names.join(', ')}${role ? `, ${role} alone` : ''} at ${address}`,
+    );
+    if (told) output.line(`metrics   ${told.url}, and /healthz and /readyz beside it`);
     // One that ends by itself rejects both.
     await Promise.race([stopped, host.broken]);
+    output.note(`stopping: calls under way may finish, for ${settings.tuning.drainMs / 1_000} s at most ...`);
+    // Still told of while it drains: a platform asks.
+    await host.stop();
     return EXIT.completed;
   } finally {
-    await host.stop();
+    await closing.close();
   }
 }
+
+type ServedQueue = QueueMetricsOptions['queues'][number];
+
+/** Whatever this process does of it: that nobody makes calls is told by those that hold runs, too. */
+function queuesOf(taskQueue: string, { toolbox }: WorkerOptions): ServedQueue[] {
+  if (toolbox) return toolbox.map((name) => ({ taskQueue: toolboxQueue(taskQueue, name), kind: 'calls' as const }));
+  return [
+    { taskQueue, kind: 'steps' },
+    { taskQueue, kind: 'calls' },
+  ];
+}
+
+/** @throws ClientError `misconfigured` where the port is taken */
+async function servedProcess(
+  { served, temporal, namespace, store }: Host,
+  queues: ServedQueue[],
+  { metricsPort, metricsHost }: WorkerOptions,
+): Promise<{ server: Server; url: string } | undefined> {
+  if (!served || metricsPort === undefined) return undefined;
+  const { connection } = temporal;
+  queueMetrics(served.metrics.registry, {
+    queues,
+    backlogOf: (queue) => backlogOf(connection, namespace, queue),
+    load: () => served.worker.load(),
+  });
+  const server = await serveProcess({
+    served,
+    port: metricsPort,
+    ...(metricsHost === undefined ? {} : { host: metricsHost }),
+    check: async () => {
+      await Promise.all([connection.workflowService.getSystemInfo({}), store.readRef(PROBE)]);
+    },
+  });
+  if (!server)
+    throw new ClientError(
+      'misconfigured',
+      `port ${metricsPort} is taken: give --metrics-port another, or 0 for a free one.`,
+    );
+  return { server, url: metricsUrl(server) };
+}
+
+/** No record has this name: that the store says so is what is asked for. */
+const PROBE = 'probe';
 
 /** One that nobody uses would wait for calls that cannot come: a typing error, as a rule. */
 function requireToolboxes(names: readonly string[], { loaded }: ServedAgents): void {

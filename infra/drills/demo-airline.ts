@@ -8,7 +8,7 @@ import { openHost, type Host } from '../../client/cli/host';
 import { startModelServer } from '../../test/kit';
 import { loadSettings } from '../../workers/config';
 import type { Message } from '../../workflows/contract/message';
-import { chooseRecording, missingRecording, respondAsRecorded, type CustomerTurn } from './airline-recording';
+import { chooseRecording, missingRecording, respondAsRecorded, type AirlineRecording } from './airline-recording';
 import { drillEnv, temporalCliPath, TOP } from './checkout';
 
 const USAGE = 2;
@@ -32,14 +32,14 @@ async function main(): Promise<number> {
   const recording = chooseRecording(folder);
   // The agent's file is loaded by the stack as any other, and finds the recordings by this.
   process.env['LONGHAUL_SHARED'] = shared;
-  const server = await startModelServer({ respond: respondAsRecorded(recording) });
+  const server = await startModelServer({ respond: respondAsRecorded([recording]) });
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-airline-'));
   let host: Host | undefined;
   try {
     say('', `plays ${recording.label} of the airline recordings: ${recording.turns.length} messages of the customer.`);
-    say('', 'each of them is a run of its own that is given what was said before, until an agent can keep a session.');
+    say('', 'they are one session: each is answered by a run of its own, which goes on from the one before.');
     host = await hostOf(stateDir, server.url);
-    return await play(host, recording.index, recording.turns);
+    return await play(host, recording);
   } finally {
     await host?.stop();
     await server.close();
@@ -63,14 +63,18 @@ async function hostOf(stateDir: string, modelUrl: string): Promise<Host> {
   return opened.host;
 }
 
-async function play({ client }: Host, recording: number, turns: readonly CustomerTurn[]): Promise<number> {
+async function play({ client }: Host, { index, turns }: AirlineRecording): Promise<number> {
+  const session = client.session<AnyAgent>(`airline-${index}`, 'airline-recording');
+  const answered = turns.flatMap(({ customer, answer }) => (answer === undefined ? [] : [{ customer, answer }]));
   let asRecorded = 0;
-  for (const { customer, earlier, answer } of turns) {
+  let shown = 0;
+  for (const [turn, { customer, answer }] of answered.entries()) {
     say('customer', customer);
-    const input = { recording, earlier, customer };
-    const run = await client.agent<AnyAgent>('airline').start(input, { session: 'airline-recording' });
+    const run = await session.send(customer, { id: `m${turn}` });
     const result = await run.result();
-    for (const message of (await run.transcript()).slice(1)) showMessage(message);
+    const transcript = await run.transcript();
+    for (const message of transcript.slice(shown + 1)) showMessage(message);
+    shown = transcript.length;
     const { totals, checkpoint } = result;
     const about = `model calls ${totals.turns}, tool calls ${totals.toolCalls}, checkpoint ${checkpoint?.slice(0, 12)}`;
     if (result.outcome !== 'completed') {
@@ -80,8 +84,8 @@ async function play({ client }: Host, recording: number, turns: readonly Custome
     say('stack', `run ${result.runId} completed: ${about}`);
     if (result.output === answer) asRecorded += 1;
   }
-  say('', `${asRecorded} of ${turns.length} answers are, word for word, what was recorded.`);
-  return asRecorded === turns.length ? 0 : 1;
+  say('', `${asRecorded} of ${answered.length} answers are, word for word, what was recorded.`);
+  return asRecorded === answered.length ? 0 : 1;
 }
 
 function showMessage(message: Message): void {

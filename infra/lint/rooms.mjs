@@ -53,6 +53,20 @@ export const rooms = [
     why: 'the ledger is arithmetic, and is tested without Temporal',
   },
   {
+    name: 'workflows/queue',
+    files: /^workflows\/queue\//,
+    own: [CONTRACT, /^workflows\/queue\//],
+    packages: [],
+    why: 'who is next and how long it takes is arithmetic, and is tested without Temporal',
+  },
+  {
+    name: 'workflows/session',
+    files: /^workflows\/session\//,
+    own: [CONTRACT, /^workflows\/session\//],
+    packages: [],
+    why: 'a mailbox is data and decisions, and is tested without Temporal',
+  },
+  {
     name: 'workflows',
     files: /^workflows\//,
     own: [/^workflows\/(?!contract\/schemas\/)/],

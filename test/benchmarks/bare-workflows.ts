@@ -3,12 +3,13 @@ import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow'
 
 interface Activities {
   bare(): Promise<null>;
+  ask(): Promise<null>;
   page(number: number): Promise<string>;
   answer(conversation: string[]): Promise<string>;
   act(conversation: string[]): Promise<string>;
   hold(url: string): Promise<void>;
 }
-const { bare, answer, act } = proxyActivities<Activities>({
+const { bare, ask, answer, act } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   heartbeatTimeout: '12 seconds',
   retry: { maximumAttempts: 3 },
@@ -17,6 +18,15 @@ const { bare, answer, act } = proxyActivities<Activities>({
 /** As many activities as a run makes calls, one after the other, without argument or result. */
 export async function bareCalls(calls: number): Promise<void> {
   for (let call = 0; call < calls; call += 1) await bare();
+}
+
+/** A model that takes its time and a tool that takes none, in turns, and a last answer. */
+export async function bareTurns(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) {
+    await ask();
+    await bare();
+  }
+  await ask();
 }
 
 /** A model and a tool that are both handed all that was said. */

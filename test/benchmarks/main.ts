@@ -1,8 +1,8 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|waiting [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
@@ -11,14 +11,16 @@ import { temporalCli } from '../stack/test-stack';
 import { printBatch } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
-import { textDelays, type TextDelays } from './text-delay';
 import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { printCache } from './print-cache';
 import { printGateway } from './print-gateway';
+import { printManyRuns } from './print-many-runs';
 import { printQuota } from './print-quota';
+import { printStream } from './print-stream';
+import { printWaitingRuns } from './print-waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -239,27 +241,16 @@ async function failovers(): Promise<void> {
   );
 }
 
-async function stream(): Promise<void> {
-  const pieces = isShort ? 100 : 2_000;
-  const rows: string[][] = [];
-  const row = (name: string, ms: readonly number[]): void => {
-    rows.push([name, String(ms.length), ...[50, 99, 100].map((share) => percentile(ms, share).toFixed(1))]);
-    console.log(`${name}: ${ms.map((one) => one.toFixed(1)).join(' ')}`);
-  };
-  const both = ({ port, events, isWhole }: TextDelays, way: string): void => {
-    row(`${way}, the port`, port);
-    row(`${way}, run.events()`, events);
-    if (!isWhole) console.log(`${way}: pieces are missing, doubled or out of order.`);
-  };
-  console.log(await temporalVersions());
-  const before = loadavg();
-  both(await textDelays(pieces), 'sockets');
-  await withPostgres(async (postgres) => both(await textDelays(pieces, postgres.freshUrl()), 'Postgres'));
-  const load = [before, loadavg()].map(([minute = 0]) => minute.toFixed(1)).join(' at the start, ');
-  console.log(
-    `From the model server's write to a reader, each in a process of its own; a piece each 20 ms. Load ${load} at the end, of one minute.`,
-  );
-  printTable(['way', 'pieces', 'p50 ms', 'p99 ms', 'worst ms'], rows);
+async function runs(): Promise<void> {
+  await printManyRuns(isShort, async (work) => {
+    await work({ name: 'embedded' });
+    await withPostgres(async (postgres) => {
+      await work({ name: 'store on Postgres', storeUrl: postgres.freshUrl() });
+      await onPostgres(postgres, (startServer) =>
+        work({ name: 'all on Postgres', storeUrl: postgres.freshUrl(), startServer }),
+      );
+    });
+  });
 }
 
 const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
@@ -274,7 +265,12 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   gateway: () => printGateway(isShort),
   failover: failovers,
   quota: () => printQuota(isShort),
-  stream,
+  stream: async () => {
+    console.log(await temporalVersions());
+    await printStream(isShort, (work) => withPostgres((postgres) => work(postgres.freshUrl())));
+  },
+  runs,
+  waiting: () => printWaitingRuns(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -149,14 +149,20 @@ describe('the code of the READMEs', () => {
       ['agents/watcher/agent.ts'],
       ['with-prices/longhaul.config.ts'],
       ['with-budgets/longhaul.config.ts'],
+      ['with-queues/longhaul.config.ts'],
+      ['queued.ts'],
       ['agents/labels/agent.ts'],
       ['agents/editor/agent.ts'],
+      ['agents/support/agent.ts'],
+      ['talk.ts'],
       ['agents/refunds/refund.ts'],
       ['longhaul.config.ts'],
       ['with-routes/longhaul.config.ts'],
       ['with-quotas/longhaul.config.ts'],
       ['with-api/longhaul.config.ts'],
+      ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
+      ['with-workers/longhaul.config.ts'],
     ],
     'test/kit/model-server/README.md': [
       ['model-server.ts', "import { script, startModelServer } from 'longhaul/testing';\n"],
@@ -204,7 +210,7 @@ declare function render(event: import('longhaul/client').RunEvent): void;
       '{"extends":"./tsconfig.init.json","compilerOptions":{"types":["node","jest"]},"include":["."]}',
     );
     mkdirSync(path.join(project, 'node_modules'));
-    for (const installed of ['zod', '@types'])
+    for (const installed of ['zod', 'openai', '@types'])
       symlinkSync(path.join(TOP, 'node_modules', installed), path.join(project, 'node_modules', installed));
     symlinkSync(TOP, path.join(project, 'node_modules', name));
     const tsc = path.join(TOP, 'node_modules/typescript/bin/tsc');

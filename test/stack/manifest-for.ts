@@ -22,6 +22,7 @@ export function manifestFor(agent: AnyAgent, model: string | ReleaseManifest['mo
     instructions,
     model: { route, parameters: agent.parameters },
     ...(context ? { context } : {}),
+    ...(typeof agent.queue === 'string' ? { queue: agent.queue } : {}),
     code: 'defined in a test',
     orchestration: 'test',
   };

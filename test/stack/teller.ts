@@ -22,7 +22,10 @@ import { startWorkerProcess, type WorkerProcess } from './worker-process';
 export const teller = defineAgent({ name: 'teller', instructions: 'Tell.' });
 /** What it was told once it tells again. */
 export const repeater = defineAgent({ name: 'repeater', instructions: 'Tell.', cache: true });
-export const tellerReleases = (): LoadedAgent[] => [teller, repeater].map((one) => manifestFor(one, 'test/model'));
+/** Its runs wait in the queue `line`, which a test publishes. */
+export const queued = defineAgent({ name: 'queued', instructions: 'Tell.', queue: 'line' });
+export const tellerReleases = (): LoadedAgent[] =>
+  [teller, repeater, queued].map((one) => manifestFor(one, 'test/model'));
 
 export interface TellerStack {
   readonly client: AgentClient;

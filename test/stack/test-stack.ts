@@ -16,13 +16,16 @@ import type { AnyAgent } from '../../activities/define';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
+import { publishQueue } from '../../activities/store/queue-settings';
 import { openTextPublisher, openTextReader } from '../../activities/stream/open-streams';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
+import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { manifestFor } from './manifest-for';
@@ -36,6 +39,8 @@ export interface TestStack {
   readonly metrics: Metrics;
   readonly stateDir: string;
   readonly logFile: string;
+  /** Other agents than those of before, as a deploy would. */
+  publish(agents: readonly AnyAgent[]): Promise<void>;
   /** Stops the worker and starts another, as a deploy or a crash would. */
   restartWorker(changed?: { keys: KeyRing | undefined }): Promise<void>;
   stopWorker(): Promise<void>;
@@ -58,6 +63,8 @@ export interface TestStackOptions {
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
   dynamicConfig?: { readonly [key: string]: number | boolean };
+  /** Published under the task queue of the stack, by name. @default none */
+  queues?: QueuesByName;
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
   /** @default no tenant is limited */
@@ -92,6 +99,14 @@ function providerOf(name: string, { modelUrl, api = 'chat' }: TestStackOptions):
   return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
 }
 
+const publisher =
+  (agents: ReturnType<typeof createAgentRegistry>, store: ContentStore, route: readonly string[]) =>
+  async (published: readonly AnyAgent[]): Promise<void> => {
+    const loaded = published.map((agent) => manifestFor(agent, [...route]));
+    agents.replaceAll(loaded);
+    await publishReleases(store, loaded);
+  };
+
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
@@ -108,9 +123,10 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const texts = await openTextPublisher(place);
   const agents = createAgentRegistry({ strict: false });
   const route = options.route ?? ['test/model'];
-  const loaded = options.agents.map((agent) => manifestFor(agent, [...route]));
-  agents.replaceAll(loaded);
-  await publishReleases(store, loaded);
+  const publish = publisher(agents, store, route);
+  for (const [queue, settings] of Object.entries(options.queues ?? {}))
+    await publishQueue(store, { taskQueue: 'agents', queue }, settings);
+  await publish(options.agents);
   const providers = [...new Set(route.map((one) => one.slice(0, one.indexOf('/'))))].map((name) =>
     providerOf(name, options),
   );
@@ -131,7 +147,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(options.prices ? { prices: options.prices } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
-      ...(options.atOnce === undefined ? {} : { atOnce: options.atOnce }),
+      ...(options.atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: options.atOnce } } }),
       ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
     });
   let worker: RunningWorker | undefined = await start(options);
@@ -156,6 +172,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     metrics,
     stateDir,
     logFile,
+    publish,
     stopWorker,
     restartWorker: async (changed) => {
       await stopWorker();

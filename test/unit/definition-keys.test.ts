@@ -38,7 +38,7 @@ test.each<[string, object, string]>([
   ['limits that are none', { limits: 5 }, 'agent orders: limits: 5 is no object. Known: turns,'],
   ['limits in a list', { limits: [{ turns: 2 }] }, 'agent orders: limits: [{"turns":2}] is no object.'],
   ['a key', { instruction: 'x' }, 'agent orders: "instruction" is not known. Known: name,'],
-  ['the mode', { mode: 'sync' }, 'agent orders: mode: "sync" is none of async.'],
+  ['the mode', { mode: 'often' }, 'agent orders: mode: "often" is none of sync, async, session.'],
 ])('of an agent: %s', (_, wrong, message) => {
   expect(() => defineAgent(given({ ...agent, ...wrong }))).toThrow(message);
 });

@@ -122,6 +122,7 @@ function toolboxOptions(
         limits,
         identity: workerIdentity(),
         call,
+        tuning: settings.tuning,
         ...(settings.keys ? { keys: settings.keys } : {}),
       };
       const tools = Object.entries(rates).map(([tool, rate]) => ({ tool: { name: tool, rate } }));

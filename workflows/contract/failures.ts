@@ -89,9 +89,22 @@ export const FAILURES = {
   'Worker.Lost': rule(true, 'pause'),
   /** An error that nobody foresaw, in our own code: the run waits for a mended worker instead of dying. */
   'Runtime.Unexpected': rule(true, 'pause'),
+  /** As many runs wait as the queue has room for: it was not taken. */
+  'Queue.Full': rule(false, 'fail'),
+  /** It has waited for as long as a run of its queue may, and has not begun. */
+  'Queue.Expired': rule(false, 'fail'),
   'Run.Cancelled': rule(false, 'fail'),
   /** What a person said to a run could not be taken: it goes on without it, and they are told. */
   'Run.NotHeard': rule(false, 'fail'),
+  /** These six are of a message to a session, which does not take it. `Busy` and `MailboxFull` are of the moment. */
+  'Session.Busy': rule(false, 'fail'),
+  'Session.MailboxFull': rule(false, 'fail'),
+  'Session.Retired': rule(false, 'fail'),
+  /** The id was another message's. */
+  'Session.MessageChanged': rule(false, 'fail'),
+  'Session.BadMessage': rule(false, 'fail'),
+  /** Of this agent and tenant there is none of the name. */
+  'Session.NotFound': rule(false, 'fail'),
 } as const satisfies Record<string, FailureRule>;
 
 export type FailureType = keyof typeof FAILURES;

@@ -6,5 +6,7 @@ export * from './failures';
 export * from './limits';
 export * from './message';
 export * from './names';
+export * from './queue';
+export * from './queue-activities';
 export * from './release';
 export * from './run';

@@ -6,6 +6,13 @@ export const PREVIEW_CHARS = 120;
 export const FAILURE_CHARS = 200;
 /** Characters of an identifier that a caller chooses: Temporal allows 1,000 bytes, a person reads far fewer. */
 export const ID_CHARS = 200;
+/** Characters of a session's id, and of the caller's id of a message: with the two of them a run of the session is named. */
+export const SESSION_ID_CHARS = 90;
+export const SESSION_MESSAGE_ID_CHARS = 100;
+/** What its workflow carries is at most half a KB a message: a thousand are far from what a payload may have. */
+export const MAILBOX_MAX = 1_000;
+/** Of a session whose agent's release says nothing of sessions any more. */
+export const DEFAULT_SESSION_PLAN = { onBusy: 'enqueue', mailbox: 100, idleMs: 30 * 24 * 3_600_000 } as const;
 /** Tags of a run, and the length of one. They are search attributes, which are never encrypted. */
 export const TAGS_MAX = 20;
 export const TAG_CHARS = 64;

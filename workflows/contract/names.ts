@@ -22,9 +22,23 @@ export const quotaId = (taskQueue: string, route: string, key: string): string =
 /** Id of the workflow that keeps the budget of a tenant, for the workers of one task queue. */
 export const budgetId = (taskQueue: string, tenant: string): string => `budget/${taskQueue}/${tenant}`;
 
+/** Id of the workflow that keeps one shard of a queue, for the runs of one task queue. */
+export const queueId = (taskQueue: string, queue: string, shard: number): string =>
+  `${queueIdPrefix(taskQueue)}${queue}/${shard}`;
+export const queueIdPrefix = (taskQueue: string): string => `queue/${taskQueue}/`;
+/** Id of the workflow of a session. No id of a session has a `/` in it, and every id of a run of one has. */
+export const sessionWorkflowId = (session: string): string => `session:${session}`;
+
+/** Id of the run that answers a message of a session. @param message the caller's id of it */
+export const sessionRunId = (session: string, message: string): string => `${session}/${message}`;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
   quota: 'quota',
+  runQueue: 'runQueue',
+  agentSession: 'agentSession',
+  /** Of a Temporal Schedule: it sends a session a message. */
+  sessionWake: 'sessionWake',
 } as const;
 
 export const SIGNAL_NAMES = {
@@ -32,6 +46,10 @@ export const SIGNAL_NAMES = {
   resume: 'resume',
   /** From the run that has called it as a sub-agent: with a reason, before Temporal's own cancel. */
   parentCancelled: 'parentCancelled',
+  /** To a queue or a session, from a run of its. */
+  runEnded: 'runEnded',
+  /** Of a session. */
+  retire: 'retire',
 } as const;
 
 export const UPDATE_NAMES = {
@@ -43,6 +61,11 @@ export const UPDATE_NAMES = {
   extend: 'extend',
   /** Of a quota. */
   lease: 'lease',
+  /** Of a queue. */
+  enqueue: 'enqueue',
+  withdraw: 'withdraw',
+  /** Of a session: a message. */
+  send: 'send',
 } as const;
 
 export const QUERY_NAMES = {
@@ -52,6 +75,12 @@ export const QUERY_NAMES = {
   quota: 'quota',
   /** Of a quota: all that it knows, for the one after it. */
   ledger: 'ledger',
+  queue: 'queue',
+  /** Of a queue: where one of its runs stands. */
+  position: 'position',
+  /** Of a queue: all that it knows, for the one after it. */
+  waiting: 'waiting',
+  session: 'session',
 } as const;
 
 export const ACTIVITY_NAMES = {
@@ -65,6 +94,15 @@ export const ACTIVITY_NAMES = {
   beginSubRun: 'beginSubRun',
   takeSubRun: 'takeSubRun',
   takeMessage: 'takeMessage',
+  startRuns: 'startRuns',
+  reconcileRuns: 'reconcileRuns',
+  endWaiting: 'endWaiting',
+  beginSessionRun: 'beginSessionRun',
+  keepSession: 'keepSession',
+  steerSessionRun: 'steerSessionRun',
+  findRunEnd: 'findRunEnd',
+  dropMessages: 'dropMessages',
+  wakeSession: 'wakeSession',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

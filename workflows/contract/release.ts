@@ -5,6 +5,7 @@ import type { ContextPlan } from './context';
 import type { LoopPlan } from './loops';
 import type { JsonValue } from './message';
 import type { RunPlan } from './run';
+import type { SessionPlan } from './session';
 
 export interface ToolManifest {
   name: string;
@@ -64,6 +65,13 @@ export interface BatchPlan {
   within?: 'user';
 }
 
+/** Of an agent that answers calls: a run that takes longer has become a job. */
+export interface SyncPlan {
+  withinMs: number;
+  /** Of the model, at most: a limit of the run, too. */
+  calls: number;
+}
+
 export interface ReleaseManifest {
   schemaVersion: 1;
   agent: string;
@@ -84,6 +92,14 @@ export interface ReleaseManifest {
   cache?: CachePlan;
   /** Absent where each task has a call of its own. */
   batch?: BatchPlan;
+  /** Where its runs wait for a place. Absent where they begin at once. */
+  queue?: string;
+  /** The release that this one stands in for under load: the same but for its route. Its code is that one's. */
+  degradedFrom?: string;
+  /** Of an agent that answers calls. */
+  sync?: SyncPlan;
+  /** Of a persistent agent. */
+  session?: SessionPlan;
   /** SHA-256 of the bundled code of the agent and its tools. */
   code: string;
   /** Version of the orchestration code that made it. */

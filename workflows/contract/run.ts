@@ -121,6 +121,8 @@ export interface AgentRunInput {
   carried?: CarriedState;
   /** Set where another run has called the agent. */
   parent?: ParentRun;
+  /** Id of the workflow that is told of its end: of the queue or the session that has started it. */
+  tells?: string;
 }
 
 /** The call that a run answers. */

@@ -3,6 +3,7 @@ import type { Route } from '../route';
 import { agentRoutes } from './agents';
 import { interventionRoutes } from './interventions';
 import { requestRoutes } from './requests';
+import { responseRoutes } from './responses';
 import { runRoutes } from './runs';
 import { startRoute } from './start';
 
@@ -12,4 +13,5 @@ export const ROUTES: readonly Route[] = [
   ...interventionRoutes,
   ...requestRoutes,
   ...agentRoutes,
+  ...responseRoutes,
 ];

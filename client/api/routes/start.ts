@@ -60,7 +60,7 @@ export const startRoute = defineRoute(
 );
 
 /** @throws Problem `Api.Forbidden`, `Api.Invalid` */
-function tenantOf(caller: Caller, given: string | undefined, usual: string): string {
+export function tenantOf(caller: Caller, given: string | undefined, usual: string): string {
   const { tenants = [] } = caller;
   const [only, ...others] = tenants;
   const tenant = given ?? (only !== undefined && others.length === 0 ? only : usual);
@@ -71,11 +71,11 @@ function tenantOf(caller: Caller, given: string | undefined, usual: string): str
   });
 }
 
-const noAgent = (agent: string): Problem =>
+export const noAgent = (agent: string): Problem =>
   new Problem('Agent.NotFound', `there is no agent "${agent.slice(0, 80)}": GET /v1/agents lists those there are.`);
 
 /** Without the names of what the caller may not see. */
-async function retold(
+export async function retold(
   error: unknown,
   { agent, id, caller, store }: { agent: string; id: string; caller: Caller; store: Parameters<typeof knownRun>[1] },
 ): Promise<unknown> {

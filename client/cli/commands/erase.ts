@@ -1,8 +1,9 @@
 // `longhaul erase RUN` and `erase --tenant NAME`: what a run said and did is deleted, and a tombstone says so.
 import { allRefs, type ContentStore } from '../../../activities/store';
-import { cacheOfTenant, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
+import { cacheOfTenant, RUN_PREFIX, runRecordName, sessionRecordName } from '../../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { eraseRun } from '../erase-run';
+import { eraseSession, sessionsOf, sessionsWith } from '../erase-sessions';
 import { subRunsUnder } from '../../sub-runs';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
@@ -12,6 +13,7 @@ import { START_MS, settledOrLost } from '../lost-run';
 
 export interface EraseOptions {
   tenant?: string;
+  session?: string;
   reason?: string;
   yes?: boolean;
 }
@@ -24,18 +26,11 @@ const NOTE_EVERY = 25;
 export async function eraseCommand(
   context: CliContext,
   given: string | undefined,
-  { tenant, reason, yes }: EraseOptions,
+  { tenant, session, reason, yes }: EraseOptions,
 ): Promise<number> {
   const { output, settings } = context;
-  if ((given === undefined) === (tenant === undefined)) {
-    throw new ClientError('invalid-input', 'name one run by its whole id, or --tenant NAME for all runs of a tenant.');
-  }
   const store = context.readStore();
-  const found =
-    given === undefined ? await runsOf(store, tenant ?? '') : await withSubRuns(store, await exactly(store, given));
-  const what =
-    given === undefined ? `${counted(found.length, 'run')} of tenant ${tenant}` : named(given, found.length - 1);
-  if (found.length === 0) throw new ClientError('run-not-found', `tenant ${tenant} has no runs in this store.`);
+  const { found, sessions, what } = await toErase(store, given, { tenant, session });
   if (!yes) {
     throw new ClientError(
       'invalid-input',
@@ -55,13 +50,19 @@ export async function eraseCommand(
   const forks = await forksOf(store, records);
   const lost = settled.flatMap(({ record, isLost }) => (isLost ? [record.id] : []));
   const totals = { refs: tenant === undefined ? 0 : await forgetAnswers(store, tenant), executions: 0 };
+  for (const id of sessions) {
+    const { refs, executions } = await eraseSession({ store, temporal }, id);
+    totals.refs += refs;
+    totals.executions += executions;
+  }
   for (const [at, { id }] of records.entries()) {
     const { refs, executions } = await eraseRun({ store, temporal }, id, erasure);
     totals.refs += refs;
     totals.executions += executions;
     if ((at + 1) % NOTE_EVERY === 0) output.note(`${at + 1} of ${counted(records.length, 'run')} erased`);
   }
-  output.json({ erased: records.map(({ id }) => id), ...totals, lost, forks });
+  const keeping = sessionsWith(records).filter((id) => !sessions.includes(id));
+  output.json({ erased: records.map(({ id }) => id), ...totals, lost, forks, sessions, keeping });
   output.line(
     `${output.safeLine(what)}  erased: ${counted(totals.refs, 'record')}, ${counted(totals.executions, 'execution')} of Temporal`,
   );
@@ -70,10 +71,54 @@ export async function eraseCommand(
       `never started, or no longer known to Temporal at ${address}, namespace ${namespace}: ${output.safeLine(namesOf(lost))}`,
     );
   if (forks.length > 0) output.note(`forks of it keep what they began with: ${output.safeLine(namesOf(forks))}`);
+  if (keeping.length > 0)
+    output.note(
+      `what it said stands in its session, and in runs after it, too: longhaul erase --session ${output.safeLine(namesOf(keeping))}`,
+    );
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
   return EXIT.completed;
 }
+
+interface ToErase {
+  found: RunRecord[];
+  /** Ids. */
+  sessions: string[];
+  what: string;
+}
+
+/** @throws ClientError `invalid-input`, `run-not-found`, `refused` */
+async function toErase(
+  store: ContentStore,
+  run: string | undefined,
+  { tenant, session }: { tenant: string | undefined; session: string | undefined },
+): Promise<ToErase> {
+  const named = [run, tenant, session].filter((one) => one !== undefined);
+  if (named.length !== 1)
+    throw new ClientError(
+      'invalid-input',
+      'name one run by its whole id, --session ID for all of a session, or --tenant NAME for all runs of a tenant.',
+    );
+  if (run !== undefined) {
+    const found = await withSubRuns(store, await exactly(store, run));
+    return { found, sessions: [], what: runsText(run, found.length - 1) };
+  }
+  if (session !== undefined) {
+    const own = (await allRuns(store)).filter((record) => record.goesOnFrom && record.session === session);
+    const found = (await Promise.all(own.map((record) => withSubRuns(store, record)))).flat();
+    if (found.length === 0 && !(await store.readRef(sessionRecordName(session))))
+      throw new ClientError('run-not-found', `there is no session "${session.slice(0, 40)}" in this store.`);
+    return { found, sessions: [session], what: `${counted(found.length, 'run')} of session ${session}` };
+  }
+  const found = await runsOf(store, tenant ?? '');
+  const sessions = (await sessionsOf(store, tenant ?? '')).map(({ id }) => id);
+  if (found.length + sessions.length === 0)
+    throw new ClientError('run-not-found', `tenant ${tenant} has no runs in this store.`);
+  return { found, sessions, what: `${counted(found.length, 'run')} of tenant ${tenant}` };
+}
+
+const allRuns = async (store: ContentStore): Promise<RunRecord[]> =>
+  (await allRefs(store, RUN_PREFIX)).flatMap(({ value }) => runRecordSchema.safeParse(value).data ?? []);
 
 /** What the tenant's questions are answered with, whichever of its runs asked. */
 async function forgetAnswers(store: ContentStore, tenant: string): Promise<number> {
@@ -81,7 +126,7 @@ async function forgetAnswers(store: ContentStore, tenant: string): Promise<numbe
   return (await Promise.all(names.map((name) => store.deleteRef(name)))).filter(Boolean).length;
 }
 
-const named = (id: string, below: number): string =>
+const runsText = (id: string, below: number): string =>
   below === 0 ? id : `${id} and ${counted(below, 'run')} of its sub-agents`;
 
 /** What sub-agents said and did, they did for it. */

@@ -5,11 +5,13 @@ import type { CliContext } from '../context';
 import { describeApiKey } from './describe-api-key';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { COST_BY, costCommand, type CostOptions } from './cost';
+import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
 import { forkCommand, type ForkCommandOptions } from './fork';
 import { gcCommand, type GcOptions } from './gc';
+import { queuesCommand } from './queues';
 import { quotaCommand } from './quota';
 import { identityCommand } from './identity';
 import { inboxCommand } from './inbox';
@@ -60,6 +62,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeActing(program, wrap);
   describeDeciding(program, wrap);
+  describeSession(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);
@@ -236,6 +239,11 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .addHelpText('after', example('quota'))
     .action(wrap((context) => quotaCommand(context)));
   program
+    .command('queues')
+    .description('what waits for a place, how long one that came now would wait, and what has been refused')
+    .addHelpText('after', example('queues'))
+    .action(wrap((context) => queuesCommand(context)));
+  program
     .command('cost')
     .description('what runs have cost, by their records; needs no server')
     .addOption(new Option('--by <what>', 'one line for each').choices(COST_BY).default('agent'))
@@ -250,11 +258,7 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .command('gc')
     .description('free what no run needs any more; safe beside running workers, needs no server')
     .option('--dry-run', 'delete nothing, print what would be freed')
-    .option(
-      '--keep <time>',
-      'first forget runs that ended longer ago, 90d say; all are kept where it is not given',
-      age,
-    )
+    .option('--keep <time>', 'first forget runs that ended longer ago, 90d say (default: none)', age)
     .addHelpText(
       'after',
       '\nAn object goes when two collections, a day apart, find nothing that names it. Once a day is often enough.',
@@ -265,7 +269,8 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .command('erase')
     .description('delete what a run, or a tenant, said and did, in the store and in Temporal; leaves tombstones')
     .argument('[run]', 'its whole id')
-    .option('--tenant <name>', 'all runs of this tenant instead')
+    .option('--tenant <name>', 'all runs and sessions of this tenant instead')
+    .option('--session <id>', 'all of this session instead')
     .option('--reason <text>', 'kept in the tombstone')
     .option('--yes', 'that it is meant')
     .addHelpText('after', example('erase run_7kq2ndm4x --reason "asked by the customer" --yes'))

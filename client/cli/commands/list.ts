@@ -163,7 +163,7 @@ async function openRun(store: ContentStore, record: RunRecord, connected: Connec
   const waiting = await waitingNow(store, record.id, live);
   return {
     ...about(record),
-    status: statusOf(live, connected, waiting),
+    status: record.queue && connected && !live ? 'queued' : statusOf(live, connected, waiting),
     outcome: null,
     reason: live?.reason ?? null,
     endedAt: null,

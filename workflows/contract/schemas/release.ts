@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { DIVERTED_ANSWERS, type ReleaseManifest } from '../release';
 import { approvalRuleSchema } from './approval';
-import { count, runLimitsSchema } from './run-limits';
+import { count, partialLimitsSchema, runLimitsSchema } from './run-limits';
+import { sessionPlanSchema } from './session-record';
 
 const jsonObject = z.record(z.string(), z.json());
 
@@ -28,16 +29,7 @@ const toolPlan = ownToolPlan.extend({
     .object({
       name: z.string(),
       release: z.string(),
-      limits: z
-        .object({
-          turns: count.exactOptional(),
-          toolCalls: count.exactOptional(),
-          tokens: count.exactOptional(),
-          modelCalls: count.exactOptional(),
-          nanoUsd: count.exactOptional(),
-          wallMs: z.number().exactOptional(),
-        })
-        .exactOptional(),
+      limits: partialLimitsSchema.exactOptional(),
     })
     .exactOptional(),
 });
@@ -133,6 +125,10 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   loops: loopPlan.exactOptional(),
   cache: cachePlan.exactOptional(),
   batch: batchPlan.exactOptional(),
+  queue: z.string().exactOptional(),
+  degradedFrom: z.string().exactOptional(),
+  sync: z.object({ withinMs: z.number(), calls: count }).exactOptional(),
+  session: sessionPlanSchema.exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });

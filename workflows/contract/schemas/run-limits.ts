@@ -12,3 +12,13 @@ export const runLimitsSchema = z.object({
   nanoUsd: count.exactOptional(),
   wallMs: z.number().exactOptional(),
 });
+
+/** Some of them. */
+export const partialLimitsSchema = z.object({
+  turns: count.exactOptional(),
+  toolCalls: count.exactOptional(),
+  tokens: count.exactOptional(),
+  modelCalls: count.exactOptional(),
+  nanoUsd: count.exactOptional(),
+  wallMs: z.number().exactOptional(),
+});

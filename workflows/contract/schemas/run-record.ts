@@ -4,7 +4,8 @@ import { isFailureType, type FailureType } from '../failures';
 import { messageHead, toolCallHead } from './call-record';
 import { costSchema } from './cost';
 import { usageSchema } from './message';
-import { runLimitsSchema } from './run-limits';
+import { PRIORITIES } from '../quota';
+import { partialLimitsSchema, runLimitsSchema } from './run-limits';
 
 export const runRecordSchema = z.object({
   schemaVersion: z.literal(1),
@@ -66,9 +67,31 @@ export const runRecordSchema = z.object({
         .exactOptional(),
     })
     .exactOptional(),
+  /** What was said in its session before it: a stored head, and the messages that it stands for. */
+  goesOnFrom: z.object({ base: z.string().nullable(), length: z.number() }).exactOptional(),
   /** The call of another run that it answers, as its sub-agent. */
   parent: z
     .object({ run: z.string(), root: z.string(), firstRunId: z.string(), turn: z.number(), index: z.number() })
+    .exactOptional(),
+  /** Where it waits, or waited, for a place. Its start needs what stands here, and nothing of it is kept elsewhere. */
+  queue: z
+    .object({
+      name: z.string(),
+      /** Id of the queue's workflow. */
+      workflow: z.string(),
+      priority: z.enum(PRIORITIES).exactOptional(),
+      inspect: z.literal(true).exactOptional(),
+      /** How often it was asked for: whoever is refused takes back only what nobody else has asked for since. */
+      asked: z.number(),
+    })
+    .exactOptional(),
+  /** What the load of its queue took from it when it began. */
+  degraded: z
+    .object({
+      above: z.number(),
+      limits: partialLimitsSchema.exactOptional(),
+      route: z.array(z.string()).exactOptional(),
+    })
     .exactOptional(),
   /** A tombstone: what was said and done is deleted, here and in Temporal. What it cost stays, and which run it was forked from. */
   erased: z.object({ at: z.number(), by: z.string(), reason: z.string().exactOptional() }).exactOptional(),

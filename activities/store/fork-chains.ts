@@ -1,17 +1,16 @@
-// The indexes of the chains that a fork begins with, under its own name: so that it loads in as few round trips as its origin. Made of
-// its own messages, and not copied: the origin's name all that it said later too, which would outlive its erasure in every fork of it.
-import type { Conversation } from '../activities/store';
-import { coveredBy } from '../activities/store/original-messages';
-import type { ChainIndex } from '../activities/store/conversation';
-import { chainName, earlierChainName } from '../activities/store/ref-names';
-import type { CoveredRange } from '../workflows/contract/message';
-import type { LinkedMessage } from './fork-beginning';
+// The indexes of the chains that a fork, or the next run of a session, begins with, under its own name: so that it loads in as few round
+// trips as its origin. Made of its own messages, and not copied: the origin's name all that it said later too, which would outlive its
+// erasure in every fork of it.
+import type { CoveredRange } from '../../workflows/contract/message';
+import type { ChainIndex, Conversation } from './conversation';
+import { coveredBy, type OriginalEntry } from './original-messages';
+import { chainName, earlierChainName } from './ref-names';
 
 /** @param linked what the fork's stored head names, in order */
 export async function forkChains(
   conversation: Conversation,
   { from, to }: { from: string; to: string },
-  linked: readonly LinkedMessage[],
+  linked: readonly OriginalEntry[],
 ): Promise<ChainIndex> {
   const earlier = await earlierChains(conversation, from, linked);
   const indexes = await Promise.all([
@@ -27,9 +26,9 @@ export async function forkChains(
 async function earlierChains(
   conversation: Conversation,
   run: string,
-  linked: readonly LinkedMessage[],
-): Promise<Map<string, readonly LinkedMessage[]>> {
-  const chains = new Map<string, readonly LinkedMessage[]>();
+  linked: readonly OriginalEntry[],
+): Promise<Map<string, readonly OriginalEntry[]>> {
+  const chains = new Map<string, readonly OriginalEntry[]>();
   let covered = coveredIn(linked);
   while (covered.length > 0) {
     const open = new Map(covered.map(({ head }) => [head, earlierChainName(run, head)]));
@@ -42,7 +41,7 @@ async function earlierChains(
   return chains;
 }
 
-const coveredIn = (messages: readonly LinkedMessage[]): CoveredRange[] =>
+const coveredIn = (messages: readonly OriginalEntry[]): CoveredRange[] =>
   messages.flatMap(({ message }) => coveredBy(message) ?? []);
 
-const hashesOf = (messages: readonly LinkedMessage[]): string[] => messages.map(({ hash }) => hash);
+const hashesOf = (messages: readonly OriginalEntry[]): string[] => messages.map(({ hash }) => hash);

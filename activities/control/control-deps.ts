@@ -1,0 +1,55 @@
+// What the activities of the control worker are made from: those that begin runs and look after them, for queues and sessions.
+import type { RunFailure } from '../../workflows/contract/failures';
+import type { QueueLoad } from '../../workflows/contract/queue-activities';
+import type { AgentRunInput, Outcome } from '../../workflows/contract/run';
+import type { SendAnswer, SendRequest, SessionInput } from '../../workflows/contract/session';
+import type { Conversation } from '../store/conversation';
+import type { WithdrawDeps } from '../withdraw-requests';
+
+export interface RunStart {
+  /** Of the run, and of its workflow. */
+  id: string;
+  /** What people read of it. */
+  question: string;
+  input: AgentRunInput;
+}
+
+/** How an execution has ended, as Temporal tells it. */
+export interface ToldEnd {
+  at: number;
+  outcome: Outcome;
+  failure: RunFailure;
+  firstRunId: string;
+}
+
+/** Runs and sessions, as Temporal has them. */
+export interface Executions {
+  /** Started twice it is one. */
+  start(run: RunStart): Promise<void>;
+  /**
+   * @returns `open` while it goes on, `unknown` where Temporal has none, `completed` where its answer is in its record, or is going to be
+   */
+  endOf(run: string): Promise<ToldEnd | 'open' | 'unknown' | 'completed'>;
+  /** Says something that is stored to a run under way. @returns whether it takes it */
+  steer(run: string, message: string): Promise<boolean>;
+  /** @throws ApplicationFailure `Session.*` where it is refused */
+  send(session: SessionInput, request: SendRequest): Promise<SendAnswer>;
+}
+
+export interface QueueChange {
+  /** Runs that have begun as they are, and with less. */
+  begun?: number;
+  degraded?: number;
+  /** Types of failure of those that left without having begun. */
+  left?: string[];
+}
+
+/** Its store is one that keeps an ended run's entry. */
+export interface ControlDeps extends WithdrawDeps {
+  conversation: Conversation;
+  executions: Executions;
+  /** Of the runs: their queues' settings are published under it. */
+  taskQueue: string;
+  /** Absent where nobody counts. */
+  queueSeen?(load: QueueLoad, change?: QueueChange): void;
+}

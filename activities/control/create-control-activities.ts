@@ -1,0 +1,46 @@
+// What is registered on the control task queue: what queues and sessions have done for them.
+import { ApplicationFailure } from '@temporalio/common';
+import type { QueueActivities } from '../../workflows/contract/queue-activities';
+import type { SessionActivities } from '../../workflows/contract/session';
+import { attended } from '../attended';
+import { beginSessionRun } from './begin-session-run';
+import type { ControlDeps } from './control-deps';
+import { dropMessages } from './drop-messages';
+import { endWaiting } from './end-waiting';
+import { findRunEnd } from './find-run-end';
+import { keepSession } from './keep-session';
+import { reconcileRuns } from './reconcile-runs';
+import { startRuns } from './start-runs';
+import { wakeSession } from './wake-session';
+
+export type ControlActivities = SessionActivities & QueueActivities;
+
+export const createControlActivities = (deps: ControlDeps): ControlActivities => ({
+  beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
+  keepSession: (input) => attended(() => keepSession(ofTenant(deps, input), input)),
+  steerSessionRun: ({ run, message }) => attended(() => deps.executions.steer(run, message)),
+  findRunEnd: (run) => attended(() => findRunEnd(deps, run)),
+  dropMessages: (input) => attended(() => dropMessages(ofTenant(deps, input), input)),
+  wakeSession: (input) => attended(() => wakeSession(deps, input)),
+  startRuns: (input) => attended(() => untilDone(startRuns(deps, input))),
+  reconcileRuns: (input) => attended(() => untilDone(reconcileRuns(deps, input))),
+  endWaiting: (input) => attended(() => untilDone(endWaiting(deps, input))),
+});
+
+/** As the tenant's view of the store names things. */
+const ofTenant = (deps: ControlDeps, { tenant }: { tenant: string }): ControlDeps => ({
+  ...deps,
+  store: deps.store.of(tenant),
+  conversation: deps.conversation.of(tenant),
+});
+
+/** A queue that failed would lose whoever waits in it: whatever is wrong, a worker that has it right comes one day. */
+async function untilDone<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure) || !error.nonRetryable) throw error;
+    const { message, type } = error;
+    throw ApplicationFailure.create({ message, ...(type ? { type } : {}), nonRetryable: false });
+  }
+}

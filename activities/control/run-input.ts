@@ -1,0 +1,62 @@
+// What a recorded run is started with. All of it follows from its record and its release, so that whoever starts it needs to be told its id alone.
+import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
+import type { DegradeStep } from '../../workflows/contract/queue';
+import type { ReleaseManifest } from '../../workflows/contract/release';
+import type { AgentRunInput, RunLimits, RunPlan } from '../../workflows/contract/run';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { failure } from '../failure';
+import { canonicalJson, decodeMessage, previewOf, type ContentStore } from '../store';
+
+/** @throws ApplicationFailure `Store.*` */
+export async function recordedInput(store: ContentStore, record: RunRecord, tells: string): Promise<AgentRunInput> {
+  const { agent, release, tenant, user, session, tags, input: hash, queue, degraded } = record;
+  const [message, manifest] = await store.get([hash, release]);
+  const first = decodeMessage(message ?? new Uint8Array());
+  const { plan } = manifestOf(record, manifest ?? new Uint8Array());
+  return {
+    schemaVersion: 1,
+    ...{ agent, release, tenant, tags },
+    ...(user === undefined ? {} : { user }),
+    ...(session === undefined ? {} : { session }),
+    ...(queue?.priority === undefined ? {} : { priority: queue.priority }),
+    input: { hash, role: first.role, preview: previewOf(first) },
+    plan: { ...(degraded ? degradedPlan(plan, degraded) : plan), ...(queue?.inspect ? { inspect: true } : {}) },
+    tells,
+  };
+}
+
+/** The release with another route, as an object: everything that reads a run's release reads this one. @throws ApplicationFailure `Store.*` */
+export async function degradedRelease(store: ContentStore, record: RunRecord, route: string[]): Promise<Uint8Array> {
+  const [bytes] = await store.get([record.release]);
+  const manifest = manifestOf(record, bytes ?? new Uint8Array());
+  // How its own route is taken says nothing of another.
+  const { parameters } = manifest.model;
+  return canonicalJson({ ...manifest, model: { route, parameters }, degradedFrom: record.release });
+}
+
+function manifestOf({ id, release }: RunRecord, bytes: Uint8Array): ReleaseManifest {
+  try {
+    return releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch {
+    throw failure('Store.ObjectCorrupt', `object ${release}, the release of run ${id}, cannot be read.`);
+  }
+}
+
+/** The smaller of what the release has and what the load leaves. */
+function degradedPlan(plan: RunPlan, { limits = {} }: Pick<DegradeStep, 'limits'>): RunPlan {
+  const smaller: Partial<RunLimits> = {};
+  for (const name of LIMIT_NAMES) {
+    const given = limits[name];
+    if (given !== undefined) smaller[name] = Math.min(given, plan.limits[name] ?? Infinity);
+  }
+  return { ...plan, limits: { ...plan.limits, ...smaller } };
+}
+
+const LIMIT_NAMES = [
+  'turns',
+  'toolCalls',
+  'tokens',
+  'modelCalls',
+  'nanoUsd',
+  'wallMs',
+] as const satisfies readonly (keyof RunLimits)[];

@@ -1,0 +1,33 @@
+// The settings of queues, which workers publish: a caller knows no configuration, and a queue's workflow reads no store.
+import type { QueueSettings } from '../../workflows/contract/queue';
+import { publishedQueueSchema, type PublishedQueue } from '../../workflows/contract/schemas/queue';
+import { canonicalJson } from './canonical-json';
+import type { ContentStore } from './port';
+import { queueSettingsName } from './ref-names';
+
+/** Undefined where no worker has published the queue, or what it has cannot be read by this version. */
+export async function readQueueSettings(
+  store: Pick<ContentStore, 'readRef'>,
+  taskQueue: string,
+  queue: string,
+): Promise<QueueSettings | undefined> {
+  const ref = await store.readRef(queueSettingsName(taskQueue, queue));
+  const published = publishedQueueSchema.safeParse(ref?.value);
+  return ref && published.success ? { ...published.data, version: ref.version } : undefined;
+}
+
+const textOf = (value: unknown): string => new TextDecoder().decode(canonicalJson(value));
+
+/** What is published already is not written again: each version is another. */
+export async function publishQueue(
+  store: ContentStore,
+  { taskQueue, queue }: { taskQueue: string; queue: string },
+  settings: PublishedQueue,
+): Promise<void> {
+  const name = queueSettingsName(taskQueue, queue);
+  const known = await store.readRef(name);
+  const published = publishedQueueSchema.safeParse(known?.value);
+  if (published.success && textOf(published.data) === textOf(settings)) return;
+  // Of several workers that start at once with different settings any one may be the last.
+  await store.commit({ refs: [{ op: 'put', name, value: settings }] });
+}

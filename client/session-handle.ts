@@ -1,0 +1,255 @@
+// One session, as a caller holds it: messages in, the run that answers each, its life.
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import { durationMs, type Duration } from '../activities/define/duration';
+import { createConversation } from '../activities/store';
+import { mailName, runRecordName } from '../activities/store/ref-names';
+import { sendMessage } from '../infra/temporal/send-message';
+import type { Message } from '../workflows/contract/message';
+import {
+  QUERY_NAMES,
+  SIGNAL_NAMES,
+  WORKFLOW_TYPES,
+  controlQueue,
+  sessionRunId,
+  sessionWorkflowId,
+} from '../workflows/contract/names';
+import type {
+  LifecycleRequest,
+  SendAnswer,
+  SendRequest,
+  SessionInput,
+  SessionView,
+} from '../workflows/contract/session';
+import type { SessionRecord } from '../workflows/contract/schemas/session-record';
+import { ClientError } from './errors';
+import { firstMessage } from './first-message';
+import { currentRelease } from './releases';
+import type { RunHandle } from './run-handle';
+import { newMessageId, requireMessageId, requireSessionId } from './session-ids';
+import {
+  infoOf,
+  notFound,
+  readRecord,
+  requireRecord,
+  type SessionInfo,
+  type SessionMaker,
+  type SessionOf,
+} from './session-record';
+import { withBeginning, type SessionRun } from './session-run';
+import { createSessionWakes, type SessionWakes } from './session-wakes';
+import { isUnanswered } from './unanswered';
+
+export interface SendOptions {
+  /** The same id is the same message: sent twice it is answered once. @default a new one */
+  id?: string;
+  /** @default the client's */
+  user?: string;
+  /** It is answered no sooner than at this time. */
+  at?: Date;
+  /** It is answered no sooner than after so long. */
+  after?: Duration;
+}
+
+export interface SessionHandle<A extends AnyAgent> extends SessionWakes<A> {
+  readonly id: string;
+  /**
+   * Returns once the message is accepted; it is answered whatever happens to the caller. The first message begins the session.
+   * @throws ClientError `busy` where it is refused for the moment; `refused`, where it is retired or the id was another message's;
+   * `session-not-found` where the id is another agent's or tenant's; `unknown-agent`, `invalid-input`, `no-worker`, `temporal-unreachable`
+   */
+  send(input: AgentInput<A>, options?: SendOptions): Promise<SessionRun<AgentOutput<A>>>;
+  /** @throws ClientError `session-not-found`, `no-worker` */
+  info(): Promise<SessionInfo>;
+  /** All that was said up to the last run that ended. @throws ClientError `session-not-found` */
+  transcript(): Promise<Message[]>;
+  /** What is being answered goes on; nothing more is answered until it is resumed. @throws ClientError `session-not-found`, `refused` */
+  pause(reason?: string): Promise<void>;
+  resume(): Promise<void>;
+  /** For ever: it takes no message any more, answers those that it has taken, except for those of a later time, and ends. */
+  retire(reason?: string): Promise<void>;
+}
+
+export interface SessionHandleOptions {
+  /** @default the client's */
+  tenant?: string;
+  /** @default the client's */
+  user?: string;
+}
+
+/** How long a worker may take to answer: one that has just died keeps a session's tasks for half a second, and its activities for longer. */
+const ANSWER_MS = 15_000;
+
+/** @throws ClientError `invalid-input` for an id that cannot be one */
+export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of: SessionOf): SessionHandle<A> {
+  requireSessionId(of.session);
+  const { temporal, taskQueue } = maker;
+  const { session } = of;
+  const handle = temporal.workflow.getHandle(sessionWorkflowId(session));
+  const view = async (): Promise<SessionView | undefined> => {
+    const seen = await answered(temporal, session, () =>
+      handle.query<SessionView>(QUERY_NAMES.session).catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return undefined;
+        throw error;
+      }),
+    );
+    return seen && seen.agent === of.agent && seen.tenant === maker.tenant ? seen : undefined;
+  };
+  const signal = async (name: string, reason?: string): Promise<void> => {
+    const record = await readRecord(maker, of);
+    const request: LifecycleRequest[] = reason === undefined ? [] : [{ reason }];
+    if (!record) {
+      // Its first message is on its way.
+      if (!(await view())) throw notFound(of);
+      return await handle.signal<LifecycleRequest[]>(name, ...request);
+    }
+    if (record.status === 'retired') throw new ClientError('refused', `session ${session} is retired.`);
+    // One that sleeps is woken for it: nobody else could keep it in mind.
+    await temporal.workflow.signalWithStart(WORKFLOW_TYPES.agentSession, {
+      workflowId: sessionWorkflowId(session),
+      taskQueue: controlQueue(taskQueue),
+      args: [inputOf(maker, of, record.plan, record)],
+      signal: name,
+      signalArgs: request,
+    });
+  };
+  return {
+    id: session,
+    send: (input, options = {}) => send<A>(maker, of, input, options),
+    info: async () => {
+      const record = await readRecord(maker, of);
+      if (record && record.status !== 'open') return infoOf(record);
+      const seen = await view();
+      if (seen) return seen;
+      if (record) return infoOf(record);
+      throw notFound(of);
+    },
+    transcript: async () => {
+      const { head } = await requireRecord(maker, of);
+      if (head === null) return [];
+      const conversation = createConversation(maker.store.of(maker.tenant));
+      const entries = await conversation.originals(head, sessionWorkflowId(session));
+      return entries.map(({ message }) => message);
+    },
+    pause: (reason) => signal(SIGNAL_NAMES.pause, reason),
+    resume: () => signal(SIGNAL_NAMES.resume),
+    retire: (reason) => signal(SIGNAL_NAMES.retire, reason),
+    ...createSessionWakes<A>(maker, of),
+  };
+}
+
+async function send<A extends AnyAgent>(
+  maker: SessionMaker,
+  of: SessionOf,
+  input: AgentInput<A>,
+  options: SendOptions,
+): Promise<SessionRun<AgentOutput<A>>> {
+  const { temporal, taskQueue, tenant } = maker;
+  const { session, agent } = of;
+  const id = options.id ?? newMessageId();
+  requireMessageId(id);
+  const [record, { manifest, release }] = await Promise.all([
+    readRecord(maker, of),
+    currentRelease(maker.store, agent),
+  ]);
+  const plan = manifest.session ?? record?.plan;
+  if (!plan) throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
+  if (record?.status === 'retired')
+    throw new ClientError('refused', `session ${session} is retired: it takes no message.`);
+  const store = maker.store.of(tenant);
+  const message = firstMessage(store, manifest, input);
+  const user = options.user ?? maker.user;
+  const request: SendRequest = {
+    ...{ id, run: sessionRunId(session, id), agent, tenant, release },
+    ...{ message: message.head.hash, preview: message.title },
+    ...(user === undefined ? {} : { user }),
+    ...timeOf(options),
+  };
+  const mail = mailName(session, id);
+  // What a waiting message needs: itself, and the release that takes it whatever comes.
+  const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
+  const { conflicts } = await store.commit({
+    objects: [message.bytes],
+    refs: [{ op: 'create', name: mail, value }],
+  });
+  const isOwn = conflicts.length === 0;
+  const answer = await taken(
+    temporal,
+    session,
+    () => sendMessage({ temporal, taskQueue }, inputOf(maker, of, plan, record), request),
+    async () => void (isOwn && (await store.deleteRef(mail))),
+  );
+  // Of a repeat: the run's record names it by now, and the one that was told it has kept it itself.
+  if (isOwn && (answer.state === 'joined' || (answer.repeated && (await store.readRef(runRecordName(answer.run))))))
+    await store.deleteRef(mail);
+  // The caller named the agent's type: this is the place that takes its word for it.
+  const run = maker.runOf(answer.run) as RunHandle<AgentOutput<A>>;
+  const beginning = { temporal, store: maker.store, session, run: answer.run };
+  const { state, position, repeated = false } = answer;
+  return withBeginning(run, beginning, { message: id, state, position, repeated });
+}
+
+function timeOf({ at, after }: SendOptions): Pick<SendRequest, 'at' | 'afterMs'> {
+  if (at !== undefined && after !== undefined)
+    throw new ClientError('invalid-input', 'a message has a time to come at, or one to come after; not both.');
+  if (at !== undefined && Number.isNaN(at.getTime())) throw new ClientError('invalid-input', 'at: that is no time.');
+  if (at !== undefined) return { at: at.getTime() };
+  return after === undefined ? {} : { afterMs: given(() => durationMs(after, 'after')) };
+}
+
+function given<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new ClientError('invalid-input', error instanceof Error ? error.message : 'that is no time.', {
+      cause: error,
+    });
+  }
+}
+
+const inputOf = (
+  { tenant }: SessionMaker,
+  { session, agent }: SessionOf,
+  plan: SessionInput['plan'],
+  record: SessionRecord | undefined,
+): SessionInput => ({
+  ...{ schemaVersion: 1, session, agent, tenant, plan },
+  ...(record ? { from: { head: record.head, length: record.length } } : {}),
+});
+
+/** @throws ClientError `no-worker` */
+async function answered<T>(temporal: Client, session: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await temporal.connection.withDeadline(Date.now() + ANSWER_MS, ask);
+  } catch (error) {
+    if (!isUnanswered(error)) throw error;
+    const message = `no worker answered for session "${session}". Start one: "longhaul dev" or "longhaul worker".`;
+    throw new ClientError('no-worker', message, { cause: error });
+  }
+}
+
+/** @param withdraw what was stored for the message @throws ClientError as `send` says */
+async function taken(
+  temporal: Client,
+  session: string,
+  ask: () => Promise<SendAnswer>,
+  withdraw: () => Promise<void>,
+): Promise<SendAnswer> {
+  try {
+    return await answered(temporal, session, ask);
+  } catch (error) {
+    const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+    if (!(cause instanceof ApplicationFailure)) throw error;
+    await withdraw();
+    const code = CODES[cause.type ?? ''] ?? 'refused';
+    throw new ClientError(code, `session ${session}: ${cause.message}`, { cause: error });
+  }
+}
+
+const CODES: { readonly [type: string]: 'busy' | 'session-not-found' | 'invalid-input' } = {
+  'Session.Busy': 'busy',
+  'Session.MailboxFull': 'busy',
+  'Session.NotFound': 'session-not-found',
+  'Session.BadMessage': 'invalid-input',
+};

@@ -1,0 +1,34 @@
+// What sessions and their messages are named by. With both of them a run is named, so neither is as long as a run's id may be.
+import { randomBytes } from 'node:crypto';
+import { SESSION_ID_CHARS, SESSION_MESSAGE_ID_CHARS } from '../workflows/contract/limits';
+import { ClientError } from './errors';
+
+/** A ref's name has at most 500 bytes, of which both ids and what stands before them take their part. */
+const ENCODED_BYTES = 200;
+/** It is printed on one line, and typed again. */
+const CONTROL = /\p{Cc}/u;
+
+/** @throws ClientError `invalid-input` */
+export function requireSessionId(id: unknown): asserts id is string {
+  requireId('a session', id, SESSION_ID_CHARS);
+  if (id.includes('/')) throw new ClientError('invalid-input', 'a session id has no "/" in it: its runs have.');
+}
+
+/** @throws ClientError `invalid-input` */
+export const requireMessageId: (id: unknown) => asserts id is string = (id) =>
+  requireId('a message', id, SESSION_MESSAGE_ID_CHARS);
+
+const requireId: (of: string, id: unknown, most: number) => asserts id is string = (of, id, most) => {
+  const fits =
+    typeof id === 'string' &&
+    id.trim() !== '' &&
+    id.length <= most &&
+    id.isWellFormed() &&
+    !CONTROL.test(id) &&
+    encodeURIComponent(id).length <= ENCODED_BYTES;
+  if (fits) return;
+  const rule = `the id of ${of} has 1 to ${most} characters on one line, at most ${ENCODED_BYTES} bytes when percent-encoded.`;
+  throw new ClientError('invalid-input', rule);
+};
+
+export const newMessageId = (): string => `msg_${randomBytes(9).toString('base64url')}`;

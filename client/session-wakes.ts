@@ -1,0 +1,112 @@
+// Messages that come by themselves, at times that a Temporal Schedule keeps: no process of ours has to be up for the time to come.
+import {
+  ScheduleAlreadyRunning,
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  type ScheduleSpec,
+} from '@temporalio/client';
+import type { AgentInput, AnyAgent } from '../activities/define/agent';
+import { durationMs, type Duration } from '../activities/define/duration';
+import { mailName } from '../activities/store/ref-names';
+import { WORKFLOW_TYPES, controlQueue, sessionWorkflowId } from '../workflows/contract/names';
+import type { SessionWakeInput } from '../workflows/contract/session';
+import { ClientError } from './errors';
+import { firstMessage } from './first-message';
+import { currentRelease } from './releases';
+import { requireMessageId } from './session-ids';
+import type { SessionMaker, SessionOf } from './session-record';
+
+export interface WakeOptions {
+  /** Names it within the session: of each time a message of its own. */
+  name: string;
+  /** Five fields, such as `0 9 * * 1-5`. */
+  cron?: string;
+  every?: Duration;
+  /** Of `cron`, as `Europe/Berlin`. @default 'UTC' */
+  timeZone?: string;
+}
+
+export interface SessionWakes<A extends AnyAgent> {
+  /**
+   * Sends the message at each of the times. While one of them has not been taken, another is left out.
+   * @throws ClientError `id-in-use` where one of that name is there; `unknown-agent`, `invalid-input`
+   */
+  wake(input: AgentInput<A>, options: WakeOptions): Promise<void>;
+  /** @throws ClientError `session-not-found` where there is none of that name */
+  stopWaking(name: string): Promise<void>;
+}
+
+const scheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
+/** Of the message, which no run names until it is sent for the first time. */
+const keptAs = (session: string, name: string): string => mailName(session, `wake ${name}`);
+/** The name is followed by the time: together they are the message's id. */
+const NAME_CHARS = 60;
+/** After so long without a server it is not made up for. */
+const CATCH_UP = '10m';
+
+export function createSessionWakes<A extends AnyAgent>(
+  { temporal, store, taskQueue, tenant, user }: SessionMaker,
+  { session, agent }: SessionOf,
+): SessionWakes<A> {
+  return {
+    wake: async (input, options) => {
+      const { name } = options;
+      requireMessageId(name);
+      if (name.length > NAME_CHARS) throw new ClientError('invalid-input', `name: at most ${NAME_CHARS} characters.`);
+      const spec = specOf(options);
+      const { manifest, release } = await currentRelease(store, agent);
+      if (!manifest.session)
+        throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
+      const message = firstMessage(store.of(tenant), manifest, input);
+      const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
+      await store
+        .of(tenant)
+        .commit({ objects: [message.bytes], refs: [{ op: 'put', name: keptAs(session, name), value }] });
+      const wake: SessionWakeInput = {
+        ...{ schemaVersion: 1, session, agent, tenant, name, release },
+        ...{ message: message.head.hash, preview: message.title },
+        ...(user === undefined ? {} : { user }),
+      };
+      try {
+        await temporal.schedule.create({
+          scheduleId: scheduleOf(session, name),
+          spec,
+          policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+          action: {
+            type: 'startWorkflow',
+            workflowType: WORKFLOW_TYPES.sessionWake,
+            workflowId: `wake:${session}/${name}`,
+            taskQueue: controlQueue(taskQueue),
+            args: [wake],
+          },
+        });
+      } catch (error) {
+        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+        throw new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause: error });
+      }
+    },
+    stopWaking: async (name) => {
+      try {
+        await temporal.schedule.getHandle(scheduleOf(session, name)).delete();
+      } catch (error) {
+        if (!(error instanceof ScheduleNotFoundError)) throw error;
+        throw new ClientError('session-not-found', `session ${session} is not woken as "${name}".`, { cause: error });
+      }
+      await store.of(tenant).deleteRef(keptAs(session, name));
+    },
+  };
+}
+
+function specOf({ cron, every, timeZone }: WakeOptions): ScheduleSpec {
+  if ((cron === undefined) === (every === undefined))
+    throw new ClientError('invalid-input', 'say when: "cron" or "every", one of the two.');
+  if (every === undefined)
+    return { cronExpressions: [cron ?? ''], ...(timeZone === undefined ? {} : { timezone: timeZone }) };
+  try {
+    return { intervals: [{ every: durationMs(every, 'every') }] };
+  } catch (error) {
+    throw new ClientError('invalid-input', error instanceof Error ? error.message : 'every: no time.', {
+      cause: error,
+    });
+  }
+}

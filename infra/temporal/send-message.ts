@@ -1,0 +1,42 @@
+// A message to a session, which the first one starts: the one place where one is sent from, by callers and by schedules alike.
+import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
+import { UPDATE_NAMES, WORKFLOW_TYPES, controlQueue, sessionWorkflowId } from '../../workflows/contract/names';
+import type { SendAnswer, SendRequest, SessionInput, SessionResult } from '../../workflows/contract/session';
+
+type SessionWorkflow = (input: SessionInput) => Promise<SessionResult>;
+
+const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+/** A session that falls asleep in the moment in which it is sent something has not heard it: the next try begins it anew. */
+const TRIES = 5;
+
+/** @throws WorkflowUpdateFailedError where it is refused; what Temporal's client throws where no server or worker answers */
+export async function sendMessage(
+  { temporal, taskQueue }: { temporal: Pick<Client, 'workflow'>; taskQueue: string },
+  input: SessionInput,
+  request: SendRequest,
+): Promise<SendAnswer> {
+  for (let tried = 1; ; tried += 1) {
+    const startWorkflowOperation = new WithStartWorkflowOperation<SessionWorkflow>(WORKFLOW_TYPES.agentSession, {
+      workflowId: sessionWorkflowId(input.session),
+      taskQueue: controlQueue(taskQueue),
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [input],
+      staticSummary: `session ${input.session} of ${input.agent}`.slice(0, 180),
+      typedSearchAttributes: [
+        { key: keyword('AgentName'), value: input.agent },
+        { key: keyword('TenantId'), value: input.tenant },
+        { key: keyword('SessionId'), value: input.session },
+      ],
+    });
+    try {
+      // Without an id of its own: the server would answer a repeat as it answered the first, whatever that one said.
+      return await temporal.workflow.executeUpdateWithStart<SessionWorkflow, SendAnswer, [SendRequest]>(
+        UPDATE_NAMES.send,
+        { args: [request], startWorkflowOperation },
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError) || tried === TRIES) throw error;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+// Needs a Temporal CLI, which an embedded server is started from. The benchmark of many runs in short: what it counts, not what it times.
+import { MANY_RUNS_SHORT, manyRuns } from './many-runs';
+
+jest.setTimeout(300_000);
+
+test.each(['bare', 'longhaul'] as const)(
+  '%s: all runs come to their end, and all answers are counted',
+  async (kind) => {
+    const made = await manyRuns(MANY_RUNS_SHORT, kind);
+    expect(made.completed).toBe(MANY_RUNS_SHORT.runs);
+    expect(made.perSecond).toBeGreaterThan(0);
+    expect(made.rampSeconds).toBeGreaterThan(0);
+  },
+);

@@ -1,0 +1,91 @@
+// Needs a Temporal server (embedded, real), the model server over HTTP, and a store on disk. What wakes a session by a Temporal Schedule, and
+// the release that its next message is answered with.
+import { z } from 'zod';
+import { defineAgent } from '../../activities/define';
+import { ClientError } from '../../client/errors';
+import { useStack } from '../stack/use-stack';
+
+jest.setTimeout(120_000);
+
+const watcher = defineAgent({ name: 'watcher', instructions: 'Watch.', mode: 'session' });
+const growing = defineAgent({ name: 'growing', instructions: 'First.', mode: 'session' });
+const quick = defineAgent({ name: 'quick', instructions: 'Answer.', mode: 'sync', sync: { within: '2s' } });
+
+const used = useStack({}, { agents: [watcher, growing, quick] });
+beforeEach(() => {
+  used.model.setRespond(({ messages }) => {
+    const said = messages.filter(({ role }) => role === 'user');
+    const system = messages.find(({ role }) => role === 'system')?.text;
+    return { text: `${system} ${said.length}: ${said.at(-1)?.text}` };
+  });
+});
+
+async function until<T>(look: () => Promise<T>, holds: (seen: T) => boolean): Promise<T> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const seen = await look();
+    if (holds(seen)) return seen;
+    if (Date.now() > deadline) throw new Error(`it did not come to that: ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test('a schedule sends its message at each of the times, and begins the session where there is none', async () => {
+  const session = used.stack.client.session<typeof watcher>('watcher', 'watch');
+  await session.wake('anything new?', { name: 'often', every: '1s' });
+  await expect(session.wake('again', { name: 'often', every: '1s' })).rejects.toMatchObject({ code: 'id-in-use' });
+  await until(
+    async () =>
+      await session.info().catch((error: unknown) => {
+        if (ClientError.isInstance(error) && error.code === 'session-not-found') return undefined;
+        throw error;
+      }),
+    (info) => (info?.answered ?? 0) >= 2,
+  );
+  await session.stopWaking('often');
+  await expect(session.stopWaking('often')).rejects.toMatchObject({ code: 'session-not-found' });
+  await expect(session.wake('when?', { name: 'never' })).rejects.toMatchObject({ code: 'invalid-input' });
+  const transcript = await session.transcript();
+  expect(transcript.slice(0, 4).map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant']);
+});
+
+test('the next message takes the release of its time, unless that has another input: the session goes on with both', async () => {
+  const session = used.stack.client.session<typeof growing>('growing', 'grow');
+  expect(await (await session.send('one')).result()).toMatchObject({ output: 'First. 1: one' });
+  const second = defineAgent({ name: 'growing', instructions: 'Second.', mode: 'session' });
+  await used.stack.publish([watcher, second, quick]);
+  const run = await session.send('two');
+  expect(await run.result()).toMatchObject({ output: 'Second. 2: two' });
+  // A message that waits while a release comes which does not take it is answered with the one that does.
+  await session.pause();
+  const waiting = await session.send('three');
+  const third = defineAgent({
+    ...{ name: 'growing', instructions: 'Third.', mode: 'session' },
+    input: z.object({ text: z.string() }),
+  });
+  await used.stack.publish([watcher, third, quick]);
+  await session.resume();
+  expect(await waiting.result()).toMatchObject({ output: 'Second. 3: three' });
+});
+
+test('a call of a sync agent is answered in time, or its run goes on as a job, of which the caller has the id', async () => {
+  const agent = used.stack.client.agent<typeof quick>('quick');
+  const answered = await agent.run('one');
+  expect(answered.kind === 'result' && answered.result).toMatchObject({
+    outcome: 'completed',
+    output: 'Answer. 1: one',
+  });
+  let letGo = (): void => undefined;
+  const going = new Promise<void>((resolve) => (letGo = resolve));
+  used.model.setRespond(async () => {
+    await going;
+    return { text: 'late' };
+  });
+  const job = await agent.run('two', { id: 'job' });
+  expect([job.kind, job.run.id]).toEqual(['job', 'job']);
+  letGo();
+  expect(await job.run.result()).toMatchObject({ outcome: 'completed', output: 'late' });
+  await expect(used.stack.client.agent<typeof watcher>('watcher').run('three')).rejects.toMatchObject({
+    code: 'invalid-input',
+  });
+});

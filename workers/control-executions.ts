@@ -1,0 +1,71 @@
+// How the activities of the control worker reach runs and sessions: by a client of Temporal over the worker's own connection.
+import { Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import type { NativeConnection } from '@temporalio/worker';
+import type { Executions } from '../activities/control/control-deps';
+import { dataConverterFor, type KeyRing } from '../activities/keys';
+import { failure } from '../activities/failure';
+import { executionEnd } from '../infra/temporal/execution-end';
+import { sendMessage } from '../infra/temporal/send-message';
+import { startRun } from '../infra/temporal/start-run';
+import { isFailureType } from '../workflows/contract/failures';
+import { UPDATE_NAMES } from '../workflows/contract/names';
+import type { SteerRequest } from '../workflows/contract/run';
+
+export interface ControlExecutionsOptions {
+  connection: NativeConnection;
+  namespace: string;
+  taskQueue: string;
+  identity: string;
+  keys?: KeyRing;
+}
+
+export function controlExecutions({
+  connection,
+  namespace,
+  taskQueue,
+  identity,
+  keys,
+}: ControlExecutionsOptions): Executions {
+  const temporal = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
+  return {
+    start: async (run) => void (await startRun({ temporal, taskQueue }, run)),
+    endOf: async (run) => {
+      const handle = temporal.workflow.getHandle(run);
+      try {
+        const description = await handle.describe();
+        if (description.status.name === 'RUNNING') return 'open';
+        const end = await executionEnd(handle);
+        if (!end) return 'completed';
+        const at = description.closeTime?.getTime() ?? Date.now();
+        return { ...end, at, firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'unknown';
+        throw error;
+      }
+    },
+    steer: async (run, message) => {
+      const handle = temporal.workflow.getHandle(run);
+      try {
+        // The server knows a repeat of it by the message.
+        await handle.executeUpdate<void, [SteerRequest]>(UPDATE_NAMES.steer, {
+          args: [{ message }],
+          updateId: message,
+        });
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+    send: async (session, request) => {
+      try {
+        return await sendMessage({ temporal, taskQueue }, session, request);
+      } catch (error) {
+        const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
+        if (!(cause instanceof ApplicationFailure) || !isFailureType(cause.type)) throw error;
+        throw failure(cause.type, cause.message);
+      }
+    },
+  };
+}

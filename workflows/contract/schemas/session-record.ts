@@ -1,0 +1,26 @@
+// The record of a session, as a ref's value: what there is to know of it without its workflow, and where the next one begins.
+import { z } from 'zod';
+import { ON_BUSY } from '../session';
+
+export const sessionPlanSchema = z.object({
+  onBusy: z.enum(ON_BUSY),
+  mailbox: z.number(),
+  idleMs: z.number(),
+});
+
+export const sessionRecordSchema = z.object({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  agent: z.string(),
+  tenant: z.string(),
+  /** `asleep`: nothing was said for its idle time, and the next message begins it again. `retired`: it takes none any more. */
+  status: z.enum(['open', 'asleep', 'retired']),
+  plan: sessionPlanSchema,
+  /** It names the whole conversation, so nothing of that is garbage. */
+  head: z.string().nullable(),
+  length: z.number(),
+  answered: z.number(),
+  /** When this was written: milliseconds since the epoch. */
+  at: z.number(),
+});
+export type SessionRecord = z.output<typeof sessionRecordSchema>;

@@ -1,0 +1,153 @@
+// The queue workflow, one for each shard of a queue: who waits for a place, and who has one. What it decides is in queue/; this file is only how
+// it is held up. Runs are started by an activity, never as children, so that continue-as-new loses none of their ends.
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { queueActivities } from './activity-proxies';
+import { ID_CHARS } from './contract/limits';
+import { QUERY_NAMES, UPDATE_NAMES } from './contract/names';
+import {
+  ITEMS_MOST,
+  type EnqueueAnswer,
+  type EnqueueRequest,
+  type QueueInput,
+  type QueueItem,
+  type QueuePlace,
+  type QueueState,
+  type QueueView,
+  type WithdrawAnswer,
+  type WithdrawRequest,
+} from './contract/queue';
+import type { QueueLoad } from './contract/queue-activities';
+import { PRIORITIES } from './contract/quota';
+import { runEndedSignal } from './messages';
+import {
+  enqueue,
+  expire,
+  leavingNow,
+  mayStart,
+  newQueue,
+  nextDue,
+  placeOf,
+  takeEnd,
+  takeLeft,
+  takeNext,
+  takeReconciled,
+  takeSettings,
+  takeStarted,
+  unheard,
+  withdraw,
+} from './queue/queue';
+import { viewOf } from './queue/view';
+
+export const enqueueUpdate = defineUpdate<EnqueueAnswer[], [EnqueueRequest]>(UPDATE_NAMES.enqueue);
+export const withdrawUpdate = defineUpdate<WithdrawAnswer, [WithdrawRequest]>(UPDATE_NAMES.withdraw);
+export const queueQuery = defineQuery<QueueView, [asOf?: number]>(QUERY_NAMES.queue);
+export const positionQuery = defineQuery<QueuePlace | null, [run: string, asOf?: number]>(QUERY_NAMES.position);
+export const waitingQuery = defineQuery<QueueState>(QUERY_NAMES.waiting);
+
+/**
+ * Events of one execution. A worker that takes it over reads all of them before anybody is answered; going on as new takes its callers a
+ * second. A run of the queue takes some ten of them.
+ */
+const EVENTS_MOST = 1_000;
+
+/** It never ends. Nothing is awaited between a request and its answer, so all that is known is in the state when it goes on as new. */
+export async function runQueue(input: QueueInput): Promise<never> {
+  const state = input.carried ?? newQueue(input);
+  bindHandlers(state);
+  const alarm = createAlarm();
+  while (!isLong()) {
+    await condition(() => isLong() || hasWork(state) || alarm.isLate(nextDue(state)));
+    await work(state);
+    alarm.set(nextDue(state));
+  }
+  await condition(allHandlersFinished);
+  return await continueAsNew<typeof runQueue>({ ...input, settings: state.settings, carried: state });
+}
+
+const isLong = (): boolean => workflowInfo().historyLength >= EVENTS_MOST || workflowInfo().continueAsNewSuggested;
+
+function bindHandlers(state: QueueState): void {
+  setHandler(enqueueUpdate, (request) => enqueue(state, request, Date.now()), {
+    description: 'Takes runs that wait for a place, as far as there is room for them.',
+    validator: checkRequest,
+  });
+  setHandler(withdrawUpdate, (request) => withdraw(state, request, Date.now()), {
+    description: 'Takes a run out of the line.',
+  });
+  setHandler(runEndedSignal, ({ run, endedAt }) => void takeEnd(state, run, Date.now(), endedAt));
+  setHandler(queueQuery, (asOf = 0) => viewOf(state, Math.max(Date.now(), asOf)), {
+    description: 'Who waits, how long, and how many have begun.',
+  });
+  setHandler(positionQuery, (run, asOf = 0) => placeOf(state, run, Math.max(Date.now(), asOf)) ?? null, {
+    description: 'Where a run stands, and how long it will wait.',
+  });
+  // Answered from its history when it has been terminated, too.
+  setHandler(waitingQuery, () => state, { description: 'All that it knows, for the one that is begun after it.' });
+}
+
+/** Whoever is refused here leaves nothing in the history. */
+function checkRequest({ items }: EnqueueRequest): void {
+  if (items.length > ITEMS_MOST) throw new Error(`at most ${ITEMS_MOST} runs at once.`);
+  const isRun = ({ run, tenant, priority }: QueueItem): boolean =>
+    isName(run) && isName(tenant) && PRIORITIES.includes(priority);
+  if (!items.every(isRun)) throw new Error('each run has an id, a tenant and a priority.');
+}
+
+const isName = (value: unknown): boolean => typeof value === 'string' && value !== '' && value.length <= ID_CHARS;
+
+const hasWork = (state: QueueState): boolean =>
+  mayStart(state) || state.leaving.length > 0 || nextDue(state) <= Date.now();
+
+/** One activity at a time, so that there is a moment at which nothing is under way. */
+async function work(state: QueueState): Promise<void> {
+  expire(state, Date.now());
+  const leaving = leavingNow(state);
+  if (leaving.length > 0) {
+    await queueActivities.endWaiting({ runs: leaving, queue: loadOf(state) });
+    takeLeft(state, leaving);
+  }
+  if (mayStart(state)) {
+    const next = takeNext(state, Date.now());
+    const runs = next.map(({ run, step }) => ({ run, ...(step ? { step } : {}) }));
+    const { runs: started, settings } = await queueActivities.startRuns({ tells: ownId(), runs, queue: loadOf(state) });
+    takeStarted(state, started, Date.now());
+    takeSettings(state, settings);
+  }
+  const asked = unheard(state, Date.now());
+  if (asked.length > 0) {
+    const { ended, settings } = await queueActivities.reconcileRuns({ runs: asked, queue: loadOf(state) });
+    takeReconciled(state, asked, ended, Date.now());
+    takeSettings(state, settings);
+  }
+}
+
+const loadOf = ({ queue, shard, waiting, slots }: QueueState): QueueLoad => ({
+  ...{ queue, shard },
+  ...{ waiting: waiting.length, running: slots.length },
+});
+
+const ownId = (): string => workflowInfo().workflowId;
+
+/** Wakes whoever waits for a condition. One that rings too early does no harm, so none is ever taken back: each would cost two events. */
+function createAlarm(): { isLate(at: number): boolean; set(at: number): void } {
+  let next = -Infinity;
+  const isLate = (at: number): boolean => at !== Infinity && (next <= Date.now() || next > at);
+  return {
+    isLate,
+    set: (at) => {
+      if (!isLate(at)) return;
+      next = at;
+      // Where the queue is cancelled, it is not by this that it hears of it.
+      sleep(Math.max(1, at - Date.now()), { summary: 'something is due' }).catch(() => undefined);
+    },
+  };
+}
