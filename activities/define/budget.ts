@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { MICRO_USD } from '../../workflows/contract/cost';
 import { USD_MOST } from './agent-limits';
 
 const UNLIMITED = 'unlimited';
 /** Money is counted in millionths of a dollar. */
-const USD_LEAST = 0.000001;
+const USD_LEAST = 1 / MICRO_USD;
 
 const tenantBudget = z.union(
   [

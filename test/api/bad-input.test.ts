@@ -6,16 +6,11 @@ import { PROBLEMS } from '../../client/api/problem';
 import { serveApi } from '../../client/api/serve-api';
 import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
-import { startTestApi, type Asked, type Told, type UsedApi } from './given';
+import { useApi, type Asked, type Told } from './given';
 
 const greeter = defineAgent({ name: 'greeter', instructions: 'Greet.' });
 const on = useStack({ script: script().answer('Hello.') }, { agents: [greeter] });
-let api: UsedApi;
-beforeAll(async () => {
-  api = await startTestApi(on.stack);
-});
-afterAll(() => api.close());
-afterEach(() => expect(api.reported.splice(0)).toEqual([]));
+const api = useApi(on);
 
 function expectProblem({ status, headers, body }: Told, type: string): void {
   expect({ status, type: body['type'] }).toEqual({ status: PROBLEMS[type as keyof typeof PROBLEMS][0], type });

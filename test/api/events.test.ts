@@ -2,21 +2,14 @@
 import { defineAgent } from '../../activities/define';
 import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
-import { startTestApi, type UsedApi } from './given';
+import { useApi } from './given';
 
 const SPEECH = Array.from({ length: 200 }, (_, at) => `word${at}`).join(' ');
 const teller = defineAgent({ name: 'teller', instructions: 'Tell.' });
 const on = useStack({ script: script().answer(SPEECH) }, { agents: [teller] });
-let api: UsedApi;
-beforeAll(async () => {
-  api = await startTestApi(on.stack);
-});
-afterAll(() => api.close());
+const api = useApi(on);
 jest.setTimeout(180_000);
-afterEach(() => {
-  on.model.clearFaults();
-  expect(api.reported.splice(0)).toEqual([]);
-});
+afterEach(() => on.model.clearFaults());
 
 const AT = '/v1/runs/run_sse/events';
 const follow = (options: RequestInit = {}): Promise<Response> => fetch(`${api.url}${AT}`, options);

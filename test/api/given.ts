@@ -5,6 +5,7 @@ import type { ApiKey } from '../../activities/define/api';
 import { serveApi, type ApiServer } from '../../client/api/serve-api';
 import { openTextReader } from '../../activities/stream/open-streams';
 import type { TestStack } from '../stack/test-stack';
+import type { UsedStack } from '../stack/use-stack';
 
 export interface Told {
   status: number;
@@ -58,6 +59,29 @@ export async function startTestApi(stack: TestStack, keys: readonly ApiKey[] = [
       await server.close();
       await texts.close();
     },
+  };
+}
+
+/** An API on the stack for all tests of a file, there while tests run. After each of them nothing may have been reported. */
+export function useApi(on: UsedStack): Omit<UsedApi, 'close'> {
+  let used: UsedApi | undefined;
+  beforeAll(async () => {
+    used = await startTestApi(on.stack);
+  });
+  afterAll(() => used?.close());
+  const there = (): UsedApi => {
+    if (!used) throw new Error('the API is not up: use it in a test.');
+    return used;
+  };
+  afterEach(() => expect(there().reported.splice(0)).toEqual([]));
+  return {
+    get url() {
+      return there().url;
+    },
+    get reported() {
+      return there().reported;
+    },
+    ask: (...asked) => there().ask(...asked),
   };
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
-import { startTestApi, type Told, type UsedApi } from './given';
+import { useApi, type Told } from './given';
 
 const gate = { open: (): void => undefined, shut: Promise.resolve() };
 const shut = (): void => {
@@ -38,16 +38,9 @@ const on = useStack(
   },
   { agents: [greeter, waiter, picky] },
 );
-let api: UsedApi;
-beforeAll(async () => {
-  api = await startTestApi(on.stack);
-});
-afterAll(() => api.close());
+const api = useApi(on);
 jest.setTimeout(180_000);
-afterEach(() => {
-  gate.open();
-  expect(api.reported.splice(0)).toEqual([]);
-});
+afterEach(() => gate.open());
 
 const settled = (id: string) => api.ask('GET', `/v1/runs/${encodeURIComponent(id)}/result?wait=30`);
 
