@@ -18,6 +18,7 @@ import { runRecordSchema, type RunRecord } from '../../workflows/contract/schema
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { tellerReleases, type queued } from '../stack/teller';
 import type { TellerWorkerOptions } from '../stack/teller-worker';
+import { freePort } from '../stack/free-port';
 import { temporalCli } from '../stack/test-stack';
 import { until } from '../stack/until';
 import { startWorkerProcess, type WorkerProcess } from '../stack/worker-process';
@@ -33,6 +34,7 @@ const settings = (concurrency: number): PublishedQueue => ({
 });
 
 let stateDir: string;
+let preferredPort: number;
 let store: ContentStore;
 let server: EmbeddedTemporal;
 let model: ModelServer;
@@ -41,13 +43,10 @@ const gate: { open?: () => void } = {};
 const opened = new Promise<void>((resolve) => (gate.open = resolve));
 const clients: AgentClient[] = [];
 
-const startServer = async (preferredPort?: number): Promise<EmbeddedTemporal> =>
+const startServer = async (dynamicConfig: Record<string, number> = {}): Promise<EmbeddedTemporal> =>
   startEmbeddedTemporal({
-    ...{ stateDir, cliPath: await temporalCli(), searchAttributes: SEARCH_ATTRIBUTES },
-    // At first the server asks for it after so few events, so that it comes among the requests.
-    ...(preferredPort === undefined
-      ? { dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 50 } }
-      : { preferredPort }),
+    ...{ stateDir, cliPath: await temporalCli(), preferredPort },
+    ...{ searchAttributes: SEARCH_ATTRIBUTES, dynamicConfig },
   });
 const startWorkers = async (): Promise<void> => {
   const { address, namespace } = server;
@@ -77,7 +76,10 @@ beforeAll(async () => {
     return script().answer('told');
   };
   model = await startModelServer({ respond: said });
-  server = await startServer();
+  // Not the default, which the server of another test would take while this one is down.
+  preferredPort = await freePort();
+  // The server asks for it after so few events, so that it comes among the requests.
+  server = await startServer({ 'limit.historyCount.suggestContinueAsNew': 50 });
   store = openStore(`lmdb:${path.join(stateDir, 'store')}`);
   await publishReleases(store, tellerReleases());
   await publishQueue(store, { taskQueue: 'agents', queue: 'line' }, settings(FIRST));
@@ -131,7 +133,7 @@ test('the thousand and first is refused under eight submitters and as the queue 
   process.kill(-server.groupId, 'SIGKILL');
   await server.exited;
   await Promise.all(temporals.map(({ connection }) => connection.close()));
-  server = await startServer(Number(new URL(`http://${server.address}`).port));
+  server = await startServer();
   await publishQueue(store, { taskQueue: 'agents', queue: 'line' }, settings(50));
   await startWorkers();
   gate.open?.();

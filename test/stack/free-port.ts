@@ -2,16 +2,14 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
 
-/** Free when asked; between that and its use another process may take it. */
-export async function freePort(): Promise<number> {
-  return await opened(0);
-}
-
 const LOW_PORTS = [20_000, 32_000] as const;
 const ATTEMPTS = 20;
 
-/** Below those that the system gives out by itself: Temporal keeps its ports as numbers of 15 bits. */
-export async function freeLowPort(): Promise<number> {
+/**
+ * Free when asked; between that and its use another process may take it. Below those that the system gives out by itself, so that it stays
+ * free while its server is down; and Temporal keeps its ports as numbers of 15 bits.
+ */
+export async function freePort(): Promise<number> {
   for (let attempt = 1; attempt < ATTEMPTS; attempt += 1) {
     try {
       return await opened(randomInt(...LOW_PORTS));

@@ -8,6 +8,7 @@ import { keyNameOf } from '../../activities/gateway/quota/gateway-quota';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { SEARCH_ATTRIBUTES, quotaId } from '../../workflows/contract/names';
 import { startModelServerProcess, type ModelServerProcess, type ProcessOptions } from '../kit/model-server';
+import { freePort } from './free-port';
 import { QUOTA_KEY, QUOTA_ROUTE, QUOTA_TASK_QUEUE } from './quota-route';
 import type { QuotaWorkerOptions } from './quota-worker';
 import { temporalCli } from './test-stack';
@@ -45,11 +46,10 @@ export interface QuotaFleetOptions extends Pick<QuotaWorkerOptions, 'window' | '
 export async function startQuotaFleet({ model: serve, ...offered }: QuotaFleetOptions): Promise<QuotaFleet> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-quota-'));
   const cliPath = await temporalCli();
-  const start = (preferredPort?: number): Promise<EmbeddedTemporal> =>
-    startEmbeddedTemporal({
-      ...{ stateDir, cliPath, searchAttributes: SEARCH_ATTRIBUTES },
-      ...(preferredPort === undefined ? {} : { preferredPort }),
-    });
+  // Not the default, which the server of another test would take while this one is stopped.
+  const preferredPort = await freePort();
+  const start = (): Promise<EmbeddedTemporal> =>
+    startEmbeddedTemporal({ stateDir, cliPath, preferredPort, searchAttributes: SEARCH_ATTRIBUTES });
   let server = await start();
   const { address, namespace } = server;
   const model = await startModelServerProcess(serve);
@@ -85,7 +85,7 @@ export async function startQuotaFleet({ model: serve, ...offered }: QuotaFleetOp
     workflow: () => workflow.getHandle(quotaId(QUOTA_TASK_QUEUE, QUOTA_ROUTE, keyNameOf(QUOTA_KEY))),
     stopTemporal: () => server.stop(),
     async startTemporal() {
-      server = await start(Number(new URL(`http://${address}`).port));
+      server = await start();
       if (server.address !== address) throw new Error(`another process has taken ${address}.`);
     },
     async close() {

@@ -10,7 +10,7 @@ import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
 import { reasonOf } from '../../infra/temporal/error-reason';
 import type { EmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
-import { freeLowPort } from './free-port';
+import { freePort } from './free-port';
 import type { TestPostgres } from './postgres';
 
 export type TestTemporal = Pick<EmbeddedTemporal, 'address' | 'namespace' | 'stop'>;
@@ -51,7 +51,7 @@ export async function startTemporalOnPostgres(programs: string, postgres: TestPo
       });
     }
   }
-  const ports = await Promise.all(Array.from({ length: 2 * SERVICES.length }, freeLowPort));
+  const ports = await Promise.all(Array.from({ length: 2 * SERVICES.length }, freePort));
   const config = join(folder, 'temporal.yaml');
   writeFileSync(config, JSON.stringify(serverConfig(login, ports)), { mode: 0o600 });
   const logFile = join(folder, 'temporal.log');
