@@ -44,13 +44,13 @@ export function controlExecutions({
         throw error;
       }
     },
-    steer: async (run, message) => {
+    steer: async ({ run, message, id = message }) => {
       const handle = temporal.workflow.getHandle(run);
       try {
-        // The server knows a repeat of it by the message.
+        // The server knows a repeat of it by this.
         await handle.executeUpdate<void, [SteerRequest]>(UPDATE_NAMES.steer, {
           args: [{ message }],
-          updateId: message,
+          updateId: id,
         });
         return true;
       } catch (error) {

@@ -11,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { sessionActivities } from './activity-proxies';
 import type { RunFailure } from './contract/failures';
+import type { RunEnded } from './contract/run-ended';
 import type { KeepSessionInput, SendAnswer, SendRequest, SessionInput, SessionResult } from './contract/session';
 import { meaningOf } from './failure-meaning';
 import {
@@ -179,7 +180,7 @@ function bindMessages(session: Session, changes: Changes): void {
       if (refusal) throw refusedBy(refusal);
     },
   });
-  setHandler(runEndedSignal, (ended) => {
+  setHandler(runEndedSignal, (ended?: RunEnded) => {
     takeEnd(state, ended);
     changes.count += 1;
   });
@@ -187,9 +188,9 @@ function bindMessages(session: Session, changes: Changes): void {
 }
 
 /** False where it cannot be told any more: then the message is answered by a run of its own. */
-async function tell(session: Session, run: string, { message }: SendRequest): Promise<boolean> {
+async function tell(session: Session, run: string, { id, message }: SendRequest): Promise<boolean> {
   try {
-    return await sessionActivities.steerSessionRun({ ...contextOf(session), run, message });
+    return await sessionActivities.steerSessionRun({ ...contextOf(session), run, message, id });
   } catch (error) {
     const failure = meaningOf(error);
     if (failure === undefined || failure === 'cancelled') throw error;

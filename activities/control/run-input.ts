@@ -1,9 +1,9 @@
 // What a recorded run is started with. All of it follows from its record and its release, so that whoever starts it needs to be told its id alone.
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
-import type { DegradeStep } from '../../workflows/contract/queue';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import type { AgentRunInput, RunLimits, RunPlan } from '../../workflows/contract/run';
+import type { AgentRunInput } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { limitedTo } from '../define/limited-to';
 import { failure } from '../failure';
 import { canonicalJson, decodeMessage, previewOf, type ContentStore } from '../store';
 
@@ -20,7 +20,10 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
     ...(session === undefined ? {} : { session }),
     ...(queue?.priority === undefined ? {} : { priority: queue.priority }),
     input: { hash, role: first.role, preview: previewOf(first) },
-    plan: { ...(degraded ? degradedPlan(plan, degraded) : plan), ...(queue?.inspect ? { inspect: true } : {}) },
+    plan: {
+      ...{ ...plan, limits: limitedTo(plan.limits, queue?.limits, degraded?.limits) },
+      ...(queue?.inspect ? { inspect: true } : {}),
+    },
     tells,
   };
 }
@@ -41,22 +44,3 @@ function manifestOf({ id, release }: RunRecord, bytes: Uint8Array): ReleaseManif
     throw failure('Store.ObjectCorrupt', `object ${release}, the release of run ${id}, cannot be read.`);
   }
 }
-
-/** The smaller of what the release has and what the load leaves. */
-function degradedPlan(plan: RunPlan, { limits = {} }: Pick<DegradeStep, 'limits'>): RunPlan {
-  const smaller: Partial<RunLimits> = {};
-  for (const name of LIMIT_NAMES) {
-    const given = limits[name];
-    if (given !== undefined) smaller[name] = Math.min(given, plan.limits[name] ?? Infinity);
-  }
-  return { ...plan, limits: { ...plan.limits, ...smaller } };
-}
-
-const LIMIT_NAMES = [
-  'turns',
-  'toolCalls',
-  'tokens',
-  'modelCalls',
-  'nanoUsd',
-  'wallMs',
-] as const satisfies readonly (keyof RunLimits)[];

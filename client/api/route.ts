@@ -49,7 +49,8 @@ export interface ApiRequest<Params, Query, Body> {
 
 export interface Answer {
   status: number;
-  body: unknown;
+  /** None with 204. */
+  body?: unknown;
   headers?: { [name: string]: string };
 }
 
@@ -64,7 +65,7 @@ export interface AnswerShape {
 }
 
 export interface RouteAbout {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   /** With parameters in braces: `/v1/runs/{id}`. */
   path: string;
   group: string;
@@ -148,10 +149,12 @@ function clientOf({ temporal, store, taskQueue, tenant, texts }: ApiDeps, signer
 }
 
 const json = ({ status, body, headers = {} }: Answer): Response =>
-  new Response(`${JSON.stringify(body)}\n`, {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  });
+  body === undefined
+    ? new Response(null, { status, headers: { 'cache-control': 'no-store', ...headers } })
+    : new Response(`${JSON.stringify(body)}\n`, {
+        status,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+      });
 
 /** One that is given twice is a list, which no parameter takes. */
 function queryOf({ url }: Request): { [name: string]: string | string[] } {
@@ -196,9 +199,18 @@ function misfits(issue: z.core.$ZodIssue, place: 'parameter' | 'pointer'): Misfi
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-/** A response that has been written in full closes too: then nobody listens any more. */
+/**
+ * A response that has been written in full closes too: then nobody listens any more. Not by `AbortSignal.any`: in Node 20 a signal that lives
+ * as long as the server keeps something of each that was made of it, for ever.
+ */
 function goneSignal({ outgoing }: NodeBindings, over: AbortSignal): AbortSignal {
   const left = new AbortController();
-  outgoing.once('close', () => left.abort());
-  return AbortSignal.any([over, left.signal]);
+  const leave = (): void => left.abort();
+  if (over.aborted) leave();
+  over.addEventListener('abort', leave, { once: true });
+  outgoing.once('close', () => {
+    over.removeEventListener('abort', leave);
+    leave();
+  });
+  return left.signal;
 }
