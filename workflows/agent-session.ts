@@ -109,11 +109,12 @@ async function doStep(session: Session, step: NextStep, changes: Changes): Promi
         Date.now(),
       );
     case 'drop':
-      return await sessionActivities.dropMessages({
-        ...contextOf(session),
-        mails: dropAll(state),
-        reason: step.reason,
+      // Nobody is told of those that are forgotten before their records say so.
+      await sessionActivities.dropMessages({
+        ...{ ...contextOf(session), reason: step.reason },
+        mails: [...state.waiting, ...state.later],
       });
+      return void dropAll(state);
     case 'end':
       return void (await sessionActivities.keepSession({ ...keptOf(session), status: step.as }));
     case 'rest':
