@@ -205,6 +205,7 @@ async function queue(
       ...{ name, workflow: found.workflow, asked: 1 },
       ...(start.priority === undefined ? {} : { priority: start.priority }),
       ...(start.inspect ? { inspect: true as const } : {}),
+      ...(start.limits ? { limits: start.limits } : {}),
     };
     return await startQueued({ store, queues }, { ...record, queue: waiting }, { objects, found });
   } catch (error) {

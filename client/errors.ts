@@ -1,3 +1,5 @@
+import type { FailureType } from '../workflows/contract/failures';
+
 /** What went wrong on the caller's side of the wire. `message` is one line: what, and what to do. */
 export type ClientErrorCode =
   | 'unknown-agent'
@@ -20,6 +22,8 @@ const MARKER: unique symbol = Symbol.for('longhaul.client-error');
 export interface ClientErrorOptions extends ErrorOptions {
   /** When the same may be tried again. Milliseconds. */
   retryAfterMs?: number;
+  /** What the other side calls it, where it has a name for it. */
+  failure?: FailureType;
 }
 
 export class ClientError extends Error {
@@ -27,6 +31,8 @@ export class ClientError extends Error {
   readonly [MARKER] = true;
   /** Of `queue-full`: when to try again. Milliseconds. */
   readonly retryAfterMs?: number;
+  /** Type of the failure that a session refuses with: tells `Session.MailboxFull` from `Session.Busy`, which are `busy` both. */
+  readonly failure?: FailureType;
   constructor(
     readonly code: ClientErrorCode,
     message: string,
@@ -34,6 +40,7 @@ export class ClientError extends Error {
   ) {
     super(message, options);
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+    if (options.failure !== undefined) this.failure = options.failure;
   }
 
   /** Works across copies of this package, where instanceof does not. */

@@ -1,14 +1,14 @@
 // One session, as a caller holds it: messages in, the run that answers each, its life.
-import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
 import { sendMessage } from '../infra/temporal/send-message';
+import { isFailureType } from '../workflows/contract/failures';
 import type { Message } from '../workflows/contract/message';
 import {
-  QUERY_NAMES,
   SIGNAL_NAMES,
   WORKFLOW_TYPES,
   controlQueue,
@@ -38,8 +38,8 @@ import {
   type SessionOf,
 } from './session-record';
 import { withBeginning, type SessionRun } from './session-run';
+import { answered, sessionView } from './session-view';
 import { createSessionWakes, type SessionWakes } from './session-wakes';
-import { isUnanswered } from './unanswered';
 
 export interface SendOptions {
   /** The same id is the same message: sent twice it is answered once. @default a new one */
@@ -78,9 +78,6 @@ export interface SessionHandleOptions {
   user?: string;
 }
 
-/** How long a worker may take to answer: one that has just died keeps a session's tasks for half a second, and its activities for longer. */
-const ANSWER_MS = 15_000;
-
 /** @throws ClientError `invalid-input` for an id that cannot be one */
 export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of: SessionOf): SessionHandle<A> {
   requireSessionId(of.session);
@@ -88,12 +85,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
   const { session } = of;
   const handle = temporal.workflow.getHandle(sessionWorkflowId(session));
   const view = async (): Promise<SessionView | undefined> => {
-    const seen = await answered(temporal, session, () =>
-      handle.query<SessionView>(QUERY_NAMES.session).catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw error;
-      }),
-    );
+    const seen = await sessionView(temporal, session);
     return seen && seen.agent === of.agent && seen.tenant === maker.tenant ? seen : undefined;
   };
   const signal = async (name: string, reason?: string): Promise<void> => {
@@ -104,7 +96,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
       if (!(await view())) throw notFound(of);
       return await handle.signal<LifecycleRequest[]>(name, ...request);
     }
-    if (record.status === 'retired') throw new ClientError('refused', `session ${session} is retired.`);
+    if (record.status === 'retired') throw retired(session);
     // One that sleeps is woken for it: nobody else could keep it in mind.
     await temporal.workflow.signalWithStart(WORKFLOW_TYPES.agentSession, {
       workflowId: sessionWorkflowId(session),
@@ -155,8 +147,7 @@ async function send<A extends AnyAgent>(
   ]);
   const plan = manifest.session ?? record?.plan;
   if (!plan) throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
-  if (record?.status === 'retired')
-    throw new ClientError('refused', `session ${session} is retired: it takes no message.`);
+  if (record?.status === 'retired') throw retired(session);
   const store = maker.store.of(tenant);
   const message = firstMessage(store, manifest, input);
   const user = options.user ?? maker.user;
@@ -218,17 +209,6 @@ const inputOf = (
   ...(record ? { from: { head: record.head, length: record.length } } : {}),
 });
 
-/** @throws ClientError `no-worker` */
-async function answered<T>(temporal: Client, session: string, ask: () => Promise<T>): Promise<T> {
-  try {
-    return await temporal.connection.withDeadline(Date.now() + ANSWER_MS, ask);
-  } catch (error) {
-    if (!isUnanswered(error)) throw error;
-    const message = `no worker answered for session "${session}". Start one: "longhaul dev" or "longhaul worker".`;
-    throw new ClientError('no-worker', message, { cause: error });
-  }
-}
-
 /** @param withdraw what was stored for the message @throws ClientError as `send` says */
 async function taken(
   temporal: Client,
@@ -243,9 +223,13 @@ async function taken(
     if (!(cause instanceof ApplicationFailure)) throw error;
     await withdraw();
     const code = CODES[cause.type ?? ''] ?? 'refused';
-    throw new ClientError(code, `session ${session}: ${cause.message}`, { cause: error });
+    const failure = isFailureType(cause.type) ? { failure: cause.type } : {};
+    throw new ClientError(code, `session ${session}: ${cause.message}`, { cause: error, ...failure });
   }
 }
+
+const retired = (session: string): ClientError =>
+  new ClientError('refused', `session ${session} is retired: it takes no message.`, { failure: 'Session.Retired' });
 
 const CODES: { readonly [type: string]: 'busy' | 'session-not-found' | 'invalid-input' } = {
   'Session.Busy': 'busy',

@@ -31,4 +31,14 @@ const requireId: (of: string, id: unknown, most: number) => asserts id is string
   throw new ClientError('invalid-input', rule);
 };
 
+/** Whether a text could be the id of a session. */
+export function isSessionId(id: string): boolean {
+  try {
+    requireSessionId(id);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const newMessageId = (): string => `msg_${randomBytes(9).toString('base64url')}`;

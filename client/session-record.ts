@@ -6,6 +6,8 @@ import type { SessionView } from '../workflows/contract/session';
 import { sessionRecordSchema, type SessionRecord } from '../workflows/contract/schemas/session-record';
 import { ClientError } from './errors';
 import type { RunHandle } from './run-handle';
+import { isSessionId } from './session-ids';
+import { sessionView } from './session-view';
 
 export interface SessionMaker {
   temporal: Client;
@@ -42,6 +44,18 @@ export async function requireRecord(maker: SessionMaker, of: SessionOf): Promise
   const record = await readRecord(maker, of);
   if (record) return record;
   throw notFound(of);
+}
+
+/** Whose it is, whoever asks. @returns undefined where there is none @throws ClientError `no-worker` where only one could tell */
+export async function findSession(
+  { store, temporal }: Pick<SessionMaker, 'store' | 'temporal'>,
+  session: string,
+): Promise<{ agent: string; tenant: string } | undefined> {
+  if (!isSessionId(session)) return undefined;
+  const ref = await store.readRef(sessionRecordName(session));
+  // Its first message may be on its way.
+  const { agent, tenant } = (ref ? sessionRecordSchema.parse(ref.value) : await sessionView(temporal, session)) ?? {};
+  return agent === undefined || tenant === undefined ? undefined : { agent, tenant };
 }
 
 export const notFound = ({ session, agent }: SessionOf): ClientError =>

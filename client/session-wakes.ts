@@ -8,6 +8,7 @@ import {
 import type { AgentInput, AnyAgent } from '../activities/define/agent';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { mailName } from '../activities/store/ref-names';
+import { hasCode, isObject, nameOf, reasonOf } from '../infra/temporal/error-reason';
 import { WORKFLOW_TYPES, controlQueue, sessionWorkflowId } from '../workflows/contract/names';
 import type { SessionWakeInput } from '../workflows/contract/session';
 import { ClientError } from './errors';
@@ -81,6 +82,9 @@ export function createSessionWakes<A extends AnyAgent>(
           },
         });
       } catch (error) {
+        // What is wrong with a time the server says, or Temporal's client before it asks.
+        if (nameOf(error) === 'TypeError' || hasCode(causeOf(error), INVALID_ARGUMENT))
+          throw new ClientError('invalid-input', `Temporal takes no such times: ${reasonOf(error)}`, { cause: error });
         if (!(error instanceof ScheduleAlreadyRunning)) throw error;
         throw new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause: error });
       }
@@ -96,6 +100,11 @@ export function createSessionWakes<A extends AnyAgent>(
     },
   };
 }
+
+/** Of gRPC. */
+const INVALID_ARGUMENT = 3;
+/** Temporal's client wraps what the server says. */
+const causeOf = (error: unknown): unknown => (isObject(error) && 'cause' in error && error.cause ? error.cause : error);
 
 function specOf({ cron, every, timeZone }: WakeOptions): ScheduleSpec {
   if ((cron === undefined) === (every === undefined))

@@ -1,6 +1,5 @@
 // What a recorded run is started with. All of it follows from its record and its release, so that whoever starts it needs to be told its id alone.
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
-import type { DegradeStep } from '../../workflows/contract/queue';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentRunInput, RunLimits, RunPlan } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -12,7 +11,8 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
   const { agent, release, tenant, user, session, tags, input: hash, queue, degraded } = record;
   const [message, manifest] = await store.get([hash, release]);
   const first = decodeMessage(message ?? new Uint8Array());
-  const { plan } = manifestOf(record, manifest ?? new Uint8Array());
+  const { plan: released } = manifestOf(record, manifest ?? new Uint8Array());
+  const plan = queue?.limits ? limitedPlan(released, queue.limits) : released;
   return {
     schemaVersion: 1,
     ...{ agent, release, tenant, tags },
@@ -20,7 +20,10 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
     ...(session === undefined ? {} : { session }),
     ...(queue?.priority === undefined ? {} : { priority: queue.priority }),
     input: { hash, role: first.role, preview: previewOf(first) },
-    plan: { ...(degraded ? degradedPlan(plan, degraded) : plan), ...(queue?.inspect ? { inspect: true } : {}) },
+    plan: {
+      ...(degraded?.limits ? limitedPlan(plan, degraded.limits) : plan),
+      ...(queue?.inspect ? { inspect: true } : {}),
+    },
     tells,
   };
 }
@@ -42,11 +45,11 @@ function manifestOf({ id, release }: RunRecord, bytes: Uint8Array): ReleaseManif
   }
 }
 
-/** The smaller of what the release has and what the load leaves. */
-function degradedPlan(plan: RunPlan, { limits = {} }: Pick<DegradeStep, 'limits'>): RunPlan {
+/** The smaller of what the plan has and what its caller, or the load, leaves. */
+function limitedPlan(plan: RunPlan, most: Partial<RunLimits>): RunPlan {
   const smaller: Partial<RunLimits> = {};
   for (const name of LIMIT_NAMES) {
-    const given = limits[name];
+    const given = most[name];
     if (given !== undefined) smaller[name] = Math.min(given, plan.limits[name] ?? Infinity);
   }
   return { ...plan, limits: { ...plan.limits, ...smaller } };

@@ -75,6 +75,6 @@ export const cacheOfTenant = (tenant: string): string =>
 export const cacheName = (tenant: string, question: string): string => `${cacheOfTenant(tenant)}${question}`;
 
 /** What workers have published of a queue of runs. */
-const queuesOf = (taskQueue: string): string => `queue/${encodeURIComponent(taskQueue)}/`;
+export const queuesOf = (taskQueue: string): string => `queue/${encodeURIComponent(taskQueue)}/`;
 export const queueSettingsName = (taskQueue: string, queue: string): string =>
   `${queuesOf(taskQueue)}${encodeURIComponent(queue)}`;

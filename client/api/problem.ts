@@ -26,8 +26,13 @@ export const PROBLEMS = {
   'Run.Erased': [410, 'The run was erased'],
   'Run.Stuck': [503, 'The run makes no headway'],
   'Queue.Full': [429, 'The queue is full'],
+  'Queue.NotFound': [404, 'There is no such queue'],
   'Session.NotFound': [404, 'There is no such session'],
+  'Session.MessageNotFound': [404, 'There is no such message'],
   'Session.Busy': [429, 'The session takes no message now'],
+  'Session.MailboxFull': [429, 'As many messages wait as the session has room for'],
+  'Session.Retired': [409, 'The session takes no message any more'],
+  'Session.MessageChanged': [409, "The id was another message's"],
   'Worker.Absent': [503, 'No worker answers'],
   'Temporal.Unreachable': [503, 'Temporal does not answer'],
   'Store.Unavailable': [503, 'The store does not answer'],
@@ -85,6 +90,7 @@ const OF_CLIENT: Readonly<Record<ClientErrorCode, ProblemType>> = {
 };
 const COMES_BACK: readonly ProblemType[] = [
   'Session.Busy',
+  'Session.MailboxFull',
   'Worker.Absent',
   'Temporal.Unreachable',
   'Store.Unavailable',
@@ -97,7 +103,8 @@ const isProblemType = (type: unknown): type is ProblemType => typeof type === 's
 export function problemOf(error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (ClientError.isInstance(error)) {
-    const known = OF_CLIENT[error.code];
+    const { failure } = error;
+    const known = isProblemType(failure) ? failure : OF_CLIENT[error.code];
     const again = error.retryAfterMs;
     const headers =
       again === undefined ? headersOf(known) : { headers: { 'retry-after': String(Math.ceil(again / SECOND_MS)) } };

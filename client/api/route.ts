@@ -49,7 +49,8 @@ export interface ApiRequest<Params, Query, Body> {
 
 export interface Answer {
   status: number;
-  body: unknown;
+  /** None with 204. */
+  body?: unknown;
   headers?: { [name: string]: string };
 }
 
@@ -66,7 +67,7 @@ export interface AnswerShape {
 }
 
 export interface RouteAbout {
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'DELETE';
   /** With parameters in braces: `/v1/runs/{id}`. */
   path: string;
   group: string;
@@ -150,10 +151,12 @@ function clientOf({ temporal, store, taskQueue, tenant, texts }: ApiDeps, signer
 }
 
 const json = ({ status, body, headers = {} }: Answer): Response =>
-  new Response(`${JSON.stringify(body)}\n`, {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
-  });
+  body === undefined
+    ? new Response(null, { status, headers: { 'cache-control': 'no-store', ...headers } })
+    : new Response(`${JSON.stringify(body)}\n`, {
+        status,
+        headers: { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers },
+      });
 
 /** One that is given twice is a list, which no parameter takes. */
 function queryOf({ url }: Request): { [name: string]: string | string[] } {

@@ -1,5 +1,6 @@
 // A run as the API shows it: from its record, and, while it goes, from what a worker answers.
 import { OUTCOMES, type RunLimits, type RunProgress } from '../../workflows/contract/run';
+import type { DegradeStep, QueuePlace } from '../../workflows/contract/queue';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from '../../activities/store';
 import { ClientError } from '../errors';
@@ -9,7 +10,7 @@ import type { RunHandle } from '../run-handle';
 import type { ApiDeps } from './route';
 import type { ShownRun } from './shapes';
 
-const OPEN_STATUSES = ['open', 'running', 'waiting', 'asking', 'paused', 'cancelling', 'stuck'] as const;
+const OPEN_STATUSES = ['open', 'queued', 'running', 'waiting', 'asking', 'paused', 'cancelling', 'stuck'] as const;
 export const RUN_STATUSES = [
   ...OPEN_STATUSES,
   'completed',
@@ -25,7 +26,9 @@ const ANSWER_MS = 2_000;
 const NANO_USD = 1e9;
 
 /** With dollars, as the API has them. */
-export const shownLimits = ({ nanoUsd, ...limits }: RunLimits): NonNullable<ShownRun['limits']> => ({
+export const shownLimits = (limits: RunLimits): NonNullable<ShownRun['limits']> => shownPart(limits);
+
+const shownPart = ({ nanoUsd, ...limits }: Partial<RunLimits>): NonNullable<ShownRun['limits']> => ({
   ...limits,
   ...(nanoUsd === undefined ? {} : { usd: nanoUsd / NANO_USD }),
 });
@@ -36,10 +39,27 @@ export const takenLimits = ({ usd, ...limits }: NonNullable<ShownRun['limits']>)
   ...(usd === undefined ? {} : { nanoUsd: Math.round(usd * NANO_USD) }),
 });
 
+export const shownDegraded = ({
+  above,
+  limits,
+  route,
+}: Omit<DegradeStep, 'sync'>): NonNullable<ShownRun['degraded']> => ({
+  above,
+  ...(limits ? { limits: shownPart(limits) } : {}),
+  ...(route ? { route } : {}),
+});
+
+/** @param queue its name */
+export const shownPlace = (queue: string, place: QueuePlace | undefined): NonNullable<ShownRun['queued']> => ({
+  queue,
+  ...(place ? { position: place.position } : {}),
+  ...(place?.wait ? { wait: place.wait } : {}),
+});
+
 /** What its record says alone. */
 export function recordedRun(record: RunRecord): ShownRun {
   const { id, agent, release, tenant, user, session, tags, question, startedAt, ended, erased, parent } = record;
-  const { forkedFrom } = record;
+  const { forkedFrom, degraded } = record;
   const reason = erased ? `it ${erasedText(erased)}` : ended?.failure?.message;
   return {
     ...{ id, agent, release, tenant, tags, question, startedAt },
@@ -51,6 +71,7 @@ export function recordedRun(record: RunRecord): ShownRun {
     ...(ended?.failure ? { failure: ended.failure } : {}),
     ...(ended?.limits ? { limits: shownLimits(ended.limits) } : {}),
     ...(parent ? { parent: parent.run } : {}),
+    ...(degraded ? { degraded: shownDegraded(degraded) } : {}),
     ...(forkedFrom ? { forkedFrom: { run: forkedFrom.run, step: forkedFrom.step } } : {}),
     ...(erased ? { erasedAt: erased.at } : {}),
   };
@@ -67,6 +88,10 @@ export async function shownRun(deps: ApiDeps, run: RunHandle<unknown>, record: R
       throw error;
     },
   );
+  if (status === undefined && record.queue)
+    return { ...recorded, status: 'queued', queued: shownPlace(record.queue.name, await placeOf(run)) };
+  // A session records its run a moment before it begins.
+  if (status === undefined && record.goesOnFrom) return recorded;
   if (status === undefined)
     return { ...recorded, reason: 'Temporal does not know it: starting it again by its id starts it.' };
   if (status !== 'RUNNING') return await endedRun(run, recorded);
@@ -74,6 +99,13 @@ export async function shownRun(deps: ApiDeps, run: RunHandle<unknown>, record: R
   if ('stuck' in progress) return { ...recorded, status: 'stuck', reason: progress.stuck };
   return { ...recorded, ...('unknown' in progress ? await askedOf(deps.store, record.id) : inProgress(progress)) };
 }
+
+/** Undefined where no worker answers; a page is not refused for that. */
+const placeOf = (run: RunHandle<unknown>): Promise<QueuePlace | undefined> =>
+  run.place().catch((error: unknown) => {
+    if (ClientError.isInstance(error) && error.code === 'no-worker') return undefined;
+    throw error;
+  });
 
 /** Of one that was terminated, say, and has not recorded its end. */
 async function endedRun(run: RunHandle<unknown>, recorded: ShownRun): Promise<ShownRun> {

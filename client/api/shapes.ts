@@ -8,9 +8,9 @@ import { OUTCOMES } from '../../workflows/contract/run';
 import { costSchema } from '../../workflows/contract/schemas/cost';
 import { usageSchema } from '../../workflows/contract/schemas/message';
 
-const count = z.number().int().nonnegative();
-const ms = count.describe('Milliseconds since 1970.');
-const label = z.string().min(1).max(ID_CHARS);
+export const count = z.number().int().nonnegative();
+export const ms = count.describe('Milliseconds since 1970.');
+export const label = z.string().min(1).max(ID_CHARS);
 export const jsonSchema = z
   .unknown()
   .refine((value) => value !== undefined, 'missing')
@@ -67,6 +67,20 @@ const totalsShape = z.object({
 });
 const heldShape = z.object({ ...limitsShape.shape, usd: z.number().exactOptional() });
 
+export const waitShape = z
+  .object({ fromMs: count, toMs: count })
+  .describe('Milliseconds from now: most waits end within it, and not all. Absent where nobody knows yet.');
+export const degradedShape = z
+  .object({ above: z.number(), limits: heldShape.exactOptional(), route: z.array(z.string()).exactOptional() })
+  .describe(
+    'What the load takes from runs that begin now, or took from this one. `above`: part of the places that are taken.',
+  );
+export const placeShape = z.object({
+  queue: z.string(),
+  position: count.exactOptional().describe('1 begins next. Absent where it is just changing, or no worker answers.'),
+  wait: waitShape.exactOptional(),
+});
+
 export const runShape = z.object({
   id: z.string(),
   agent: z.string(),
@@ -87,6 +101,8 @@ export const runShape = z.object({
   endedAt: ms.exactOptional(),
   totals: totalsShape.exactOptional(),
   limits: heldShape.exactOptional(),
+  queued: placeShape.exactOptional().describe('Where it waits for a place, of status `queued`.'),
+  degraded: degradedShape.exactOptional(),
   requests: count.exactOptional().describe('How many it asks people now: GET /v1/runs/{id}/requests.'),
   parent: z.string().exactOptional().describe('The run that has called it as a sub-agent.'),
   forkedFrom: z.object({ run: z.string(), step: count }).exactOptional(),
@@ -102,7 +118,10 @@ export const runsShape = z.object({
     .describe('Give it as `cursor`: there are more. A page may be short, or empty, and have one.'),
 });
 
-export const startedShape = z.object({ id: z.string(), agent: z.string(), tenant: z.string(), release: z.string() });
+export const startedShape = z.object({
+  ...{ id: z.string(), agent: z.string(), tenant: z.string(), release: z.string() },
+  queued: placeShape.exactOptional().describe('It waits for a place.'),
+});
 export const openShape = z.object({ id: z.string(), status: z.literal('open') });
 
 const endedShape = {

@@ -1,15 +1,13 @@
-// Records one history per path through the run workflow, on the code of today, into histories/. Run by hand when a path is new:
-// `npm run record:histories -- DATE`. A path that is kept already is never recorded again: it stands for runs that are out there.
-import { execFileSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// Records one history per path through the workflows of runs, sessions and queues, on the code of today, into histories/. Run by hand when a path
+// is new: `npm run record:histories -- DATE`. A path that is kept already is never recorded again: it stands for what is out there.
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool } from '../../activities/define';
 import { subRunsOf } from '../../activities/store/ref-names';
 import { script, startModelServer, type ModelServer, type Script } from '../kit/model-server';
-import { startTestStack, temporalCli, type TestStack } from '../stack/test-stack';
-
-const FOLDER = join(__dirname, 'histories');
+import { startTestStack, type TestStack } from '../stack/test-stack';
+import { keepHistory } from './keep-history';
+import { recordQueues } from './record-queues';
+import { recordSessions } from './record-sessions';
 
 const look = defineTool({
   name: 'look',
@@ -89,30 +87,8 @@ const captain = defineAgent({
 });
 const brief = defineAgent({ name: 'brief', instructions: 'Look.', tools: [look], limits: { turns: 1 } });
 
-/** As `temporal workflow show` writes it: the form in which a user would send one in. Which machine ran it is nobody's business. */
-const show = (cli: string, address: string, id: string, runId: string): string =>
-  execFileSync(cli, ['workflow', 'show', '-w', id, '-r', runId, '--address', address, '-o', 'json'], {
-    encoding: 'utf8',
-    maxBuffer: 1 << 28,
-  })
-    .replaceAll(/"identity": "[^"]*"/g, '"identity": "worker"')
-    .replaceAll(/"stackTrace": "(?:[^"\\]|\\.)*"/g, '"stackTrace": ""');
-
-async function keep(stack: TestStack, id: string, what: string, date: string): Promise<void> {
-  if (readdirSync(FOLDER).some((file) => file.startsWith(`agent-run-${what}-`))) {
-    process.stdout.write(`${what}: kept already\n`);
-    return;
-  }
-  let part = 0;
-  const runs: string[] = [];
-  for await (const { runId } of stack.temporal.workflow.list({ query: `WorkflowId = '${id}'` })) runs.unshift(runId);
-  for (const runId of runs) {
-    part += 1;
-    const file = join(FOLDER, `agent-run-${what}${runs.length > 1 ? `-${part}` : ''}-${date}.json`);
-    writeFileSync(file, show(await temporalCli(), stack.server.address, id, runId));
-    process.stdout.write(`${file}\n`);
-  }
-}
+const keep = (stack: TestStack, id: string, path: string, date: string): Promise<void> =>
+  keepHistory(stack, id, `agent-run-${path}`, date);
 
 async function recordWaiting(model: ModelServer, date: string): Promise<void> {
   // So short that the wait falls to the next execution.
@@ -270,8 +246,7 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  await recordSubAgents(model, date);
-  await recordPeople(model, date);
+  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues]) await record(model, date);
   await model.close();
 }
 

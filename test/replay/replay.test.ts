@@ -7,28 +7,50 @@ import { workflowBundle } from '../../workers/create-worker';
 const FOLDER = join(__dirname, 'histories');
 const kept = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
 
-test('there is a history of every path through the run workflow', () => {
+test('there is a history of every path through the workflows', () => {
   const paths = [
-    'parallel-tools-and-failures',
-    'repairs-spent',
-    'turns-exhausted',
-    'paused-and-resumed',
-    'cancelled-with-a-reason',
-    'cancelled-by-temporal',
-    'continued-as-new-1',
-    'continued-as-new-2',
-    'provider-asks-for-patience',
-    'pruned-compacted-and-recalled',
-    'continued-while-waiting-1',
-    'continued-while-waiting-2',
-    'tool-of-a-toolbox',
-    'sub-agents',
-    'of-a-sub-agent',
-    'sub-agent-without-an-answer',
-    'sub-agent-cancelled',
-    'asked-steered-and-extended',
+    ...[
+      'parallel-tools-and-failures',
+      'repairs-spent',
+      'turns-exhausted',
+      'paused-and-resumed',
+      'cancelled-with-a-reason',
+      'cancelled-by-temporal',
+      'continued-as-new-1',
+      'continued-as-new-2',
+      'provider-asks-for-patience',
+      'pruned-compacted-and-recalled',
+      'continued-while-waiting-1',
+      'continued-while-waiting-2',
+      'tool-of-a-toolbox',
+      'sub-agents',
+      'of-a-sub-agent',
+      'sub-agent-without-an-answer',
+      'sub-agent-cancelled',
+      'asked-steered-and-extended',
+    ].map((path) => `agent-run-${path}`),
+    ...[
+      'interrupted',
+      'steered',
+      'paused-and-retired',
+      'asleep',
+      'run-terminated',
+      'paused-by-a-failure',
+      'continued-with-a-run-under-way-1',
+      'continued-with-a-run-under-way-2',
+    ].map((path) => `agent-session-${path}`),
+    'session-wake-sent',
+    ...[
+      'begun-withdrawn-and-refused',
+      'expired',
+      'reconciled',
+      'terminated-and-begun-again-1',
+      'terminated-and-begun-again-2',
+      'continued-with-runs-that-wait-1',
+      'continued-with-runs-that-wait-2',
+    ].map((path) => `run-queue-${path}`),
   ];
-  expect(paths.filter((path) => !kept.some((file) => file.startsWith(`agent-run-${path}-`)))).toEqual([]);
+  expect(paths.filter((path) => !kept.some((file) => file.startsWith(`${path}-`)))).toEqual([]);
 });
 
 test.each(kept)('%s replays', async (file) => {
@@ -36,9 +58,13 @@ test.each(kept)('%s replays', async (file) => {
   await expect(Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history)).resolves.toBeUndefined();
 });
 
-test('a history that today’s code would not have made is refused', async () => {
-  const file = kept.find((name) => name.includes('turns-exhausted'));
-  const history = readFileSync(join(FOLDER, file ?? ''), 'utf8').replaceAll('"callModel"', '"callAnother"');
+test.each([
+  ['turns-exhausted', 'callModel'],
+  ['agent-session-interrupted', 'keepSession'],
+  ['run-queue-reconciled', 'reconcileRuns'],
+])('a history of %s that today’s code would not have made is refused', async (path, activity) => {
+  const file = kept.find((name) => name.includes(path));
+  const history = readFileSync(join(FOLDER, file ?? ''), 'utf8').replaceAll(`"${activity}"`, '"callAnother"');
   await expect(
     Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, JSON.parse(history)),
   ).rejects.toThrow(/nondeterminism/i);

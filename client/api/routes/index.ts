@@ -2,9 +2,12 @@
 import type { Route } from '../route';
 import { agentRoutes } from './agents';
 import { interventionRoutes } from './interventions';
+import { messageRoutes } from './messages';
+import { queueRoutes } from './queues';
 import { requestRoutes } from './requests';
 import { responseRoutes } from './responses';
 import { runRoutes } from './runs';
+import { sessionRoutes } from './sessions';
 import { startRoute } from './start';
 
 export const ROUTES: readonly Route[] = [
@@ -12,6 +15,9 @@ export const ROUTES: readonly Route[] = [
   ...runRoutes,
   ...interventionRoutes,
   ...requestRoutes,
+  ...messageRoutes,
+  ...sessionRoutes,
+  ...queueRoutes,
   ...agentRoutes,
   ...responseRoutes,
 ];

@@ -1,21 +1,19 @@
 // Runs, one and many; what came of one; and one as it goes.
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { z } from 'zod';
-import { recordedResult, refuseErased } from '../../recorded-result';
+import { refuseErased } from '../../recorded-result';
+import { RESULT_ANSWERS, resultOfRun, waitQuery } from '../await-result';
 import { seesTenant } from '../caller';
 import { knownRun, maySee } from '../known-run';
 import { listRuns } from '../list-runs';
 import { Problem } from '../problem';
 import { defineRoute } from '../route';
 import { recordedRun, shownRun } from '../run-status';
-import { openShape, outcomeFilter, resultShape, runIdShape, runShape, runsShape } from '../shapes';
+import { outcomeFilter, runIdShape, runShape, runsShape } from '../shapes';
 import { streamRun } from '../stream-run';
 import { createTurnstile } from '../turnstile';
 
 const PAGE_MAX = 100;
-const WAIT_SECONDS_MAX = 60;
-/** Each holds a request to Temporal. */
-const waits = createTurnstile(1_000);
 /** Each holds a connection, and asks a worker four times a second. */
 const readers = createTurnstile(100);
 
@@ -84,36 +82,10 @@ const resultRoute = defineRoute(
     description: 'It is there for as long as the run is kept. Every outcome is a result, failures too.',
     scopes: ['read'],
     params: runIdShape,
-    query: z.strictObject({
-      wait: z.coerce.number().int().min(0).max(WAIT_SECONDS_MAX).default(0).describe('Seconds to wait for its end.'),
-    }),
-    answers: {
-      200: { description: 'The run has ended.', schema: { name: 'Result', shape: resultShape } },
-      202: {
-        description: 'It has not: come again.',
-        schema: { name: 'Open', shape: openShape },
-        headers: { 'retry-after': 'In so many seconds.' },
-      },
-    },
+    query: waitQuery,
+    answers: RESULT_ANSWERS,
   },
-  async ({ params, query, caller, deps, client, gone }) => {
-    const record = await knownRun(caller, deps.store, params.id);
-    const recorded = await recordedResult(deps.store, record);
-    if (recorded) return { status: 200, body: recorded };
-    const run = client().run(record.id);
-    const open = { status: 202, body: { id: record.id, status: 'open' }, headers: { 'retry-after': '1' } };
-    // One that has ended without saying so is waited for no longer than it takes to ask.
-    if (query.wait === 0 && (await run.describe()).status.name === 'RUNNING') return open;
-    const over = AbortSignal.any([gone, AbortSignal.timeout(Math.max(1, query.wait) * 1_000)]);
-    return await waits.pass(async () => {
-      try {
-        return { status: 200, body: await run.result({ signal: over }) };
-      } catch (error) {
-        if (!over.aborted) throw error;
-        return open;
-      }
-    });
-  },
+  async (request) => resultOfRun(request, await knownRun(request.caller, request.deps.store, request.params.id)),
 );
 
 const eventsRoute = defineRoute(
@@ -123,7 +95,7 @@ const eventsRoute = defineRoute(
     group: 'runs',
     summary: 'A run as it goes, as server-sent events',
     description:
-      'Events `step`, `status`, `text` and, last, `result`. `Last-Event-ID` goes on behind the last one; steps that were under way then may be told again.',
+      'Events `queued`, `step`, `status`, `text` and, last, `result`. `Last-Event-ID` goes on behind the last one; steps that were under way then may be told again.',
     scopes: ['read'],
     params: runIdShape,
     headers: [{ name: 'Last-Event-ID', description: 'The `id` of the last event that was seen.' }],

@@ -1,4 +1,5 @@
 // POST /v1/runs: a run is started, or found again by its id or its Idempotency-Key.
+import type { QueuePlace } from '../../../workflows/contract/queue';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { ClientError } from '../../errors';
 import { newRunId } from '../../run-labels';
@@ -6,7 +7,7 @@ import { seesAgent, seesTenant, type Caller } from '../caller';
 import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { knownRun } from '../known-run';
 import { Problem } from '../problem';
-import { takenLimits } from '../run-status';
+import { shownPlace, takenLimits } from '../run-status';
 import { defineRoute } from '../route';
 import { startedShape, startShape } from '../shapes';
 
@@ -41,23 +42,26 @@ export const startRoute = defineRoute(
     const tenant = tenantOf(caller, labels.tenant, deps.tenant);
     if (!seesAgent(caller, agent)) throw noAgent(agent);
     const own = client();
-    const start = async (id: string): Promise<RunRecord> => {
+    const start = async (id: string): Promise<{ record: RunRecord; place: QueuePlace | undefined }> => {
       try {
         const run = await own.agent(agent).start(input as never, {
           ...{ ...labels, id, tenant },
           ...(limits ? { limits: takenLimits(limits) } : {}),
         });
-        return await run.record();
+        return { record: await run.record(), place: run.queued };
       } catch (error) {
         throw await retold(error, { agent, id, caller, store: deps.store });
       }
     };
     const run = given ?? newRunId();
     const once = { caller: caller.name ?? '', request: body, run, now: Date.now() };
-    const record = await (key === undefined ? start(run) : startOnce(deps.store, { ...once, key }, start));
+    const { record, place } = await (key === undefined ? start(run) : startOnce(deps.store, { ...once, key }, start));
     return {
       status: 202,
-      body: { id: record.id, agent: record.agent, tenant: record.tenant, release: record.release },
+      body: {
+        ...{ id: record.id, agent: record.agent, tenant: record.tenant, release: record.release },
+        ...(place && record.queue ? { queued: shownPlace(record.queue.name, place) } : {}),
+      },
       headers: { location: `/v1/runs/${encodeURIComponent(record.id)}` },
     };
   },

@@ -1,16 +1,11 @@
 // `longhaul queues`: what waits in the queues of the configuration, what has a place, and how long a run that came now would wait.
-import { WorkflowNotFoundError } from '@temporalio/client';
-import { QUERY_NAMES, queueId } from '../../../workflows/contract/names';
 import type { QueueView } from '../../../workflows/contract/queue';
-import { ClientError } from '../../errors';
-import { isUnanswered } from '../../unanswered';
+import { queueViews } from '../../queue-view';
 import type { CliContext, Connected } from '../context';
 import { EXIT } from '../exit-codes';
 import { formatAge, formatDuration } from '../output';
 import { waitText } from '../place-text';
 
-/** A worker answers in milliseconds, and takes over from one that has just died within three seconds. */
-const QUERY_MS = 6_000;
 /** Of those who wait in a queue. */
 const SHARES_SHOWN = 8;
 
@@ -50,28 +45,10 @@ export async function queuesCommand(context: CliContext): Promise<number> {
   return EXIT.completed;
 }
 
-async function shownQueue({ settings }: CliContext, connected: Connected, queue: string): Promise<Shown> {
+async function shownQueue({ settings }: CliContext, { temporal }: Connected, queue: string): Promise<Shown> {
+  const { taskQueue } = settings;
   const { depth = 0, concurrency = 0, shards = 1 } = settings.queues[queue] ?? {};
-  const views = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => viewOf(connected, queueId(settings.taskQueue, queue, shard), queue)),
-  );
-  return { queue, depth, concurrency, views: views.flatMap((view) => view ?? []) };
-}
-
-/** @throws ClientError `no-worker` where none answers, without which nobody knows */
-async function viewOf({ temporal }: Connected, workflowId: string, queue: string): Promise<QueueView | undefined> {
-  const handle = temporal.workflow.getHandle(workflowId);
-  try {
-    return await temporal.connection.withDeadline(Date.now() + QUERY_MS, () =>
-      handle.query<QueueView, [number]>(QUERY_NAMES.queue, Date.now()),
-    );
-  } catch (error) {
-    // Nothing has been asked of it.
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    if (!isUnanswered(error)) throw error;
-    const message = `no worker answered for the queue "${queue}". Start one: "longhaul dev" or "longhaul worker".`;
-    throw new ClientError('no-worker', message, { cause: error });
-  }
+  return { queue, depth, concurrency, views: await queueViews(temporal, { taskQueue, queue, shards }) };
 }
 
 const sum = ({ views }: Shown, of: (view: QueueView) => number): number =>
