@@ -23,7 +23,7 @@ if (!isThere) console.log('skipped: python3 with the package schemathesis is not
 const testWithSchemathesis = isThere ? test : test.skip;
 
 const EXAMPLES = Number(process.env['LONGHAUL_FUZZ_EXAMPLES'] ?? 0);
-const FEW = 8;
+const FEW = 12;
 /** Some twenty seconds each on two free cores. */
 const TIME_MS = EXAMPLES > 0 ? 3_600_000 : 600_000;
 
