@@ -115,11 +115,12 @@ type OfMessage = Pick<
 async function knownMessage(request: OfMessage): Promise<{ record: RunRecord } | { waits: ShownMessage }> {
   const { params, deps } = request;
   const { id: session, message } = params;
-  const { handle } = await knownSession(request, session);
+  const { handle, tenant } = await knownSession(request, session);
   const run = sessionRunId(session, message);
   const begun = async (): Promise<{ record: RunRecord } | undefined> => {
     const record = await recordOf(deps.store, run);
-    return record?.session === session ? { record } : undefined;
+    // Whoever starts a run chooses its id, and what it belongs to.
+    return record?.session === session && record.tenant === tenant ? { record } : undefined;
   };
   const already = await begun();
   if (already) return already;
