@@ -7,7 +7,7 @@ import {
 } from '@temporalio/client';
 import type { AgentInput, AnyAgent } from '../activities/define/agent';
 import { durationMs, type Duration } from '../activities/define/duration';
-import { mailName } from '../activities/store/ref-names';
+import { WAKE_MAIL, mailName } from '../activities/store/ref-names';
 import { hasCode, isObject, nameOf, reasonOf } from '../infra/temporal/error-reason';
 import { WORKFLOW_TYPES, controlQueue, sessionWorkflowId } from '../workflows/contract/names';
 import type { SessionContext, SessionWakeInput } from '../workflows/contract/session';
@@ -40,7 +40,7 @@ export interface SessionWakes<A extends AnyAgent> {
 
 const scheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
 /** Of the message, which no run names until it is sent for the first time. */
-const keptAs = (session: string, name: string): string => mailName(session, `wake ${name}`);
+const keptAs = (session: string, name: string): string => mailName(session, `${WAKE_MAIL}${name}`);
 /** The name is followed by the time: together they are the message's id. */
 const NAME_CHARS = 60;
 /** After so long without a server it is not made up for. */

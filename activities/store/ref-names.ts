@@ -51,6 +51,8 @@ export const sessionRecordName = (session: string): string => `${SESSION_PREFIX}
 /** What was said to a session and has no run yet, by the caller's id. */
 export const MAIL_PREFIX = 'mail/';
 export const mailsOf = (session: string): string => `${MAIL_PREFIX}${encodeURIComponent(session)}/`;
+/** Beginning of the ids under which messages are kept that schedules send. */
+export const WAKE_MAIL = 'wake ';
 export const mailName = (session: string, message: string): string =>
   `${mailsOf(session)}${encodeURIComponent(message)}`;
 

@@ -60,6 +60,8 @@ export interface AnswerShape {
   schema?: { name: string; shape: z.ZodType };
   /** @default application/json */
   mediaType?: string;
+  /** Where it is asked for, it comes as server-sent events instead. */
+  streams?: true;
   /** What each of them says. */
   headers?: { readonly [name: string]: string };
 }
@@ -75,7 +77,7 @@ export interface RouteAbout {
   scopes: readonly ApiScope[];
   params?: z.ZodType;
   query?: z.ZodType;
-  headers?: readonly { name: string; description: string }[];
+  headers?: readonly { name: string; description: string; pattern?: string }[];
   body?: { schema: z.ZodType; /** @default true */ required?: boolean };
   answers: { readonly [status: number]: AnswerShape };
 }

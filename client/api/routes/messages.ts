@@ -9,7 +9,7 @@ import type { SessionInfo } from '../../session-record';
 import { untilBegun, type SessionRun } from '../../session-run';
 import { RESULT_ANSWERS, resultOfRun, waited, waitQuery } from '../await-result';
 import { seesAgent } from '../caller';
-import { idempotencyKeyOf, startOnce } from '../idempotency';
+import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { recordOf } from '../known-run';
 import { knownSession, noSession, seenSession } from '../known-session';
 import { Problem } from '../problem';
@@ -35,7 +35,11 @@ const sendRoute = defineRoute(
     scopes: ['start'],
     params: sessionIdShape,
     headers: [
-      { name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same message.' },
+      {
+        name: 'Idempotency-Key',
+        description: 'A text of your own, best in quotes: the same one is the same message.',
+        pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
     ],
     body: { schema: sendShape },
     answers: {
