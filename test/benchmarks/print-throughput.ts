@@ -5,6 +5,10 @@ import { manyRuns, THROUGHPUT_LONG, THROUGHPUT_SHORT, type ManyRunsFigures } fro
 import type { Place } from './print-many-runs';
 
 const WORKERS = [1, 2, 4];
+const KINDS = [
+  ['bare-asks', 'a bare loop that asks'],
+  ['longhaul', 'Longhaul'],
+] as const;
 /** Of the cores: above, more of anything is to be had from more of them alone. */
 const BUSY = 0.9;
 
@@ -21,13 +25,13 @@ export async function printThroughput(
   const cores = cpus().length;
   const rows: string[][] = [];
   await eachPlace(async ({ name, ...place }) => {
-    for (const kind of ['bare', 'longhaul'] as const) {
+    for (const [kind, what] of KINDS) {
       for (const workers of WORKERS) {
         const made = await manyRuns({ ...size, ...place, workers }, kind);
         const each = (seconds: number): string => ((1_000 * seconds) / answers).toFixed(1);
         const { cpu } = made;
         rows.push([
-          `${name}: ${kind === 'bare' ? 'a bare loop' : 'Longhaul'}`,
+          `${name}: ${what}`,
           String(workers),
           made.perSecond.toFixed(1),
           coresOf(made).toFixed(2),
