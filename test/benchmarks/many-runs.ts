@@ -26,8 +26,8 @@ export interface ManyRunsOptions {
   workers: number;
   /** @default the embedded one */
   startServer?: () => Promise<TestTemporal>;
-  /** @default LMDB, in a folder of its own */
-  storeUrl?: string;
+  /** Of an empty one. @default LMDB, in a folder of its own */
+  storeUrl?: () => string;
 }
 
 export interface ManyRunsFigures {
@@ -114,7 +114,7 @@ async function ourRuns(
 ): Promise<ManyRunsFigures> {
   const { runs, turns, modelMs } = options;
   const model = await startModel(options);
-  const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
+  const storeUrl = options.storeUrl?.() ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);
   await publishReleases(store, [walkerRelease()]);
   const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'bench', user: 'bench' });

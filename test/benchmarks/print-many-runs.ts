@@ -7,7 +7,8 @@ import { MANY_RUNS_LONG, MANY_RUNS_SHORT, idealPerSecond, manyRuns, type ManyRun
 export interface Place {
   name: string;
   startServer?: () => Promise<TestTemporal>;
-  storeUrl?: string;
+  /** An empty one each time. */
+  storeUrl?: () => string;
 }
 
 /** @param eachPlace calls it with each place that is to be had on this machine, one after the other */

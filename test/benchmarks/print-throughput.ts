@@ -2,6 +2,7 @@
 import { cpus, loadavg } from 'node:os';
 import { printTable } from '../../infra/drills/print-table';
 import { manyRuns, THROUGHPUT_LONG, THROUGHPUT_SHORT, type ManyRunsFigures } from './many-runs';
+import { signalsPerSecond } from './one-workflow';
 import type { Place } from './print-many-runs';
 
 const WORKERS = [1, 2, 4];
@@ -9,6 +10,9 @@ const KINDS = [
   ['bare-asks', 'a bare loop that asks'],
   ['longhaul', 'Longhaul'],
 ] as const;
+/** Below what a history may hold: it is one workflow, which does not go on as new. */
+const SIGNALS_LONG = 2_000;
+const SIGNALS_SHORT = 50;
 /** Of the cores: above, more of anything is to be had from more of them alone. */
 const BUSY = 0.9;
 
@@ -24,7 +28,12 @@ export async function printThroughput(
   const answers = size.runs * (size.turns + 1);
   const cores = cpus().length;
   const rows: string[][] = [];
+  const signals: string[] = [];
   await eachPlace(async ({ name, ...place }) => {
+    if (place.storeUrl === undefined || place.startServer !== undefined) {
+      const told = await signalsPerSecond(isShort ? SIGNALS_SHORT : SIGNALS_LONG, place.startServer);
+      signals.push(`${name}: ${told.toFixed(0)} signals/s to one workflow`);
+    }
     for (const [kind, what] of KINDS) {
       for (const workers of WORKERS) {
         const made = await manyRuns({ ...size, ...place, workers }, kind);
@@ -49,4 +58,5 @@ export async function printThroughput(
     ['', 'workers', 'answers/s', 'cores busy', 'workers', 'Temporal', 'Postgres', 'model', 'caller', 'limited by'],
     rows,
   );
+  console.log(`\n${signals.join('\n')}`);
 }
