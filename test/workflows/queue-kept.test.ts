@@ -14,7 +14,7 @@ import { until } from '../stack/until';
 jest.setTimeout(120_000);
 
 const queue: PublishedQueue = { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade: [] };
-const QUEUES = { ended: queue, deleted: queue, cut: queue };
+const QUEUES = { ended: queue, deleted: queue, cut: queue, forked: queue };
 const look = defineTool({
   name: 'look',
   description: 'Looks.',
@@ -86,4 +86,23 @@ test('a run whose caller was cut off before the queue had it is taken up', async
   await letGo('c0');
   expect(await client.run('cut-off').result()).toMatchObject({ outcome: 'completed' });
   expect((await store.listRefs(OPEN_PREFIX)).map(({ name }) => name)).not.toContain(`${OPEN_PREFIX}cut-off`);
+});
+
+test('a fork waits for a place as any start, and goes on with what it began with', async () => {
+  const origin = await start('forked', 'd0');
+  await letGo('d0');
+  await origin.result();
+  const busy = await start('forked', 'd1');
+  await until(() => held.has('d1'));
+  const fork = await used.stack.client.fork(origin.id, { say: 'd2', id: 'the-fork' });
+  expect(fork.queued).toMatchObject({ position: 1 });
+  expect((await used.stack.client.fork(origin.id, { say: 'd2', id: 'the-fork' })).id).toBe('the-fork');
+  await letGo('d1');
+  await letGo('d2');
+  expect(await outcomes([busy, fork])).toEqual(['completed', 'completed']);
+  const said = (await fork.transcript()).map(({ role, parts }) => `${role} ${JSON.stringify(parts)}`);
+  expect(said).toHaveLength(4);
+  expect(said[0]).toContain('d0');
+  expect(said[2]).toContain('d2');
+  expect(asked.get('d2')).toBe(1);
 });
