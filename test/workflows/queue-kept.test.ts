@@ -5,7 +5,7 @@ import { defineAgent, defineTool } from '../../activities/define';
 import { createRunRecord } from '../../activities/store/create-run-record';
 import { OPEN_PREFIX } from '../../activities/store/ref-names';
 import type { RunHandle } from '../../client/run-handle';
-import { queueId } from '../../workflows/contract/names';
+import { WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
 import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
 import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
@@ -14,7 +14,7 @@ import { until } from '../stack/until';
 jest.setTimeout(120_000);
 
 const queue: PublishedQueue = { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade: [] };
-const QUEUES = { ended: queue, deleted: queue, cut: queue, forked: queue };
+const QUEUES = { ended: queue, deleted: queue, cut: queue, unheld: queue, forked: queue };
 const look = defineTool({
   name: 'look',
   description: 'Looks.',
@@ -88,21 +88,34 @@ test('a run whose caller was cut off before the queue had it is taken up', async
   expect((await store.listRefs(OPEN_PREFIX)).map(({ name }) => name)).not.toContain(`${OPEN_PREFIX}cut-off`);
 });
 
-test('a fork waits for a place as any start, and goes on with what it began with', async () => {
-  const origin = await start('forked', 'd0');
-  await letGo('d0');
-  await origin.result();
-  const busy = await start('forked', 'd1');
-  await until(() => held.has('d1'));
-  const fork = await used.stack.client.fork(origin.id, { say: 'd2', id: 'the-fork' });
-  expect(fork.queued).toMatchObject({ position: 1 });
-  expect((await used.stack.client.fork(origin.id, { say: 'd2', id: 'the-fork' })).id).toBe('the-fork');
+test('a queue that somebody has ended before any worker had it is begun like a new one', async () => {
+  const { temporal } = used.stack;
+  await used.stack.stopWorker();
+  const workflowId = queueId('agents', 'unheld', 0);
+  const input = { schemaVersion: 1, queue: 'unheld', shard: 0, settings: { ...queue, version: 1 } };
+  const begun = { workflowId, taskQueue: controlQueue('agents'), args: [input] };
+  await (await temporal.workflow.start(WORKFLOW_TYPES.runQueue, begun)).terminate('by hand');
+  await used.stack.restartWorker();
+  const run = await start('unheld', 'd1');
   await letGo('d1');
-  await letGo('d2');
+  expect(await outcomes([run])).toEqual(['completed']);
+});
+
+test('a fork waits for a place as any start, and goes on with what it began with', async () => {
+  const origin = await start('forked', 'e0');
+  await letGo('e0');
+  await origin.result();
+  const busy = await start('forked', 'e1');
+  await until(() => held.has('e1'));
+  const fork = await used.stack.client.fork(origin.id, { say: 'e2', id: 'the-fork' });
+  expect(fork.queued).toMatchObject({ position: 1 });
+  expect((await used.stack.client.fork(origin.id, { say: 'e2', id: 'the-fork' })).id).toBe('the-fork');
+  await letGo('e1');
+  await letGo('e2');
   expect(await outcomes([busy, fork])).toEqual(['completed', 'completed']);
   const said = (await fork.transcript()).map(({ role, parts }) => `${role} ${JSON.stringify(parts)}`);
   expect(said).toHaveLength(4);
-  expect(said[0]).toContain('d0');
-  expect(said[2]).toContain('d2');
-  expect(asked.get('d2')).toBe(1);
+  expect(said[0]).toContain('e0');
+  expect(said[2]).toContain('e2');
+  expect(asked.get('e2')).toBe(1);
 });
