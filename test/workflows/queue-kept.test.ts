@@ -7,7 +7,6 @@ import { OPEN_PREFIX } from '../../activities/store/ref-names';
 import type { RunHandle } from '../../client/run-handle';
 import { WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
 import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
-import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
 import { until } from '../stack/until';
 
@@ -42,7 +41,7 @@ const used = useStack(
       if (question === 'look') return { calls: [{ name: 'look', args: {} }] };
       asked.set(question, (asked.get(question) ?? 0) + 1);
       await new Promise<void>((resolve) => held.set(question, resolve));
-      return script().answer('said');
+      return { text: 'said' };
     },
   },
   { agents, queues: QUEUES, queuePace: { lookMs: 300, sweepMs: 1_000, settledMs: 2_000 } },
