@@ -5,16 +5,10 @@ import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/age
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
-import { sendMessage } from '../infra/temporal/send-message';
+import { sendMessage, sessionStart } from '../infra/temporal/send-message';
 import { isFailureType } from '../workflows/contract/failures';
 import type { Message } from '../workflows/contract/message';
-import {
-  SIGNAL_NAMES,
-  WORKFLOW_TYPES,
-  controlQueue,
-  sessionRunId,
-  sessionWorkflowId,
-} from '../workflows/contract/names';
+import { SIGNAL_NAMES, WORKFLOW_TYPES, sessionRunId, sessionWorkflowId } from '../workflows/contract/names';
 import type {
   LifecycleRequest,
   SendAnswer,
@@ -99,9 +93,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     if (record.status === 'retired') throw retired(session);
     // One that sleeps is woken for it: nobody else could keep it in mind.
     await temporal.workflow.signalWithStart(WORKFLOW_TYPES.agentSession, {
-      workflowId: sessionWorkflowId(session),
-      taskQueue: controlQueue(taskQueue),
-      args: [inputOf(maker, of, record.plan, record)],
+      ...sessionStart(taskQueue, inputOf(maker, of, record.plan, record)),
       signal: name,
       signalArgs: request,
     });
@@ -113,7 +105,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
       const record = await readRecord(maker, of);
       if (record && record.status !== 'open') return infoOf(record);
       const seen = await view();
-      if (seen) return seen;
+      if (seen) return await withPlace(maker, seen);
       if (record) return infoOf(record);
       throw notFound(of);
     },
@@ -129,6 +121,12 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     retire: (reason) => signal(SIGNAL_NAMES.retire, reason),
     ...createSessionWakes<A>(maker, of),
   };
+}
+
+/** Without a worker for its queue nobody tells: then it is not shown. */
+async function withPlace({ runOf }: SessionMaker, seen: SessionView): Promise<SessionInfo> {
+  const queued = seen.run === undefined ? undefined : await runOf(seen.run).place();
+  return { ...seen, ...(queued ? { queued } : {}) };
 }
 
 async function send<A extends AnyAgent>(
