@@ -48,7 +48,8 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
   showDetails(input, state);
   showEnd(ending.result);
-  if (input.tells !== undefined) await tellEnd(input.tells, ending.result, state.kept.startedAt);
+  for (const told of [input.tells, input.alsoTells])
+    if (told !== undefined) await tellEnd(told, ending.result, state.kept.startedAt);
   return conclude(ending.result, root);
 }
 

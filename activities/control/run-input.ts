@@ -1,10 +1,11 @@
 // What a recorded run is started with. All of it follows from its record and its release, so that whoever starts it needs to be told its id alone.
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import type { AgentRunInput } from '../../workflows/contract/run';
+import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { limitedTo } from '../define/limited-to';
 import { failure } from '../failure';
+import { decodeCarried } from '../store/carried-state';
 import { canonicalJson, decodeMessage, previewOf, type ContentStore } from '../store';
 
 /** @throws ApplicationFailure `Store.*` */
@@ -25,7 +26,16 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
       ...(queue?.inspect ? { inspect: true } : {}),
     },
     tells,
+    ...(await carriedOf(store, queue)),
   };
+}
+
+/** What a fork goes on with. */
+async function carriedOf(store: ContentStore, queue: RunRecord['queue']): Promise<{ carried?: CarriedState }> {
+  const hash = queue?.carried;
+  if (hash === undefined) return {};
+  const [bytes] = await store.get([hash]);
+  return { carried: decodeCarried(hash, bytes ?? new Uint8Array()) };
 }
 
 /** The release with another route, as an object: everything that reads a run's release reads this one. @throws ApplicationFailure `Store.*` */

@@ -1,19 +1,18 @@
 // Runs are asked for of a queue's workflow, which the first request starts: the one place where that is done, by callers, by sessions and by
 // workers that look after queues.
-import { createHash } from 'node:crypto';
 import {
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   type Client,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
+import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue } from '../../workflows/contract/names';
 import type {
   EnqueueAnswer,
   EnqueueRequest,
+  FoundQueue,
   QueueInput,
   QueueItem,
-  QueueSettings,
   QueueState,
   WaitingRun,
 } from '../../workflows/contract/queue';
@@ -27,28 +26,9 @@ const ROUNDS = 5;
 /** One that its worker has died with is given to another after so long; on a machine that is busy beyond measure a task takes seconds. */
 const TASK_TIMEOUT = '10s';
 
-export interface FoundQueue {
-  name: string;
-  shard: number;
-  /** Id of its workflow. */
-  workflow: string;
-  settings: QueueSettings;
-}
-
 interface Asker {
   temporal: Client;
   taskQueue: string;
-}
-
-/** The part of a queue that takes a run: the same run always comes to the same one, whoever asks for it. */
-export function partOf(
-  taskQueue: string,
-  { name, settings }: Pick<FoundQueue, 'name' | 'settings'>,
-  run: string,
-): FoundQueue {
-  const { shards } = settings;
-  const shard = shards === 1 ? 0 : createHash('sha256').update(run).digest().readUInt32BE(0) % shards;
-  return { name, shard, workflow: queueId(taskQueue, name, shard), settings };
 }
 
 type QueueWorkflow = (input: QueueInput) => Promise<never>;

@@ -67,6 +67,7 @@ const SESSION_HASHES: { [K in keyof Required<SessionState>]: (state: SessionStat
   recent: () => [],
   paused: () => [],
   retiring: () => [],
+  full: () => [],
   answered: () => [],
   activeAt: () => [],
 };
@@ -229,9 +230,15 @@ async function controlled(of: AnyAgent) {
   const control: ControlDeps = {
     ...{ store, conversation: deps.conversation, taskQueue: 'agents', now: () => now },
     executions: {
-      start: ({ id }) => Promise.resolve(void started.push(id)),
+      start: ({ id }) => {
+        started.push(id);
+        return Promise.resolve(undefined);
+      },
       endOf: () => Promise.resolve('open'),
       steer: () => Promise.resolve(false),
+      enqueue: () => Promise.reject(new Error('no queue is here')),
+      withdraw: () => Promise.resolve('unknown'),
+      tell: () => Promise.resolve(),
       send: () => Promise.reject(new Error('nobody is here')),
     },
   };

@@ -42,10 +42,13 @@ async function world() {
     executions: {
       start: (run) => {
         started.push(run);
-        return Promise.resolve();
+        return Promise.resolve(undefined);
       },
       endOf: () => Promise.resolve(told),
       steer: () => Promise.resolve(false),
+      enqueue: () => Promise.reject(new Error('no queue is here')),
+      withdraw: () => Promise.resolve('unknown'),
+      tell: () => Promise.resolve(),
       send: () => Promise.reject(new Error('nobody is here')),
     },
   };

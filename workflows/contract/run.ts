@@ -123,6 +123,8 @@ export interface AgentRunInput {
   parent?: ParentRun;
   /** Id of the workflow that is told of its end: of the queue or the session that has started it. */
   tells?: string;
+  /** Another that is told: a run of a session has its place from a queue. */
+  alsoTells?: string;
 }
 
 /** The call that a run answers. */

@@ -1,6 +1,7 @@
 // The events of responses in the background, for readers who were cut off: told once, whoever listens, kept with their numbers, and read from
 // behind any of them. They are kept in this process alone. The response itself is in the store, for as long as the run is.
 import { createBell, type Bell } from '../../../activities/stream/bell';
+import { Problem } from '../problem';
 
 /** After the last event. Whoever was cut off comes back within seconds. */
 const KEPT_MS = 600_000;
@@ -79,7 +80,8 @@ function logOf(kept: Kept, listens: () => void): EventLog {
           yield text;
         } else if (kept.state === 'told') return;
         // Who is too slow finds that what comes next is not kept any more.
-        else if (kept.state === 'broken' || at < kept.first) throw new Error('the events were cut off.');
+        else if (kept.state === 'broken' || at < kept.first)
+          throw new Problem('Api.Unexpected', 'the events were cut off.');
         else await bell.rung();
       }
     } finally {

@@ -1,8 +1,7 @@
 // OpenAI's Responses API, with agents for models: any of its clients is one of durable runs. A response is a run, and has its id.
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { z } from 'zod';
 import type { ContentStore } from '../../../activities/store';
+import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { followRun } from '../../follow-run';
 import { recordedResult, refuseErased } from '../../recorded-result';
 import type { RunHandle } from '../../run-handle';
@@ -19,6 +18,7 @@ import { queuedResponse, responseOf, responseShape, type ToldResponse } from '..
 import { knownResponse, previousOf, type WaitingResponse } from '../responses/session-response';
 import { openEventStream, tellResponse, type ToStream } from '../responses/stream-response';
 import { defineRoute, type ApiDeps, type ApiRequest } from '../route';
+import { sentPieceByPiece } from '../sent-piece-by-piece';
 import { runIdShape } from '../shapes';
 import { createTurnstile } from '../turnstile';
 
@@ -57,16 +57,17 @@ const createRoute = defineRoute(
     const key = idempotencyKeyOf(header('idempotency-key'));
     const start = (id: string): Promise<BegunResponse> => beginResponse(asking, id);
     const once = { caller: caller.name ?? '', request: body, run: newRunId(), now: Date.now() };
-    const begun = await (key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start));
-    if (body.stream && body.background) {
-      const log = logOf(asking, begun.run, { ...begun.told, background: true });
-      return await readLog(asking, log, -1);
-    }
-    if (body.stream) return await streamed(asking, begun);
-    if (body.background) return { status: 200, body: { ...begun.told, background: true } };
+    const begun = (): Promise<BegunResponse> =>
+      key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start);
+    // Where there is no room to wait nothing is begun: clients try again by themselves, and would begin another.
+    if (body.stream && body.background)
+      return await readers.pass(async () => await readLog(asking, await toldInBackground(asking, begun), -1));
+    if (body.stream) return await readers.pass(async () => await streamed(asking, await begun()));
+    if (body.background) return { status: 200, body: { ...(await begun()).told, background: true } };
     return await waits.pass(async () => {
-      const result = await begun.run.result({ signal: gone });
-      return { status: 200, body: await responseFor(deps.store, await begun.run.record(), result) };
+      const { run } = await begun();
+      const result = await run.result({ signal: gone });
+      return { status: 200, body: await responseFor(deps.store, await run.record(), result) };
     });
   },
 );
@@ -93,10 +94,9 @@ const toStream = (store: ContentStore, run: RunHandle<unknown>, begun: ToldRespo
 });
 
 async function streamed({ deps, node, gone }: Streaming, { run, told }: BegunResponse): Promise<Response> {
-  await readers.pass(() =>
+  return await sentPieceByPiece({ node, gone, report: deps.report }, () =>
     openEventStream(node.outgoing, gone, (write) => tellResponse(toStream(deps.store, run, told, gone), write, gone)),
   );
-  return RESPONSE_ALREADY_SENT;
 }
 
 /** Of each server its own. */
@@ -107,39 +107,39 @@ function logsOf({ over }: Streaming['deps']): EventLogs {
   return known;
 }
 
-/** The one that is there, or one that begins now. It holds a place of its own among readers, whoever reads it. */
-function logOf({ deps }: Pick<Streaming, 'deps'>, run: RunHandle<unknown>, told: ToldResponse): EventLog {
-  const known = logsOf(deps).of(run.id);
-  if (known) return known;
+/** The one that is there, or one that begins now. It has a place of its own, whoever reads it. @throws Problem `Api.Busy` */
+async function toldInBackground({ deps }: Streaming, begun: () => Promise<BegunResponse>): Promise<EventLog> {
   const leave = tellers.enter();
-  return logsOf(deps).begin(run.id, async (log, stop) => {
-    try {
-      await tellResponse(toStream(deps.store, run, told, stop), log.add, stop);
-    } catch (error) {
-      if (!stop.aborted) deps.report(error);
-      throw error;
-    } finally {
-      leave();
-    }
-  });
+  let isTaken = false;
+  try {
+    const { run, told } = await begun();
+    const known = logsOf(deps).of(run.id);
+    if (known) return known;
+    isTaken = true;
+    return logsOf(deps).begin(run.id, async (log, stop) => {
+      try {
+        await tellResponse(toStream(deps.store, run, { ...told, background: true }, stop), log.add, stop);
+      } catch (error) {
+        if (!stop.aborted) deps.report(error);
+        throw error;
+      } finally {
+        leave();
+      }
+    });
+  } finally {
+    if (!isTaken) leave();
+  }
 }
 
 /** @param after number of the last event that was seen, -1 for none @throws Problem `Api.Invalid` */
-async function readLog({ node, gone }: Streaming, log: EventLog, after: number): Promise<Response> {
+async function readLog({ deps, node, gone }: Streaming, log: EventLog, after: number): Promise<Response> {
   const events = log.read(after, gone);
   if (!events) throw notKept();
-  await readers
-    .pass(() =>
-      openEventStream(node.outgoing, gone, async (write) => {
-        for await (const text of events) await write(text);
-      }),
-    )
-    .catch((error: unknown) => {
-      if (!node.outgoing.headersSent) throw error;
-      // Cut, not ended: the reader comes again with the last number that it has.
-      node.outgoing.destroy();
-    });
-  return RESPONSE_ALREADY_SENT;
+  return await sentPieceByPiece({ node, gone, report: deps.report }, () =>
+    openEventStream(node.outgoing, gone, async (write) => {
+      for await (const text of events) await write(text);
+    }),
+  );
 }
 
 const waitingRun = (deps: ApiDeps, run: RunHandle<unknown>, { session }: WaitingResponse): RunHandle<unknown> =>
@@ -191,7 +191,10 @@ const getRoute = defineRoute(
       return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
     const run = waits ? waitingRun(deps, client().run(params.id), waits) : client().run(params.id);
     const begun = recorded && record ? responseOf(record, undefined, told.previous_response_id ?? undefined) : told;
-    return await readLog(asking, known ?? logOf(asking, run, begun), query.starting_after ?? -1);
+    return await readers.pass(async () => {
+      const log = known ?? (await toldInBackground(asking, () => Promise.resolve({ run, told: begun })));
+      return await readLog(asking, log, query.starting_after ?? -1);
+    });
   },
 );
 
