@@ -75,14 +75,15 @@ async function ifFound(ask: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What waits for the run waits for its beginning first. */
-export function withBeginning<Output>(
+export const withBeginning = <Output>(
   handle: RunHandle<Output>,
   beginning: Beginning,
   sent: Pick<SessionRun<Output>, 'message' | 'state' | 'position' | 'repeated'>,
-): SessionRun<Output> {
+): SessionRun<Output> => ({ ...waitForBeginning(handle, beginning), ...sent });
+
+export function waitForBeginning<Output>(handle: RunHandle<Output>, beginning: Beginning): RunHandle<Output> {
   return {
     ...handle,
-    ...sent,
     result: async (options = {}) => {
       await untilBegun(beginning, options.signal);
       return await handle.result(options);
