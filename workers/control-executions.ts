@@ -1,4 +1,5 @@
 // How the activities of the control worker reach runs and sessions: by a client of Temporal over the worker's own connection.
+import { Context } from '@temporalio/activity';
 import { Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
@@ -25,7 +26,28 @@ export interface ControlClientOptions {
 export const controlClient = ({ connection, namespace, identity, keys }: ControlClientOptions): Client =>
   new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
 
-export function controlExecutions({ temporal, taskQueue }: { temporal: Client; taskQueue: string }): Executions {
+interface Asked {
+  temporal: Client;
+  taskQueue: string;
+}
+
+/**
+ * What it asks is often for a worker of the same queue to answer: while that stops nobody may be left who does. So every call ends with
+ * the activity that makes it, or a worker that is told to stop would wait for it for ever.
+ */
+export function controlExecutions(asked: Asked): Executions {
+  const { start, endOf, steer, enqueue, withdraw, tell, send } = unboundExecutions(asked);
+  const bound =
+    <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) =>
+    (...args: Args): Promise<T> =>
+      asked.temporal.connection.withAbortSignal(Context.current().cancellationSignal, () => call(...args));
+  return {
+    ...{ start: bound(start), endOf: bound(endOf), steer: bound(steer), enqueue: bound(enqueue) },
+    ...{ withdraw: bound(withdraw), tell: bound(tell), send: bound(send) },
+  };
+}
+
+function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
   return {
     start: async (run) => (await startRun({ temporal, taskQueue }, run)).firstExecutionRunId,
     endOf: async (run) => {
