@@ -19,6 +19,9 @@ export interface SessionRun<Output> extends RunHandle<Output> {
   readonly repeated: boolean;
 }
 
+/** What a caller is told of a message beside its run. */
+export type Sent = Pick<SessionRun<unknown>, 'message' | 'state' | 'position' | 'repeated'>;
+
 /** The store is asked ever more seldom: a message may wait for days. */
 const FIRST_LOOK_MS = 50;
 const LAST_LOOK_MS = 1_000;
@@ -75,11 +78,7 @@ async function ifFound(ask: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What waits for the run waits for its beginning first. */
-export function withBeginning<Output>(
-  handle: RunHandle<Output>,
-  beginning: Beginning,
-  sent: Pick<SessionRun<Output>, 'message' | 'state' | 'position' | 'repeated'>,
-): SessionRun<Output> {
+export function withBeginning<Output>(handle: RunHandle<Output>, beginning: Beginning, sent: Sent): SessionRun<Output> {
   return {
     ...handle,
     ...sent,
