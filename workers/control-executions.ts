@@ -36,14 +36,17 @@ interface Asked {
  * the activity that makes it, or a worker that is told to stop would wait for it for ever.
  */
 export function controlExecutions(asked: Asked): Executions {
-  const { start, endOf, steer, enqueue, withdraw, tell, send } = unboundExecutions(asked);
-  const bound =
-    <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) =>
-    (...args: Args): Promise<T> =>
-      asked.temporal.connection.withAbortSignal(Context.current().cancellationSignal, () => call(...args));
+  const calls = unboundExecutions(asked);
+  const bound = <T>(call: () => Promise<T>): Promise<T> =>
+    asked.temporal.connection.withAbortSignal(Context.current().cancellationSignal, call);
   return {
-    ...{ start: bound(start), endOf: bound(endOf), steer: bound(steer), enqueue: bound(enqueue) },
-    ...{ withdraw: bound(withdraw), tell: bound(tell), send: bound(send) },
+    start: (run) => bound(() => calls.start(run)),
+    endOf: (run) => bound(() => calls.endOf(run)),
+    steer: (said) => bound(() => calls.steer(said)),
+    enqueue: (queue, item) => bound(() => calls.enqueue(queue, item)),
+    withdraw: (queue, request) => bound(() => calls.withdraw(queue, request)),
+    tell: (workflow, ended) => bound(() => calls.tell(workflow, ended)),
+    send: (session, request) => bound(() => calls.send(session, request)),
   };
 }
 

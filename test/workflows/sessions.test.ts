@@ -316,7 +316,7 @@ test('what was said to a run that is cancelled stays said; of one that is termin
 
 test('a time that is no Date, and a wake without a name, are refused in words of their own', async () => {
   const session = friendOf('nonsense');
-  const send: (text: string, options: object) => Promise<unknown> = session.send;
+  const send = (text: string, options: object) => session.send(text, options);
   expect(await codeOf(send('one', { at: '2027-01-31' }))).toMatch(/^invalid-input: at: give a Date/);
   expect(await codeOf(session.wake('one', { name: '', every: '1h' }))).toMatch(
     /^invalid-input: the name of what wakes it/,
