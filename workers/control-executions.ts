@@ -37,8 +37,11 @@ interface Asked {
  */
 export function controlExecutions(asked: Asked): Executions {
   const calls = unboundExecutions(asked);
-  const bound = <T>(call: () => Promise<T>): Promise<T> =>
-    asked.temporal.connection.withAbortSignal(Context.current().cancellationSignal, call);
+  const bound = <T>(call: () => Promise<T>): Promise<T> => {
+    const { cancelled, cancellationSignal } = Context.current();
+    // A request that is only made once the signal has been given is not stopped by it.
+    return Promise.race([cancelled, asked.temporal.connection.withAbortSignal(cancellationSignal, call)]);
+  };
   return {
     start: (run) => bound(() => calls.start(run)),
     endOf: (run) => bound(() => calls.endOf(run)),
