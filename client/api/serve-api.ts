@@ -1,5 +1,5 @@
 // The API on a port of this machine, until it is closed.
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import { isIP } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import { RequestError, getRequestListener } from '@hono/node-server';
@@ -9,7 +9,9 @@ import { CONNECTION_OPTIONS, limitConnections } from './connection-limits';
 import { createApi } from './create-api';
 import { isLoopback } from './loopback';
 import { Problem, problemOf, problemResponse } from './problem';
+import { isOpenAiPath, openAiErrorResponse } from './responses/openai-error';
 import type { ApiDeps } from './route';
+import { answerUnread, NO_PATH } from './unread-requests';
 
 const DEFAULT_API_PORT = 8235;
 /** A worker that is there answers sooner. */
@@ -41,17 +43,23 @@ export async function serveApi({
     );
   const over = new AbortController();
   const { fetch } = createApi({ ...deps, over: over.signal });
-  const listener = getRequestListener((request, env) => fetch(request, env), {
-    overrideGlobalObjects: false,
-    // A host that is none, say.
-    errorHandler: (error) =>
-      problemResponse(
-        error instanceof RequestError ? new Problem('Api.InvalidRequest', 'it is no request.') : problemOf(error),
-        '/',
-      ),
+  const listenerOf = (refusal: (problem: Problem) => Response): RequestListener =>
+    getRequestListener((request, env) => fetch(request, env), {
+      overrideGlobalObjects: false,
+      // A host that is none, say.
+      errorHandler: (error) =>
+        refusal(
+          error instanceof RequestError ? new Problem('Api.InvalidRequest', 'it is no request.') : problemOf(error),
+        ),
+    });
+  const listener = listenerOf((problem) => problemResponse(problem, NO_PATH));
+  const ofOpenAi = listenerOf(openAiErrorResponse);
+  const server = createServer(CONNECTION_OPTIONS, (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    (isOpenAiPath(path) ? ofOpenAi : listener)(request, response);
   });
-  const server = createServer(CONNECTION_OPTIONS, (request, response) => void listener(request, response));
   limitConnections(server);
+  answerUnread(server);
   const bound = await new Promise<number>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
