@@ -16,6 +16,9 @@ export const jsonSchema = z
   .refine((value) => value !== undefined, 'missing')
   .describe('Any JSON.');
 
+/** Neither "." nor "..", which make another path before it is sent: nobody could ask for what has such an id. */
+export const inPath = [/^(?!\.{1,2}$)/, 'it cannot be in a path'] as const;
+
 /** Dollars, as people write them; a release and a run have billionths. */
 const limits = {
   turns: z.number().int().min(1).describe('Answers of the model.'),
@@ -42,7 +45,10 @@ export const startShape = z.strictObject({
   input: jsonSchema.describe(
     'As the agent declares it: its JSON Schema is that of GET /v1/agents/{name}. A plain text where it declares none.',
   ),
-  id: label.exactOptional().describe('The same id is the same run: starting it twice starts it once.'),
+  id: label
+    .regex(...inPath)
+    .exactOptional()
+    .describe('The same id is the same run: starting it twice starts it once.'),
   tenant: label.exactOptional().describe("Where it is left out: the key's only one, or the server's."),
   user: label.exactOptional(),
   session: label.exactOptional().describe('Groups the runs of one conversation or customer.'),
