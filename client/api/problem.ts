@@ -127,9 +127,7 @@ export function problemOf(error: unknown): Problem {
 
 /** Every body that has an agent's input has it as `input`. */
 const inputMisfits = ({ misfits }: ClientError): ProblemOptions =>
-  misfits
-    ? { errors: misfits.map(({ path, detail }) => ({ pointer: pointerOf(['input', ...path]), detail })) }
-    : {};
+  misfits ? { errors: misfits.map(({ path, detail }) => ({ pointer: pointerOf(['input', ...path]), detail })) } : {};
 
 /** @param instance path of the request */
 export function problemResponse(

@@ -1,4 +1,5 @@
 // The API on a port of this machine, until it is closed.
+import { setMaxListeners } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { isIP } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
@@ -42,6 +43,8 @@ export async function serveApi({
       `the API is served on ${host} only with keys: "longhaul api-key NAME" makes one for api.keys of longhaul.config.ts.`,
     );
   const over = new AbortController();
+  // Each request that is under way listens: many of them are no leak, of which Node would warn.
+  setMaxListeners(0, over.signal);
   const { fetch } = createApi({ ...deps, over: over.signal });
   const listenerOf = (refusal: (problem: Problem) => Response): RequestListener =>
     getRequestListener((request, env) => fetch(request, env), {

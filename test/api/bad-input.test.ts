@@ -111,8 +111,8 @@ test('of an input that does not fit its agent each place is named, as a pointer 
   const told = await api.ask('POST', '/v1/runs', { body: { agent: 'clerk', input } });
   expectProblem(told, 'Api.Invalid');
   expect(told.body['errors']).toEqual([
-    { pointer: '/input/order/a~1b', detail: expect.stringContaining('string') },
     { pointer: '/input/count', detail: expect.stringContaining('number') },
+    { pointer: '/input/order/a~1b', detail: expect.stringContaining('string') },
   ]);
   const ofText = await api.ask('POST', '/v1/runs', { body: { ...greet, input: { a: 1 } } });
   expect(ofText.body['errors']).toEqual([{ pointer: '/input', detail: expect.stringContaining('text') }]);
