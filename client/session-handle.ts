@@ -2,6 +2,7 @@
 import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import type { WebhookTarget } from '../activities/define/webhook';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
@@ -39,6 +40,7 @@ import {
 } from './session-record';
 import { withBeginning, type SessionRun } from './session-run';
 import { answered, sessionView } from './session-view';
+import { requireWebhook, watchRun } from './watch-run';
 import { createSessionWakes, type SessionWakes } from './session-wakes';
 
 export interface SendOptions {
@@ -50,6 +52,8 @@ export interface SendOptions {
   at?: Date;
   /** It is answered no sooner than after so long. */
   after?: Duration;
+  /** Told when the run that answers it ends, and when that asks people. */
+  webhook?: WebhookTarget;
 }
 
 export interface SessionHandle<A extends AnyAgent> extends SessionWakes<A> {
@@ -141,6 +145,7 @@ async function send<A extends AnyAgent>(
   const { session, agent } = of;
   const id = options.id ?? newMessageId();
   requireMessageId(id);
+  requireWebhook(options.webhook);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
     currentRelease(maker.store, agent),
@@ -155,6 +160,7 @@ async function send<A extends AnyAgent>(
     ...{ id, run: sessionRunId(session, id), agent, tenant, release },
     ...{ message: message.head.hash, preview: message.title },
     ...(user === undefined ? {} : { user }),
+    ...(options.webhook ? { isWatched: true } : {}),
     ...timeOf(options),
   };
   const mail = mailName(session, id);
@@ -174,6 +180,10 @@ async function send<A extends AnyAgent>(
   // Of a repeat: the run's record names it by now, and the one that was told it has kept it itself.
   if (isOwn && (answer.state === 'joined' || (answer.repeated && (await store.readRef(runRecordName(answer.run))))))
     await store.deleteRef(mail);
+  if (options.webhook) {
+    const watch = sessionRunId(session, id);
+    await watchRun(maker, { watch, run: answer.run, target: options.webhook });
+  }
   // The caller named the agent's type: this is the place that takes its word for it.
   const run = maker.runOf(answer.run) as RunHandle<AgentOutput<A>>;
   const beginning = { temporal, store: maker.store, session, run: answer.run };

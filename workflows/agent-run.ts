@@ -19,6 +19,7 @@ import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { cancelSubAgent, runSubAgent } from './run-sub-agent';
+import { tellAsks } from './caller-webhook';
 import { tellEnd } from './tell-end';
 import { showDetails, showEnd } from './visibility';
 
@@ -49,6 +50,9 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   showDetails(input, state);
   showEnd(ending.result);
   if (input.tells !== undefined) await tellEnd(input.tells, ending.result, state.kept.startedAt);
+  // Of a sub-agent's the caller is told what it asks, and not that it has ended.
+  if (input.watchedBy !== undefined && !input.parent)
+    await tellEnd(input.watchedBy, ending.result, state.kept.startedAt);
   return conclude(ending.result, root);
 }
 
@@ -71,7 +75,11 @@ function bindEnvironment(
     compactContext: (call, summary) => shown(activities.compactContext(call, summary)),
     callTool: (call, plan, summary) => shown(activities.callTool(call, plan, summary)),
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
-    tellPeople: (call) => shown(activities.tellPeople(call)),
+    tellPeople: async (call) => {
+      await shown(activities.tellPeople(call));
+      if (input.watchedBy !== undefined && call.about === 'asked')
+        await tellAsks(input.watchedBy, { run: workflowInfo().workflowId, number: call.request.number });
+    },
     takeResult: (call) => shown(activities.takeResult(call)),
     beginSubRun: (call) => shown(activities.beginSubRun(call)),
     takeSubRun: (call) => shown(activities.takeSubRun(call)),

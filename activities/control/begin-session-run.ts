@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { MESSAGES_SHOWN } from '../../workflows/contract/limits';
 import type { UserMessage } from '../../workflows/contract/message';
-import { sessionWorkflowId } from '../../workflows/contract/names';
+import { sessionWorkflowId, webhookWorkflowId } from '../../workflows/contract/names';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -106,6 +106,7 @@ async function recordBegin(
     ...(mail.user === undefined ? {} : { user: mail.user }),
     ...{ input: mail.message, question: mail.preview, startedAt: now() },
     goesOnFrom: { base: from.head, length: from.length },
+    ...(mail.isWatched ? { isWatched: true } : {}),
   };
   const chains =
     entries.length === 0
@@ -151,6 +152,7 @@ function runInput(
     ...{ schemaVersion: 1, agent, release, tenant, session, tags: [] },
     ...(user === undefined ? {} : { user }),
     ...{ input: head, plan: manifest.plan, tells: sessionWorkflowId(session) },
+    ...(record.isWatched ? { watchedBy: webhookWorkflowId(record.id) } : {}),
     ...(from.head === null ? {} : { carried }),
   };
 }

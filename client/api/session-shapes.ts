@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SESSION_ID_CHARS, SESSION_MESSAGE_ID_CHARS } from '../../workflows/contract/limits';
 import { OUTCOMES } from '../../workflows/contract/run';
 import { ON_BUSY } from '../../workflows/contract/session';
-import { jsonSchema, count, label, ms } from './shapes';
+import { count, jsonSchema, label, ms, webhookShape } from './shapes';
 
 const STATUSES = ['open', 'idle', 'answering', 'paused', 'retiring', 'asleep', 'retired'] as const;
 const STATES = ['answering', 'waiting', 'later', 'joined', 'answered'] as const;
@@ -37,6 +37,7 @@ export const sendShape = z
       .max(TIME_MAX)
       .exactOptional()
       .describe('It is answered no sooner: milliseconds since 1970.'),
+    webhook: webhookShape.exactOptional(),
     afterMs: z
       .number()
       .int()

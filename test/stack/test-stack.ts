@@ -13,6 +13,7 @@ import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota
 import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budgets';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
+import type { WebhookSending } from '../../activities/deps';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
@@ -71,6 +72,8 @@ export interface TestStackOptions {
   budgets?: BudgetSettings;
   /** @default unsigned decisions count, and nobody is known */
   approvers?: Approvers;
+  /** @default callers are told nothing */
+  webhooks?: WebhookSending;
   /** @default unknown */
   prices?: Prices;
   /** Stopped with the stack. @default an embedded one */
@@ -145,6 +148,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       approvers: options.approvers ?? { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
       ...(options.prices ? { prices: options.prices } : {}),
+      ...(options.webhooks ? { webhooks: options.webhooks } : {}),
       ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
       ...(options.budgets ? { budgets: options.budgets } : {}),
       ...(options.atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: options.atOnce } } }),

@@ -123,6 +123,8 @@ export interface AgentRunInput {
   parent?: ParentRun;
   /** Id of the workflow that is told of its end: of the queue or the session that has started it. */
   tells?: string;
+  /** Id of the workflow that watches it for a caller: it is told of its end, and of what it and its sub-agents ask people. */
+  watchedBy?: string;
 }
 
 /** The call that a run answers. */
