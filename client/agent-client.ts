@@ -1,6 +1,7 @@
 // Starts runs and finds them again. A caller needs the agent's name and its type; the code stays with the workers.
 import type { Client } from '@temporalio/client';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import { limitedTo } from '../activities/define/limited-to';
 import { readFile } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import { AGENT_PREFIX } from '../activities/store/ref-names';
@@ -16,7 +17,7 @@ import { createQueueClient, type QueueClient } from './queue-client';
 import { currentRelease, readManifest } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
-import { checkedLabels, limitedTo, newRunId, type StartOptions } from './run-labels';
+import { checkedLabels, newRunId, type StartOptions } from './run-labels';
 import { startQueued, type QueuedStart } from './start-queued';
 import { createSessionHandle, type SessionHandle, type SessionHandleOptions } from './session-handle';
 import { recordStart, startWorkflow } from './start-workflow';

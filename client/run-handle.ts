@@ -155,7 +155,7 @@ export function createRunHandle<Output>({
     describe: () => found(id, () => handle.describe()),
     result: ({ signal } = {}) => {
       const begins = execution ? Promise.resolve(true) : waiting.untilBegun(signal);
-      const wait = (): Promise<RunResult<Output>> => begins.then(() => resultOf<Output>(store, handle, id, record));
+      const wait = () => begins.then(() => resultOf<Output>({ store, handle, id, record, signal }));
       return signal ? temporal.connection.withAbortSignal(signal, wait) : wait();
     },
     events: ({ signal, after } = {}) =>
@@ -269,12 +269,17 @@ async function tellReason(temporal: Client, handle: WorkflowHandle, reason: stri
   }
 }
 
-async function resultOf<Output>(
-  store: ContentStore,
-  handle: WorkflowHandle,
-  id: string,
-  record: () => Promise<RunRecord>,
-): Promise<RunResult<Output>> {
+interface Ending {
+  store: ContentStore;
+  handle: WorkflowHandle;
+  id: string;
+  record(): Promise<RunRecord>;
+  signal: AbortSignal | undefined;
+}
+
+async function resultOf<Output>({ store, handle, id, record, signal }: Ending): Promise<RunResult<Output>> {
+  // A wait that was given up has come to no end: Temporal may not know the run yet.
+  signal?.throwIfAborted();
   const end = await executionEnd(handle);
   // The caller named the type, with the agent: this is the one place that takes its word for it.
   const recorded = (await recordedResult(store, await record())) as RunResult<Output> | undefined;

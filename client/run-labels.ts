@@ -1,7 +1,7 @@
 // What a caller names a run by: its id, whose it is, its tags.
 import { randomBytes } from 'node:crypto';
 import type { WebhookTarget } from '../activities/define/webhook';
-import { ID_CHARS, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
+import { ID_CHARS, LIMIT_NAMES, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
 import { PRIORITIES, type Priority } from '../workflows/contract/quota';
 import type { RunLimits } from '../workflows/contract/run';
 import { ClientError } from './errors';
@@ -42,23 +42,17 @@ export const isRunId = (id: unknown): boolean =>
   id.isWellFormed() &&
   encodeURIComponent(id).length <= ENCODED_ID_BYTES;
 
-const LIMITS: readonly (keyof RunLimits)[] = ['turns', 'toolCalls', 'tokens', 'modelCalls', 'nanoUsd', 'wallMs'];
-
 function requireLimits(limits: { [name: string]: unknown }): void {
   for (const [name, most] of Object.entries(limits)) {
-    if (!LIMITS.some((known) => known === name))
-      throw new ClientError('invalid-input', `limits: there is no limit "${name}": there are ${LIMITS.join(', ')}.`);
+    if (!LIMIT_NAMES.some((known) => known === name))
+      throw new ClientError(
+        'invalid-input',
+        `limits: there is no limit "${name}": there are ${LIMIT_NAMES.join(', ')}.`,
+      );
     if (!Number.isSafeInteger(most) || Number(most) < 1)
       throw new ClientError('invalid-input', `limits.${name}: it is a whole number from 1.`);
   }
 }
-
-/** A run may be held to less than its release says, and never to more. */
-export const limitedTo = (limits: RunLimits, given: Partial<RunLimits> = {}): RunLimits =>
-  LIMITS.reduce<RunLimits>((least, name) => {
-    const most = given[name];
-    return most === undefined ? least : { ...least, [name]: Math.min(most, least[name] ?? Infinity) };
-  }, limits);
 
 /** It is printed on one line, and typed again. */
 const CONTROL = /\p{Cc}/u;

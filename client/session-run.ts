@@ -81,9 +81,9 @@ export function withBeginning<Output>(
   return {
     ...handle,
     ...sent,
-    result: async () => {
-      await untilBegun(beginning);
-      return await handle.result();
+    result: async (options = {}) => {
+      await untilBegun(beginning, options.signal);
+      return await handle.result(options);
     },
     events: async function* (options = {}) {
       await untilBegun(beginning, options.signal);

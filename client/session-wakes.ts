@@ -7,15 +7,15 @@ import {
 } from '@temporalio/client';
 import type { AgentInput, AnyAgent } from '../activities/define/agent';
 import { durationMs, type Duration } from '../activities/define/duration';
-import { mailName } from '../activities/store/ref-names';
+import { WAKE_MAIL, mailName } from '../activities/store/ref-names';
 import { hasCode, isObject, nameOf, reasonOf } from '../infra/temporal/error-reason';
 import { WORKFLOW_TYPES, controlQueue, sessionWorkflowId } from '../workflows/contract/names';
-import type { SessionWakeInput } from '../workflows/contract/session';
+import type { SessionContext, SessionWakeInput } from '../workflows/contract/session';
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { currentRelease } from './releases';
 import { requireMessageId } from './session-ids';
-import type { SessionMaker, SessionOf } from './session-record';
+import { readRecord, type SessionMaker, type SessionOf } from './session-record';
 
 export interface WakeOptions {
   /** Names it within the session: of each time a message of its own. */
@@ -30,7 +30,8 @@ export interface WakeOptions {
 export interface SessionWakes<A extends AnyAgent> {
   /**
    * Sends the message at each of the times. While one of them has not been taken, another is left out.
-   * @throws ClientError `id-in-use` where one of that name is there; `unknown-agent`, `invalid-input`
+   * @throws ClientError `id-in-use` where one of that name is there; `session-not-found` where the id is another agent's or tenant's;
+   * `unknown-agent`, `invalid-input`
    */
   wake(input: AgentInput<A>, options: WakeOptions): Promise<void>;
   /** @throws ClientError `session-not-found` where there is none of that name */
@@ -39,66 +40,110 @@ export interface SessionWakes<A extends AnyAgent> {
 
 const scheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
 /** Of the message, which no run names until it is sent for the first time. */
-const keptAs = (session: string, name: string): string => mailName(session, `wake ${name}`);
+const keptAs = (session: string, name: string): string => mailName(session, `${WAKE_MAIL}${name}`);
 /** The name is followed by the time: together they are the message's id. */
 const NAME_CHARS = 60;
 /** After so long without a server it is not made up for. */
 const CATCH_UP = '10m';
 
-export function createSessionWakes<A extends AnyAgent>(
-  { temporal, store, taskQueue, tenant, user }: SessionMaker,
-  { session, agent }: SessionOf,
-): SessionWakes<A> {
+export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: SessionOf): SessionWakes<A> {
+  const { temporal, tenant } = maker;
+  const { session } = of;
+  const store = maker.store.of(tenant);
   return {
     wake: async (input, options) => {
       const { name } = options;
       requireMessageId(name);
       if (name.length > NAME_CHARS) throw new ClientError('invalid-input', `name: at most ${NAME_CHARS} characters.`);
       const spec = specOf(options);
-      const { manifest, release } = await currentRelease(store, agent);
-      if (!manifest.session)
-        throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
-      const message = firstMessage(store.of(tenant), manifest, input);
-      const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
-      await store
-        .of(tenant)
-        .commit({ objects: [message.bytes], refs: [{ op: 'put', name: keptAs(session, name), value }] });
-      const wake: SessionWakeInput = {
-        ...{ schemaVersion: 1, session, agent, tenant, name, release },
-        ...{ message: message.head.hash, preview: message.title },
-        ...(user === undefined ? {} : { user }),
-      };
+      await readRecord(maker, of);
+      const { wake, bytes } = await wakeOf(maker, of, { input, name });
+      const value = { schemaVersion: 1, message: wake.message, release: wake.release, at: Date.now() };
+      const keep = (op: 'create' | 'put') =>
+        store.commit({ objects: [bytes], refs: [{ op, name: keptAs(session, name), value }] });
+      // What is kept for another of this name stays.
+      const isKept = (await keep('create')).conflicts.length === 0;
       try {
-        await temporal.schedule.create({
-          scheduleId: scheduleOf(session, name),
-          spec,
-          policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
-          action: {
-            type: 'startWorkflow',
-            workflowType: WORKFLOW_TYPES.sessionWake,
-            workflowId: `wake:${session}/${name}`,
-            taskQueue: controlQueue(taskQueue),
-            args: [wake],
-          },
-        });
+        await createSchedule(maker, wake, spec);
       } catch (error) {
-        // What is wrong with a time the server says, or Temporal's client before it asks.
-        if (nameOf(error) === 'TypeError' || hasCode(causeOf(error), INVALID_ARGUMENT))
-          throw new ClientError('invalid-input', `Temporal takes no such times: ${reasonOf(error)}`, { cause: error });
-        if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-        throw new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause: error });
+        if (isKept) await store.deleteRef(keptAs(session, name));
+        throw error;
       }
+      // There was none: that was left behind.
+      if (!isKept) await keep('put');
     },
     stopWaking: async (name) => {
+      const schedule = temporal.schedule.getHandle(scheduleOf(session, name));
       try {
-        await temporal.schedule.getHandle(scheduleOf(session, name)).delete();
+        if (!isSaidTo((await schedule.describe()).action, { ...of, tenant })) throw notWoken(session, name);
+        await schedule.delete();
       } catch (error) {
         if (!(error instanceof ScheduleNotFoundError)) throw error;
-        throw new ClientError('session-not-found', `session ${session} is not woken as "${name}".`, { cause: error });
+        throw notWoken(session, name, error);
       }
-      await store.of(tenant).deleteRef(keptAs(session, name));
+      await store.deleteRef(keptAs(session, name));
     },
   };
+}
+
+const notWoken = (session: string, name: string, cause?: unknown): ClientError =>
+  new ClientError('session-not-found', `session ${session} is not woken as "${name}".`, { cause });
+
+/** Another tenant's or agent's is none. */
+function isSaidTo(
+  { args }: { args?: readonly unknown[] | undefined },
+  { session, agent, tenant }: SessionContext,
+): boolean {
+  const [wake] = args ?? [];
+  if (!isObject(wake)) return false;
+  const said = new Map<string, unknown>(Object.entries(wake));
+  return said.get('session') === session && said.get('agent') === agent && said.get('tenant') === tenant;
+}
+
+/** @throws ClientError `unknown-agent`, `invalid-input` */
+async function wakeOf(
+  { store, tenant, user }: SessionMaker,
+  { session, agent }: SessionOf,
+  { input, name }: { input: unknown; name: string },
+): Promise<{ wake: SessionWakeInput; bytes: Uint8Array }> {
+  const { manifest, release } = await currentRelease(store, agent);
+  if (!manifest.session)
+    throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
+  const { head, title, bytes } = firstMessage(store.of(tenant), manifest, input);
+  const wake: SessionWakeInput = {
+    ...{ schemaVersion: 1, session, agent, tenant, name, release, message: head.hash, preview: title },
+    ...(user === undefined ? {} : { user }),
+  };
+  return { wake, bytes };
+}
+
+/** @throws ClientError `id-in-use`, `invalid-input` */
+async function createSchedule(
+  { temporal, taskQueue }: SessionMaker,
+  wake: SessionWakeInput,
+  spec: ScheduleSpec,
+): Promise<void> {
+  const { session, name } = wake;
+  try {
+    await temporal.schedule.create({
+      scheduleId: scheduleOf(session, name),
+      spec,
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP },
+      action: {
+        type: 'startWorkflow',
+        workflowType: WORKFLOW_TYPES.sessionWake,
+        workflowId: `wake:${session}/${name}`,
+        taskQueue: controlQueue(taskQueue),
+        args: [wake],
+      },
+    });
+  } catch (error) {
+    // What is wrong with a time the server says, or Temporal's client before it asks.
+    if (nameOf(error) === 'TypeError' || hasCode(causeOf(error), INVALID_ARGUMENT))
+      throw new ClientError('invalid-input', `Temporal takes no such times: ${reasonOf(error)}`, { cause: error });
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    throw new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause: error });
+  }
 }
 
 /** Of gRPC. */

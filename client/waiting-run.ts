@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { ContentStore } from '../activities/store/port';
 import { runRecordName } from '../activities/store/ref-names';
+import { REASON_CHARS } from '../workflows/contract/limits';
 import { QUERY_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
 import type { QueuePlace, WithdrawAnswer, WithdrawRequest } from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
@@ -122,7 +123,9 @@ async function withdraw(waiter: Waiter, reason: string | undefined): Promise<boo
   const queue = await queueOf(waiter);
   if (!queue) return false;
   const line = waiter.temporal.workflow.getHandle(queue.workflow);
-  const failure = { type: 'Run.Cancelled', message: reason ?? 'cancelled while it waited.' } as const;
+  // Temporal ends a workflow that is told more at once than it takes, and with it everybody else's place.
+  const message = (reason ?? 'cancelled while it waited.').slice(0, REASON_CHARS);
+  const failure = { type: 'Run.Cancelled', message } as const;
   const answer = await asking(waiter, queue.name, () =>
     line.executeUpdate<WithdrawAnswer, [WithdrawRequest]>(UPDATE_NAMES.withdraw, {
       args: [{ run: waiter.id, failure }],

@@ -39,7 +39,8 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   const agent = await withServersTools(declared, options.mcp);
   const code = options.code ?? (await agentCode(options.file)).hash;
   const route = modelRoute(options.settings, agent.model);
-  requirePrices(agent, options.settings);
+  const queued = queueOf(agent, options.settings);
+  requirePrices(agent, options.settings, options.settings.queues?.[queued.queue ?? '']?.degrade);
   const plan = modelPlan(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
   const manifest: ReleaseManifest = {
@@ -47,7 +48,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
     instructions: await instructionsOf(agent, options.file),
     model: { route, ...(plan ? { plan } : {}), parameters: jsonObject(agent.parameters, 'parameters') },
     ...(context ? { context } : {}),
-    ...queueOf(agent, options.settings),
+    ...queued,
     code,
     orchestration: packageVersion(),
   };

@@ -12,22 +12,17 @@ import { isFailureType } from '../workflows/contract/failures';
 import { UPDATE_NAMES } from '../workflows/contract/names';
 import type { SteerRequest } from '../workflows/contract/run';
 
-export interface ControlExecutionsOptions {
+export interface ControlClientOptions {
   connection: NativeConnection;
   namespace: string;
-  taskQueue: string;
   identity: string;
   keys?: KeyRing;
 }
 
-export function controlExecutions({
-  connection,
-  namespace,
-  taskQueue,
-  identity,
-  keys,
-}: ControlExecutionsOptions): Executions {
-  const temporal = new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
+export const controlClient = ({ connection, namespace, identity, keys }: ControlClientOptions): Client =>
+  new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
+
+export function controlExecutions({ temporal, taskQueue }: { temporal: Client; taskQueue: string }): Executions {
   return {
     start: async (run) => void (await startRun({ temporal, taskQueue }, run)),
     endOf: async (run) => {
@@ -44,13 +39,13 @@ export function controlExecutions({
         throw error;
       }
     },
-    steer: async (run, message) => {
+    steer: async ({ run, message, id = message }) => {
       const handle = temporal.workflow.getHandle(run);
       try {
-        // The server knows a repeat of it by the message.
+        // The server knows a repeat of it by this.
         await handle.executeUpdate<void, [SteerRequest]>(UPDATE_NAMES.steer, {
           args: [{ message }],
-          updateId: message,
+          updateId: id,
         });
         return true;
       } catch (error) {

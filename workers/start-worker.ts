@@ -13,10 +13,11 @@ import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
 import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
-import { controlExecutions } from './control-executions';
+import { controlClient, controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/ended-runs';
 import { createFailpoints } from './failpoints';
+import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
 import type { FailpointPlan } from './process-settings';
 import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
@@ -61,6 +62,8 @@ export interface StartWorkerOptions {
   tuning?: WorkerTuning;
   /** @see WorkerRole @default 'both' */
   role?: WorkerRole;
+  /** Of looking after queues. @default QUEUE_PACE */
+  queuePace?: QueuePace;
 }
 
 export interface RunningWorker {
@@ -92,13 +95,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const { role = 'both', tuning = UNTUNED } = options;
     leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
     const deps = depsOf(options, identity, leases?.quota);
-    const control =
-      role === 'calls'
-        ? undefined
-        : await createControlWorker({
-            ...process,
-            deps: { ...deps, taskQueue, executions: controlExecutions(process), queueSeen: options.metrics.queueSeen },
-          });
+    const control = role === 'calls' ? undefined : await controlOf(options, process, deps);
     const { webhooks } = options;
     const telling =
       role === 'calls' || !webhooks
@@ -115,13 +112,36 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       role,
       tuning,
     });
-    return running({ worker, control, telling, leases, connection, identity });
+    return running({ worker, ...control, telling, leases, connection, identity });
   } catch (error) {
     leases?.stop();
     // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
     await connection.close().catch(() => undefined);
     throw error;
   }
+}
+
+interface Control {
+  control: Worker;
+  /** Once the worker runs: what has ended is read by it. */
+  keepQueues(): QueueKeeper;
+}
+
+async function controlOf(
+  { store, metrics, queuePace }: StartWorkerOptions,
+  process: AuthorityOptions,
+  deps: ActivityDeps,
+): Promise<Control> {
+  const { taskQueue } = process;
+  const temporal = controlClient(process);
+  const executions = controlExecutions({ temporal, taskQueue });
+  return {
+    control: await createControlWorker({
+      ...process,
+      deps: { ...deps, taskQueue, executions, queueSeen: metrics.queueSeen },
+    }),
+    keepQueues: () => startQueueKeeper({ temporal, store, taskQueue, ...(queuePace ? { pace: queuePace } : {}) }),
+  };
 }
 
 interface Leases {
@@ -181,9 +201,8 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
   };
 }
 
-interface Parts {
+interface Parts extends Partial<Control> {
   worker: Worker;
-  control: Worker | undefined;
   /** Tells callers of their runs. */
   telling: Worker | undefined;
   leases: Leases | undefined;
@@ -191,7 +210,7 @@ interface Parts {
   identity: string;
 }
 
-function running({ worker, control, telling, leases, connection, identity }: Parts): RunningWorker {
+function running({ worker, control, telling, keepQueues, leases, connection, identity }: Parts): RunningWorker {
   const stop = (one: Worker | undefined): void => {
     if (one?.getState() === 'RUNNING') one.shutdown();
   };
@@ -203,8 +222,10 @@ function running({ worker, control, telling, leases, connection, identity }: Par
   });
   const controlled = control?.run().finally(() => stop(worker));
   const told = telling?.run().finally(() => stop(worker));
+  const keeper = keepQueues?.();
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled, told])
+    .finally(() => keeper?.stop())
     .then(() => Promise.all([served, controlled, told]))
     .then(() => undefined)
     .finally(() => {
@@ -217,6 +238,7 @@ function running({ worker, control, telling, leases, connection, identity }: Par
     load: () => loadOf(worker),
     stop: async () => {
       stop(worker);
+      await keeper?.stop();
       await finished;
     },
   };

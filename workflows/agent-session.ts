@@ -11,6 +11,7 @@ import {
 } from '@temporalio/workflow';
 import { sessionActivities } from './activity-proxies';
 import type { RunFailure } from './contract/failures';
+import type { RunEnded } from './contract/run-ended';
 import type { KeepSessionInput, SendAnswer, SendRequest, SessionInput, SessionResult } from './contract/session';
 import { meaningOf } from './failure-meaning';
 import {
@@ -108,11 +109,12 @@ async function doStep(session: Session, step: NextStep, changes: Changes): Promi
         Date.now(),
       );
     case 'drop':
-      return await sessionActivities.dropMessages({
-        ...contextOf(session),
-        mails: dropAll(state),
-        reason: step.reason,
+      // Nobody is told of those that are forgotten before their records say so.
+      await sessionActivities.dropMessages({
+        ...{ ...contextOf(session), reason: step.reason },
+        mails: [...state.waiting, ...state.later],
       });
+      return void dropAll(state);
     case 'end':
       return void (await sessionActivities.keepSession({ ...keptOf(session), status: step.as }));
     case 'rest':
@@ -179,7 +181,7 @@ function bindMessages(session: Session, changes: Changes): void {
       if (refusal) throw refusedBy(refusal);
     },
   });
-  setHandler(runEndedSignal, (ended) => {
+  setHandler(runEndedSignal, (ended?: RunEnded) => {
     takeEnd(state, ended);
     changes.count += 1;
   });
@@ -187,9 +189,9 @@ function bindMessages(session: Session, changes: Changes): void {
 }
 
 /** False where it cannot be told any more: then the message is answered by a run of its own. */
-async function tell(session: Session, run: string, { message }: SendRequest): Promise<boolean> {
+async function tell(session: Session, run: string, { id, message }: SendRequest): Promise<boolean> {
   try {
-    return await sessionActivities.steerSessionRun({ ...contextOf(session), run, message });
+    return await sessionActivities.steerSessionRun({ ...contextOf(session), run, message, id });
   } catch (error) {
     const failure = meaningOf(error);
     if (failure === undefined || failure === 'cancelled') throw error;

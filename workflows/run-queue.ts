@@ -11,6 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { queueActivities } from './activity-proxies';
+import { isFailureType } from './contract/failures';
 import { ID_CHARS } from './contract/limits';
 import { QUERY_NAMES, UPDATE_NAMES } from './contract/names';
 import {
@@ -27,6 +28,7 @@ import {
 } from './contract/queue';
 import type { QueueLoad } from './contract/queue-activities';
 import { PRIORITIES } from './contract/quota';
+import type { RunEnded } from './contract/run-ended';
 import { runEndedSignal } from './messages';
 import {
   enqueue,
@@ -82,8 +84,12 @@ function bindHandlers(state: QueueState): void {
   });
   setHandler(withdrawUpdate, (request) => withdraw(state, request, Date.now()), {
     description: 'Takes a run out of the line.',
+    validator: checkWithdraw,
   });
-  setHandler(runEndedSignal, ({ run, endedAt }) => void takeEnd(state, run, Date.now(), endedAt));
+  setHandler(runEndedSignal, (ended?: Partial<RunEnded>) => {
+    // By plain Temporal anybody may signal anything: a task that failed for it would fail for ever.
+    if (ended?.run !== undefined) takeEnd(state, ended.run, Date.now(), ended.endedAt);
+  });
   setHandler(queueQuery, (asOf = 0) => viewOf(state, Math.max(Date.now(), asOf)), {
     description: 'Who waits, how long, and how many have begun.',
   });
@@ -100,6 +106,11 @@ function checkRequest({ items }: EnqueueRequest): void {
   const isRun = ({ run, tenant, priority }: QueueItem): boolean =>
     isName(run) && isName(tenant) && PRIORITIES.includes(priority);
   if (!items.every(isRun)) throw new Error('each run has an id, a tenant and a priority.');
+}
+
+function checkWithdraw({ run, failure }: WithdrawRequest): void {
+  if (!isName(run) || !isFailureType(failure?.type) || typeof failure.message !== 'string')
+    throw new Error('it names a run, and the failure that its record shows.');
 }
 
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '' && value.length <= ID_CHARS;

@@ -16,10 +16,9 @@ import {
 import { CancelledFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { agentRun } from './agent-run';
 import { isFailureType, type RunFailure } from './contract/failures';
-import { FAILURE_CHARS } from './contract/limits';
+import { FAILURE_CHARS, REASON_CHARS } from './contract/limits';
 import { MEMO_KEYS, WORKFLOW_TYPES } from './contract/names';
 import type { AgentRunResult } from './contract/run';
-import { REASON_CHARS } from './core/interventions';
 import type { SubAgentEnd, SubAgentStart } from './core/environment';
 import { parentCancelledSignal } from './messages';
 import { startAttributes } from './visibility';

@@ -45,17 +45,26 @@ export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunI
 }
 
 /** The very run that is to be begun now: begun before by an attempt that could not say so, or by an execution before a reset. */
-const isOf = ({ session, input, goesOnFrom }: RunRecord, { mail, from, ...of }: BeginSessionRunInput): boolean =>
-  session === of.session && input === mail.message && goesOnFrom !== undefined && goesOnFrom.base === from.head;
+const isOf = (known: RunRecord, input: BeginSessionRunInput): boolean =>
+  isAnswer(known, input) && known.goesOnFrom?.base === input.from.head;
+
+/** Whoever starts a run chooses its id, and the session that it is said to be of: none of those goes on from anything. */
+const isAnswer = ({ session, agent, tenant, input, goesOnFrom }: RunRecord, of: BeginSessionRunInput): boolean =>
+  goesOnFrom !== undefined &&
+  session === of.session &&
+  agent === of.agent &&
+  tenant === of.tenant &&
+  input === of.mail.message;
 
 /** By a run that the session has left behind: it has forgotten the message's id since, and was sent it again. */
 async function answeredElsewhere(
   { store }: ControlDeps,
-  { session, mail }: BeginSessionRunInput,
+  input: BeginSessionRunInput,
   known: RunRecord,
 ): Promise<BeginSessionRunResult> {
+  const { session, mail } = input;
   await store.deleteRef(mailName(session, mail.id));
-  if (known.session === session && known.input === mail.message) return { kind: 'repeated' };
+  if (isAnswer(known, input)) return { kind: 'repeated' };
   const message = `the id of run ${mail.run} was taken, by another input: nobody answers the message.`;
   return { kind: 'refused', failure: { type: 'Session.MessageChanged', message } };
 }

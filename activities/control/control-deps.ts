@@ -2,7 +2,7 @@
 import type { RunFailure } from '../../workflows/contract/failures';
 import type { QueueLoad } from '../../workflows/contract/queue-activities';
 import type { AgentRunInput, Outcome } from '../../workflows/contract/run';
-import type { SendAnswer, SendRequest, SessionInput } from '../../workflows/contract/session';
+import type { SendAnswer, SendRequest, SessionInput, SteerSessionRunInput } from '../../workflows/contract/session';
 import type { Conversation } from '../store/conversation';
 import type { WithdrawDeps } from '../withdraw-requests';
 
@@ -30,8 +30,8 @@ export interface Executions {
    * @returns `open` while it goes on, `unknown` where Temporal has none, `completed` where its answer is in its record, or is going to be
    */
   endOf(run: string): Promise<ToldEnd | 'open' | 'unknown' | 'completed'>;
-  /** Says something that is stored to a run under way. @returns whether it takes it */
-  steer(run: string, message: string): Promise<boolean>;
+  /** Says something that is stored to a run under way. Asked again with the same id it is said once. @returns whether it takes it */
+  steer(said: Pick<SteerSessionRunInput, 'run' | 'message' | 'id'>): Promise<boolean>;
   /** @throws ApplicationFailure `Session.*` where it is refused */
   send(session: SessionInput, request: SendRequest): Promise<SendAnswer>;
 }

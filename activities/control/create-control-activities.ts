@@ -20,7 +20,7 @@ export type ControlActivities = SessionActivities & QueueActivities & WatchActiv
 export const createControlActivities = (deps: ControlDeps): ControlActivities => ({
   beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
   keepSession: (input) => attended(() => keepSession(ofTenant(deps, input), input)),
-  steerSessionRun: ({ run, message }) => attended(() => deps.executions.steer(run, message)),
+  steerSessionRun: (input) => attended(() => deps.executions.steer(input)),
   findRunEnd: (run) => attended(() => findRunEnd(deps, run)),
   dropMessages: (input) => attended(() => dropMessages(ofTenant(deps, input), input)),
   wakeSession: (input) => attended(() => wakeSession(deps, input)),

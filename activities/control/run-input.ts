@@ -2,8 +2,9 @@
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import { webhookWorkflowId } from '../../workflows/contract/names';
-import type { AgentRunInput, RunLimits, RunPlan } from '../../workflows/contract/run';
+import type { AgentRunInput } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { limitedTo } from '../define/limited-to';
 import { failure } from '../failure';
 import { canonicalJson, decodeMessage, previewOf, type ContentStore } from '../store';
 
@@ -12,8 +13,7 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
   const { agent, release, tenant, user, session, tags, input: hash, queue, degraded } = record;
   const [message, manifest] = await store.get([hash, release]);
   const first = decodeMessage(message ?? new Uint8Array());
-  const { plan: released } = manifestOf(record, manifest ?? new Uint8Array());
-  const plan = queue?.limits ? limitedPlan(released, queue.limits) : released;
+  const { plan } = manifestOf(record, manifest ?? new Uint8Array());
   return {
     schemaVersion: 1,
     ...{ agent, release, tenant, tags },
@@ -22,7 +22,7 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
     ...(queue?.priority === undefined ? {} : { priority: queue.priority }),
     input: { hash, role: first.role, preview: previewOf(first) },
     plan: {
-      ...(degraded?.limits ? limitedPlan(plan, degraded.limits) : plan),
+      ...{ ...plan, limits: limitedTo(plan.limits, queue?.limits, degraded?.limits) },
       ...(queue?.inspect ? { inspect: true } : {}),
     },
     tells,
@@ -46,22 +46,3 @@ function manifestOf({ id, release }: RunRecord, bytes: Uint8Array): ReleaseManif
     throw failure('Store.ObjectCorrupt', `object ${release}, the release of run ${id}, cannot be read.`);
   }
 }
-
-/** The smaller of what the plan has and what its caller, or the load, leaves. */
-function limitedPlan(plan: RunPlan, most: Partial<RunLimits>): RunPlan {
-  const smaller: Partial<RunLimits> = {};
-  for (const name of LIMIT_NAMES) {
-    const given = most[name];
-    if (given !== undefined) smaller[name] = Math.min(given, plan.limits[name] ?? Infinity);
-  }
-  return { ...plan, limits: { ...plan.limits, ...smaller } };
-}
-
-const LIMIT_NAMES = [
-  'turns',
-  'toolCalls',
-  'tokens',
-  'modelCalls',
-  'nanoUsd',
-  'wallMs',
-] as const satisfies readonly (keyof RunLimits)[];

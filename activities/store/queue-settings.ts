@@ -1,6 +1,7 @@
 // The settings of queues, which workers publish: a caller knows no configuration, and a queue's workflow reads no store.
 import type { QueueSettings } from '../../workflows/contract/queue';
 import { publishedQueueSchema, type PublishedQueue } from '../../workflows/contract/schemas/queue';
+import { allRefs } from './all-refs';
 import { canonicalJson } from './canonical-json';
 import type { ContentStore } from './port';
 import { queueSettingsName } from './ref-names';
@@ -14,6 +15,18 @@ export async function readQueueSettings(
   const ref = await store.readRef(queueSettingsName(taskQueue, queue));
   const published = publishedQueueSchema.safeParse(ref?.value);
   return ref && published.success ? { ...published.data, version: ref.version } : undefined;
+}
+
+/** All that workers of the task queue have published and this version can read. */
+export async function publishedQueues(
+  store: ContentStore,
+  taskQueue: string,
+): Promise<{ name: string; settings: QueueSettings }[]> {
+  const prefix = queueSettingsName(taskQueue, '');
+  return (await allRefs(store, prefix)).flatMap(({ name, value, version }) => {
+    const { data } = publishedQueueSchema.safeParse(value);
+    return data ? [{ name: decodeURIComponent(name.slice(prefix.length)), settings: { ...data, version } }] : [];
+  });
 }
 
 const textOf = (value: unknown): string => new TextDecoder().decode(canonicalJson(value));

@@ -38,8 +38,10 @@ export const inboxName = (workflowId: string, number: number): string => `${inbo
 export const subRunsOf = (rootId: string): string => `sub/${encodeURIComponent(rootId)}/`;
 export const subRunName = (rootId: string, id: string): string => `${subRunsOf(rootId)}${encodeURIComponent(id)}`;
 export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
+/** Of all executions of a run: none where nothing of it was stored yet. */
+export const headsOf = (workflowId: string): string => `head/${encodeURIComponent(workflowId)}/`;
 export const headName = (workflowId: string, runId: string): string =>
-  `head/${encodeURIComponent(workflowId)}/${encodeURIComponent(runId)}`;
+  `${headsOf(workflowId)}${encodeURIComponent(runId)}`;
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
 
@@ -49,6 +51,8 @@ export const sessionRecordName = (session: string): string => `${SESSION_PREFIX}
 /** What was said to a session and has no run yet, by the caller's id. */
 export const MAIL_PREFIX = 'mail/';
 export const mailsOf = (session: string): string => `${MAIL_PREFIX}${encodeURIComponent(session)}/`;
+/** Beginning of the ids under which messages are kept that schedules send. */
+export const WAKE_MAIL = 'wake ';
 export const mailName = (session: string, message: string): string =>
   `${mailsOf(session)}${encodeURIComponent(message)}`;
 

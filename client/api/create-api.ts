@@ -24,7 +24,7 @@ export function createApi(deps: ApiDeps): Api {
     app.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), (call) =>
       route.answer({ request: call.req.raw, params: call.req.param(), deps, node: call.env }),
     );
-  const document = openApiDocument(ROUTES);
+  const document = openApiDocument(ROUTES, { takesKeys: deps.keys.length > 0 });
   const text = JSON.stringify(document);
   const page = openApiPage(document);
   // Both tell nothing of what runs here, so they ask for no key.

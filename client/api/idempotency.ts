@@ -8,6 +8,9 @@ import { Problem, problemOf } from './problem';
 /** For so long a key is known. Those who try again do so within minutes; a night is for those who do it by hand. */
 export const IDEMPOTENCY_KEPT_MS = 24 * 3_600_000;
 const KEY_CHARS = 255;
+/** As a document says it: a string in quotes, as the draft has it, or bare, as most send it. */
+export const IDEMPOTENCY_KEY_PATTERN = `^("([ !#-\\[\\]-~]|\\\\["\\\\]){1,${KEY_CHARS}}"|[!#-~][!-~]{0,${KEY_CHARS - 1}})$`;
+const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN);
 /** One that expires while it is read is made anew. */
 const TRIES = 3;
 
@@ -21,15 +24,12 @@ const digest = (...parts: readonly Uint8Array[]): string => {
   return hash.digest('base64url');
 };
 
-/**
- * A string in quotes, as the draft has it, or bare, as most send it.
- * @throws Problem `Api.InvalidRequest`
- */
+/** @throws Problem `Api.InvalidRequest` */
 export function idempotencyKeyOf(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const [, quoted, bare] = /^(?:"((?:[ !#-[\]-~]|\\["\\])+)"|([!-~]+))$/.exec(header.trim()) ?? [];
-  const key = quoted?.replace(/\\(["\\])/g, '$1') ?? (bare?.startsWith('"') ? undefined : bare);
-  if (key !== undefined && key.length <= KEY_CHARS) return key;
+  const given = header.trim();
+  if (IDEMPOTENCY_KEY.test(given))
+    return given.startsWith('"') ? given.slice(1, -1).replace(/\\(["\\])/g, '$1') : given;
   throw new Problem('Api.InvalidRequest', `an Idempotency-Key has 1 to ${KEY_CHARS} printable characters of ASCII.`, {
     errors: [{ parameter: 'Idempotency-Key', detail: 'not a string of 1 to 255 characters' }],
   });

@@ -5,7 +5,7 @@ import { LAST_MS, endedRuns } from '../../activities/store/ended-runs';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { isRunId } from '../run-labels';
-import { Problem } from './problem';
+import { openedCursor, sealedCursor } from './cursor';
 
 export interface RunFilter {
   fits(record: RunRecord): Promise<boolean> | boolean;
@@ -20,18 +20,15 @@ const LOOKED_AT_MAX = 1_000;
 const placeSchema = z.tuple([z.number().int().min(0).max(LAST_MS), z.string().refine(isRunId)]);
 type Place = Pick<RunRecord, 'id' | 'startedAt'>;
 
-const cursorAt = ({ startedAt, id }: Place): string =>
-  Buffer.from(JSON.stringify([startedAt, id])).toString('base64url');
+const LIST = 'runs';
+
+const cursorAt = (store: ContentStore, { startedAt, id }: Place): Promise<string> =>
+  sealedCursor(store, LIST, JSON.stringify([startedAt, id]));
 
 /** @throws Problem `Api.Invalid` */
-function placeOf(cursor: string): Place {
-  try {
-    const [startedAt, id] = placeSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    return { startedAt, id };
-  } catch (error) {
-    const errors = [{ parameter: 'cursor', detail: 'none that a page has given' }];
-    throw new Problem('Api.Invalid', 'the cursor is none of this list.', { errors, cause: error });
-  }
+async function placeOf(store: ContentStore, cursor: string): Promise<Place> {
+  const [startedAt, id] = placeSchema.parse(JSON.parse(await openedCursor(store, LIST, cursor)));
+  return { startedAt, id };
 }
 
 /** As their index has ended runs: newest first, of one moment in the order of their names there. */
@@ -44,13 +41,13 @@ export async function listRuns(
   store: ContentStore,
   { fits, limit, cursor }: RunFilter,
 ): Promise<{ runs: RunRecord[]; next?: string }> {
-  const behind = cursor === undefined ? undefined : placeOf(cursor);
+  const behind = cursor === undefined ? undefined : await placeOf(store, cursor);
   const runs: RunRecord[] = [];
   let looked = 0;
   for await (const record of recordsBehind(store, behind)) {
     looked += 1;
     if (await fits(record)) runs.push(record);
-    if (runs.length === limit || looked === LOOKED_AT_MAX) return { runs, next: cursorAt(record) };
+    if (runs.length === limit || looked === LOOKED_AT_MAX) return { runs, next: await cursorAt(store, record) };
   }
   return { runs };
 }

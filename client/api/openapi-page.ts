@@ -54,7 +54,7 @@ function operationHtml({ path, method, operation }: { path: string; method: stri
   );
   const answers = Object.entries(responses).map(([status, answer]) => {
     const [content] = Object.values(answer.content ?? {});
-    const ref = content?.schema['$ref'];
+    const ref = content?.schema?.['$ref'];
     const name = typeof ref === 'string' ? ref.split('/').at(-1) : undefined;
     const shape = name === undefined ? '' : `<a href="#${text(name)}">${text(name)}</a>`;
     return `<tr><td>${text(status)}</td><td>${shape}</td><td>${text(answer.description)}</td></tr>`;

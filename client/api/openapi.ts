@@ -1,6 +1,7 @@
 // The OpenAPI document of the routes. OpenAPI 3.1 speaks JSON Schema 2020-12, and so does zod: nothing stands between the two.
 import { z } from 'zod';
 import { PROBLEMS, PROBLEM_TYPE } from './problem';
+import { isResponsesPath, OPENAI_ERROR } from './responses/openai-error';
 import type { AnswerShape, RouteAbout } from './route';
 
 interface JsonObject {
@@ -8,7 +9,7 @@ interface JsonObject {
 }
 
 interface Content {
-  [mediaType: string]: { schema: JsonObject };
+  [mediaType: string]: { schema?: JsonObject };
 }
 
 export interface Operation {
@@ -21,6 +22,7 @@ export interface Operation {
   responses: { [status: string]: { description: string; content?: Content; headers?: JsonObject } };
 }
 
+const EVENT_STREAM = 'text/event-stream';
 const TITLE = 'Runs of agents';
 
 /** What zod checks beyond that has no place in a JSON Schema is left out of it. */
@@ -72,10 +74,15 @@ function answered({
   description,
   schema,
   mediaType = 'application/json',
+  streams,
   headers,
 }: AnswerShape): Operation['responses'][string] {
   const hasBody = schema !== undefined || mediaType !== 'application/json';
-  const content = { [mediaType]: { schema: schema ? ref(schema.name) : { type: 'string' } } };
+  const content = {
+    [mediaType]: schema ? { schema: ref(schema.name) } : {},
+    // OpenAPI 3.1 has no words for what the events of a stream are.
+    ...(streams ? { [EVENT_STREAM]: {} } : {}),
+  };
   const described = Object.entries(headers ?? {}).map(([name, says]) => [
     name,
     { description: says, schema: { type: 'string' } },
@@ -98,11 +105,9 @@ function operationOf(route: RouteAbout): Operation {
     parameters: [
       ...parametersOf(route.params, 'path'),
       ...parametersOf(route.query, 'query'),
-      ...(route.headers ?? []).map((header) => ({
-        ...header,
-        in: 'header',
-        required: false,
-        schema: { type: 'string' },
+      ...(route.headers ?? []).map(({ name, description: says, pattern }) => ({
+        ...{ name, description: says, in: 'header', required: false },
+        schema: { type: 'string', ...(pattern === undefined ? {} : { pattern }) },
       })),
     ],
     ...(body
@@ -115,22 +120,33 @@ function operationOf(route: RouteAbout): Operation {
       : {}),
     responses: {
       ...Object.fromEntries(Object.entries(answers).map(([status, shape]) => [status, answered(shape)])),
-      default: { description: 'A problem.', content: { [PROBLEM_TYPE]: { schema: ref('Problem') } } },
+      default: problemOf(path),
     },
   };
 }
+
+const problemOf = (path: string): Operation['responses'][string] => ({
+  description: 'A problem.',
+  content: isResponsesPath(path)
+    ? { 'application/json': { schema: ref('OpenAiError') } }
+    : { [PROBLEM_TYPE]: { schema: ref('Problem') } },
+});
 
 export interface OpenApiDocument {
   openapi: string;
   info: { title: string; version: string };
   paths: { [path: string]: { [method: string]: Operation } };
-  components: { schemas: { [name: string]: JsonObject }; securitySchemes: JsonObject };
+  components: { schemas: { [name: string]: JsonObject }; securitySchemes?: JsonObject };
   security: JsonObject[];
 }
 
-export function openApiDocument(routes: readonly RouteAbout[]): OpenApiDocument {
+/** @param takesKeys whether the server has any: where it has none it asks for none */
+export function openApiDocument(routes: readonly RouteAbout[], { takesKeys }: { takesKeys: boolean }): OpenApiDocument {
   const paths: OpenApiDocument['paths'] = {};
-  const schemas: { [name: string]: JsonObject } = { Problem: problemSchema };
+  const schemas: { [name: string]: JsonObject } = {
+    Problem: problemSchema,
+    OpenAiError: schemaOf(OPENAI_ERROR, 'output'),
+  };
   for (const route of routes) {
     (paths[route.path] ??= {})[route.method.toLowerCase()] = operationOf(route);
     for (const { schema } of Object.values(route.answers))
@@ -142,10 +158,10 @@ export function openApiDocument(routes: readonly RouteAbout[]): OpenApiDocument 
     paths,
     components: {
       schemas,
-      securitySchemes: {
-        key: { type: 'http', scheme: 'bearer', description: 'A key of this server, where it has any.' },
-      },
+      ...(takesKeys
+        ? { securitySchemes: { key: { type: 'http', scheme: 'bearer', description: 'A key of this server.' } } }
+        : {}),
     },
-    security: [{ key: [] }],
+    security: takesKeys ? [{ key: [] }] : [],
   };
 }

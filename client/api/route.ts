@@ -62,6 +62,8 @@ export interface AnswerShape {
   schema?: { name: string; shape: z.ZodType };
   /** @default application/json */
   mediaType?: string;
+  /** Where it is asked for, it comes as server-sent events instead. */
+  streams?: true;
   /** What each of them says. */
   headers?: { readonly [name: string]: string };
 }
@@ -77,7 +79,7 @@ export interface RouteAbout {
   scopes: readonly ApiScope[];
   params?: z.ZodType;
   query?: z.ZodType;
-  headers?: readonly { name: string; description: string }[];
+  headers?: readonly { name: string; description: string; pattern?: string }[];
   body?: { schema: z.ZodType; /** @default true */ required?: boolean };
   answers: { readonly [status: number]: AnswerShape };
 }
@@ -201,9 +203,18 @@ function misfits(issue: z.core.$ZodIssue, place: 'parameter' | 'pointer'): Misfi
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-/** A response that has been written in full closes too: then nobody listens any more. */
+/**
+ * A response that has been written in full closes too: then nobody listens any more. Not by `AbortSignal.any`: in Node 20 a signal that lives
+ * as long as the server keeps something of each that was made of it, for ever.
+ */
 function goneSignal({ outgoing }: NodeBindings, over: AbortSignal): AbortSignal {
   const left = new AbortController();
-  outgoing.once('close', () => left.abort());
-  return AbortSignal.any([over, left.signal]);
+  const leave = (): void => left.abort();
+  if (over.aborted) leave();
+  over.addEventListener('abort', leave, { once: true });
+  outgoing.once('close', () => {
+    over.removeEventListener('abort', leave);
+    leave();
+  });
+  return left.signal;
 }

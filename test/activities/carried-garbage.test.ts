@@ -1,18 +1,29 @@
-// Needs: nothing but Node. What a run carries is stored, however long it is paused: two collections a day apart free none of it.
+// Needs: nothing but Node. What runs, sessions and queues carry is stored, however long they wait: two collections a day apart free none of it.
 import { z } from 'zod';
+import { beginSessionRun } from '../../activities/control/begin-session-run';
+import type { ControlDeps } from '../../activities/control/control-deps';
+import { keepSession } from '../../activities/control/keep-session';
+import { startRuns } from '../../activities/control/start-runs';
 import { callModel } from '../../activities/call-model';
 import { callTool } from '../../activities/call-tool';
 import { compactContext } from '../../activities/compact-context';
-import { defineAgent, defineTool } from '../../activities/define';
-import { encodeMessage } from '../../activities/store';
+import { defineAgent, defineTool, type AnyAgent } from '../../activities/define';
+import { canonicalJson, encodeMessage } from '../../activities/store';
+import { createRunRecord } from '../../activities/store/create-run-record';
 import { collectGarbage, GRACE_MS } from '../../activities/store/garbage/collect-garbage';
-import { runRecordName } from '../../activities/store/ref-names';
+import { mailName, runRecordName } from '../../activities/store/ref-names';
 import { tellToolFailure } from '../../activities/tell-tool-failure';
 import type { CallModelResult } from '../../workflows/contract/activities';
 import { COMPACTION_INDEX } from '../../workflows/contract/context';
 import type { MessageHead } from '../../workflows/contract/message';
 import type { CarriedState } from '../../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../../workflows/contract/tool-call';
+import { sessionRunId } from '../../workflows/contract/names';
+import type { QueueState } from '../../workflows/contract/queue';
+import type { Mail, SessionInput, SessionState } from '../../workflows/contract/session';
+import { enqueue, newQueue, takeNext as nextOfQueue, withdraw } from '../../workflows/queue/queue';
+import { take } from '../../workflows/session/mailbox';
+import { newSession, pauseSession, settle, takeBegun, takeNext } from '../../workflows/session/session-state';
 import { attempt, given, key, text, type Answer } from './given';
 
 /** Each field of what is carried, so that a new one is thought of here. */
@@ -43,6 +54,38 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   ],
 };
 const namedBy = (state: CarriedState): string[] => Object.values(HASHES).flatMap((hashes) => hashes(state));
+
+const ofMail = ({ message, release }: Mail): string[] => [message, release];
+const SESSION_HASHES: { [K in keyof Required<SessionState>]: (state: SessionState) => string[] } = {
+  schemaVersion: () => [],
+  plan: () => [],
+  reached: ({ reached: { head } }) => (head === null ? [] : [head]),
+  current: ({ current }) => (current ? ofMail(current.mail) : []),
+  waiting: ({ waiting }) => waiting.flatMap(ofMail),
+  later: ({ later }) => later.flatMap(ofMail),
+  // Of what was said the beginning of its hash alone: it is compared, and not read.
+  recent: () => [],
+  paused: () => [],
+  retiring: () => [],
+  answered: () => [],
+  activeAt: () => [],
+};
+
+/** All that a queue carries are ids and numbers: what a run begins with is named by its record. */
+const QUEUE_FIELDS: { [K in keyof Required<QueueState>]: 'ids and numbers' } = {
+  queue: 'ids and numbers',
+  shard: 'ids and numbers',
+  settings: 'ids and numbers',
+  waiting: 'ids and numbers',
+  slots: 'ids and numbers',
+  leaving: 'ids and numbers',
+  gone: 'ids and numbers',
+  turns: 'ids and numbers',
+  estimates: 'ids and numbers',
+  reconciledAt: 'ids and numbers',
+  counts: 'ids and numbers',
+};
+const hashesIn = (value: unknown): Set<string> => new Set(JSON.stringify(value).match(/\b[0-9a-f]{64}\b/g));
 
 const look = defineTool({
   name: 'look',
@@ -175,4 +218,102 @@ test('of a run that is paused over days nothing is freed that it carries, wherev
   }
   expect([...seen].sort()).toEqual(['append', 'calling', 'head', 'messages']);
   expect(await store.has(nobodys)).toEqual([false]);
+});
+
+/** A store whose time goes on by days, and the control activities' view of it. */
+async function controlled(of: AnyAgent) {
+  let now = 1_000 * GRACE_MS;
+  const { store, deps, loaded } = await given(of, () => ({ text: 'well' }), { now: () => now });
+  await store.commit({ objects: [canonicalJson(loaded.manifest)] });
+  const started: string[] = [];
+  const control: ControlDeps = {
+    ...{ store, conversation: deps.conversation, taskQueue: 'agents', now: () => now },
+    executions: {
+      start: ({ id }) => Promise.resolve(void started.push(id)),
+      endOf: () => Promise.resolve('open'),
+      steer: () => Promise.resolve(false),
+      send: () => Promise.reject(new Error('nobody is here')),
+    },
+  };
+  const collectTwice = async (): Promise<void> => {
+    for (const wait of [1, GRACE_MS, GRACE_MS]) {
+      now += wait;
+      await collectGarbage(store);
+    }
+  };
+  return { store, control, started, release: loaded.release, collectTwice, now: () => now };
+}
+
+test('of a session that is paused over days nothing is freed that it carries: what is answered, what waits, what is for later', async () => {
+  const about = { session: 's', agent: 'friend', tenant: 't' };
+  const plan = { onBusy: 'enqueue' as const, mailbox: 10, idleMs: 1_000 };
+  const friend = defineAgent({ name: 'friend', instructions: 'Talk.', mode: 'session' });
+  const { store, control, release, collectTwice, now } = await controlled(friend);
+  const input: SessionInput = { schemaVersion: 1, ...about, plan };
+  const state = newSession(input, now());
+  const send = async (id: string, afterMs?: number): Promise<void> => {
+    const bytes = encodeMessage(text(id));
+    const message = store.nameOf(bytes);
+    const value = { schemaVersion: 1, message, release, at: now() };
+    await store.commit({ objects: [bytes], refs: [{ op: 'put', name: mailName('s', id), value }] });
+    const request = { id, run: sessionRunId('s', id), message, preview: id, release, agent: 'friend', tenant: 't' };
+    take({ input, state }, { ...request, ...(afterMs === undefined ? {} : { afterMs }) }, now());
+  };
+  for (const id of ['one', 'two']) await send(id);
+  await send('later', 30 * GRACE_MS);
+  const answer = async (): Promise<void> => {
+    const mail = takeNext(state);
+    if (!mail) throw new Error('nobody waits');
+    const begun = await beginSessionRun(control, { ...about, mail, from: state.reached, plan, answered: 0 });
+    takeBegun(state, begun, now());
+  };
+  await answer();
+  const { head, objects } = control.conversation.extend(null, [state.current?.mail.message ?? '']);
+  await store.commit({ objects });
+  const ended = { run: 's/one', outcome: 'completed' as const, head, length: 1 };
+  const kept = { ...about, plan, from: state.reached, ended, status: 'open' as const, answered: 0 };
+  settle(state, await keepSession(control, kept), now());
+  await send('three');
+  await answer();
+  pauseSession(state, { reason: 'a weekend' });
+  const carried: SessionState = JSON.parse(JSON.stringify(state)) as SessionState;
+  await collectTwice();
+  const hashes = Object.values(SESSION_HASHES).flatMap((of) => of(carried));
+  expect(hashesIn(carried)).toEqual(new Set(hashes));
+  expect(Object.entries(SESSION_HASHES).flatMap(([field, of]) => (of(carried).length > 0 ? [field] : []))).toEqual([
+    'reached',
+    'current',
+    'waiting',
+    'later',
+  ]);
+  expect(await store.has(hashes)).toEqual(hashes.map(() => true));
+});
+
+test('a queue carries no content, and a run that has waited in it for days is started with all that it was recorded with', async () => {
+  const said = encodeMessage(text('go'));
+  const { store, control, started, release, collectTwice, now } = await controlled(worker);
+  const record = {
+    ...{ schemaVersion: 1 as const, agent: 'worker', release, tenant: 't', tags: [], question: 'go' },
+    ...{
+      input: store.nameOf(said),
+      startedAt: now(),
+      queue: { name: 'line', workflow: 'queue/agents/line/0', asked: 1 },
+    },
+  };
+  const settings = { version: 1, depth: 10, concurrency: 1, ttlMs: 30 * GRACE_MS, weights: {}, shards: 1, degrade: [] };
+  const state = newQueue({ queue: 'line', shard: 0, settings });
+  for (const id of ['first', 'second', 'third']) {
+    await createRunRecord(store, { ...record, id }, { objects: [said] });
+    enqueue(state, { settings, items: [{ run: id, tenant: 't', priority: 'normal' }] }, now());
+  }
+  nextOfQueue(state, now());
+  withdraw(state, { run: 'third', failure: { type: 'Run.Cancelled', message: 'not any more' } }, now());
+  const carried: QueueState = JSON.parse(JSON.stringify(state)) as QueueState;
+  expect(Object.keys(QUEUE_FIELDS).sort()).toEqual(Object.keys(carried).sort());
+  expect(hashesIn(carried)).toEqual(new Set());
+  await collectTwice();
+  const queue = { queue: 'line', shard: 0, waiting: 1, running: 1 };
+  const { runs } = await startRuns(control, { tells: record.queue.workflow, runs: [{ run: 'second' }], queue });
+  expect(runs).toEqual([{ run: 'second', kind: 'started' }]);
+  expect(started).toEqual(['second']);
 });

@@ -117,6 +117,20 @@ test('a run without a record, and one whose content is gone, are refused, and th
   expect((await store.listRefs(OPEN_PREFIX)).map(({ value }) => value)).toEqual([{ id: 'one' }]);
 });
 
+test('what its caller holds a run to counts beside its release, and beside what load takes from it', async () => {
+  const { deps, begun, add } = given();
+  const held = { name: 'line', workflow: 'queue/agents/line/0', asked: 1, limits: { turns: 3, nanoUsd: 7 } };
+  await add('one', { queue: held });
+  await add('two', { queue: held });
+  await startRuns(deps, asked('one'));
+  const step = { above: 0.5, limits: { turns: 5, nanoUsd: 2 } };
+  await startRuns(deps, { ...asked(), runs: [{ run: 'two', step }] });
+  expect(begun.map(({ input }) => input.plan.limits)).toEqual([
+    { ...manifest.plan.limits, turns: 3, nanoUsd: 7 },
+    { ...manifest.plan.limits, turns: 3, nanoUsd: 2 },
+  ]);
+});
+
 test('where a key or the store is missing for the moment all of it is tried again, and nothing has ended', async () => {
   const { deps, add, record } = given();
   await add('one');

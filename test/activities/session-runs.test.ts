@@ -20,7 +20,8 @@ import {
 } from '../../activities/store/ref-names';
 import { canonicalJson } from '../../activities/store/canonical-json';
 import { deleteRunRefs } from '../../client/cli/run-refs';
-import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import { createRunRecord } from '../../activities/store/create-run-record';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { AssistantMessage, Message } from '../../workflows/contract/message';
 import { sessionRunId } from '../../workflows/contract/names';
 import type { BeginSessionRunInput, Mail, Reached } from '../../workflows/contract/session';
@@ -132,6 +133,21 @@ test('the id of a run that was started otherwise is refused, and that run is lef
   });
   expect(started).toHaveLength(1);
   expect((await store.readRef(runRecordName(mail.run)))?.value).toMatchObject({ input: mail.message });
+});
+
+test('a run that another tenant has started under the id of a message is no answer to it, whatever it says of itself', async () => {
+  const { control, started, store, mailed, inputOf } = await world();
+  const mail = await mailed('one');
+  const record: RunRecord = {
+    ...{ schemaVersion: 1, id: mail.run, agent: agent.name, release: mail.release, tenant: 'other', session, tags: [] },
+    ...{ input: mail.message, question: 'one', startedAt: 1 },
+  };
+  await createRunRecord(store, record, { objects: [] });
+  for (const known of [{ tenant: 'other' }, { tenant: 't', agent: 'stranger' }, { tenant: 't' }]) {
+    await store.commit({ refs: [{ op: 'put', name: runRecordName(mail.run), value: { ...record, ...known } }] });
+    expect(await beginSessionRun(control, inputOf(mail, NOTHING))).toMatchObject({ kind: 'refused' });
+  }
+  expect(started).toEqual([]);
 });
 
 test('nothing that a session carries is garbage: messages that wait, and what was said by runs that are forgotten', async () => {

@@ -1,6 +1,8 @@
 // Needs a Temporal server (embedded, real) and the model server: what a key may, whose runs it reaches, and in whose name it decides.
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
+import type { RefWrite } from '../../activities/store/port';
+import { inboxName, openRunName, runRecordName, sessionRecordName } from '../../activities/store/ref-names';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
 import { madeKey, startTestApi, type UsedApi } from './given';
@@ -58,6 +60,15 @@ beforeAll(async () => {
 afterAll(() => api.close());
 jest.setTimeout(180_000);
 beforeEach(() => void paid.splice(0));
+
+const OTHER = {
+  ...{ schemaVersion: 1, agent: 'greeter', release: 'f'.repeat(64), tenant: 'acme', tags: [] },
+  ...{ input: '0'.repeat(64), question: 'x', startedAt: 9e12 },
+};
+const OTHER_SESSION = {
+  ...{ schemaVersion: 1, agent: 'greeter', tenant: 'acme', status: 'open', head: null, length: 0, answered: 0, at: 1 },
+  plan: { onBusy: 'enqueue', mailbox: 1, idleMs: 1 },
+};
 
 const start = async (key: keyof typeof made, body: object): Promise<string> => {
   const told = await api.ask('POST', '/v1/runs', { body: { agent: 'greeter', input: 'x', ...body }, key: keyOf(key) });
@@ -142,6 +153,36 @@ test("another tenant's run is none: it is not seen, not listed, not touched, and
     key: keyOf('globex'),
   });
   expect(stranger).toMatchObject({ status: 403, body: { type: 'Api.Forbidden' } });
+});
+
+test('where a page ends tells nothing of the runs of others that were looked at for it', async () => {
+  const others = Array.from({ length: 1_000 }, (_, nth) => `acme-secret-${nth}`);
+  const refs = others.flatMap((id): RefWrite[] => {
+    const value = { ...OTHER, id };
+    return [
+      { op: 'put', name: runRecordName(id), value },
+      { op: 'put', name: openRunName(id), value: { id } },
+      { op: 'put', name: sessionRecordName(id), value: { ...OTHER_SESSION, id } },
+      { op: 'put', name: inboxName(id, 1), value: {} },
+    ];
+  });
+  await on.stack.store.commit({ refs });
+  try {
+    for (const list of ['runs', 'sessions', 'requests']) {
+      const { body } = await api.ask('GET', `/v1/${list}?limit=100`, { key: keyOf('globex') });
+      const next = String(body['next']);
+      expect(Buffer.from(next, 'base64url').toString('latin1') + next).not.toContain('acme');
+      const page = await api.ask('GET', `/v1/${list}?cursor=${next}`, { key: keyOf('globex') });
+      expect(page.status).toBe(200);
+      const elsewhere = `/v1/${list === 'runs' ? 'requests' : 'runs'}?cursor=${next}`;
+      expect(await api.ask('GET', elsewhere, { key: keyOf('globex') })).toMatchObject({
+        status: 422,
+        body: { errors: [{ parameter: 'cursor' }] },
+      });
+    }
+  } finally {
+    for (const { name } of refs) await on.stack.store.deleteRef(name);
+  }
 });
 
 test('a key of one tenant starts for it without saying so', async () => {

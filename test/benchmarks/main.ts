@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|waiting [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|waiting [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -17,9 +17,10 @@ import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { printCache } from './print-cache';
 import { printGateway } from './print-gateway';
-import { printManyRuns } from './print-many-runs';
+import { printManyRuns, type Place } from './print-many-runs';
 import { printQuota } from './print-quota';
 import { printStream } from './print-stream';
+import { printThroughput } from './print-throughput';
 import { printWaitingRuns } from './print-waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
@@ -241,15 +242,14 @@ async function failovers(): Promise<void> {
   );
 }
 
-async function runs(): Promise<void> {
-  await printManyRuns(isShort, async (work) => {
-    await work({ name: 'embedded' });
-    await withPostgres(async (postgres) => {
-      await work({ name: 'store on Postgres', storeUrl: postgres.freshUrl() });
-      await onPostgres(postgres, (startServer) =>
-        work({ name: 'all on Postgres', storeUrl: postgres.freshUrl(), startServer }),
-      );
-    });
+/** One after the other. */
+async function eachPlace(work: (place: Place) => Promise<void>): Promise<void> {
+  await work({ name: 'embedded' });
+  await withPostgres(async (postgres) => {
+    await work({ name: 'store on Postgres', storeUrl: postgres.freshUrl() });
+    await onPostgres(postgres, (startServer) =>
+      work({ name: 'all on Postgres', storeUrl: postgres.freshUrl(), startServer }),
+    );
   });
 }
 
@@ -269,7 +269,8 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
     console.log(await temporalVersions());
     await printStream(isShort, (work) => withPostgres((postgres) => work(postgres.freshUrl())));
   },
-  runs,
+  runs: () => printManyRuns(isShort, eachPlace),
+  workers: () => printThroughput(isShort, eachPlace),
   waiting: () => printWaitingRuns(isShort),
 };
 

@@ -15,6 +15,7 @@ import type { TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
 import { startWorkerProcess, type WorkerProcess } from '../stack/worker-process';
 import { walkerRelease, type walker } from './many-runs-agent';
+import { cpuBetween, cpuSeconds, type CpuSeconds } from './cpu-seconds';
 import type { ManyRunsWorkerOptions } from './many-runs-worker';
 
 export interface ManyRunsOptions {
@@ -38,10 +39,15 @@ export interface ManyRunsFigures {
   completed: number;
   /** Of the worker processes, over what they had before, divided among the runs; bytes. */
   bytesPerRun: number;
+  /** From the first start until all had ended. */
+  cpu: CpuSeconds;
 }
 
 export const MANY_RUNS_LONG: ManyRunsOptions = { runs: 300, turns: 9, modelMs: 2_000, workers: 2 };
 export const MANY_RUNS_SHORT: ManyRunsOptions = { runs: 8, turns: 2, modelMs: 200, workers: 2 };
+/** As much as there is to be had: the model answers at once. */
+export const THROUGHPUT_LONG: Omit<ManyRunsOptions, 'workers'> = { runs: 120, turns: 9, modelMs: 0 };
+export const THROUGHPUT_SHORT: Omit<ManyRunsOptions, 'workers'> = { runs: 8, turns: 2, modelMs: 0 };
 
 /** If nothing but the model took time. */
 export const idealPerSecond = ({ runs, modelMs }: ManyRunsOptions): number => (runs * 1_000) / modelMs;
@@ -94,7 +100,7 @@ async function ourRuns(
   }));
   const model = await startModelServerProcess({
     script: script(pages).answer('All is read.'),
-    faults: [{ do: { delayMs: modelMs } }],
+    ...(modelMs > 0 ? { faults: [{ do: { delayMs: modelMs } }] } : {}),
   });
   const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);
@@ -172,6 +178,7 @@ async function measured(
 ): Promise<ManyRunsFigures> {
   const memory = (): number => workers.reduce((sum, { pid }) => sum + residentBytes(pid), 0);
   const before = memory();
+  const used = cpuSeconds();
   const from = Date.now();
   const started: { end(): Promise<boolean> }[] = [];
   for (let nth = 0; nth < runs; nth += STARTS_AT_ONCE)
@@ -183,6 +190,7 @@ async function measured(
   const held = memory() - before;
   const ends = await Promise.all(started.map((one) => one.end()));
   const seconds = (Date.now() - from) / 1_000;
+  const cpu = cpuBetween(used, cpuSeconds());
   const at = (await answeredAt()).sort((a, b) => a - b);
   if (at.length !== answers) throw new Error(`${answers} answers were expected, and ${at.length} came.`);
   const quarter = Math.floor(answers / 4);
@@ -193,6 +201,7 @@ async function measured(
     seconds,
     completed: ends.filter(Boolean).length,
     bytesPerRun: held / runs,
+    cpu,
   };
 }
 

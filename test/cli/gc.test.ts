@@ -1,7 +1,9 @@
 // Needs a scratch folder. No server. What `longhaul gc` prints, and what of it a dry run prints before.
-import { runRecordName } from '../../activities/store/ref-names';
+import type { RefWrite } from '../../activities/store/port';
+import { chainsOf, mailName, runRecordName, sessionRecordName } from '../../activities/store/ref-names';
 import { gcCommand, type GcOptions } from '../../client/cli/commands/gc';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
+import { sessionWorkflowId } from '../../workflows/contract/names';
 import { testProject, told, withStore, type TestProject } from './given';
 import { STARTED_AT, storeRun } from './store-run';
 
@@ -90,5 +92,67 @@ test('tombstones of erased runs stay, however old', async () => {
   for (const name of ['forgotten', 'alive', 'freed', 'waiting']) expect(dry[name]).toEqual(done[name]);
   await withStore(project.dir, async (store) => {
     expect((await store.readRef(runRecordName('run_erased')))?.value).toMatchObject({ erased: { by: 'u1' } });
+  });
+});
+
+const RETIRED = {
+  schemaVersion: 1,
+  agent: 'friend',
+  tenant: 'acme',
+  plan: { onBusy: 'enqueue', mailbox: 9, idleMs: 9 },
+};
+
+test('with --keep a session that was retired longer ago is forgotten; one that is open, asleep, newly retired or woken stays', async () => {
+  await withStore(project.dir, async (store) => {
+    const said = Buffer.from('"said in a session"');
+    const [at, head] = [Date.now() - 10 * DAY, store.nameOf(said)];
+    const session = (id: string, status: string, since = at): RefWrite => {
+      const value = { ...RETIRED, id, status, head, length: 1, answered: 1, at: since };
+      return { op: 'put', name: sessionRecordName(id), value };
+    };
+    const mail = (id: string, message: string): RefWrite => ({
+      ...{ op: 'put', name: mailName(id, message), value: { schemaVersion: 1, message: head, release: head, at } },
+    });
+    await store.commit({
+      objects: [said],
+      refs: [
+        ...[session('old', 'retired'), session('new', 'retired', Date.now()), session('woken', 'retired')],
+        ...[session('nap', 'asleep'), session('busy', 'open'), mail('woken', 'wake daily')],
+        { op: 'put', name: `${chainsOf(sessionWorkflowId('old'))}a`, value: { nodes: head } },
+      ],
+    });
+  });
+  const dry = await gc({ keep: DAY, dryRun: true });
+  const done = await gc({ keep: DAY });
+  expect(done).toMatchObject({ forgotten: { runs: 0, sessions: 1, refs: 2 } });
+  for (const name of ['forgotten', 'alive', 'unsent']) expect(dry[name]).toEqual(done[name]);
+  await withStore(project.dir, async (store) => {
+    const left = (await store.listRefs('session/')).map(({ name }) => name);
+    expect(left).toEqual(['session/busy', 'session/nap', 'session/new', 'session/woken']);
+    expect(await store.listRefs(chainsOf(sessionWorkflowId('old')))).toEqual([]);
+  });
+});
+
+test('a message that was stored and never reached its session goes: where a run has it, or its session is over since', async () => {
+  await withStore(project.dir, async (store) => {
+    const old = Date.now() - 2 * DAY;
+    const mail = (session: string, id: string, at = old): RefWrite => ({
+      ...{ op: 'put', name: mailName(session, id), value: { schemaVersion: 1, message: '', release: '', at } },
+    });
+    const asleep = { ...RETIRED, id: 'nap', status: 'asleep', head: null, length: 0, answered: 1, at: old + 1 };
+    await storeRun(store, { id: 'talk/begun' });
+    await store.commit({
+      refs: [
+        ...[mail('talk', 'begun'), mail('talk', 'waits'), mail('nap', 'lost'), mail('nap', 'sent now', Date.now())],
+        ...[mail('nap', 'wake daily'), { op: 'put', name: sessionRecordName('nap'), value: asleep } as const],
+      ],
+    });
+  });
+  expect(await gc({ dryRun: true })).toMatchObject({ unsent: 2 });
+  // There is no server here: whether the other one waits only its session could tell.
+  expect(await words({})).toMatch(/^deleted {2}2 messages that never .*\n(?:.*\n)*1 message may wait: /m);
+  await withStore(project.dir, async (store) => {
+    const left = (await store.listRefs('mail/')).map(({ name }) => decodeURIComponent(name));
+    expect(left).toEqual(['mail/nap/sent now', 'mail/nap/wake daily', 'mail/talk/waits']);
   });
 });

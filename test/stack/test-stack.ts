@@ -24,6 +24,7 @@ import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
+import type { QueuePace } from '../../workers/keep-queues';
 import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
 import { UNTUNED } from '../../workers/tuning';
@@ -66,6 +67,8 @@ export interface TestStackOptions {
   dynamicConfig?: { readonly [key: string]: number | boolean };
   /** Published under the task queue of the stack, by name. @default none */
   queues?: QueuesByName;
+  /** Of workers that look after queues. @default QUEUE_PACE */
+  queuePace?: QueuePace;
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
   /** @default no tenant is limited */
@@ -110,6 +113,17 @@ const publisher =
     await publishReleases(store, loaded);
   };
 
+/** Of the worker: what is said of it, and nothing else. */
+const chosen = ({ prices, queuePace, quota, budgets, webhooks, atOnce, maxCachedWorkflows }: TestStackOptions) => ({
+  ...(prices ? { prices } : {}),
+  ...(queuePace ? { queuePace } : {}),
+  ...(quota ? { quotas: { 'test/model': quota } } : {}),
+  ...(budgets ? { budgets } : {}),
+  ...(webhooks ? { webhooks } : {}),
+  ...(atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: atOnce } } }),
+  ...(maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows }),
+});
+
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
@@ -147,12 +161,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       metrics,
       approvers: options.approvers ?? { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
-      ...(options.prices ? { prices: options.prices } : {}),
-      ...(options.webhooks ? { webhooks: options.webhooks } : {}),
-      ...(options.quota ? { quotas: { 'test/model': options.quota } } : {}),
-      ...(options.budgets ? { budgets: options.budgets } : {}),
-      ...(options.atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: options.atOnce } } }),
-      ...(options.maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows: options.maxCachedWorkflows }),
+      ...chosen(options),
     });
   let worker: RunningWorker | undefined = await start(options);
   const temporal = new Client({

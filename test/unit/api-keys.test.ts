@@ -3,7 +3,7 @@ import { apiKeyHash, apiSigningKey, findApiKey, newApiKey } from '../../activiti
 import { publicKeyText } from '../../activities/keys/decision-signature';
 import { safeText } from '../../activities/redact';
 import { idempotencyKeyOf } from '../../client/api/idempotency';
-import { limitedTo } from '../../client/run-labels';
+import { limitedTo } from '../../activities/define/limited-to';
 import { loadSettings } from '../../workers/config';
 import { tempProject, type TempProject } from './temp-project';
 

@@ -8,6 +8,7 @@ import { createPrices } from '../../activities/gateway/money/prices';
 import { buildRelease } from '../../workers/build-release';
 import { agentTool } from '../../activities/define';
 import { settingsFor } from './temp-project';
+import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
 
 const look = defineTool({
   name: 'look',
@@ -134,11 +135,16 @@ describe('a request', () => {
 });
 
 describe('a release whose money is limited', () => {
-  const release = (agent: ReturnType<typeof defineAgent>, known: readonly string[]) =>
+  const release = (
+    agent: ReturnType<typeof defineAgent>,
+    known: readonly string[],
+    degrade: PublishedQueue['degrade'] = [],
+  ) =>
     buildRelease(agent, {
       ...{ file: '/nowhere/agent.ts', code: 'c0de', releaseOf: () => 'f'.repeat(64) },
       settings: {
         ...settingsFor('/nowhere'),
+        queues: { line: { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade } },
         prices: createPrices({ prices: Object.fromEntries(known.map((name) => [name, price])), providers: [] }),
       },
     });
@@ -153,6 +159,20 @@ describe('a release whose money is limited', () => {
       manifest: { plan: { limits: { nanoUsd: 1_000_000_000 } } },
     });
     await expect(release(defineAgent({ name: 'free', instructions: 'x', model: 'smart' }), [])).resolves.toBeDefined();
+  });
+
+  test('needs those of the models that its queue takes under load; of a queue that takes a sum of money all of them', async () => {
+    const queued = defineAgent({ name: 'queued', instructions: 'x', model: mini, queue: 'line', limits: { usd: 1 } });
+    const free = defineAgent({ name: 'free', instructions: 'x', model: mini, queue: 'line' });
+    const step = { above: 0.5, route: [nano] };
+    const withSum = { ...step, limits: { nanoUsd: 1_000 } };
+    await expect(release(queued, [mini], [step])).rejects.toThrow(
+      'its queue takes another model under load, and limits.usd: nobody knows what openai/gpt-5-nano costs.',
+    );
+    await expect(release(queued, [mini, nano], [step])).resolves.toMatchObject({ manifest: { queue: 'line' } });
+    await expect(release(free, [], [step])).resolves.toBeDefined();
+    await expect(release(free, [nano], [withSum])).rejects.toThrow('nobody knows what openai/gpt-5-mini costs');
+    await expect(release(free, [mini, nano], [withSum])).resolves.toBeDefined();
   });
 
   test('needs them of its sub-agents too', async () => {

@@ -147,6 +147,9 @@ test('a run that waits is withdrawn once; one that has begun or is not known is 
   expect(answers).toEqual(['withdrawn', 'begun', 'begun', 'unknown']);
   expect(state.leaving).toEqual([{ run: 'r4', at: 10, outcome: 'cancelled', failure }]);
   expect(state.waiting.map(({ run }) => run)).toEqual(['r3']);
+  // All that leave go into one activity, whose input is bounded.
+  withdraw(state, { run: 'r3', failure: { type: 'Run.Cancelled', message: 'x'.repeat(1_000_000) } }, 10);
+  expect(state.leaving.at(-1)?.failure.message).toHaveLength(500);
 });
 
 test('runs that are not heard of are asked about once a minute, each in its turn, and those that have ended give their places back', () => {

@@ -74,11 +74,13 @@ test('runs wait for the one place, are told where they stand, and begin in their
   await until(() => held.has('ask-a1'));
   const second = await start('single', 'ask-a2');
   const third = await start('single', 'ask-a3');
-  const urgent = await start('single', 'ask-a4', { priority: 'high' });
+  const urgent = await start('single', 'ask-a4', { priority: 'high', limits: { turns: 3 } });
   expect([second.queued?.position, third.queued?.position, urgent.queued?.position]).toEqual([1, 2, 1]);
   expect(await third.place()).toMatchObject({ position: 3 });
   expect(await first.place()).toBeUndefined();
   await expect(second.progress()).rejects.toMatchObject({ code: 'refused' });
+  // Who gives up waiting for a run that waits is told of no end.
+  await expect(third.result({ signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' });
   const seen: string[] = [];
   const watched = (async () => {
     for await (const event of third.events())
@@ -92,6 +94,7 @@ test('runs wait for the one place, are told where they stand, and begin in their
   expect(seen).toContain('step');
   const [at1, at2, at3, at4] = await Promise.all([first, second, third, urgent].map(startedAt));
   expect([at1, at4, at2, at3]).toEqual([at1, at2, at3, at4].sort((one = 0, other = 0) => one - other));
+  expect(await urgent.progress()).toMatchObject({ limits: { turns: 3, toolCalls: 7 } });
   expect(await third.record()).toMatchObject({ queue: { name: 'single', workflow: 'queue/agents/single/0' } });
   await until(async () => (await viewOf('single')).running === 0);
   expect(await viewOf('single')).toMatchObject({ depth: 0, running: 0, counts: { accepted: 4, begun: 4, refused: 0 } });
@@ -132,6 +135,24 @@ test('a run that is cancelled while it waits has ended, with the reason, and nev
   await Promise.all([first.result(), third.result()]);
   expect(held.has('ask-c2')).toBe(false);
   await expect(second.cancel('once more')).rejects.toMatchObject({ code: 'refused' });
+});
+
+test('whatever is said to a queue, it goes on: reasons of any length, and signals and requests that say nothing', async () => {
+  const first = await start('single', 'ask-i1');
+  await until(() => held.has('ask-i1'));
+  const line = used.stack.temporal.workflow.getHandle(queueId('agents', 'single', 0));
+  await line.signal('runEnded');
+  for (const said of [{}, { run: 'x' }, { run: 'x', failure: { type: 'Odd', message: 'x' } }])
+    await expect(line.executeUpdate('withdraw', { args: [said] })).rejects.toMatchObject({
+      cause: { message: 'it names a run, and the failure that its record shows.' },
+    });
+  // As they were said they would be more than Temporal takes at once.
+  const waiting = await Promise.all(['a', 'b', 'c', 'd'].map((nth) => start('single', `ask-i2${nth}`)));
+  await Promise.all(waiting.map((run) => run.cancel('because '.repeat(150_000))));
+  const [result] = await Promise.all(waiting.map((run) => run.result()));
+  expect(result).toMatchObject({ outcome: 'cancelled', failure: { message: expect.stringMatching(/^because/) } });
+  await letGo('ask-i1');
+  expect(await first.result()).toMatchObject({ outcome: 'completed' });
 });
 
 test('a run that has waited for as long as it may is ended, and says so', async () => {

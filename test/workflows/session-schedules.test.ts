@@ -2,6 +2,8 @@
 // the release that its next message is answered with.
 import { z } from 'zod';
 import { defineAgent } from '../../activities/define';
+import { encodeMessage, objectHash } from '../../activities/store';
+import { MAIL_PREFIX } from '../../activities/store/ref-names';
 import { ClientError } from '../../client/errors';
 import { useStack } from '../stack/use-stack';
 
@@ -34,6 +36,14 @@ test('a schedule sends its message at each of the times, and begins the session 
   const session = used.stack.client.session<typeof watcher>('watcher', 'watch');
   await session.wake('anything new?', { name: 'often', every: '1s' });
   await expect(session.wake('again', { name: 'often', every: '1s' })).rejects.toMatchObject({ code: 'id-in-use' });
+  await expect(session.wake('when?', { name: 'odd', cron: 'nonsense' })).rejects.toMatchObject({
+    code: 'invalid-input',
+  });
+  // What it says is kept, and nothing of those that were refused.
+  const said = encodeMessage({ role: 'user', parts: [{ type: 'text', text: 'anything new?' }] });
+  expect(await used.stack.store.listRefs(MAIL_PREFIX)).toMatchObject([{ value: { message: objectHash(said) } }]);
+  const stranger = used.stack.client.agent<typeof watcher>('watcher').session('watch', { tenant: 'other' });
+  await expect(stranger.stopWaking('often')).rejects.toMatchObject({ code: 'session-not-found' });
   await until(
     async () =>
       await session.info().catch((error: unknown) => {
@@ -42,6 +52,9 @@ test('a schedule sends its message at each of the times, and begins the session 
       }),
     (info) => (info?.answered ?? 0) >= 2,
   );
+  await expect(stranger.wake('mine', { name: 'own', every: '1h' })).rejects.toMatchObject({
+    code: 'session-not-found',
+  });
   await session.stopWaking('often');
   await expect(session.stopWaking('often')).rejects.toMatchObject({ code: 'session-not-found' });
   await expect(session.wake('when?', { name: 'never' })).rejects.toMatchObject({ code: 'invalid-input' });

@@ -219,13 +219,15 @@ test('steer tells the run under way, which answers both; said again it is not to
   await gate.arrived;
   const told = await Promise.all(['b', 'b', 'b'].map((id) => session.send('two', { id })));
   expect(told.map(({ id, state }) => `${id} ${state}`)).toEqual(Array(3).fill('steer/a joined'));
+  // Another message may say the same.
+  expect(await session.send('two', { id: 'again' })).toMatchObject({ state: 'joined' });
   gate.letGo();
-  expect(await first.result()).toMatchObject({ output: '2: two' });
+  expect(await first.result()).toMatchObject({ output: '3: two' });
   expect((await first.transcript()).map(textOf)).toEqual([
-    ...['user one', 'assistant 1: one', 'user two', 'assistant 2: two'],
+    ...['user one', 'assistant 1: one', 'user two', 'user two', 'assistant 3: two'],
   ]);
   const third = await session.send('three', { id: 'c' });
-  expect(await third.result()).toMatchObject({ output: '3: three' });
+  expect(await third.result()).toMatchObject({ output: '4: three' });
 });
 
 test('paused it takes messages and answers none; retired it takes none, answers what it has taken, and is over', async () => {
@@ -236,6 +238,7 @@ test('paused it takes messages and answers none; retired it takes none, answers 
   const second = await session.send('two', { id: 'b' });
   expect(second).toMatchObject({ state: 'waiting' });
   expect(await session.info()).toMatchObject({ reason: 'the shop is closed', waiting: [{ id: 'b', preview: 'two' }] });
+  await expect(second.result({ signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' });
   await session.resume();
   expect(await second.result()).toMatchObject({ output: '2: two' });
   const later = await session.send('later', { id: 'later', after: '1h' });

@@ -4,6 +4,7 @@ import { defineAgent } from '../../activities/define';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { startWorker } from '../../workers/start-worker';
+import { UNTUNED } from '../../workers/tuning';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
@@ -48,7 +49,8 @@ test('a worker that cannot be made says why, also where another that shares its 
   const started = startWorker({
     ...{ connection: { address: server.address }, namespace: server.namespace, taskQueue: 'other' },
     ...{ store, stateDir, metrics, quotas, agents: createAgentRegistry({ strict: false }) },
-    ...{ providers: createProviderRegistry([]), secretsOf: () => ({}), atOnce: -1 },
+    ...{ providers: createProviderRegistry([]), secretsOf: () => ({}) },
+    tuning: { ...UNTUNED, slots: { calls: -1 } },
   });
   await expect(started).rejects.toThrow('must be at least 1');
 });

@@ -1,9 +1,22 @@
 // Caps on what enters a history, and the defaults of a run. Units are in the names.
+import type { RunLimits } from './run';
+
+/** All that a run may be held to. */
+export const LIMIT_NAMES = [
+  'turns',
+  'toolCalls',
+  'tokens',
+  'modelCalls',
+  'nanoUsd',
+  'wallMs',
+] as const satisfies readonly (keyof RunLimits)[];
 
 /** Characters of content that a history may show: enough to recognise a message, too few to leak one. */
 export const PREVIEW_CHARS = 120;
 /** Characters of a failure's message, which a history keeps. It may quote what a tool or a provider said. */
 export const FAILURE_CHARS = 200;
+/** Characters of why somebody does something to a run: it is shown on one line, and kept in a history for ever. */
+export const REASON_CHARS = 500;
 /** Characters of an identifier that a caller chooses: Temporal allows 1,000 bytes, a person reads far fewer. */
 export const ID_CHARS = 200;
 /** Characters of a session's id, and of the caller's id of a message: with the two of them a run of the session is named. */

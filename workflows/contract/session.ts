@@ -186,6 +186,8 @@ export interface SteerSessionRunInput extends SessionContext {
   run: string;
   /** Hash. */
   message: string;
+  /** Of the message: the same text may be said twice. Absent where an older session asks. */
+  id?: string;
 }
 
 export interface DropMessagesInput extends SessionContext {

@@ -1,16 +1,13 @@
 // What a person or a program may do to a run from outside, as named changes of its state. The handlers bind these to Temporal.
 import { NANO_USD, usdText } from '../contract/cost';
 import type { RunFailure } from '../contract/failures';
-import { STEERED_MAX, STEER_TEXT_CHARS } from '../contract/limits';
+import { LIMIT_NAMES, REASON_CHARS, STEERED_MAX, STEER_TEXT_CHARS } from '../contract/limits';
 import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from '../contract/run';
 import type { Run } from './environment';
-import { LIMIT_NAMES, limitsOf } from './limits';
+import { limitsOf } from './limits';
 import { callContext } from './model-turn';
 import { isHash } from './requests';
 import { extend, note, pause, resume, steer } from './run-state';
-
-/** A reason is shown on one line and kept in the history for ever. */
-export const REASON_CHARS = 500;
 
 /**
  * Calls under way finish; nothing new is begun. Without effect on a run that has ended. A run that is paused already keeps its

@@ -1,6 +1,7 @@
 // Which limit, if any, a run has reached. Pure: the clock is handed in.
 import { usdText } from '../contract/cost';
 import type { RunFailure } from '../contract/failures';
+import { LIMIT_NAMES } from '../contract/limits';
 import type { CarriedState, RunLimits } from '../contract/run';
 import type { Run } from './environment';
 
@@ -19,14 +20,6 @@ export function sumOf(limits: Partial<RunLimits>, added: Partial<RunLimits>): Pa
   });
   return Object.fromEntries(sums);
 }
-export const LIMIT_NAMES = [
-  'turns',
-  'toolCalls',
-  'tokens',
-  'modelCalls',
-  'nanoUsd',
-  'wallMs',
-] as const satisfies readonly (keyof RunLimits)[];
 
 /** Checked before each model call. */
 export function exhaustedLimit(kept: CarriedState, limits: RunLimits, now: number): RunFailure | undefined {

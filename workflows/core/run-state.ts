@@ -1,7 +1,7 @@
 // The state of a run and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
 import { addCosts, addUsage, type Cost, type SpentDetails } from '../contract/cost';
 import type { MessageHead, Usage } from '../contract/message';
-import { MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
+import { LIMIT_NAMES, MESSAGES_SHOWN, STEPS_SHOWN } from '../contract/limits';
 import type { CompactedContext, ModelAnswer } from '../contract/activities';
 import type {
   AgentRunInput,
@@ -17,7 +17,6 @@ import type {
 import type { ToolTurn } from '../contract/tool-call';
 
 import { LIMIT_OF, tenantNotice } from './limit-notices';
-import { LIMIT_NAMES } from './limits';
 
 export interface RunState {
   /** What continue-as-new carries. */

@@ -16,6 +16,7 @@ import type {
   WithdrawAnswer,
   WithdrawRequest,
 } from '../contract/queue';
+import { REASON_CHARS } from '../contract/limits';
 import { PRIORITIES } from '../contract/quota';
 import { expectedWait, newEstimates, rangeOf, stayMs, takeStay, takeWait } from './estimates';
 import { firstOf, newTurns, placeAmong, takeTurns, turnsOf, type Turn } from './turns';
@@ -205,7 +206,7 @@ export function takeStarted(state: QueueState, started: readonly StartedRun[], n
 export function takeEnd(state: QueueState, run: string, now: number, endedAt = now): boolean {
   const slot = state.slots.find((one) => one.run === run);
   if (!slot) return false;
-  leave(state, slot, Math.min(now, Math.max(slot.at, endedAt)), true);
+  leave(state, slot, Math.min(now, Math.max(slot.at, Number.isFinite(endedAt) ? endedAt : now)), true);
   return true;
 }
 
@@ -224,7 +225,9 @@ export function withdraw(state: QueueState, { run, failure }: WithdrawRequest, n
   const item = state.waiting.find((one) => one.run === run);
   if (!item) return whereIs(state, run) ? 'begun' : 'unknown';
   state.waiting = state.waiting.filter((one) => one !== item);
-  state.leaving.push({ run, at: now, outcome: 'cancelled', failure });
+  // All that leave go into one activity, which has room for so much.
+  const message = failure.message.slice(0, REASON_CHARS);
+  state.leaving.push({ run, at: now, outcome: 'cancelled', failure: { type: failure.type, message } });
   state.counts.withdrawn += 1;
   return 'withdrawn';
 }

@@ -1,4 +1,5 @@
 // The state of a session and its named changes. Plain data and pure functions: no Temporal, no clock, no I/O.
+import { REASON_CHARS } from '../contract/limits';
 import type {
   BeginSessionRunResult,
   LifecycleRequest,
@@ -10,8 +11,6 @@ import type {
 import type { RunEnded } from '../contract/run-ended';
 
 const NOTHING_SAID: Reached = { head: null, length: 0 };
-/** A reason is shown on one line and kept in the history for ever. */
-const REASON_CHARS = 500;
 
 export const newSession = ({ plan, from = NOTHING_SAID }: SessionInput, now: number): SessionState => ({
   schemaVersion: 1,
@@ -87,9 +86,9 @@ export function putBack(state: SessionState): void {
   delete state.current;
 }
 
-/** Of a run that this session does not follow it means nothing. */
-export function takeEnd({ current }: SessionState, ended: RunEnded): void {
-  if (current && current.mail.run === ended.run) current.ended ??= ended;
+/** Of a run that this session does not follow it means nothing, nor does a signal of nothing. */
+export function takeEnd({ current }: SessionState, ended: RunEnded | undefined): void {
+  if (current && current.mail.run === ended?.run) current.ended ??= ended;
 }
 
 /** The conversation goes on from there. */

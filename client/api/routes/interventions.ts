@@ -90,7 +90,11 @@ export const interventionRoutes: Route[] = [
       path: '/v1/runs/{id}/extend',
       summary: 'Let a run use more than its limits',
       description: 'What is given is added, to limits that it has.',
-      body: { schema: limitsShape.refine((limits) => Object.keys(limits).length > 0, 'say what is added') },
+      body: {
+        schema: limitsShape
+          .refine((limits) => Object.keys(limits).length > 0, 'say what is added')
+          .meta({ minProperties: 1 }),
+      },
       answers: { 200: { description: 'From now on.', schema: { name: 'Extended', shape: extendedShape } } },
     },
     async (request) => {

@@ -9,7 +9,7 @@ import type { SessionInfo } from '../../session-record';
 import { untilBegun, type SessionRun } from '../../session-run';
 import { RESULT_ANSWERS, resultOfRun, waited, waitQuery } from '../await-result';
 import { seesAgent } from '../caller';
-import { idempotencyKeyOf, startOnce } from '../idempotency';
+import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { recordOf } from '../known-run';
 import { knownSession, noSession, seenSession } from '../known-session';
 import { Problem } from '../problem';
@@ -36,7 +36,11 @@ const sendRoute = defineRoute(
     scopes: ['start'],
     params: sessionIdShape,
     headers: [
-      { name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same message.' },
+      {
+        name: 'Idempotency-Key',
+        description: 'A text of your own, best in quotes: the same one is the same message.',
+        pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
     ],
     body: { schema: sendShape },
     answers: {
@@ -114,11 +118,12 @@ type OfMessage = Pick<
 async function knownMessage(request: OfMessage): Promise<{ record: RunRecord } | { waits: ShownMessage }> {
   const { params, deps } = request;
   const { id: session, message } = params;
-  const { handle } = await knownSession(request, session);
+  const { handle, tenant } = await knownSession(request, session);
   const run = sessionRunId(session, message);
   const begun = async (): Promise<{ record: RunRecord } | undefined> => {
     const record = await recordOf(deps.store, run);
-    return record?.session === session ? { record } : undefined;
+    // Whoever starts a run chooses its id, and what it belongs to.
+    return record?.session === session && record.tenant === tenant ? { record } : undefined;
   };
   const already = await begun();
   if (already) return already;

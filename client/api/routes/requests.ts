@@ -8,6 +8,7 @@ import { waitingAt, type Waiting } from '../../inbox';
 import type { RunHandle } from '../../run-handle';
 import type { RunRequest } from '../../run-requests';
 import type { Caller } from '../caller';
+import { CURSOR_CHARS, openedCursor, sealedCursor } from '../cursor';
 import { knownRun, maySee } from '../known-run';
 import { Problem } from '../problem';
 import { defineRoute, type Answer, type ApiRequest, type Route } from '../route';
@@ -25,6 +26,7 @@ import {
 const PAGE_MAX = 100;
 /** Entries that are looked at for one page. */
 const LOOKED_AT_MAX = 1_000;
+const LIST = 'requests';
 const REQUESTS = { name: 'Requests', shape: requestsShape };
 
 const shown = ({ id, agent, tenant, request, root }: Waiting): ShownRequest => {
@@ -50,7 +52,7 @@ async function pageOf(
   const found: Waiting[] = [];
   const names = await store.listRefs(prefix, {
     limit: LOOKED_AT_MAX,
-    ...(cursor === undefined ? {} : { after: prefix + cursor }),
+    ...(cursor === undefined ? {} : { after: prefix + (await openedCursor(store, LIST, cursor)) }),
   });
   for (const [at, { name, value }] of names.entries()) {
     const waiting = await waitingAt(store, value, (run) => run !== undefined && maySee(caller, store, run));
@@ -58,7 +60,7 @@ async function pageOf(
     const isMore = at + 1 < names.length || names.length === LOOKED_AT_MAX;
     if (found.length < limit && at + 1 < names.length) continue;
     const requests = found.sort((a, b) => a.request.askedAt - b.request.askedAt).map(shown);
-    return { requests, ...(isMore ? { next: name.slice(prefix.length) } : {}) };
+    return { requests, ...(isMore ? { next: await sealedCursor(store, LIST, name.slice(prefix.length)) } : {}) };
   }
   return { requests: [] };
 }
@@ -73,11 +75,7 @@ const inboxRoute = defineRoute(
     scopes: ['read', 'approve'],
     query: z.strictObject({
       limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50),
-      cursor: z
-        .string()
-        .regex(/^[!-~]{1,500}$/)
-        .optional()
-        .describe('`next` of the page before.'),
+      cursor: z.string().max(CURSOR_CHARS).optional().describe('`next` of the page before.'),
     }),
     answers: { 200: { description: 'A page.', schema: REQUESTS } },
   },

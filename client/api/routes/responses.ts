@@ -8,7 +8,7 @@ import type { RunHandle } from '../../run-handle';
 import { newRunId } from '../../run-labels';
 import type { RunResult } from '../../run-result';
 import { seesAgent } from '../caller';
-import { idempotencyKeyOf, startOnce } from '../idempotency';
+import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { knownRun } from '../known-run';
 import { Problem } from '../problem';
 import { RESPONSES_PATH } from '../responses/openai-error';
@@ -75,9 +75,15 @@ const createRoute = defineRoute(
     description:
       'Plain, streamed, or in the background. What the agent has of its own (instructions, tools, parameters) is refused by name. A caller who leaves ends nothing: the response can be retrieved.',
     scopes: ['start'],
-    headers: [{ name: 'Idempotency-Key', description: 'The same one is the same response, for a day.' }],
+    headers: [
+      {
+        name: 'Idempotency-Key',
+        description: 'The same one is the same response, for a day.',
+        pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
+    ],
     body: { schema: responseRequestShape },
-    answers: { 200: { description: 'The response.', schema: RESPONSE } },
+    answers: { 200: { description: 'The response.', schema: RESPONSE, streams: true } },
   },
   async (asking) => {
     const { body, caller, deps, client, header, node, gone } = asking;

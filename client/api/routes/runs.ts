@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { refuseErased } from '../../recorded-result';
 import { RESULT_ANSWERS, resultOfRun, waitQuery } from '../await-result';
 import { seesTenant } from '../caller';
+import { CURSOR_CHARS } from '../cursor';
 import { knownRun, maySee } from '../known-run';
 import { listRuns } from '../list-runs';
 import { Problem } from '../problem';
@@ -34,7 +35,7 @@ const listRoute = defineRoute(
       tag: z.string().optional(),
       subAgents: z.enum(['true', 'false']).optional().describe('Runs of sub-agents too.'),
       limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(20),
-      cursor: z.string().max(1_000).optional().describe('`next` of the page before.'),
+      cursor: z.string().max(CURSOR_CHARS).optional().describe('`next` of the page before.'),
     }),
     answers: { 200: { description: 'A page.', schema: { name: 'Runs', shape: runsShape } } },
   },

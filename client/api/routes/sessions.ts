@@ -6,6 +6,7 @@ import { sessionRecordSchema, type SessionRecord } from '../../../workflows/cont
 import { SESSION_PREFIX } from '../../../activities/store/ref-names';
 import type { Duration } from '../../../activities/define/duration';
 import type { SessionInfo } from '../../session-record';
+import { CURSOR_CHARS, openedCursor, sealedCursor } from '../cursor';
 import { knownSession, mayReach, type KnownSession } from '../known-session';
 import { defineRoute, type Answer, type ApiDeps, type ApiRequest } from '../route';
 import type { Caller } from '../caller';
@@ -24,6 +25,7 @@ import {
 } from '../session-shapes';
 import { reasonShape } from '../shapes';
 
+const LIST = 'sessions';
 const PAGE_MAX = 100;
 const MESSAGES_MAX = 1_000;
 /** Records that are looked at for one page. */
@@ -58,7 +60,7 @@ async function pageOf({ store }: ApiDeps, caller: Caller, query: ListQuery) {
   const sessions: ListedSession[] = [];
   const refs = await store.listRefs(SESSION_PREFIX, {
     limit: LOOKED_AT_MAX,
-    ...(cursor === undefined ? {} : { after: SESSION_PREFIX + cursor }),
+    ...(cursor === undefined ? {} : { after: SESSION_PREFIX + (await openedCursor(store, LIST, cursor)) }),
   });
   for (const [at, { name, value }] of refs.entries()) {
     const record = sessionRecordSchema.safeParse(value).data;
@@ -72,7 +74,8 @@ async function pageOf({ store }: ApiDeps, caller: Caller, query: ListQuery) {
     const isLast = at + 1 === refs.length;
     if (sessions.length < limit && !isLast) continue;
     const isMore = !isLast || refs.length === LOOKED_AT_MAX;
-    return { sessions, ...(isMore ? { next: name.slice(SESSION_PREFIX.length) } : {}) };
+    const next = (): Promise<string> => sealedCursor(store, LIST, name.slice(SESSION_PREFIX.length));
+    return { sessions, ...(isMore ? { next: await next() } : {}) };
   }
   return { sessions };
 }
@@ -90,11 +93,7 @@ const listRoute = defineRoute(
       tenant: z.string().optional(),
       status: sessionFilter.optional(),
       limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(20),
-      cursor: z
-        .string()
-        .regex(/^[!-~]{1,500}$/)
-        .optional()
-        .describe('`next` of the page before.'),
+      cursor: z.string().max(CURSOR_CHARS).optional().describe('`next` of the page before.'),
     }),
     answers: { 200: { description: 'A page.', schema: { name: 'Sessions', shape: sessionsShape } } },
   },

@@ -4,7 +4,7 @@ import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { ClientError } from '../../errors';
 import { newRunId } from '../../run-labels';
 import { seesAgent, seesTenant, type Caller } from '../caller';
-import { idempotencyKeyOf, startOnce } from '../idempotency';
+import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { knownRun } from '../known-run';
 import { Problem } from '../problem';
 import { shownPlace, takenLimits } from '../run-status';
@@ -22,7 +22,11 @@ export const startRoute = defineRoute(
       'It goes on whatever happens to the caller. Asked again with the same `id`, or the same `Idempotency-Key` within a day, it is the same run.',
     scopes: ['start'],
     headers: [
-      { name: 'Idempotency-Key', description: 'A text of your own, best in quotes: the same one is the same run.' },
+      {
+        name: 'Idempotency-Key',
+        description: 'A text of your own, best in quotes: the same one is the same run.',
+        pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
     ],
     body: { schema: startShape },
     answers: {

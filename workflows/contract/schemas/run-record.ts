@@ -81,7 +81,7 @@ export const runRecordSchema = z.object({
       workflow: z.string(),
       priority: z.enum(PRIORITIES).exactOptional(),
       inspect: z.literal(true).exactOptional(),
-      /** Its caller's, beside those of the release. */
+      /** What its caller holds it to, beside its release. */
       limits: partialLimitsSchema.exactOptional(),
       /** How often it was asked for: whoever is refused takes back only what nobody else has asked for since. */
       asked: z.number(),
