@@ -1,10 +1,16 @@
 // How callers reach queues: by updates to their workflows. What comes within one update's time goes with the next: a burst of a thousand runs
 // is a few updates, and there is never more than one on its way from one process to one workflow.
 import type { Client } from '@temporalio/client';
-import { readQueueSettings } from '../activities/store/queue-settings';
+import { partOf, readQueueSettings } from '../activities/store/queue-settings';
 import type { ContentStore } from '../activities/store/port';
-import { askQueue, partOf, type FoundQueue } from '../infra/temporal/ask-queue';
-import { ITEMS_MOST, type EnqueueAnswer, type QueueItem, type QueueSettings } from '../workflows/contract/queue';
+import { askQueue } from '../infra/temporal/ask-queue';
+import {
+  ITEMS_MOST,
+  type EnqueueAnswer,
+  type FoundQueue,
+  type QueueItem,
+  type QueueSettings,
+} from '../workflows/contract/queue';
 import { ClientError } from './errors';
 import { isUnanswered } from './unanswered';
 

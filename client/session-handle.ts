@@ -117,7 +117,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
       const record = await readRecord(maker, of);
       if (record && record.status !== 'open') return infoOf(record);
       const seen = await view();
-      if (seen) return seen;
+      if (seen) return await withPlace(maker, seen);
       if (record) return infoOf(record);
       throw notFound(of);
     },
@@ -133,6 +133,12 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     retire: (reason) => signal(SIGNAL_NAMES.retire, reason),
     ...createSessionWakes<A>(maker, of),
   };
+}
+
+/** Without a worker for its queue nobody tells: then it is not shown. */
+async function withPlace({ runOf }: SessionMaker, seen: SessionView): Promise<SessionInfo> {
+  const queued = seen.run === undefined ? undefined : await runOf(seen.run).place();
+  return { ...seen, ...(queued ? { queued } : {}) };
 }
 
 async function send<A extends AnyAgent>(

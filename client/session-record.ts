@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../activities/store/port';
 import { sessionRecordName } from '../activities/store/ref-names';
+import type { QueuePlace } from '../workflows/contract/queue';
 import type { SessionView } from '../workflows/contract/session';
 import { sessionRecordSchema, type SessionRecord } from '../workflows/contract/schemas/session-record';
 import { ClientError } from './errors';
@@ -26,6 +27,8 @@ export interface SessionOf {
 export type SessionInfo = Omit<SessionView, 'status'> & {
   /** `asleep`: nothing was said for its idle time; the next message wakes it. */
   status: SessionView['status'] | 'asleep' | 'retired';
+  /** Where the run under way waits for a place in its queue. */
+  queued?: QueuePlace;
 };
 
 export async function readRecord(

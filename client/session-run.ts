@@ -40,6 +40,8 @@ export async function untilBegun({ temporal, store, session, run }: Beginning, s
   for (let looks = 1; !signal?.aborted; looks += 1) {
     const record = runRecordSchema.safeParse((await store.readRef(runRecordName(run)))?.value).data;
     if (record?.ended) return;
+    // Whoever waits for it waits for its place, too.
+    if (record?.queue) return;
     // Recorded a moment before it is started.
     if (record && (await isKnown(temporal, run))) return;
     if (!record && looks % SESSION_LOOKS === 0 && !(await isOpen(temporal, session))) {

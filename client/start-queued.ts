@@ -1,8 +1,7 @@
 // A start through a queue: recorded first, as every start, then asked for; and taken back where the queue is full.
 import type { ContentStore } from '../activities/store/port';
 import { openRunName, runRecordName } from '../activities/store/ref-names';
-import type { FoundQueue } from '../infra/temporal/ask-queue';
-import type { QueuePlace } from '../workflows/contract/queue';
+import type { FoundQueue, QueuePlace } from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
 import type { QueueClient } from './queue-client';

@@ -6,10 +6,13 @@ import type { Executions } from '../activities/control/control-deps';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { failure } from '../activities/failure';
 import { executionEnd } from '../infra/temporal/execution-end';
+import { askQueue } from '../infra/temporal/ask-queue';
 import { sendMessage } from '../infra/temporal/send-message';
 import { startRun } from '../infra/temporal/start-run';
 import { isFailureType } from '../workflows/contract/failures';
-import { UPDATE_NAMES } from '../workflows/contract/names';
+import { SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
+import type { WithdrawAnswer, WithdrawRequest } from '../workflows/contract/queue';
+import type { RunEnded } from '../workflows/contract/run-ended';
 import type { SteerRequest } from '../workflows/contract/run';
 
 export interface ControlClientOptions {
@@ -51,6 +54,28 @@ export function controlExecutions({ temporal, taskQueue }: { temporal: Client; t
       } catch (error) {
         if (error instanceof WorkflowUpdateFailedError || error instanceof WorkflowNotFoundError) return false;
         throw error;
+      }
+    },
+    enqueue: async (queue, item) => {
+      const [answer] = await askQueue({ temporal, taskQueue }, queue, [item]);
+      if (!answer) throw new Error(`queue ${queue.name} answered nothing.`);
+      return answer;
+    },
+    withdraw: async (queue, request) => {
+      try {
+        return await temporal.workflow
+          .getHandle(queue)
+          .executeUpdate<WithdrawAnswer, [WithdrawRequest]>(UPDATE_NAMES.withdraw, { args: [request] });
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'unknown';
+        throw error;
+      }
+    },
+    tell: async (workflow, ended) => {
+      try {
+        await temporal.workflow.getHandle(workflow).signal<[RunEnded]>(SIGNAL_NAMES.runEnded, ended);
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
     },
     send: async (session, request) => {

@@ -7,9 +7,15 @@ import { Runtime } from '@temporalio/worker';
 import { allRefs, type ContentStore } from '../activities/store';
 import { publishedQueues } from '../activities/store/queue-settings';
 import { OPEN_PREFIX, headsOf, runRecordName } from '../activities/store/ref-names';
-import { askQueue, beginQueue, queueStateOf, type FoundQueue } from '../infra/temporal/ask-queue';
+import { askQueue, beginQueue, queueStateOf } from '../infra/temporal/ask-queue';
 import { queueId, queueIdPrefix } from '../workflows/contract/names';
-import { ITEMS_MOST, type QueueItem, type QueueSettings, type QueueState } from '../workflows/contract/queue';
+import {
+  ITEMS_MOST,
+  type FoundQueue,
+  type QueueItem,
+  type QueueSettings,
+  type QueueState,
+} from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 
 export interface QueuePace {

@@ -90,6 +90,10 @@ export const sessionActivities: SessionActivities = {
       { ...CONTROL, retry: SAID_RETRY, ...summaryOf(`tells run ${input.run}`) },
       [input],
     ),
+  withdrawSessionRun: (input) =>
+    sessions.withdrawSessionRun.executeWithOptions({ ...CONTROL, ...summaryOf(`takes back run ${input.run}`) }, [
+      input,
+    ]),
   findRunEnd: (run) => sessions.findRunEnd.executeWithOptions({ ...CONTROL, ...summaryOf(`looks for ${run}`) }, [run]),
   dropMessages: (input) =>
     sessions.dropMessages.executeWithOptions({ ...CONTROL, ...summaryOf('drops what waits') }, [input]),

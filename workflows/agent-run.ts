@@ -49,10 +49,9 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
   showDetails(input, state);
   showEnd(ending.result);
-  if (input.tells !== undefined) await tellEnd(input.tells, ending.result, state.kept.startedAt);
-  // Of a sub-agent's the caller is told what it asks, and not that it has ended.
-  if (input.watchedBy !== undefined && !input.parent)
-    await tellEnd(input.watchedBy, ending.result, state.kept.startedAt);
+  // Of a sub-agent's run its caller's watch is told what it asks, and not that it has ended.
+  for (const told of [input.tells, input.alsoTells, input.parent ? undefined : input.watchedBy])
+    if (told !== undefined) await tellEnd(told, ending.result, state.kept.startedAt);
   return conclude(ending.result, root);
 }
 

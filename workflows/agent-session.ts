@@ -99,7 +99,7 @@ async function doStep(session: Session, step: NextStep, changes: Changes): Promi
       return await begin(session);
     case 'stop':
       if (state.current) state.current.isStopping = true;
-      return await stopRun(step.run, step.reason);
+      return await stop(session, step.run, step.reason);
     case 'follow':
       return await follow(session, step.run, step.withinMs, changes);
     case 'settle':
@@ -144,6 +144,14 @@ async function follow({ state }: Session, run: string, withinMs: number, changes
   state.current.looks += 1;
   const ended = await sessionActivities.findRunEnd(run);
   if (ended) takeEnd(state, ended);
+}
+
+/** One that waits for a place in a queue leaves it: nobody would hear a signal. */
+async function stop(session: Session, run: string, reason: string): Promise<void> {
+  const queue = session.state.current?.queue;
+  const about = { ...contextOf(session), run, reason };
+  if (queue !== undefined && (await sessionActivities.withdrawSessionRun({ ...about, queue }))) return;
+  await stopRun(run, reason);
 }
 
 /** One that is over by now needs none. Whatever comes of it, its end is waited for. */

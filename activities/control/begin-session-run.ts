@@ -1,25 +1,26 @@
 // A message of a session becomes a run: with the agent's release of this moment, and with all that was said in the session before it. Its id
 // follows from the message, so whoever asks again finds the run again.
 import { z } from 'zod';
-import { MESSAGES_SHOWN } from '../../workflows/contract/limits';
 import type { UserMessage } from '../../workflows/contract/message';
-import { sessionWorkflowId, webhookWorkflowId } from '../../workflows/contract/names';
+import { sessionWorkflowId } from '../../workflows/contract/names';
+import type { FoundQueue } from '../../workflows/contract/queue';
 import type { ReleaseManifest } from '../../workflows/contract/release';
-import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { BeginSessionRunInput, BeginSessionRunResult } from '../../workflows/contract/session';
 import { failure } from '../failure';
+import { allRefs } from '../store/all-refs';
 import { createRunRecord } from '../store/create-run-record';
 import type { ChainEntry } from '../store/conversation';
 import { forkChains } from '../store/fork-chains';
-import { previewOf } from '../store/preview';
-import { mailName } from '../store/ref-names';
+import type { ContentStore } from '../store/port';
+import { partOf, readQueueSettings } from '../store/queue-settings';
+import { chainsOf, mailName, openRunName, runRecordName } from '../store/ref-names';
 import type { ControlDeps } from './control-deps';
 import { endedOf, readRun } from './find-run-end';
 import { currentReleaseOf, manifestOf } from './manifest-of';
-import { newestOf, saidIn } from './session-conversation';
+import { saidIn } from './session-conversation';
+import { sessionInputOf, type SessionBeginning } from './session-input';
 import { sessionRecordWrite } from './session-record';
-import { NO_TOTALS } from './unanswered-message';
 
 /** Repeating it finds what the first has begun. @throws ApplicationFailure `Store.*` */
 export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunInput): Promise<BeginSessionRunResult> {
@@ -30,18 +31,58 @@ export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunI
   const message = await saidBy(deps, mail.message);
   const picked = known ? await pinned(deps, known.release) : await pick(deps, input, message);
   const entries = await saidIn(deps.conversation, input.session, input.from);
-  const record = known ?? (await recordBegin(deps, input, picked, entries));
-  await store.deleteRef(mailName(input.session, mail.id));
+  const queue = known ? undefined : await queueOf(deps, picked.manifest, mail.run);
+  const record = known ?? (await recordBegin(deps, input, { ...picked, entries, queue }));
   const { session: plan } = picked.manifest;
   const begun = { kind: 'begun' as const, release: record.release, ...(plan ? { plan } : {}) };
   const ended = endedOf(record);
+  const full = ended ? undefined : await start(deps, record, { manifest: picked.manifest, message, entries });
+  if (full) return full;
+  await store.deleteRef(mailName(input.session, mail.id));
   if (ended) return { ...begun, ended };
-  await deps.executions.start({
-    id: record.id,
-    question: record.question,
-    input: runInput(input, { record, manifest: picked.manifest, message, entries }),
-  });
-  return begun;
+  return { ...begun, ...(record.queue ? { queue: record.queue.workflow } : {}) };
+}
+
+/** Undefined where its runs begin at once. */
+async function queueOf(
+  { store, taskQueue }: ControlDeps,
+  { queue }: ReleaseManifest,
+  run: string,
+): Promise<FoundQueue | undefined> {
+  const settings = queue === undefined ? undefined : await readQueueSettings(store, taskQueue, queue);
+  // Its workers publish queues before releases: one that is not there was taken away since.
+  return queue === undefined || !settings ? undefined : partOf(taskQueue, { name: queue, settings }, run);
+}
+
+/** @returns where its queue has no room for it; then it is not recorded any more */
+async function start(
+  deps: ControlDeps,
+  record: RunRecord,
+  beginning: SessionBeginning,
+): Promise<Extract<BeginSessionRunResult, { kind: 'full' }> | undefined> {
+  const { id, tenant, queue, question } = record;
+  const settings = queue && (await readQueueSettings(deps.store, deps.taskQueue, queue.name));
+  if (!queue || !settings) {
+    await deps.executions.start({ id, question, input: sessionInputOf(record, beginning) });
+    return undefined;
+  }
+  const { name, workflow } = queue;
+  const shard = Number(workflow.slice(workflow.lastIndexOf('/') + 1));
+  const answer = await deps.executions.enqueue(
+    { name, workflow, shard, settings },
+    { run: id, tenant, priority: 'normal' },
+  );
+  if (answer.kind !== 'full') return undefined;
+  await takeBackRecord(deps.store, id);
+  return { kind: 'full', queue: name, retryAfterMs: answer.retryAfterMs };
+}
+
+async function takeBackRecord(store: ContentStore, id: string): Promise<void> {
+  const found = await readRun(store, id);
+  if (!found || found.record.ended) return;
+  if (!(await store.deleteRef(runRecordName(id), found.version))) return;
+  for (const { name } of await allRefs(store, chainsOf(id))) await store.deleteRef(name);
+  await store.deleteRef(openRunName(id));
 }
 
 /** The very run that is to be begun now: begun before by an attempt that could not say so, or by an execution before a reset. */
@@ -106,8 +147,7 @@ function isInput({ input }: ReleaseManifest, { parts }: UserMessage): boolean {
 async function recordBegin(
   { store, conversation, now }: ControlDeps,
   input: BeginSessionRunInput,
-  { release, manifest }: Picked,
-  entries: readonly ChainEntry[],
+  { release, manifest, entries, queue }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
 ): Promise<RunRecord> {
   const { session, agent, tenant, mail, from, answered } = input;
   const record: RunRecord = {
@@ -116,6 +156,7 @@ async function recordBegin(
     ...{ input: mail.message, question: mail.preview, startedAt: now() },
     goesOnFrom: { base: from.head, length: from.length },
     ...(mail.isWatched ? { isWatched: true } : {}),
+    ...(queue ? { queue: { name: queue.name, workflow: queue.workflow, asked: 1 } } : {}),
   };
   const chains =
     entries.length === 0
@@ -133,35 +174,4 @@ async function recordBegin(
     refs: [...chains.refs, sessionRecordWrite(input, standing)],
   });
   return known ?? record;
-}
-
-interface ToStart {
-  record: RunRecord;
-  manifest: ReleaseManifest;
-  message: UserMessage;
-  entries: readonly ChainEntry[];
-}
-
-function runInput(
-  { mail, from, session }: BeginSessionRunInput,
-  { record, manifest, message, entries }: ToStart,
-): AgentRunInput {
-  const { agent, release, tenant, user, startedAt } = record;
-  const head = { hash: mail.message, role: message.role, preview: previewOf(message) };
-  const carried: CarriedState = {
-    ...{ schemaVersion: 1, startedAt, turn: 0, badAnswersInARow: 0, totals: NO_TOTALS },
-    ...{ head: from.head, length: from.length, append: [head] },
-    steps: [
-      { seq: 1, kind: 'note', label: `goes on with session ${session}`, state: 'done', startedAt, endedAt: startedAt },
-    ],
-    lastSeq: 1,
-    messages: [...newestOf(entries), { ...head, position: from.length }].slice(-MESSAGES_SHOWN),
-  };
-  return {
-    ...{ schemaVersion: 1, agent, release, tenant, session, tags: [] },
-    ...(user === undefined ? {} : { user }),
-    ...{ input: head, plan: manifest.plan, tells: sessionWorkflowId(session) },
-    ...(record.isWatched ? { watchedBy: webhookWorkflowId(record.id) } : {}),
-    ...(from.head === null ? {} : { carried }),
-  };
 }

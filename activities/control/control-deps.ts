@@ -1,8 +1,16 @@
 // What the activities of the control worker are made from: those that begin runs and look after them, for queues and sessions.
 import type { RunFailure } from '../../workflows/contract/failures';
+import type {
+  EnqueueAnswer,
+  FoundQueue,
+  QueueItem,
+  WithdrawAnswer,
+  WithdrawRequest,
+} from '../../workflows/contract/queue';
 import type { QueueLoad } from '../../workflows/contract/queue-activities';
 import type { AgentRunInput, Outcome } from '../../workflows/contract/run';
 import type { SendAnswer, SendRequest, SessionInput, SteerSessionRunInput } from '../../workflows/contract/session';
+import type { RunEnded } from '../../workflows/contract/run-ended';
 import type { Conversation } from '../store/conversation';
 import type { WithdrawDeps } from '../withdraw-requests';
 
@@ -32,6 +40,12 @@ export interface Executions {
   endOf(run: string): Promise<ToldEnd | 'open' | 'unknown' | 'completed'>;
   /** Says something that is stored to a run under way. Asked again with the same id it is said once. @returns whether it takes it */
   steer(said: Pick<SteerSessionRunInput, 'run' | 'message' | 'id'>): Promise<boolean>;
+  /** Asks a queue for a place for a recorded run. Asked twice it answers alike. */
+  enqueue(queue: FoundQueue, item: QueueItem): Promise<EnqueueAnswer>;
+  /** Takes a run out of a queue's line. @param queue id of its workflow */
+  withdraw(queue: string, request: WithdrawRequest): Promise<WithdrawAnswer>;
+  /** Tells whoever waits for it of a run's end. One that is not there any more need not know. @param workflow its id */
+  tell(workflow: string, ended: RunEnded): Promise<void>;
   /** @throws ApplicationFailure `Session.*` where it is refused */
   send(session: SessionInput, request: SendRequest): Promise<SendAnswer>;
 }

@@ -14,6 +14,7 @@ import { keepSession } from './keep-session';
 import { reconcileRuns } from './reconcile-runs';
 import { startRuns } from './start-runs';
 import { wakeSession } from './wake-session';
+import { withdrawSessionRun } from './withdraw-session-run';
 
 export type ControlActivities = SessionActivities & QueueActivities & WatchActivities;
 
@@ -21,6 +22,7 @@ export const createControlActivities = (deps: ControlDeps): ControlActivities =>
   beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
   keepSession: (input) => attended(() => keepSession(ofTenant(deps, input), input)),
   steerSessionRun: (input) => attended(() => deps.executions.steer(input)),
+  withdrawSessionRun: (input) => attended(() => withdrawSessionRun(deps, input)),
   findRunEnd: (run) => attended(() => findRunEnd(deps, run)),
   dropMessages: (input) => attended(() => dropMessages(ofTenant(deps, input), input)),
   wakeSession: (input) => attended(() => wakeSession(deps, input)),

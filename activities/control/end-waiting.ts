@@ -6,6 +6,7 @@ import { runRecordName } from '../store/ref-names';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 import { eachOf } from './each-of';
+import { tellSession } from './tell-session';
 
 export async function endWaiting(deps: ControlDeps, { runs, queue }: EndWaitingInput): Promise<void> {
   await eachOf(runs, (run) => endOne(deps, run));
@@ -21,9 +22,12 @@ async function endOne(deps: ControlDeps, { run, at, outcome, failure }: LeavingR
       // Its agent may have had no queue when it was asked for first: then it goes on, and ends by itself.
       if ((await deps.executions.endOf(run)) !== 'unknown') return;
       const end = { at, outcome, failure, firstRunId: '' };
-      if (!(await recordUnrecordedEnd(deps.store, { record: read.data, version: ref.version }, end))) continue;
+      const ended = await recordUnrecordedEnd(deps.store, { record: read.data, version: ref.version }, end);
+      if (!ended) continue;
+      await closeRun(deps, run);
+      return await tellSession(deps, ended);
     }
     await closeRun(deps, run);
-    return;
+    return await tellSession(deps, read.data);
   }
 }

@@ -2,7 +2,7 @@
 import type { RunEnded } from '../../workflows/contract/run-ended';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from '../store/port';
-import { runRecordName } from '../store/ref-names';
+import { headsOf, runRecordName } from '../store/ref-names';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 
@@ -17,6 +17,8 @@ export async function findRunEnd(
   const told = await executions.endOf(run);
   // Its last activity has written the record, or another look finds it.
   if (told === 'open' || told === 'completed') return undefined;
+  // It waits for a place, or nobody has stored anything of it yet. What its queue makes of it is told.
+  if (told === 'unknown' && found?.record.queue && !(await hasBegun(store, run))) return undefined;
   const end =
     told === 'unknown'
       ? {
@@ -34,6 +36,9 @@ export async function findRunEnd(
   await closeRun({ store, now }, run);
   return endedOf(written);
 }
+
+const hasBegun = async (store: Pick<ContentStore, 'listRefs'>, run: string): Promise<boolean> =>
+  (await store.listRefs(headsOf(run), { limit: 1 })).length > 0;
 
 /** @returns the run's record, with the version of its ref */
 export async function readRun(

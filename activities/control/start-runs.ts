@@ -7,6 +7,7 @@ import type {
 } from '../../workflows/contract/queue-activities';
 import type { DegradeStep } from '../../workflows/contract/queue';
 import type { RunFailure } from '../../workflows/contract/failures';
+import type { AgentRunInput } from '../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { objectHash } from '../store';
 import { readQueueSettings } from '../store/queue-settings';
@@ -16,6 +17,8 @@ import { eachOf } from './each-of';
 import type { ControlDeps } from './control-deps';
 import { endedOf } from './ended-of';
 import { degradedRelease, recordedInput } from './run-input';
+import { sessionInput } from './session-input';
+import { tellSession } from './tell-session';
 import { cannotBeStarted } from './unstartable';
 
 /** Repeating it changes nothing: a run that was started is found. @throws ApplicationFailure `Store.Unavailable`, for all of them */
@@ -42,7 +45,7 @@ async function startOne(deps: ControlDeps, tells: string, { run, step }: RunToSt
         if (!degraded) continue;
         record = degraded;
       }
-      const input = await recordedInput(deps.store.of(record.tenant), record, tells);
+      const input = await inputOf(deps, record, tells);
       await deps.executions.start({ id: run, question: record.question, input });
       return { run, kind: 'started' };
     } catch (error) {
@@ -51,11 +54,21 @@ async function startOne(deps: ControlDeps, tells: string, { run, step }: RunToSt
       // It may have been written above.
       const { version = 0 } = (await deps.store.readRef(runRecordName(run))) ?? {};
       const end = { at: deps.now(), outcome: 'failed' as const, failure: reason, firstRunId: '' };
-      if (!(await recordUnrecordedEnd(deps.store, { record, version }, end))) continue;
+      const ended = await recordUnrecordedEnd(deps.store, { record, version }, end);
+      if (!ended) continue;
       await closeRun(deps, run);
+      await tellSession(deps, ended);
       return { run, kind: 'refused', failure: reason };
     }
   }
+}
+
+/** As the run's tenant names things. */
+function inputOf(deps: ControlDeps, record: RunRecord, tells: string): Promise<AgentRunInput> {
+  const store = deps.store.of(record.tenant);
+  return record.goesOnFrom
+    ? sessionInput({ store, conversation: deps.conversation.of(record.tenant) }, record, tells)
+    : recordedInput(store, record, tells);
 }
 
 /** Before it begins, so that a repeat starts it alike. @returns undefined where somebody else has written the record in between */

@@ -1,10 +1,23 @@
 // The settings of queues, which workers publish: a caller knows no configuration, and a queue's workflow reads no store.
-import type { QueueSettings } from '../../workflows/contract/queue';
+import { createHash } from 'node:crypto';
+import { queueId } from '../../workflows/contract/names';
+import type { FoundQueue, QueueSettings } from '../../workflows/contract/queue';
 import { publishedQueueSchema, type PublishedQueue } from '../../workflows/contract/schemas/queue';
 import { allRefs } from './all-refs';
 import { canonicalJson } from './canonical-json';
 import type { ContentStore } from './port';
 import { queueSettingsName } from './ref-names';
+
+/** The part of a queue that takes a run: the same run always comes to the same one, whoever asks for it. */
+export function partOf(
+  taskQueue: string,
+  { name, settings }: Pick<FoundQueue, 'name' | 'settings'>,
+  run: string,
+): FoundQueue {
+  const { shards } = settings;
+  const shard = shards === 1 ? 0 : createHash('sha256').update(run).digest().readUInt32BE(0) % shards;
+  return { name, shard, workflow: queueId(taskQueue, name, shard), settings };
+}
 
 /** Undefined where no worker has published the queue, or what it has cannot be read by this version. */
 export async function readQueueSettings(

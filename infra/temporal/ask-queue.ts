@@ -1,15 +1,20 @@
 // Runs are asked for of a queue's workflow, which the first request starts: the one place where that is done, by callers, by sessions and by
 // workers that look after queues.
-import { createHash } from 'node:crypto';
-import { WithStartWorkflowOperation, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
+import {
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  type Client,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue } from '../../workflows/contract/names';
 import type {
   EnqueueAnswer,
   EnqueueRequest,
+  FoundQueue,
   QueueInput,
   QueueItem,
-  QueueSettings,
   QueueState,
+  WaitingRun,
 } from '../../workflows/contract/queue';
 
 /** A worker answers in milliseconds, and takes over from one that has died within a second or two; going on as new takes as long. */
@@ -21,28 +26,9 @@ const ROUNDS = 5;
 /** One that its worker has died with is given to another after so long; on a machine that is busy beyond measure a task takes seconds. */
 const TASK_TIMEOUT = '10s';
 
-export interface FoundQueue {
-  name: string;
-  shard: number;
-  /** Id of its workflow. */
-  workflow: string;
-  settings: QueueSettings;
-}
-
 interface Asker {
   temporal: Client;
   taskQueue: string;
-}
-
-/** The part of a queue that takes a run: the same run always comes to the same one, whoever asks for it. */
-export function partOf(
-  taskQueue: string,
-  { name, settings }: Pick<FoundQueue, 'name' | 'settings'>,
-  run: string,
-): FoundQueue {
-  const { shards } = settings;
-  const shard = shards === 1 ? 0 : createHash('sha256').update(run).digest().readUInt32BE(0) % shards;
-  return { name, shard, workflow: queueId(taskQueue, name, shard), settings };
 }
 
 type QueueWorkflow = (input: QueueInput) => Promise<never>;
@@ -78,8 +64,14 @@ export async function beginQueue(
   items: QueueItem[],
 ): Promise<EnqueueAnswer[] | undefined> {
   const args: [EnqueueRequest] = [{ settings, items }];
-  const carried = await queueStateOf(temporal, workflow);
-  const input: QueueInput = { schemaVersion: 1, queue: name, shard, settings, ...(carried ? { carried } : {}) };
+  const left = await queueStateOf(temporal, workflow);
+  const input: QueueInput = {
+    schemaVersion: 1,
+    queue: name,
+    shard,
+    settings,
+    ...(left ? { carried: takenUp(left) } : {}),
+  };
   const startWorkflowOperation = new WithStartWorkflowOperation<QueueWorkflow>(WORKFLOW_TYPES.runQueue, {
     workflowId: workflow,
     taskQueue: controlQueue(taskQueue),
@@ -102,16 +94,41 @@ export async function beginQueue(
 }
 
 /**
+ * Runs that were being started when somebody ended the queue: nobody has told whether they were. They stand in the line once more, before all
+ * others: one that was started is found.
+ */
+export function takenUp(state: QueueState): QueueState {
+  const again = state.slots
+    .filter(({ starting }) => starting)
+    .map(({ run, at }): WaitingRun => ({ run, at, tenant: '', class: 0 }));
+  return {
+    ...state,
+    slots: state.slots.filter(({ starting }) => !starting),
+    // In the order of their times, as those that wait are.
+    waiting: [...state.waiting, ...again].sort((one, other) => one.at - other.at),
+  };
+}
+
+/**
  * Of one that has ended, too: whoever waits in a queue that somebody has ended waits in the one after it.
- * @returns undefined where there is none, or its history is deleted
+ * @returns undefined where there is none, its history is deleted, or no worker has ever held it
  */
 export async function queueStateOf(temporal: Client, workflow: string): Promise<QueueState | undefined> {
+  const handle = temporal.workflow.getHandle(workflow);
   try {
     return await temporal.connection.withDeadline(Date.now() + LEFT_MS, () =>
-      temporal.workflow.getHandle(workflow).query<QueueState>(QUERY_NAMES.waiting),
+      handle.query<QueueState>(QUERY_NAMES.waiting),
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
+    // The server asks no worker about one that ended before any had it.
+    if (!(await wasHeld(handle))) return undefined;
     throw error;
   }
+}
+
+async function wasHeld(handle: WorkflowHandle): Promise<boolean> {
+  if ((await handle.describe()).status.name === 'RUNNING') return true;
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).some(({ workflowTaskStartedEventAttributes: task }) => task);
 }

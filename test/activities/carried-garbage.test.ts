@@ -67,6 +67,7 @@ const SESSION_HASHES: { [K in keyof Required<SessionState>]: (state: SessionStat
   recent: () => [],
   paused: () => [],
   retiring: () => [],
+  full: () => [],
   answered: () => [],
   activeAt: () => [],
 };
@@ -232,6 +233,9 @@ async function controlled(of: AnyAgent) {
       start: ({ id }) => Promise.resolve(void started.push(id)),
       endOf: () => Promise.resolve('open'),
       steer: () => Promise.resolve(false),
+      enqueue: () => Promise.reject(new Error('no queue is here')),
+      withdraw: () => Promise.resolve('unknown'),
+      tell: () => Promise.resolve(),
       send: () => Promise.reject(new Error('nobody is here')),
     },
   };

@@ -46,6 +46,9 @@ function given(): Given {
       },
       endOf: async (run) => executions.get(run) ?? 'unknown',
       steer: () => Promise.reject(new Error('queues steer nothing.')),
+      enqueue: () => Promise.reject(new Error('no queue is here')),
+      withdraw: () => Promise.resolve('unknown'),
+      tell: () => Promise.resolve(),
       send: () => Promise.reject(new Error('queues send nothing.')),
     },
   };

@@ -46,6 +46,9 @@ async function world() {
       },
       endOf: () => Promise.resolve(told),
       steer: () => Promise.resolve(false),
+      enqueue: () => Promise.reject(new Error('no queue is here')),
+      withdraw: () => Promise.resolve('unknown'),
+      tell: () => Promise.resolve(),
       send: () => Promise.reject(new Error('nobody is here')),
     },
   };

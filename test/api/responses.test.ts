@@ -224,3 +224,21 @@ test('keys: their scopes and agents hold here too', async () => {
     await guarded.close();
   }
 });
+
+test('where there is no room for another stream nothing is begun: clients try again by themselves', async () => {
+  shut();
+  const stream = (input: string, key?: string) =>
+    fetch(`${api.url}/v1/responses`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(key ? { 'idempotency-key': key } : {}) },
+      body: JSON.stringify({ model: 'waiter', input, stream: true, user: 'crowd' }),
+    });
+  const readers = await Promise.all(Array.from({ length: 100 }, () => stream('one', 'crowd')));
+  expect(new Set(readers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect((await stream('another')).status).toBe(503);
+  const { body } = await api.ask('GET', '/v1/runs?user=crowd');
+  expect(body['runs']).toHaveLength(1);
+  gate.open();
+  const told = await Promise.all(readers.map((response) => response.text()));
+  expect(told.filter((text) => !text.includes('event: response.completed'))).toEqual([]);
+});

@@ -16,7 +16,7 @@ const pay = defineTool({
   input: z.object({ amount: z.number() }),
   output: z.object({}),
   effect: 'keyed',
-  approval: { by: 'anybody' },
+  approval: {},
   run: () => ({}),
 });
 const greeter = defineAgent({ name: 'greeter', instructions: 'Greet.' });

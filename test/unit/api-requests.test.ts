@@ -1,9 +1,10 @@
 // Needs: nothing. What is left of a request once it has been answered.
-import { IncomingMessage, ServerResponse } from 'node:http';
+import { IncomingMessage, ServerResponse, createServer } from 'node:http';
 import { Socket } from 'node:net';
 import type { Client } from '@temporalio/client';
 import { createMemoryStore } from '../../activities/store';
 import { createApi } from '../../client/api/create-api';
+import { sentPieceByPiece } from '../../client/api/sent-piece-by-piece';
 
 /** How Node 20 calls what a signal keeps of those that `AbortSignal.any` has made of it. */
 const DEPENDANTS = 'Symbol(kDependantSignals)';
@@ -33,4 +34,31 @@ test('whatever lives as long as the server keeps nothing of a request', async ()
   }
   expect(keptBy(over.signal)).toBe(0);
   expect(silenced).toHaveBeenCalledTimes(listening.mock.calls.length);
+});
+
+test('an answer that comes to no end while it is written is cut, so that nobody takes it for whole', async () => {
+  const reported: unknown[] = [];
+  const broken = new Error('the rest is away');
+  const server = createServer((incoming, outgoing) => {
+    const gone = new AbortController().signal;
+    void sentPieceByPiece({ node: { incoming, outgoing }, report: (error) => reported.push(error), gone }, async () => {
+      if (incoming.url === '/never') throw broken;
+      outgoing.writeHead(200);
+      outgoing.write('begun');
+      throw broken;
+    }).catch(() => outgoing.writeHead(500).end());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const bound = server.address();
+    const url = `http://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : 0}`;
+    const text = fetch(url).then((response) => response.text());
+    await expect(text).rejects.toThrow();
+    expect(reported).toEqual([broken]);
+    expect((await fetch(`${url}/never`)).status).toBe(500);
+    expect(reported).toHaveLength(1);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });

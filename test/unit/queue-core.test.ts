@@ -22,6 +22,7 @@ import {
   withdraw,
 } from '../../workflows/queue/queue';
 import { viewOf } from '../../workflows/queue/view';
+import { takenUp } from '../../infra/temporal/ask-queue';
 import { itemOf, queueSettings } from './queue-world';
 
 const settings = queueSettings({ depth: 10, concurrency: 3, ttlMs: 5_000 });
@@ -150,6 +151,19 @@ test('a run that waits is withdrawn once; one that has begun or is not known is 
   // All that leave go into one activity, whose input is bounded.
   withdraw(state, { run: 'r3', failure: { type: 'Run.Cancelled', message: 'x'.repeat(1_000_000) } }, 10);
   expect(state.leaving.at(-1)?.failure.message).toHaveLength(500);
+});
+
+test('runs that were being started when the queue was ended are started by the one after it, before those that wait', () => {
+  const state = fresh();
+  ask(state, runs(2));
+  started(state);
+  ask(state, ['r2', 'r3', 'r4'], 5);
+  expect(takeNext(state, 10).map(({ run }) => run)).toEqual(['r2']);
+  const next = takenUp(state);
+  expect(ask(next, ['r2'], 20)).toMatchObject([{ kind: 'waiting', position: 1 }]);
+  expect(next.waiting.map(({ run }) => run)).toEqual(['r3', 'r4', 'r2']);
+  expect(takeNext(next, 20).map(({ run }) => run)).toEqual(['r2']);
+  expect(next.slots.map(({ run }) => run)).toEqual(['r0', 'r1', 'r2']);
 });
 
 test('runs that are not heard of are asked about once a minute, each in its turn, and those that have ended give their places back', () => {

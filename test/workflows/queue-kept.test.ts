@@ -5,7 +5,7 @@ import { defineAgent, defineTool } from '../../activities/define';
 import { createRunRecord } from '../../activities/store/create-run-record';
 import { OPEN_PREFIX } from '../../activities/store/ref-names';
 import type { RunHandle } from '../../client/run-handle';
-import { queueId } from '../../workflows/contract/names';
+import { WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
 import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
 import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
@@ -14,7 +14,7 @@ import { until } from '../stack/until';
 jest.setTimeout(120_000);
 
 const queue: PublishedQueue = { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade: [] };
-const QUEUES = { ended: queue, deleted: queue, cut: queue };
+const QUEUES = { ended: queue, deleted: queue, cut: queue, unheld: queue };
 const look = defineTool({
   name: 'look',
   description: 'Looks.',
@@ -86,4 +86,17 @@ test('a run whose caller was cut off before the queue had it is taken up', async
   await letGo('c0');
   expect(await client.run('cut-off').result()).toMatchObject({ outcome: 'completed' });
   expect((await store.listRefs(OPEN_PREFIX)).map(({ name }) => name)).not.toContain(`${OPEN_PREFIX}cut-off`);
+});
+
+test('a queue that somebody has ended before any worker had it is begun like a new one', async () => {
+  const { temporal } = used.stack;
+  await used.stack.stopWorker();
+  const workflowId = queueId('agents', 'unheld', 0);
+  const input = { schemaVersion: 1, queue: 'unheld', shard: 0, settings: { ...queue, version: 1 } };
+  const begun = { workflowId, taskQueue: controlQueue('agents'), args: [input] };
+  await (await temporal.workflow.start(WORKFLOW_TYPES.runQueue, begun)).terminate('by hand');
+  await used.stack.restartWorker();
+  const run = await start('unheld', 'd1');
+  await letGo('d1');
+  expect(await outcomes([run])).toEqual(['completed']);
 });

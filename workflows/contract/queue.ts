@@ -21,6 +21,15 @@ export interface QueueSettings {
   degrade: DegradeStep[];
 }
 
+/** The part of a queue that takes a run, as whoever asks for a place knows it. */
+export interface FoundQueue {
+  name: string;
+  shard: number;
+  /** Id of its workflow. */
+  workflow: string;
+  settings: QueueSettings;
+}
+
 /** What becomes of runs that begin while more than a part of the queue's places are taken. */
 export interface DegradeStep {
   /** Part of `depth`, of 0 to 1. */

@@ -125,6 +125,8 @@ export interface AgentRunInput {
   tells?: string;
   /** Id of the workflow that watches it for a caller: it is told of its end, and of what it and its sub-agents ask people. */
   watchedBy?: string;
+  /** Another that is told: a run of a session has its place from a queue. */
+  alsoTells?: string;
 }
 
 /** The call that a run answers. */

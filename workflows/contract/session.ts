@@ -96,6 +96,8 @@ export interface SessionState {
   /** The newest messages that were accepted, oldest first. */
   recent: RecentMessage[];
   paused?: { reason: string };
+  /** The queue of its runs is full: when it is asked again. */
+  full?: { queue: string; until: number };
   /** No message is taken any more: what was accepted is answered, and then it ends. */
   retiring?: { reason: string };
   /** Messages that came to an end. */
@@ -110,6 +112,8 @@ export interface CurrentRun {
   begunAt?: number;
   /** Of the release that it was started with. */
   release?: string;
+  /** Id of the queue's workflow that starts it. */
+  queue?: string;
   /** A newer message does not wait for it to finish. */
   interruptedBy?: string;
   /** It was told to end. */
@@ -167,7 +171,10 @@ export interface BeginSessionRunInput extends SessionContext {
   answered: number;
 }
 export type BeginSessionRunResult =
-  | { kind: 'begun'; release: string; plan?: SessionPlan; ended?: RunEnded }
+  /** `queue`: id of the queue's workflow in which it waits for a place. */
+  | { kind: 'begun'; release: string; plan?: SessionPlan; ended?: RunEnded; queue?: string }
+  /** The queue is full. Nothing of it is kept: the message waits, and is tried again. */
+  | { kind: 'full'; queue: string; retryAfterMs: number }
   /** A run has answered the message before. */
   | { kind: 'repeated' }
   /** It cannot be answered, and its run's record says so. */
@@ -188,6 +195,13 @@ export interface SteerSessionRunInput extends SessionContext {
   message: string;
   /** Of the message: the same text may be said twice. Absent where an older session asks. */
   id?: string;
+}
+
+export interface WithdrawSessionRunInput extends SessionContext {
+  run: string;
+  /** Id of the queue's workflow. */
+  queue: string;
+  reason: string;
 }
 
 export interface DropMessagesInput extends SessionContext {
@@ -214,6 +228,8 @@ export interface SessionActivities {
   keepSession(input: KeepSessionInput): Promise<Reached>;
   /** @returns whether the run has taken it */
   steerSessionRun(input: SteerSessionRunInput): Promise<boolean>;
+  /** @returns whether it has left its queue without having begun; if not, it goes on, and is known to Temporal */
+  withdrawSessionRun(input: WithdrawSessionRunInput): Promise<boolean>;
   /** @returns undefined while it goes on */
   findRunEnd(run: string): Promise<RunEnded | undefined>;
   dropMessages(input: DropMessagesInput): Promise<void>;

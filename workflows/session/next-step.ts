@@ -25,7 +25,10 @@ export const lookAfterMs = (looks: number): number => Math.min(LAST_LOOK_MS, FIR
 export function nextStep(state: SessionState, now: number): NextStep {
   const { current, waiting, later, paused, retiring } = state;
   if (current) return ofCurrent(current);
-  if (waiting.length > 0 && !paused) return { do: 'begin' };
+  if (waiting.length > 0 && !paused) {
+    const isFor = (state.full?.until ?? 0) - now;
+    return isFor > 0 ? { do: 'rest', withinMs: isFor } : { do: 'begin' };
+  }
   if (retiring) {
     // A pause is not ended by this, so nothing that waits behind it is ever answered; nor is what is for a later time.
     if (waiting.length + later.length > 0) return { do: 'drop', reason: `the session is retired: ${retiring.reason}` };

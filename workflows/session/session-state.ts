@@ -66,10 +66,17 @@ export function takeNext(state: SessionState): Mail | undefined {
 /** What came of the beginning of a run. The plan of its release holds from now on. */
 export function takeBegun(state: SessionState, result: BeginSessionRunResult, now: number): void {
   if (!state.current) return;
+  delete state.full;
+  if (result.kind === 'full') {
+    putBack(state);
+    state.full = { queue: result.queue, until: now + result.retryAfterMs };
+    return;
+  }
   state.activeAt = now;
   if (result.kind === 'begun') {
     state.current.begunAt = now;
     state.current.release = result.release;
+    if (result.queue !== undefined) state.current.queue = result.queue;
     if (result.plan) state.plan = result.plan;
     if (result.ended) state.current.ended ??= result.ended;
     return;

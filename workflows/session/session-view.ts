@@ -4,7 +4,8 @@ import type { Mail, MailView, SessionInput, SessionState, SessionView } from '..
 export function viewOf({ input, state }: { input: SessionInput; state: SessionState }): SessionView {
   const { session, agent, tenant } = input;
   const { plan, reached, current, answered, activeAt } = state;
-  const reason = state.retiring?.reason ?? state.paused?.reason;
+  const reason =
+    state.retiring?.reason ?? state.paused?.reason ?? (state.full && `the queue ${state.full.queue} is full`);
   return {
     ...{ session, agent, tenant, status: statusOf(state), plan, reached, answered, activeAt },
     ...(reason === undefined ? {} : { reason }),

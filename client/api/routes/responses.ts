@@ -1,5 +1,4 @@
 // OpenAI's Responses API, with agents for models: any of its clients is one of durable runs. A response is a run, and has its id.
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { followRun } from '../../follow-run';
 import { currentRelease } from '../../releases';
@@ -16,6 +15,7 @@ import { inputOf, responseRequestShape, tagsOf, textOf, type ResponseRequest } f
 import { responseOf, responseShape, type ToldResponse } from '../responses/response-object';
 import { streamResponse } from '../responses/stream-response';
 import { defineRoute, type ApiRequest } from '../route';
+import { sentPieceByPiece } from '../sent-piece-by-piece';
 import { runIdShape } from '../shapes';
 import { createTurnstile } from '../turnstile';
 import { noAgent, retold, tenantOf } from './start';
@@ -86,15 +86,16 @@ const createRoute = defineRoute(
     answers: { 200: { description: 'The response.', schema: RESPONSE, streams: true } },
   },
   async (asking) => {
-    const { body, caller, deps, client, header, node, gone } = asking;
+    const { body, caller, deps, client, header, gone } = asking;
     const key = idempotencyKeyOf(header('idempotency-key'));
     const start = (id: string): Promise<RunRecord> => begin(asking, id);
     const once = { caller: caller.name ?? '', request: body, run: newRunId(), now: Date.now() };
-    const record = await (key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start));
-    const run = client().run(record.id);
-    if (body.background && !body.stream) return { status: 200, body: { ...responseOf(record), background: true } };
-    if (body.stream) return await streamed({ run, record, node, gone });
-    return await waits.pass(async () => ({ status: 200, body: await whole(run, gone) }));
+    const begun = (): Promise<RunRecord> =>
+      key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start);
+    // Where there is no room to wait nothing is begun: clients try again by themselves, and would begin another.
+    if (body.stream) return await readers.pass(async () => streamed(asking, await begun()));
+    if (body.background) return { status: 200, body: { ...responseOf(await begun()), background: true } };
+    return await waits.pass(async () => ({ status: 200, body: await whole(client().run((await begun()).id), gone) }));
   },
 );
 
@@ -103,13 +104,10 @@ async function whole(run: RunHandle<unknown>, gone: AbortSignal): Promise<ToldRe
   return responseOf(await run.record(), result);
 }
 
-async function streamed({
-  run,
-  record,
-  node,
-  gone,
-}: { run: RunHandle<unknown>; record: RunRecord } & Pick<Asking, 'node' | 'gone'>): Promise<Response> {
-  await readers.pass(() =>
+async function streamed(asking: Asking, record: RunRecord): Promise<Response> {
+  const { client, node, gone, deps } = asking;
+  const run = client().run(record.id);
+  return await sentPieceByPiece({ node, gone, report: deps.report }, () =>
     streamResponse(
       {
         id: record.id,
@@ -125,7 +123,6 @@ async function streamed({
       gone,
     ),
   );
-  return RESPONSE_ALREADY_SENT;
 }
 
 const getRoute = defineRoute(

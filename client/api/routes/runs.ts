@@ -1,5 +1,4 @@
 // Runs, one and many; what came of one; and one as it goes.
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { z } from 'zod';
 import { refuseErased } from '../../recorded-result';
 import { RESULT_ANSWERS, resultOfRun, waitQuery } from '../await-result';
@@ -7,9 +6,9 @@ import { seesTenant } from '../caller';
 import { CURSOR_CHARS } from '../cursor';
 import { knownRun, maySee } from '../known-run';
 import { listRuns } from '../list-runs';
-import { Problem } from '../problem';
 import { defineRoute } from '../route';
 import { recordedRun, shownRun } from '../run-status';
+import { sentPieceByPiece } from '../sent-piece-by-piece';
 import { outcomeFilter, runIdShape, runShape, runsShape } from '../shapes';
 import { streamRun } from '../stream-run';
 import { createTurnstile } from '../turnstile';
@@ -110,17 +109,11 @@ const eventsRoute = defineRoute(
     refuseErased(record);
     if (node.incoming.method === 'HEAD')
       return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
-    return await readers.pass(async () => {
-      try {
-        await streamRun(client().run(record.id), header('last-event-id'), node.outgoing, gone);
-      } catch (error) {
-        if (!node.outgoing.headersSent) throw error;
-        if (!(error instanceof Problem) && !gone.aborted) deps.report(error);
-        // Cut, not ended: the reader comes again with the last id that it has.
-        node.outgoing.destroy();
-      }
-      return RESPONSE_ALREADY_SENT;
-    });
+    return await readers.pass(() =>
+      sentPieceByPiece({ node, gone, report: deps.report }, () =>
+        streamRun(client().run(record.id), header('last-event-id'), node.outgoing, gone),
+      ),
+    );
   },
 );
 
