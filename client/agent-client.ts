@@ -66,7 +66,7 @@ export interface AgentClient {
   /**
    * A new run that begins with what another had said and done up to a step, and goes on by itself: its calls are new. The other one
    * is left as it is, whether it goes on or has ended.
-   * @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `temporal-unreachable`
+   * @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `queue-full`, `no-worker`, `temporal-unreachable`
    */
   fork(run: string, options?: ForkOptions): Promise<RunHandle<unknown>>;
   /** Agents that workers have published, by name. */
@@ -102,7 +102,7 @@ export function createAgentClient(options: AgentClientOptions): AgentClient {
     }),
     session,
     run: (id) => createRunHandle({ temporal, store, id, ...handed(options) }),
-    fork: (run, fork = {}) => forkRun(options, run, fork),
+    fork: (run, fork = {}) => forkRun(starter, run, fork),
     agents: async () => {
       const refs = await store.listRefs(AGENT_PREFIX);
       // A release that this version cannot read is no reason to know nothing of the others; starting it says what is wrong.

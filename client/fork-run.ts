@@ -3,8 +3,10 @@
 import type { Client } from '@temporalio/client';
 import { createConversation } from '../activities/store';
 import type { ContentStore, RefWrite } from '../activities/store/port';
+import { encodeCarried } from '../activities/store/carried-state';
 import { forkChains } from '../activities/store/fork-chains';
-import { headName, runRecordName } from '../activities/store/ref-names';
+import { recordFirst } from '../activities/store/record-first';
+import { runRecordName } from '../activities/store/ref-names';
 import { callsOf } from '../activities/store/run-calls';
 import type { TextReader } from '../activities/stream/port';
 import type { ReleaseManifest } from '../workflows/contract/release';
@@ -14,10 +16,12 @@ import { ClientError } from './errors';
 import { firstRunIdOf } from './first-run';
 import { forkBeginning, type Beginning, type ForkChanges } from './fork-beginning';
 import { forkPoint, type ForkPoint } from './fork-point';
+import type { QueueClient } from './queue-client';
 import { refuseErased } from './recorded-result';
 import { currentRelease, readManifest, releaseOf, type KnownRelease } from './releases';
 import { createRunHandle, type RunHandle } from './run-handle';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
+import { startQueued, type QueuedStart } from './start-queued';
 import { recordStart, startWorkflow } from './start-workflow';
 
 export interface ForkOptions extends ForkChanges, Pick<StartOptions, 'id' | 'user' | 'session' | 'tags'> {
@@ -31,15 +35,23 @@ export interface Forker {
   temporal: Client;
   store: ContentStore;
   taskQueue: string;
+  queues: QueueClient;
   user?: string;
   texts?: TextReader;
 }
 
-/** @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `temporal-unreachable` */
+/** @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `queue-full`, `no-worker`, `temporal-unreachable` */
 export async function forkRun(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
   const { temporal, texts } = forker;
   const shown = texts ? { texts } : {};
   const { store, manifest, point, beginning, record: planned, ...stored } = await planFork(forker, run, options);
+  if (manifest.queue !== undefined) {
+    const carried = carriedBy(planned, point, beginning);
+    const queued = await queueFork(forker, { store, record: planned, carried, stored }, manifest.queue);
+    const place = queued.kind === 'waiting' ? { queued: queued.place } : {};
+    if (queued.kind === 'waiting' || !queued.started)
+      return createRunHandle({ temporal, store: forker.store, id: planned.id, ...place, ...shown });
+  }
   const known = await recordStart(store, planned, stored);
   const record = known ?? planned;
   const { id } = record;
@@ -50,8 +62,28 @@ export async function forkRun(forker: Forker, run: string, options: ForkOptions)
     input: beginning.input,
     carried: carriedBy(record, point, beginning),
   });
-  await recordFirst(store, record, beginning, execution.firstExecutionRunId);
+  const { firstExecutionRunId: first } = execution;
+  if (first !== undefined) await recordFirst(store, record, { head: beginning.base, length: beginning.length }, first);
   return createRunHandle({ temporal, store: forker.store, id, execution, ...shown });
+}
+
+interface QueuedFork {
+  store: ContentStore;
+  record: RunRecord;
+  carried: CarriedState;
+  stored: { objects: Uint8Array[]; refs: RefWrite[] };
+}
+
+/** As every start through a queue; what it goes on with is stored until it begins. */
+async function queueFork(
+  { queues }: Forker,
+  { store, record, carried, stored: { objects, refs } }: QueuedFork,
+  name: string,
+): Promise<QueuedStart> {
+  const found = await queues.find(name, record.id);
+  const bytes = encodeCarried(carried);
+  const queue = { name, workflow: found.workflow, asked: 1, carried: store.nameOf(bytes) };
+  return await startQueued({ store, queues }, { ...record, queue }, { objects: [...objects, bytes], refs, found });
 }
 
 export interface PlannedFork {
@@ -123,20 +155,6 @@ async function releaseFor(store: ContentStore, { agent, release }: RunRecord, wa
   if (wanted === undefined) return { release, manifest: await readManifest(store, release) };
   if (wanted === 'current') return await currentRelease(store, agent);
   return await releaseOf(store, agent, wanted);
-}
-
-/**
- * Its first execution is known by its heads, and a fork that begins among tool calls may wait for hours before its model's first answer
- * stores one: so it is stored here. Whatever the run has stored by now is newer, and stays.
- */
-async function recordFirst(
-  store: ContentStore,
-  { id, startedAt: at }: RunRecord,
-  { base: head, length }: Beginning,
-  runId: string | undefined,
-): Promise<void> {
-  if (runId === undefined) return;
-  await store.commit({ refs: [{ op: 'create', name: headName(id, runId), value: { head, length, at } }] });
 }
 
 const NO_TOTALS: RunTotals = {

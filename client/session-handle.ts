@@ -6,16 +6,10 @@ import type { WebhookTarget } from '../activities/define/webhook';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
-import { sendMessage } from '../infra/temporal/send-message';
+import { sendMessage, sessionStart } from '../infra/temporal/send-message';
 import { isFailureType } from '../workflows/contract/failures';
 import type { Message } from '../workflows/contract/message';
-import {
-  SIGNAL_NAMES,
-  WORKFLOW_TYPES,
-  controlQueue,
-  sessionRunId,
-  sessionWorkflowId,
-} from '../workflows/contract/names';
+import { SIGNAL_NAMES, WORKFLOW_TYPES, sessionRunId, sessionWorkflowId } from '../workflows/contract/names';
 import type {
   LifecycleRequest,
   SendAnswer,
@@ -103,9 +97,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     if (record.status === 'retired') throw retired(session);
     // One that sleeps is woken for it: nobody else could keep it in mind.
     await temporal.workflow.signalWithStart(WORKFLOW_TYPES.agentSession, {
-      workflowId: sessionWorkflowId(session),
-      taskQueue: controlQueue(taskQueue),
-      args: [inputOf(maker, of, record.plan, record)],
+      ...sessionStart(taskQueue, inputOf(maker, of, record.plan, record)),
       signal: name,
       signalArgs: request,
     });

@@ -1,5 +1,5 @@
 // A start through a queue: recorded first, as every start, then asked for; and taken back where the queue is full.
-import type { ContentStore } from '../activities/store/port';
+import type { ContentStore, RefWrite } from '../activities/store/port';
 import { openRunName, runRecordName } from '../activities/store/ref-names';
 import type { FoundQueue, QueuePlace } from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
@@ -16,10 +16,10 @@ export type QueuedStart =
 export async function startQueued(
   { store, queues }: { store: ContentStore; queues: QueueClient },
   record: RunRecord & Required<Pick<RunRecord, 'queue'>>,
-  { objects, found }: { objects: readonly Uint8Array[]; found: FoundQueue },
+  { objects, refs = [], found }: { objects: readonly Uint8Array[]; refs?: readonly RefWrite[]; found: FoundQueue },
 ): Promise<QueuedStart> {
   for (;;) {
-    const known = await recordStart(store, record, { objects });
+    const known = await recordStart(store, record, { objects, refs });
     if (known?.ended) return { kind: 'begun' };
     if (known && !known.queue) return { kind: 'begun', started: known };
     // Somebody else may be taking it back at this moment: then it is recorded anew.
@@ -34,7 +34,7 @@ export async function startQueued(
       const { kind: _, ...place } = answer;
       return { kind: 'waiting', place };
     }
-    if (!known) await takeBack(store, id);
+    if (!known) await takeBack(store, id, refs);
     throw queueFull(found.name, answer);
   }
 }
@@ -70,10 +70,12 @@ async function isAskedAgain(store: ContentStore, id: string): Promise<boolean> {
 }
 
 /** Only what nobody has asked for since: that may be waiting by now. */
-async function takeBack(store: ContentStore, id: string): Promise<void> {
+async function takeBack(store: ContentStore, id: string, refs: readonly RefWrite[]): Promise<void> {
   const name = runRecordName(id);
   const ref = await store.readRef(name);
   const read = runRecordSchema.safeParse(ref?.value);
   if (!ref || !read.success || read.data.ended || read.data.queue?.asked !== 1) return;
-  if (await store.deleteRef(name, ref.version)) await store.deleteRef(openRunName(id));
+  if (!(await store.deleteRef(name, ref.version))) return;
+  for (const { name: stored } of refs) await store.deleteRef(stored);
+  await store.deleteRef(openRunName(id));
 }

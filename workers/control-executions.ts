@@ -27,7 +27,7 @@ export const controlClient = ({ connection, namespace, identity, keys }: Control
 
 export function controlExecutions({ temporal, taskQueue }: { temporal: Client; taskQueue: string }): Executions {
   return {
-    start: async (run) => void (await startRun({ temporal, taskQueue }, run)),
+    start: async (run) => (await startRun({ temporal, taskQueue }, run)).firstExecutionRunId,
     endOf: async (run) => {
       const handle = temporal.workflow.getHandle(run);
       try {

@@ -32,8 +32,8 @@ export interface ToldEnd {
 
 /** Runs and sessions, as Temporal has them. */
 export interface Executions {
-  /** Started twice it is one. */
-  start(run: RunStart): Promise<void>;
+  /** Started twice it is one. @returns the id of its first execution, where this has begun it */
+  start(run: RunStart): Promise<string | undefined>;
   /**
    * @returns `open` while it goes on, `unknown` where Temporal has none, `completed` where its answer is in its record, or is going to be
    */

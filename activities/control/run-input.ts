@@ -2,10 +2,11 @@
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import { webhookWorkflowId } from '../../workflows/contract/names';
-import type { AgentRunInput } from '../../workflows/contract/run';
+import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { limitedTo } from '../define/limited-to';
 import { failure } from '../failure';
+import { decodeCarried } from '../store/carried-state';
 import { canonicalJson, decodeMessage, previewOf, type ContentStore } from '../store';
 
 /** @throws ApplicationFailure `Store.*` */
@@ -27,7 +28,16 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
     },
     tells,
     ...(record.isWatched ? { watchedBy: webhookWorkflowId(record.id) } : {}),
+    ...(await carriedOf(store, queue)),
   };
+}
+
+/** What a fork goes on with. */
+async function carriedOf(store: ContentStore, queue: RunRecord['queue']): Promise<{ carried?: CarriedState }> {
+  const hash = queue?.carried;
+  if (hash === undefined) return {};
+  const [bytes] = await store.get([hash]);
+  return { carried: decodeCarried(hash, bytes ?? new Uint8Array()) };
 }
 
 /** The release with another route, as an object: everything that reads a run's release reads this one. @throws ApplicationFailure `Store.*` */

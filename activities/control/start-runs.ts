@@ -11,6 +11,7 @@ import type { AgentRunInput } from '../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { objectHash } from '../store';
 import { readQueueSettings } from '../store/queue-settings';
+import { recordFirst } from '../store/record-first';
 import { runRecordName } from '../store/ref-names';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import { eachOf } from './each-of';
@@ -46,7 +47,9 @@ async function startOne(deps: ControlDeps, tells: string, { run, step }: RunToSt
         record = degraded;
       }
       const input = await inputOf(deps, record, tells);
-      await deps.executions.start({ id: run, question: record.question, input });
+      const first = await deps.executions.start({ id: run, question: record.question, input });
+      if (first !== undefined && input.carried)
+        await recordFirst(deps.store.of(record.tenant), record, input.carried, first);
       return { run, kind: 'started' };
     } catch (error) {
       const reason = cannotBeStarted(error);

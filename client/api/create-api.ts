@@ -1,5 +1,6 @@
 // The API as a Hono application: its routes, its document, and what is said where there is no route.
 import { Hono, type Context } from 'hono';
+import { isLoopback } from './loopback';
 import { openApiDocument } from './openapi';
 import { PAGE_POLICY, openApiPage } from './openapi-page';
 import { Problem, problemOf, problemResponse } from './problem';
@@ -46,10 +47,12 @@ export function createApi(deps: ApiDeps): Api {
 function refuseOtherSites({ keys }: ApiDeps, { req }: ApiCall): void {
   if (keys.length > 0) return;
   const host = req.header('host') ?? '';
-  const name = host.replace(/:\d+$/, '').toLowerCase();
+  const name = host
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
+    .toLowerCase();
   // Such a page may also point its own name at this machine, and would then ask in its own name.
-  if (!['localhost', '127.0.0.1', '[::1]'].includes(name))
-    throw new Problem('Api.Forbidden', 'this server answers to the names of this machine alone.');
+  if (!isLoopback(name)) throw new Problem('Api.Forbidden', 'this server answers to the names of this machine alone.');
   const origin = req.header('origin');
   if (origin !== undefined && origin !== `http://${host}`)
     throw new Problem('Api.Forbidden', 'pages of other sites are not answered.');

@@ -7,6 +7,7 @@ import { ClientError } from '../errors';
 import { progressAnswered } from '../shared-progress';
 import { CONNECTION_OPTIONS, limitConnections } from './connection-limits';
 import { createApi } from './create-api';
+import { isLoopback } from './loopback';
 import { Problem, problemOf, problemResponse } from './problem';
 import type { ApiDeps } from './route';
 
@@ -70,6 +71,3 @@ export async function serveApi({
     },
   };
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);

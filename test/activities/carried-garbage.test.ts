@@ -230,7 +230,10 @@ async function controlled(of: AnyAgent) {
   const control: ControlDeps = {
     ...{ store, conversation: deps.conversation, taskQueue: 'agents', now: () => now },
     executions: {
-      start: ({ id }) => Promise.resolve(void started.push(id)),
+      start: ({ id }) => {
+        started.push(id);
+        return Promise.resolve(undefined);
+      },
       endOf: () => Promise.resolve('open'),
       steer: () => Promise.resolve(false),
       enqueue: () => Promise.reject(new Error('no queue is here')),

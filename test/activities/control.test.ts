@@ -43,6 +43,7 @@ function given(): Given {
       start: async (run) => {
         if (!executions.has(run.id)) begun.push(run);
         executions.set(run.id, 'open');
+        return undefined;
       },
       endOf: async (run) => executions.get(run) ?? 'unknown',
       steer: () => Promise.reject(new Error('queues steer nothing.')),
@@ -137,7 +138,7 @@ test('what its caller holds a run to counts beside its release, and beside what 
 test('where a key or the store is missing for the moment all of it is tried again, and nothing has ended', async () => {
   const { deps, add, record } = given();
   await add('one');
-  const start = (): Promise<void> => Promise.reject(failure('Store.KeyMissing', 'no key k1 here.'));
+  const start = (): Promise<undefined> => Promise.reject(failure('Store.KeyMissing', 'no key k1 here.'));
   const away = { ...deps, executions: { ...deps.executions, start } };
   await expect(startRuns(away, asked('one'))).rejects.toMatchObject({ type: 'Store.KeyMissing' });
   expect((await record('one')).ended).toBeUndefined();

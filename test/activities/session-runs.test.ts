@@ -42,7 +42,7 @@ async function world() {
     executions: {
       start: (run) => {
         started.push(run);
-        return Promise.resolve();
+        return Promise.resolve(undefined);
       },
       endOf: () => Promise.resolve(told),
       steer: () => Promise.resolve(false),

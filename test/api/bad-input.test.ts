@@ -177,4 +177,7 @@ test('without keys it is served to this machine alone', async () => {
     code: 'misconfigured',
     message: expect.stringMatching(/^the API is served on 0\.0\.0\.0 only with keys: [^\n]*api-key/),
   });
+  const other = await serveApi({ ...options, host: '127.0.0.2' });
+  expect((await fetch(`${other.url}/v1/agents`)).status).toBe(200);
+  await other.close();
 });

@@ -7,14 +7,13 @@ import { OPEN_PREFIX } from '../../activities/store/ref-names';
 import type { RunHandle } from '../../client/run-handle';
 import { WORKFLOW_TYPES, controlQueue, queueId } from '../../workflows/contract/names';
 import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
-import { script } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
 import { until } from '../stack/until';
 
 jest.setTimeout(120_000);
 
 const queue: PublishedQueue = { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade: [] };
-const QUEUES = { ended: queue, deleted: queue, cut: queue, unheld: queue };
+const QUEUES = { ended: queue, deleted: queue, cut: queue, unheld: queue, forked: queue };
 const look = defineTool({
   name: 'look',
   description: 'Looks.',
@@ -42,7 +41,7 @@ const used = useStack(
       if (question === 'look') return { calls: [{ name: 'look', args: {} }] };
       asked.set(question, (asked.get(question) ?? 0) + 1);
       await new Promise<void>((resolve) => held.set(question, resolve));
-      return script().answer('said');
+      return { text: 'said' };
     },
   },
   { agents, queues: QUEUES, queuePace: { lookMs: 300, sweepMs: 1_000, settledMs: 2_000 } },
@@ -99,4 +98,23 @@ test('a queue that somebody has ended before any worker had it is begun like a n
   const run = await start('unheld', 'd1');
   await letGo('d1');
   expect(await outcomes([run])).toEqual(['completed']);
+});
+
+test('a fork waits for a place as any start, and goes on with what it began with', async () => {
+  const origin = await start('forked', 'e0');
+  await letGo('e0');
+  await origin.result();
+  const busy = await start('forked', 'e1');
+  await until(() => held.has('e1'));
+  const fork = await used.stack.client.fork(origin.id, { say: 'e2', id: 'the-fork' });
+  expect(fork.queued).toMatchObject({ position: 1 });
+  expect((await used.stack.client.fork(origin.id, { say: 'e2', id: 'the-fork' })).id).toBe('the-fork');
+  await letGo('e1');
+  await letGo('e2');
+  expect(await outcomes([busy, fork])).toEqual(['completed', 'completed']);
+  const said = (await fork.transcript()).map(({ role, parts }) => `${role} ${JSON.stringify(parts)}`);
+  expect(said).toHaveLength(4);
+  expect(said[0]).toContain('e0');
+  expect(said[2]).toContain('e2');
+  expect(asked.get('e2')).toBe(1);
 });

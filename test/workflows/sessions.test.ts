@@ -1,5 +1,6 @@
 // Needs a Temporal server (embedded, real), the model server over HTTP, and a store on disk. Sessions: conversations of many messages, each
 // answered by a run of its own, whatever comes while one is being answered.
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { MAIL_PREFIX } from '../../activities/store/ref-names';
@@ -265,6 +266,13 @@ test('it falls asleep, and the next message wakes it where it was; nothing of it
   // It has forgotten the ids that it knew; the run of the message has not.
   await (await session.send('one', { id: 'a' })).result();
   expect(await (await session.send('two', { id: 'b' })).result()).toMatchObject({ output: '2: two' });
+  // Whatever wakes it, it is found as before.
+  await handle.result();
+  await session.pause('for now');
+  const { typedSearchAttributes: found } = await handle.describe();
+  expect(
+    ['AgentName', 'TenantId', 'SessionId'].map((name) => found.get(defineSearchAttributeKey(name, 'KEYWORD'))),
+  ).toEqual([...['brief', 'acme', 'nap']]);
 });
 
 test('a message for a later time is answered then, in the order of the times', async () => {

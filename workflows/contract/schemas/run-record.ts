@@ -83,6 +83,8 @@ export const runRecordSchema = z.object({
       inspect: z.literal(true).exactOptional(),
       /** What its caller holds it to, beside its release. */
       limits: partialLimitsSchema.exactOptional(),
+      /** Of a fork: hash of what it goes on with, which nothing else has in this form. */
+      carried: z.string().exactOptional(),
       /** How often it was asked for: whoever is refused takes back only what nobody else has asked for since. */
       asked: z.number(),
     })
