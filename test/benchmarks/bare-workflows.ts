@@ -1,5 +1,5 @@
 // What a benchmark is compared with: the floor, activities that carry nothing, and the usual design, where each carries the conversation.
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, condition, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
 
 interface Activities {
   bare(): Promise<null>;
@@ -49,4 +49,12 @@ const { hold } = proxyActivities<Activities>({
 /** One activity that goes on until it is cancelled. */
 export async function bareHold(url: string): Promise<void> {
   await hold(url);
+}
+
+/** What an entity does least: each signal is heard, and that is all. */
+export async function bareSignals(most: number): Promise<number> {
+  let told = 0;
+  setHandler(defineSignal('told'), () => void (told += 1));
+  await condition(() => told >= most);
+  return told;
 }

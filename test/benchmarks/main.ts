@@ -246,9 +246,9 @@ async function failovers(): Promise<void> {
 async function eachPlace(work: (place: Place) => Promise<void>): Promise<void> {
   await work({ name: 'embedded' });
   await withPostgres(async (postgres) => {
-    await work({ name: 'store on Postgres', storeUrl: postgres.freshUrl() });
+    await work({ name: 'store on Postgres', storeUrl: postgres.freshUrl });
     await onPostgres(postgres, (startServer) =>
-      work({ name: 'all on Postgres', storeUrl: postgres.freshUrl(), startServer }),
+      work({ name: 'all on Postgres', storeUrl: postgres.freshUrl, startServer }),
     );
   });
 }

@@ -2,6 +2,7 @@
 // once it polls.
 import { setTimeout as pause } from 'node:timers/promises';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import OpenAI from 'openai';
 import { z } from 'zod';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
@@ -17,6 +18,8 @@ const optionsSchema = z.object({
   namespace: z.string(),
   /** Of Longhaul: its store and its model server. Absent for the bare loop. */
   longhaul: z.object({ stateDir: z.string(), storeUrl: z.string(), modelUrl: z.string() }).exactOptional(),
+  /** Whom a bare call asks. Absent: nobody, it waits. */
+  bareAsks: z.string().exactOptional(),
   /** What a bare call takes, in milliseconds. */
   modelMs: z.number(),
   /** At once. */
@@ -55,13 +58,22 @@ async function ours(
   });
 }
 
-/** The least that a loop of calls costs Temporal: an activity that waits as long as the model does, and one that does nothing. */
-async function bare({ address, namespace, modelMs, calls }: ManyRunsWorkerOptions): Promise<Served> {
+/**
+ * The least that a loop of calls costs Temporal: an activity that waits as long as the model does, and one that does nothing. Where there is a
+ * model to ask, the first asks it what is always the same, and drops the answer.
+ */
+async function bare({ address, namespace, modelMs, calls, bareAsks }: ManyRunsWorkerOptions): Promise<Served> {
   const connection = await NativeConnection.connect({ address });
+  const model = bareAsks === undefined ? undefined : new OpenAI({ baseURL: bareAsks, apiKey: 'key', maxRetries: 0 });
+  const ask = async (): Promise<null> => {
+    if (model) await model.chat.completions.create(QUESTION);
+    else await pause(modelMs);
+    return null;
+  };
   const worker = await Worker.create({
     ...{ connection, namespace, taskQueue: 'bare' },
     workflowsPath: require.resolve('./bare-workflows'),
-    activities: { ask: () => pause(modelMs, null), bare: () => Promise.resolve(null) },
+    activities: { ask, bare: () => Promise.resolve(null) },
     maxConcurrentActivityTaskExecutions: calls,
     maxCachedWorkflows: 200,
     shutdownGraceTime: '1s',
@@ -75,6 +87,8 @@ async function bare({ address, namespace, modelMs, calls }: ManyRunsWorkerOption
     },
   };
 }
+
+const QUESTION = { model: 'model', messages: [{ role: 'user' as const, content: 'go' }] };
 
 void main().catch((error: unknown) => {
   process.stderr.write(`${String(error)}\n`);

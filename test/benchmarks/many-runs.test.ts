@@ -3,7 +3,7 @@ import { MANY_RUNS_SHORT, manyRuns } from './many-runs';
 
 jest.setTimeout(300_000);
 
-test.each(['bare', 'longhaul'] as const)(
+test.each(['bare', 'bare-asks', 'longhaul'] as const)(
   '%s: all runs come to their end, and all answers are counted',
   async (kind) => {
     const made = await manyRuns(MANY_RUNS_SHORT, kind);

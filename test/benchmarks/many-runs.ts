@@ -10,7 +10,7 @@ import { createAgentClient } from '../../client/agent-client';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { publishReleases } from '../../workers/publish-releases';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
-import { script, startModelServerProcess } from '../kit/model-server';
+import { script, startModelServerProcess, type ModelServerProcess } from '../kit/model-server';
 import type { TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
 import { startWorkerProcess, type WorkerProcess } from '../stack/worker-process';
@@ -26,8 +26,8 @@ export interface ManyRunsOptions {
   workers: number;
   /** @default the embedded one */
   startServer?: () => Promise<TestTemporal>;
-  /** @default LMDB, in a folder of its own */
-  storeUrl?: string;
+  /** Of an empty one. @default LMDB, in a folder of its own */
+  storeUrl?: () => string;
 }
 
 export interface ManyRunsFigures {
@@ -46,7 +46,7 @@ export interface ManyRunsFigures {
 export const MANY_RUNS_LONG: ManyRunsOptions = { runs: 300, turns: 9, modelMs: 2_000, workers: 2 };
 export const MANY_RUNS_SHORT: ManyRunsOptions = { runs: 8, turns: 2, modelMs: 200, workers: 2 };
 /** As much as there is to be had: the model answers at once. */
-export const THROUGHPUT_LONG: Omit<ManyRunsOptions, 'workers'> = { runs: 120, turns: 9, modelMs: 0 };
+export const THROUGHPUT_LONG: Omit<ManyRunsOptions, 'workers'> = { runs: 80, turns: 9, modelMs: 0 };
 export const THROUGHPUT_SHORT: Omit<ManyRunsOptions, 'workers'> = { runs: 8, turns: 2, modelMs: 0 };
 
 /** If nothing but the model took time. */
@@ -56,16 +56,24 @@ export const idealPerSecond = ({ runs, modelMs }: ManyRunsOptions): number => (r
 const SLOTS_SPARE = 1.5;
 const STARTS_AT_ONCE = 20;
 
-export async function manyRuns(options: ManyRunsOptions, kind: 'longhaul' | 'bare'): Promise<ManyRunsFigures> {
+/** `bare`: a loop whose calls wait; `bare-asks`: one whose calls ask the same model, as every agent's do. */
+export type ManyRunsKind = 'bare' | 'bare-asks' | 'longhaul';
+
+export async function manyRuns(options: ManyRunsOptions, kind: ManyRunsKind): Promise<ManyRunsFigures> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-many-runs-'));
   const server = await (options.startServer?.() ??
     startEmbeddedTemporal({ stateDir, cliPath: await temporalCli(), searchAttributes: SEARCH_ATTRIBUTES }));
   const connection = await Connection.connect({ address: server.address });
   const temporal = new Client({ connection, namespace: server.namespace });
   try {
-    return kind === 'bare'
-      ? await bareRuns(options, server, temporal)
-      : await ourRuns(options, server, temporal, stateDir);
+    if (kind === 'longhaul') return await ourRuns(options, server, temporal, stateDir);
+    if (kind === 'bare') return await bareRuns(options, server, temporal);
+    const model = await startModel(options);
+    try {
+      return await bareRuns(options, server, temporal, model.url);
+    } finally {
+      await model.close();
+    }
   } finally {
     await connection.close();
     await server.stop();
@@ -76,7 +84,7 @@ export async function manyRuns(options: ManyRunsOptions, kind: 'longhaul' | 'bar
 const startWorkers = (
   { workers, runs, modelMs }: ManyRunsOptions,
   { address, namespace }: TestTemporal,
-  own: Pick<ManyRunsWorkerOptions, 'longhaul'>,
+  own: Pick<ManyRunsWorkerOptions, 'longhaul' | 'bareAsks'>,
 ): Promise<WorkerProcess[]> =>
   Promise.all(
     Array.from({ length: workers }, () =>
@@ -87,6 +95,17 @@ const startWorkers = (
     ),
   );
 
+function startModel({ turns, modelMs }: ManyRunsOptions): Promise<ModelServerProcess> {
+  const pages = Array.from({ length: turns }, (_, number) => ({
+    calls: [{ name: 'look', args: { number } }],
+    text: `Page ${number} is next.`,
+  }));
+  return startModelServerProcess({
+    script: script(pages).answer('All is read.'),
+    ...(modelMs > 0 ? { faults: [{ do: { delayMs: modelMs } }] } : {}),
+  });
+}
+
 async function ourRuns(
   options: ManyRunsOptions,
   server: TestTemporal,
@@ -94,15 +113,8 @@ async function ourRuns(
   stateDir: string,
 ): Promise<ManyRunsFigures> {
   const { runs, turns, modelMs } = options;
-  const pages = Array.from({ length: turns }, (_, number) => ({
-    calls: [{ name: 'look', args: { number } }],
-    text: `Page ${number} is next.`,
-  }));
-  const model = await startModelServerProcess({
-    script: script(pages).answer('All is read.'),
-    ...(modelMs > 0 ? { faults: [{ do: { delayMs: modelMs } }] } : {}),
-  });
-  const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
+  const model = await startModel(options);
+  const storeUrl = options.storeUrl?.() ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);
   await publishReleases(store, [walkerRelease()]);
   const client = createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'bench', user: 'bench' });
@@ -123,9 +135,14 @@ async function ourRuns(
   }
 }
 
-async function bareRuns(options: ManyRunsOptions, server: TestTemporal, temporal: Client): Promise<ManyRunsFigures> {
+async function bareRuns(
+  options: ManyRunsOptions,
+  server: TestTemporal,
+  temporal: Client,
+  bareAsks?: string,
+): Promise<ManyRunsFigures> {
   const { runs, turns } = options;
-  const workers = await startWorkers(options, server, {});
+  const workers = await startWorkers(options, server, bareAsks === undefined ? {} : { bareAsks });
   const handles: string[] = [];
   try {
     return await measured(options, workers, {
