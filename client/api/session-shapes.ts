@@ -48,7 +48,8 @@ export const sendShape = z
   .refine(({ at, afterMs }) => at === undefined || afterMs === undefined, {
     path: ['afterMs'],
     error: 'there is `at` already: one of the two',
-  });
+  })
+  .meta({ not: { required: ['at', 'afterMs'] } });
 
 export const sentShape = z.object({
   session: z.string(),
@@ -129,6 +130,10 @@ export const wakeShape = z
   .refine(({ cron, timeZone }) => timeZone === undefined || cron !== undefined, {
     path: ['timeZone'],
     error: 'it is of `cron`',
+  })
+  .meta({
+    oneOf: [{ required: ['cron'] }, { required: ['everyMs'] }],
+    dependentRequired: { timeZone: ['cron'] },
   });
 export const wokenShape = z.object({ session: z.string(), name: z.string() });
 export const sessionAskedShape = z.object({ session: z.string().max(SESSION_ID_CHARS) });
