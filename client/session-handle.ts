@@ -2,6 +2,7 @@
 import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import type { WebhookTarget } from '../activities/define/webhook';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
@@ -31,8 +32,10 @@ import {
   type SessionMaker,
   type SessionOf,
 } from './session-record';
-import { withBeginning, type SessionRun } from './session-run';
+import { requireAnswered, retired } from './retired-session';
+import { withBeginning, type Sent, type SessionRun } from './session-run';
 import { answered, sessionView } from './session-view';
+import { requireWebhook, watchRun } from './watch-run';
 import { createSessionWakes, type SessionWakes } from './session-wakes';
 
 export interface SendOptions {
@@ -44,6 +47,8 @@ export interface SendOptions {
   at?: Date;
   /** It is answered no sooner than after so long. */
   after?: Duration;
+  /** Told when the run that answers it ends, and when that asks people. */
+  webhook?: WebhookTarget;
 }
 
 export interface SessionHandle<A extends AnyAgent> extends SessionWakes<A> {
@@ -139,20 +144,30 @@ async function send<A extends AnyAgent>(
   const { session, agent } = of;
   const id = options.id ?? newMessageId();
   requireMessageId(id);
+  requireWebhook(options.webhook);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
     currentRelease(maker.store, agent),
   ]);
   const plan = manifest.session ?? record?.plan;
   if (!plan) throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);
-  if (record?.status === 'retired') throw retired(session);
   const store = maker.store.of(tenant);
   const message = firstMessage(store, manifest, input);
+  if (record?.status === 'retired') {
+    await requireAnswered(store, of, { id, tenant, message: message.head.hash });
+    return runOf<A>(
+      maker,
+      of,
+      { message: id, state: 'answered', position: 0, repeated: true },
+      sessionRunId(session, id),
+    );
+  }
   const user = options.user ?? maker.user;
   const request: SendRequest = {
     ...{ id, run: sessionRunId(session, id), agent, tenant, release },
     ...{ message: message.head.hash, preview: message.title },
     ...(user === undefined ? {} : { user }),
+    ...(options.webhook ? { isWatched: true } : {}),
     ...timeOf(options),
   };
   const mail = mailName(session, id);
@@ -172,18 +187,34 @@ async function send<A extends AnyAgent>(
   // Of a repeat: the run's record names it by now, and the one that was told it has kept it itself.
   if (isOwn && (answer.state === 'joined' || (answer.repeated && (await store.readRef(runRecordName(answer.run))))))
     await store.deleteRef(mail);
-  // The caller named the agent's type: this is the place that takes its word for it.
-  const run = maker.runOf(answer.run) as RunHandle<AgentOutput<A>>;
-  const beginning = { temporal, store: maker.store, session, run: answer.run };
+  if (options.webhook) {
+    const watch = sessionRunId(session, id);
+    await watchRun(maker, { watch, run: answer.run, target: options.webhook });
+  }
   const { state, position, repeated = false } = answer;
-  return withBeginning(run, beginning, { message: id, state, position, repeated });
+  return runOf<A>(maker, of, { message: id, state, position, repeated }, answer.run);
 }
+
+/** The caller named the agent's type: this is the place that takes its word for it. */
+const runOf = <A extends AnyAgent>(
+  { temporal, store, runOf: handleOf }: SessionMaker,
+  { session }: SessionOf,
+  sent: Sent,
+  run: string,
+): SessionRun<AgentOutput<A>> =>
+  withBeginning(handleOf(run) as RunHandle<AgentOutput<A>>, { temporal, store, session, run }, sent);
 
 function timeOf({ at, after }: SendOptions): Pick<SendRequest, 'at' | 'afterMs'> {
   if (at !== undefined && after !== undefined)
     throw new ClientError('invalid-input', 'a message has a time to come at, or one to come after; not both.');
-  if (at !== undefined && Number.isNaN(at.getTime())) throw new ClientError('invalid-input', 'at: that is no time.');
-  if (at !== undefined) return { at: at.getTime() };
+  if (at !== undefined) {
+    // A caller in plain JavaScript may hand over a text.
+    const time: unknown = at;
+    if (!(time instanceof Date))
+      throw new ClientError('invalid-input', `at: give a Date, such as new Date('2027-01-31T09:00:00Z').`);
+    if (Number.isNaN(at.getTime())) throw new ClientError('invalid-input', 'at: that is no time.');
+    return { at: at.getTime() };
+  }
   return after === undefined ? {} : { afterMs: given(() => durationMs(after, 'after')) };
 }
 
@@ -225,9 +256,6 @@ async function taken(
     throw new ClientError(code, `session ${session}: ${cause.message}`, { cause: error, ...failure });
   }
 }
-
-const retired = (session: string): ClientError =>
-  new ClientError('refused', `session ${session} is retired: it takes no message.`, { failure: 'Session.Retired' });
 
 const CODES: { readonly [type: string]: 'busy' | 'session-not-found' | 'invalid-input' } = {
   'Session.Busy': 'busy',

@@ -5,6 +5,7 @@ import { ClientError } from './errors';
 
 /** A ref's name has at most 500 bytes, of which both ids and what stands before them take their part. */
 const ENCODED_BYTES = 200;
+const WAKE_NAME_CHARS = 60;
 /** It is printed on one line, and typed again. */
 const CONTROL = /\p{Cc}/u;
 
@@ -18,7 +19,16 @@ export function requireSessionId(id: unknown): asserts id is string {
 export const requireMessageId: (id: unknown) => asserts id is string = (id) =>
   requireId('a message', id, SESSION_MESSAGE_ID_CHARS);
 
-const requireId: (of: string, id: unknown, most: number) => asserts id is string = (of, id, most) => {
+/** The name is followed by the time: together they are the id of a message. @throws ClientError `invalid-input` */
+export const requireWakeName: (name: unknown) => asserts name is string = (name) =>
+  requireId('what wakes it', name, WAKE_NAME_CHARS, 'name');
+
+const requireId: (of: string, id: unknown, most: number, what?: string) => asserts id is string = (
+  of,
+  id,
+  most,
+  what = 'id',
+) => {
   const fits =
     typeof id === 'string' &&
     id.trim() !== '' &&
@@ -27,7 +37,7 @@ const requireId: (of: string, id: unknown, most: number) => asserts id is string
     !CONTROL.test(id) &&
     encodeURIComponent(id).length <= ENCODED_BYTES;
   if (fits) return;
-  const rule = `the id of ${of} has 1 to ${most} characters on one line, at most ${ENCODED_BYTES} bytes when percent-encoded.`;
+  const rule = `the ${what} of ${of} has 1 to ${most} characters on one line, at most ${ENCODED_BYTES} bytes when percent-encoded.`;
   throw new ClientError('invalid-input', rule);
 };
 

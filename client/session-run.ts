@@ -19,6 +19,9 @@ export interface SessionRun<Output> extends RunHandle<Output> {
   readonly repeated: boolean;
 }
 
+/** What a caller is told of a message beside its run. */
+export type Sent = Pick<SessionRun<unknown>, 'message' | 'state' | 'position' | 'repeated'>;
+
 /** The store is asked ever more seldom: a message may wait for days. */
 const FIRST_LOOK_MS = 50;
 const LAST_LOOK_MS = 1_000;
@@ -75,14 +78,15 @@ async function ifFound(ask: () => Promise<boolean>): Promise<boolean> {
 }
 
 /** What waits for the run waits for its beginning first. */
-export function withBeginning<Output>(
+export const withBeginning = <Output>(
   handle: RunHandle<Output>,
   beginning: Beginning,
-  sent: Pick<SessionRun<Output>, 'message' | 'state' | 'position' | 'repeated'>,
-): SessionRun<Output> {
+  sent: Sent,
+): SessionRun<Output> => ({ ...waitForBeginning(handle, beginning), ...sent });
+
+export function waitForBeginning<Output>(handle: RunHandle<Output>, beginning: Beginning): RunHandle<Output> {
   return {
     ...handle,
-    ...sent,
     result: async (options = {}) => {
       await untilBegun(beginning, options.signal);
       return await handle.result(options);

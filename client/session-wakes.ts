@@ -14,7 +14,7 @@ import type { SessionContext, SessionWakeInput } from '../workflows/contract/ses
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { currentRelease } from './releases';
-import { requireMessageId } from './session-ids';
+import { requireWakeName } from './session-ids';
 import { readRecord, type SessionMaker, type SessionOf } from './session-record';
 
 export interface WakeOptions {
@@ -41,8 +41,6 @@ export interface SessionWakes<A extends AnyAgent> {
 const scheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
 /** Of the message, which no run names until it is sent for the first time. */
 const keptAs = (session: string, name: string): string => mailName(session, `${WAKE_MAIL}${name}`);
-/** The name is followed by the time: together they are the message's id. */
-const NAME_CHARS = 60;
 /** After so long without a server it is not made up for. */
 const CATCH_UP = '10m';
 
@@ -53,8 +51,7 @@ export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: 
   return {
     wake: async (input, options) => {
       const { name } = options;
-      requireMessageId(name);
-      if (name.length > NAME_CHARS) throw new ClientError('invalid-input', `name: at most ${NAME_CHARS} characters.`);
+      requireWakeName(name);
       const spec = specOf(options);
       await readRecord(maker, of);
       const { wake, bytes } = await wakeOf(maker, of, { input, name });

@@ -1,7 +1,7 @@
 // A run that is recorded and waits in a queue: Temporal does not know it yet.
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import type { ContentStore } from '../activities/store/port';
-import { runRecordName } from '../activities/store/ref-names';
+import { mailName, runRecordName } from '../activities/store/ref-names';
 import { REASON_CHARS } from '../workflows/contract/limits';
 import { QUERY_NAMES, UPDATE_NAMES } from '../workflows/contract/names';
 import type { QueuePlace, WithdrawAnswer, WithdrawRequest } from '../workflows/contract/queue';
@@ -65,9 +65,11 @@ export function createWaitingRun(waiter: Waiter): WaitingRun {
     },
     withdraw: (reason) => withdraw(waiter, reason),
     explain: async (error) => {
-      const queue = ClientError.isInstance(error) && error.code === 'run-not-found' ? await queueOf(waiter) : undefined;
-      if (!queue) return error;
-      const message = `run "${waiter.id}" waits in the queue "${queue.name}" and has not begun: it hears nothing yet.`;
+      if (!ClientError.isInstance(error) || error.code !== 'run-not-found') return error;
+      const queue = await queueOf(waiter);
+      const where = queue ? `the queue "${queue.name}"` : await sessionOf(waiter);
+      if (where === undefined) return error;
+      const message = `run "${waiter.id}" waits in ${where} and has not begun: it hears nothing yet.`;
       return new ClientError('refused', message, { cause: error });
     },
   };
@@ -81,6 +83,13 @@ async function queueOf(waiter: Waiter): Promise<Queue | undefined> {
   const record = await recordOf(waiter);
   if (!record?.queue || record.ended || record.erased) return undefined;
   return (await isKnown(waiter.temporal.workflow.getHandle(waiter.id))) ? undefined : record.queue;
+}
+
+/** Where it is a message's that its session has not come to, and so is no run yet. */
+async function sessionOf({ store, id }: Waiter): Promise<string | undefined> {
+  const [session = '', ...message] = id.split('/');
+  if (message.length === 0 || !(await store.readRef(mailName(session, message.join('/'))))) return undefined;
+  return `the mailbox of session "${session}"`;
 }
 
 /** Of one that does not wait any more. */

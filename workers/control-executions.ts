@@ -1,4 +1,5 @@
 // How the activities of the control worker reach runs and sessions: by a client of Temporal over the worker's own connection.
+import { Context } from '@temporalio/activity';
 import { Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { NativeConnection } from '@temporalio/worker';
@@ -25,7 +26,34 @@ export interface ControlClientOptions {
 export const controlClient = ({ connection, namespace, identity, keys }: ControlClientOptions): Client =>
   new Client({ connection, namespace, identity, dataConverter: dataConverterFor(keys) });
 
-export function controlExecutions({ temporal, taskQueue }: { temporal: Client; taskQueue: string }): Executions {
+interface Asked {
+  temporal: Client;
+  taskQueue: string;
+}
+
+/**
+ * What it asks is often for a worker of the same queue to answer: while that stops nobody may be left who does. So every call ends with
+ * the activity that makes it, or a worker that is told to stop would wait for it for ever.
+ */
+export function controlExecutions(asked: Asked): Executions {
+  const calls = unboundExecutions(asked);
+  const bound = <T>(call: () => Promise<T>): Promise<T> => {
+    const { cancelled, cancellationSignal } = Context.current();
+    // A request that is only made once the signal has been given is not stopped by it.
+    return Promise.race([cancelled, asked.temporal.connection.withAbortSignal(cancellationSignal, call)]);
+  };
+  return {
+    start: (run) => bound(() => calls.start(run)),
+    endOf: (run) => bound(() => calls.endOf(run)),
+    steer: (said) => bound(() => calls.steer(said)),
+    enqueue: (queue, item) => bound(() => calls.enqueue(queue, item)),
+    withdraw: (queue, request) => bound(() => calls.withdraw(queue, request)),
+    tell: (workflow, ended) => bound(() => calls.tell(workflow, ended)),
+    send: (session, request) => bound(() => calls.send(session, request)),
+  };
+}
+
+function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
   return {
     start: async (run) => (await startRun({ temporal, taskQueue }, run)).firstExecutionRunId,
     endOf: async (run) => {

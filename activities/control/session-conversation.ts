@@ -26,8 +26,8 @@ export function newestOf(entries: readonly ChainEntry[]): (MessageHead & { posit
     .slice(-MESSAGES_SHOWN);
 }
 
-/** What the provider would not read at all, it would refuse again with every message that follows. */
-const UNREADABLE: readonly FailureType[] = ['Model.ContentFiltered', 'Model.BadRequest'];
+/** What a model would not or could not read at all, it would refuse again with every message that follows. */
+const UNREADABLE: readonly FailureType[] = ['Model.ContentFiltered', 'Model.BadRequest', 'Model.ContextTooLong'];
 
 /** Where a session goes on after a run. What was said to a run that failed stays said, where a conversation can go on from there. */
 export async function reachedBy(

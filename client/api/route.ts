@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
-import type { ApiKey, ApiScope } from '../../activities/define/api';
+import type { ApiKey, ApiScope, WebhookSettings } from '../../activities/define/api';
 import type { ContentStore } from '../../activities/store';
 import type { TextReader } from '../../activities/stream/port';
 import { createAgentClient, type AgentClient } from '../agent-client';
@@ -21,6 +21,8 @@ export interface ApiDeps {
   texts?: TextReader;
   /** None: anybody who reaches the server may do everything. */
   keys: readonly ApiKey[];
+  /** Where callers may have told them. @default nobody is told */
+  webhooks?: WebhookSettings;
   /** Aborted when the server closes. */
   over: AbortSignal;
   /** Told what nobody foresaw. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SESSION_ID_CHARS, SESSION_MESSAGE_ID_CHARS } from '../../workflows/contract/limits';
 import { OUTCOMES } from '../../workflows/contract/run';
 import { ON_BUSY } from '../../workflows/contract/session';
-import { jsonSchema, count, inPath, label, ms } from './shapes';
+import { count, inPath, jsonSchema, label, ms, webhookShape } from './shapes';
 
 const STATUSES = ['open', 'idle', 'answering', 'paused', 'retiring', 'asleep', 'retired'] as const;
 const STATES = ['answering', 'waiting', 'later', 'joined', 'answered'] as const;
@@ -38,6 +38,7 @@ export const sendShape = z
       .max(TIME_MAX)
       .exactOptional()
       .describe('It is answered no sooner: milliseconds since 1970.'),
+    webhook: webhookShape.exactOptional(),
     afterMs: z
       .number()
       .int()
@@ -48,7 +49,8 @@ export const sendShape = z
   .refine(({ at, afterMs }) => at === undefined || afterMs === undefined, {
     path: ['afterMs'],
     error: 'there is `at` already: one of the two',
-  });
+  })
+  .meta({ not: { required: ['at', 'afterMs'] } });
 
 export const sentShape = z.object({
   session: z.string(),
@@ -129,6 +131,10 @@ export const wakeShape = z
   .refine(({ cron, timeZone }) => timeZone === undefined || cron !== undefined, {
     path: ['timeZone'],
     error: 'it is of `cron`',
+  })
+  .meta({
+    oneOf: [{ required: ['cron'] }, { required: ['everyMs'] }],
+    dependentRequired: { timeZone: ['cron'] },
   });
 export const wokenShape = z.object({ session: z.string(), name: z.string() });
 export const sessionAskedShape = z.object({ session: z.string().max(SESSION_ID_CHARS) });

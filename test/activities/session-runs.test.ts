@@ -192,7 +192,7 @@ test('a run that ended among tool calls leaves the session where every call has 
   const bytes = encodeMessage(asking);
   const { head, objects } = control.conversation.extend(null, [mail.message, store.nameOf(bytes)]);
   await store.commit({ objects: [bytes, ...objects] });
-  const keep = (failure?: 'Run.Cancelled' | 'Model.ContentFiltered') =>
+  const keep = (failure?: 'Run.Cancelled' | 'Model.ContentFiltered' | 'Model.ContextTooLong') =>
     keepSession(control, {
       ...{ ...context, plan, from: NOTHING, status: 'open', answered: 0 },
       ended: { run: mail.run, outcome: 'cancelled', head, length: 2, ...(failure ? { failure } : {}) },
@@ -203,6 +203,8 @@ test('a run that ended among tool calls leaves the session where every call has 
   expect(entries.map(({ hash }) => hash)).toEqual([mail.message]);
   // What a provider would not read at all is not said to it again.
   expect(await keep('Model.ContentFiltered')).toEqual(NOTHING);
+  // Nor what no window holds: every message that follows would fail by it.
+  expect(await keep('Model.ContextTooLong')).toEqual(NOTHING);
 });
 
 test.each<[string, Message['role'][], number]>([

@@ -16,7 +16,9 @@ const documentSchema = z.object({
         parameters: z.array(z.looseObject({ name: z.string(), in: z.string(), required: z.boolean() })),
         responses: z.record(
           z.string(),
-          z.looseObject({ content: z.record(z.string(), z.object({ schema: z.looseObject({}).optional() })).optional() }),
+          z.looseObject({
+            content: z.record(z.string(), z.object({ schema: z.looseObject({}).optional() })).optional(),
+          }),
         ),
       }),
     ),

@@ -1,5 +1,6 @@
 // Many runs at once, whose model takes two seconds an answer, on a few worker processes: how many answers a second come, beside a bare loop of
 // Temporal's that does nothing but wait as long, and beside what there would be if nothing but the model took time.
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -113,6 +114,8 @@ async function ourRuns(
   stateDir: string,
 ): Promise<ManyRunsFigures> {
   const { runs, turns, modelMs } = options;
+  // The server may be one that had others before.
+  const tag = randomUUID();
   const model = await startModel(options);
   const storeUrl = options.storeUrl?.() ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);
@@ -122,7 +125,7 @@ async function ourRuns(
   try {
     return await measured(options, workers, {
       run: async (nth) => {
-        const run = await client.agent<typeof walker>('walker').start('go', { id: `run-${nth}` });
+        const run = await client.agent<typeof walker>('walker').start('go', { id: `run-${tag}-${nth}` });
         return { end: async () => (await run.result()).outcome === 'completed' };
       },
       answeredAt: async () => (await model.requests()).map(({ arrivedAt }) => arrivedAt + modelMs),
@@ -142,12 +145,13 @@ async function bareRuns(
   bareAsks?: string,
 ): Promise<ManyRunsFigures> {
   const { runs, turns } = options;
+  const tag = randomUUID();
   const workers = await startWorkers(options, server, bareAsks === undefined ? {} : { bareAsks });
   const handles: string[] = [];
   try {
     return await measured(options, workers, {
       run: async (nth) => {
-        const workflowId = `bare-${nth}`;
+        const workflowId = `bare-${tag}-${nth}`;
         handles.push(workflowId);
         const handle = await temporal.workflow.start('bareTurns', { workflowId, taskQueue: 'bare', args: [turns] });
         return {

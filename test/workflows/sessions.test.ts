@@ -238,6 +238,9 @@ test('paused it takes messages and answers none; retired it takes none, answers 
   await until(async () => (await session.info()).status === 'paused');
   const second = await session.send('two', { id: 'b' });
   expect(second).toMatchObject({ state: 'waiting' });
+  expect(await codeOf(second.cancel())).toBe(
+    'refused: run "life/b" waits in the mailbox of session "life" and has not begun: it hears nothing yet.',
+  );
   expect(await session.info()).toMatchObject({ reason: 'the shop is closed', waiting: [{ id: 'b', preview: 'two' }] });
   await expect(second.result({ signal: AbortSignal.timeout(100) })).rejects.toMatchObject({ name: 'TimeoutError' });
   await session.resume();
@@ -254,6 +257,13 @@ test('paused it takes messages and answers none; retired it takes none, answers 
   expect(await later.result()).toMatchObject({ outcome: 'cancelled' });
   await until(async () => (await session.info()).status === 'retired');
   expect(await codeOf(session.send('five'))).toMatch(/^refused: session life is retired/);
+  // Sent again, because the caller does not know that it was taken.
+  const again = await session.send('two', { id: 'b' });
+  expect(again).toMatchObject({ id: 'life/b', state: 'answered', repeated: true });
+  expect(await again.result()).toMatchObject({ output: '2: two' });
+  expect(await codeOf(session.send('other', { id: 'b' }))).toMatch(
+    /^refused: .* said something else; and it is retired/,
+  );
   expect(await session.transcript()).toHaveLength(6);
 });
 
@@ -302,6 +312,15 @@ test('what was said to a run that is cancelled stays said; of one that is termin
   const result = await fifth.result();
   expect(result.outcome === 'completed' && result.output).toMatch(/: five$/);
   expect(await fourth.record()).toMatchObject({ ended: { outcome: 'cancelled' } });
+});
+
+test('a time that is no Date, and a wake without a name, are refused in words of their own', async () => {
+  const session = friendOf('nonsense');
+  const send = (text: string, options: object) => session.send(text, options);
+  expect(await codeOf(send('one', { at: '2027-01-31' }))).toMatch(/^invalid-input: at: give a Date/);
+  expect(await codeOf(session.wake('one', { name: '', every: '1h' }))).toMatch(
+    /^invalid-input: the name of what wakes it/,
+  );
 });
 
 test('another agent or tenant finds no such session, by the library and by plain Temporal', async () => {

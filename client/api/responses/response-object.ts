@@ -39,18 +39,37 @@ export const outputText = (output: unknown): string => (typeof output === 'strin
 
 export const answerId = (run: string): string => `msg_${run}`;
 
-/** @param result of a run that has ended */
-export function responseOf(record: RunRecord, result?: RunResult<unknown>): ToldResponse {
+/** @param result of a run that has ended @param previous where the record does not say it */
+export function responseOf(record: RunRecord, result?: RunResult<unknown>, previous?: string): ToldResponse {
   const { id, agent, startedAt, tags, forkedFrom, user } = record;
   return {
     ...{ id, object: 'response', created_at: Math.floor(startedAt / SECOND_MS), model: agent },
     ...(result ? endOf(id, result) : { status: 'in_progress', output: [], error: null, incomplete_details: null }),
-    previous_response_id: forkedFrom?.run ?? null,
-    ...{ instructions: null, metadata: metadataOf(tags), parallel_tool_calls: true, temperature: null, top_p: null },
-    ...{ tool_choice: 'auto', tools: [], text: { format: { type: 'text' } }, truncation: 'disabled' },
+    ...{ ...ALWAYS, previous_response_id: forkedFrom?.run ?? previous ?? null, metadata: metadataOf(tags) },
     ...(user === undefined ? {} : { user }),
   };
 }
+
+/** A message of a session that has no run yet. */
+export const queuedResponse = (
+  { id, agent, sentAt }: { id: string; agent: string; sentAt: number },
+  previous?: string,
+): ToldResponse => ({
+  ...{ id, object: 'response', created_at: Math.floor(sentAt / SECOND_MS), model: agent },
+  ...{ status: 'queued', output: [], error: null, incomplete_details: null },
+  ...{ ...ALWAYS, previous_response_id: previous ?? null, metadata: {} },
+});
+
+/** The agent's own, which is not shown. */
+const ALWAYS = {
+  ...{ instructions: null, parallel_tool_calls: true, temperature: null, top_p: null },
+  ...{
+    tool_choice: 'auto' as const,
+    tools: [],
+    text: { format: { type: 'text' as const } },
+    truncation: 'disabled' as const,
+  },
+};
 
 type End = Pick<ToldResponse, 'status' | 'output' | 'error' | 'incomplete_details'> & { usage: ResponseUsage };
 

@@ -17,7 +17,7 @@ export interface ToStream {
   events: AsyncIterable<RunEvent>;
   /** The response as it stands, and once the run has ended. */
   begun: ToldResponse;
-  ended(result: RunResult<unknown>): ToldResponse;
+  ended(result: RunResult<unknown>): Promise<ToldResponse>;
   result(): Promise<RunResult<unknown>>;
 }
 
@@ -31,39 +31,53 @@ interface Saying {
 type Unnumbered<E> = E extends ResponseStreamEvent ? Omit<E, 'sequence_number'> : never;
 type Send = (event: Unnumbered<ResponseStreamEvent>) => Promise<void>;
 
-/** The run goes on whatever becomes of the reader. */
-export async function streamResponse(
+/** What is written of an event. @returns once there is room for the next */
+export type WriteEvent = (text: string) => Promise<void> | void;
+
+/** From the first event to the last, with the numbers that they keep. The run goes on whatever becomes of who is told. */
+export async function tellResponse(
   { id, events, begun, ended, result }: ToStream,
-  response: ServerResponse,
+  write: WriteEvent,
   gone: AbortSignal,
 ): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' });
   let sequence = 0;
   const send: Send = async (event) => {
     if (gone.aborted) return;
     const data = JSON.stringify({ ...event, sequence_number: sequence });
     sequence += 1;
-    if (!response.write(`event: ${event.type}\ndata: ${data}\n\n`))
-      await once(response, 'drain', { signal: gone }).catch(() => undefined);
+    await write(`event: ${event.type}\ndata: ${data}\n\n`);
   };
+  const told = begun as never;
+  await send({ type: 'response.created', response: told });
+  await send({ type: 'response.in_progress', response: told });
+  const speech = createSpeech(id, send);
+  for await (const event of events) {
+    if (gone.aborted) return;
+    if (event.type === 'text') await speech.hear(event);
+  }
+  if (gone.aborted) return;
+  const end = await result();
+  await speech.end(finalText(end));
+  const items = speech.items();
+  const response = { ...(await ended(end)), ...(items.length > 0 ? { output: items } : {}) } as never;
+  if (end.outcome === 'completed') await send({ type: 'response.completed', response });
+  else if (end.outcome === 'budget-exhausted') await send({ type: 'response.incomplete', response });
+  else await send({ type: 'response.failed', response });
+}
+
+/** A response of server-sent events, which ends when `tell` has. */
+export async function openEventStream(
+  response: ServerResponse,
+  gone: AbortSignal,
+  tell: (write: WriteEvent) => Promise<void>,
+): Promise<void> {
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' });
+  response.flushHeaders();
   const beat = setInterval(() => void (response.writableNeedDrain || response.write(':\n\n')), BEAT_MS);
   try {
-    const told = begun as never;
-    await send({ type: 'response.created', response: told });
-    await send({ type: 'response.in_progress', response: told });
-    const speech = createSpeech(id, send);
-    for await (const event of events) {
-      if (gone.aborted) return;
-      if (event.type === 'text') await speech.hear(event);
-    }
-    if (gone.aborted) return;
-    const end = await result();
-    await speech.end(finalText(end));
-    const items = speech.items();
-    const response = { ...ended(end), ...(items.length > 0 ? { output: items } : {}) } as never;
-    if (end.outcome === 'completed') await send({ type: 'response.completed', response });
-    else if (end.outcome === 'budget-exhausted') await send({ type: 'response.incomplete', response });
-    else await send({ type: 'response.failed', response });
+    await tell(async (text) => {
+      if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined);
+    });
   } finally {
     clearInterval(beat);
   }

@@ -1,70 +1,37 @@
 // OpenAI's Responses API, with agents for models: any of its clients is one of durable runs. A response is a run, and has its id.
+import { z } from 'zod';
+import type { ContentStore } from '../../../activities/store';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { followRun } from '../../follow-run';
-import { currentRelease } from '../../releases';
-import { recordedResult } from '../../recorded-result';
+import { recordedResult, refuseErased } from '../../recorded-result';
 import type { RunHandle } from '../../run-handle';
 import { newRunId } from '../../run-labels';
 import type { RunResult } from '../../run-result';
-import { seesAgent } from '../caller';
+import { waitForBeginning } from '../../session-run';
 import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
-import { knownRun } from '../known-run';
 import { Problem } from '../problem';
+import { beginResponse, type BegunResponse } from '../responses/begin-response';
+import { createEventLogs, type EventLog, type EventLogs } from '../responses/event-log';
 import { RESPONSES_PATH } from '../responses/openai-error';
-import { inputOf, responseRequestShape, tagsOf, textOf, type ResponseRequest } from '../responses/request';
-import { responseOf, responseShape, type ToldResponse } from '../responses/response-object';
-import { streamResponse } from '../responses/stream-response';
-import { defineRoute, type ApiRequest } from '../route';
+import { responseRequestShape, type ResponseRequest } from '../responses/request';
+import { queuedResponse, responseOf, responseShape, type ToldResponse } from '../responses/response-object';
+import { knownResponse, previousOf, type WaitingResponse } from '../responses/session-response';
+import { openEventStream, tellResponse, type ToStream } from '../responses/stream-response';
+import { defineRoute, type ApiDeps, type ApiRequest } from '../route';
 import { sentPieceByPiece } from '../sent-piece-by-piece';
 import { runIdShape } from '../shapes';
 import { createTurnstile } from '../turnstile';
-import { noAgent, retold, tenantOf } from './start';
 
 const RESPONSE = { name: 'Response', shape: responseShape };
 /** Each holds a connection. */
 const waits = createTurnstile(1_000);
 const readers = createTurnstile(100);
+/** Each follows a run, for whoever reads. */
+const tellers = createTurnstile(100);
 /** A cancel is heard by a worker that is there within a second. */
 const CANCEL_MS = 5_000;
 
 type Asking = ApiRequest<unknown, unknown, ResponseRequest>;
-
-/** @throws Problem, ClientError */
-async function begin({ body, caller, deps, client }: Asking, id: string): Promise<RunRecord> {
-  const { model: agent, previous_response_id: previous, user } = body;
-  if (!seesAgent(caller, agent)) throw noAgent(agent);
-  const labels = { id, tags: tagsOf(body), ...(user ? { user } : {}) };
-  try {
-    if (previous) return await goOn({ body, caller, deps, client }, previous, labels);
-    const { manifest } = await currentRelease(deps.store, agent);
-    const tenant = tenantOf(caller, undefined, deps.tenant);
-    const run = await client()
-      .agent(agent)
-      .start(inputOf(body, manifest.input) as never, { ...labels, tenant });
-    return await run.record();
-  } catch (error) {
-    throw await retold(error, { agent, id, caller, store: deps.store });
-  }
-}
-
-/** The conversation of another response goes on with what is said now, in a run of its own. */
-async function goOn(
-  { body, caller, deps, client }: Pick<Asking, 'body' | 'caller' | 'deps' | 'client'>,
-  previous: string,
-  labels: { id: string; tags: string[]; user?: string },
-): Promise<RunRecord> {
-  const before = await knownRun(caller, deps.store, previous);
-  if (before.agent !== body.model)
-    throw new Problem('Api.Invalid', `response ${previous} is of agent ${before.agent}.`, {
-      errors: [{ pointer: '/model', detail: `the previous response is of ${before.agent}` }],
-    });
-  if (!before.ended)
-    throw new Problem('Run.Refused', 'the previous response is not complete yet: its conversation goes on after it.', {
-      errors: [{ pointer: '/previous_response_id', detail: 'that response is in progress' }],
-    });
-  const run = await client().fork(previous, { ...labels, say: textOf(body), release: 'current' });
-  return await run.record();
-}
 
 const createRoute = defineRoute(
   {
@@ -86,44 +53,104 @@ const createRoute = defineRoute(
     answers: { 200: { description: 'The response.', schema: RESPONSE, streams: true } },
   },
   async (asking) => {
-    const { body, caller, deps, client, header, gone } = asking;
+    const { body, caller, deps, header, gone } = asking;
     const key = idempotencyKeyOf(header('idempotency-key'));
-    const start = (id: string): Promise<RunRecord> => begin(asking, id);
+    const start = (id: string): Promise<BegunResponse> => beginResponse(asking, id);
     const once = { caller: caller.name ?? '', request: body, run: newRunId(), now: Date.now() };
-    const begun = (): Promise<RunRecord> =>
+    const begun = (): Promise<BegunResponse> =>
       key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start);
     // Where there is no room to wait nothing is begun: clients try again by themselves, and would begin another.
-    if (body.stream) return await readers.pass(async () => streamed(asking, await begun()));
-    if (body.background) return { status: 200, body: { ...responseOf(await begun()), background: true } };
-    return await waits.pass(async () => ({ status: 200, body: await whole(client().run((await begun()).id), gone) }));
+    if (body.stream && body.background)
+      return await readers.pass(async () => await readLog(asking, await toldInBackground(asking, begun), -1));
+    if (body.stream) return await readers.pass(async () => await streamed(asking, await begun()));
+    if (body.background) return { status: 200, body: { ...(await begun()).told, background: true } };
+    return await waits.pass(async () => {
+      const { run } = await begun();
+      const result = await run.result({ signal: gone });
+      return { status: 200, body: await responseFor(deps.store, await run.record(), result) };
+    });
   },
 );
 
-async function whole(run: RunHandle<unknown>, gone: AbortSignal): Promise<ToldResponse> {
-  const result = await run.result({ signal: gone });
-  return responseOf(await run.record(), result);
+async function responseFor(store: ContentStore, record: RunRecord, result?: RunResult<unknown>): Promise<ToldResponse> {
+  return responseOf(record, result, await previousOf(store, record));
 }
 
-async function streamed(asking: Asking, record: RunRecord): Promise<Response> {
-  const { client, node, gone, deps } = asking;
-  const run = client().run(record.id);
+type Streaming = Pick<Asking, 'deps' | 'node' | 'gone'>;
+
+const toStream = (store: ContentStore, run: RunHandle<unknown>, begun: ToldResponse, stop: AbortSignal): ToStream => ({
+  id: run.id,
+  events: followRun(
+    { events: (options) => run.events({ ...options, signal: stop }), describe: () => run.describe() },
+    () => undefined,
+  ),
+  begun,
+  ended: async (result) => {
+    const { background } = begun;
+    const told = await responseFor(store, await run.record(), result);
+    return background ? { ...told, background } : told;
+  },
+  result: () => run.result({ signal: stop }),
+});
+
+async function streamed({ deps, node, gone }: Streaming, { run, told }: BegunResponse): Promise<Response> {
   return await sentPieceByPiece({ node, gone, report: deps.report }, () =>
-    streamResponse(
-      {
-        id: record.id,
-        events: followRun(
-          { events: (options) => run.events({ ...options, signal: gone }), describe: () => run.describe() },
-          () => undefined,
-        ),
-        begun: responseOf(record),
-        ended: (result: RunResult<unknown>) => responseOf(record, result),
-        result: () => run.result({ signal: gone }),
-      },
-      node.outgoing,
-      gone,
-    ),
+    openEventStream(node.outgoing, gone, (write) => tellResponse(toStream(deps.store, run, told, gone), write, gone)),
   );
 }
+
+/** Of each server its own. */
+const logs = new WeakMap<AbortSignal, EventLogs>();
+function logsOf({ over }: Streaming['deps']): EventLogs {
+  const known = logs.get(over) ?? createEventLogs(over);
+  logs.set(over, known);
+  return known;
+}
+
+/** The one that is there, or one that begins now. It has a place of its own, whoever reads it. @throws Problem `Api.Busy` */
+async function toldInBackground({ deps }: Streaming, begun: () => Promise<BegunResponse>): Promise<EventLog> {
+  const leave = tellers.enter();
+  let isTaken = false;
+  try {
+    const { run, told } = await begun();
+    const known = logsOf(deps).of(run.id);
+    if (known) return known;
+    isTaken = true;
+    return logsOf(deps).begin(run.id, async (log, stop) => {
+      try {
+        await tellResponse(toStream(deps.store, run, { ...told, background: true }, stop), log.add, stop);
+      } catch (error) {
+        if (!stop.aborted) deps.report(error);
+        throw error;
+      } finally {
+        leave();
+      }
+    });
+  } finally {
+    if (!isTaken) leave();
+  }
+}
+
+/** @param after number of the last event that was seen, -1 for none @throws Problem `Api.Invalid` */
+async function readLog({ deps, node, gone }: Streaming, log: EventLog, after: number): Promise<Response> {
+  const events = log.read(after, gone);
+  if (!events) throw notKept();
+  return await sentPieceByPiece({ node, gone, report: deps.report }, () =>
+    openEventStream(node.outgoing, gone, async (write) => {
+      for await (const text of events) await write(text);
+    }),
+  );
+}
+
+const waitingRun = (deps: ApiDeps, run: RunHandle<unknown>, { session }: WaitingResponse): RunHandle<unknown> =>
+  waitForBeginning(run, { temporal: deps.temporal, store: deps.store, session, run: run.id });
+
+const notKept = (): Problem =>
+  new Problem('Api.Invalid', 'the events of this response are not kept here: retrieve it without `stream`.', {
+    errors: [
+      { parameter: 'starting_after', detail: 'the events of this response are not kept here: retrieve it whole' },
+    ],
+  });
 
 const getRoute = defineRoute(
   {
@@ -132,12 +159,42 @@ const getRoute = defineRoute(
     group: 'responses',
     summary: 'A response, as it stands',
     scopes: ['read'],
+    description:
+      'With `stream=true` its events: of one in the background from the first, or from behind `starting_after`, with the numbers that they had. They are kept for ten minutes after the last, by the server that it was begun at.',
     params: runIdShape,
-    answers: { 200: { description: 'The response.', schema: RESPONSE } },
+    query: z.strictObject({
+      stream: z.enum(['true', 'false']).optional(),
+      starting_after: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .optional()
+        .describe('`sequence_number` of the last event that was seen.'),
+      include_obfuscation: z.enum(['true', 'false']).optional().describe('Nothing is obfuscated.'),
+    }),
+    answers: { 200: { description: 'The response.', schema: RESPONSE, streams: true } },
   },
-  async ({ params, caller, deps }) => {
-    const record = await knownRun(caller, deps.store, params.id);
-    return { status: 200, body: responseOf(record, await recordedResult(deps.store, record)) };
+  async (asking) => {
+    const { params, query, deps, client, node } = asking;
+    const { record, waits } = await knownResponse(asking, params.id);
+    if (query.stream !== 'true' && query.starting_after !== undefined)
+      throw new Problem('Api.Invalid', '`starting_after` is of a stream.', {
+        errors: [{ parameter: 'starting_after', detail: 'only with stream=true' }],
+      });
+    const recorded = record && (await recordedResult(deps.store, record));
+    const told = record ? await responseFor(deps.store, record, recorded) : queuedResponse(waits);
+    if (query.stream !== 'true') return { status: 200, body: told };
+    if (record) refuseErased(record);
+    const known = logsOf(deps).of(params.id);
+    if (!known && query.starting_after !== undefined) throw notKept();
+    if (node.incoming.method === 'HEAD')
+      return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+    const run = waits ? waitingRun(deps, client().run(params.id), waits) : client().run(params.id);
+    const begun = recorded && record ? responseOf(record, undefined, told.previous_response_id ?? undefined) : told;
+    return await readers.pass(async () => {
+      const log = known ?? (await toldInBackground(asking, () => Promise.resolve({ run, told: begun })));
+      return await readLog(asking, log, query.starting_after ?? -1);
+    });
   },
 );
 
@@ -153,10 +210,13 @@ const cancelRoute = defineRoute(
       200: { description: 'The response, cancelled; or in progress, where no worker hears it yet.', schema: RESPONSE },
     },
   },
-  async ({ params, caller, deps, client, gone }) => {
-    const record = await knownRun(caller, deps.store, params.id);
+  async (asking) => {
+    const { params, deps, client, gone } = asking;
+    const { record } = await knownResponse(asking, params.id);
+    if (!record)
+      throw new Problem('Run.Refused', 'others are answered before it: it can be cancelled once it has begun.');
     const recorded = await recordedResult(deps.store, record);
-    if (recorded) return { status: 200, body: responseOf(record, recorded) };
+    if (recorded) return { status: 200, body: await responseFor(deps.store, record, recorded) };
     const run = client().run(record.id);
     await run.cancel('cancelled through the Responses API');
     const soon = AbortSignal.any([gone, AbortSignal.timeout(CANCEL_MS)]);
@@ -164,7 +224,7 @@ const cancelRoute = defineRoute(
       if (soon.aborted) return undefined;
       throw error;
     });
-    return { status: 200, body: responseOf(record, result) };
+    return { status: 200, body: await responseFor(deps.store, record, result) };
   },
 );
 
