@@ -2,6 +2,7 @@
 import type { Approvers } from './approvals/require-approval';
 import type { CircuitBreaker } from './circuit-breaker';
 import type { AnyAgent } from './define/agent';
+import type { AllowPrivate } from './http/addresses';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
 import type { ReleaseManifest } from '../workflows/contract/release';
@@ -95,6 +96,13 @@ export interface ActivityDeps {
   metrics: ActivityMetrics;
   /** Resolves at once outside drills. */
   failpoint(name: Failpoint): Promise<void>;
+}
+
+/** What callers are told is signed with, and where it may go. */
+export interface WebhookSending {
+  /** @param key name of the API key that asked for it @throws Error that says which secret is missing, and no secret */
+  secretsOf(key: string | undefined): readonly Uint8Array[];
+  allowPrivate: AllowPrivate;
 }
 
 /** What another system is told of what a run asks people. */

@@ -1,5 +1,6 @@
 // What workers build activities with.
 export { createActivities, createToolboxActivities, type ToolboxCall } from './create-activities';
 export { createControlActivities } from './control/create-control-activities';
+export { createWebhookActivities, type WebhookDeps } from './control/deliver-webhook';
 export type { ControlDeps } from './control/control-deps';
 export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, ProviderRegistry } from './deps';

@@ -22,6 +22,7 @@ import { startQueued, type QueuedStart } from './start-queued';
 import { createSessionHandle, type SessionHandle, type SessionHandleOptions } from './session-handle';
 import { recordStart, startWorkflow } from './start-workflow';
 import { isTemporalGone } from './temporal-gone';
+import { requireWebhook, watchRun } from './watch-run';
 import { putFile, type FileAbout } from './stored-file';
 
 export interface AgentClientOptions {
@@ -149,6 +150,18 @@ async function startRun<Output>(
   start: StartOptions,
 ): Promise<RunHandle<Output>> {
   const id = start.id ?? newRunId();
+  const { webhook } = start;
+  requireWebhook(webhook);
+  const run = await begin<Output>(options, { agent, input, id }, start);
+  if (webhook) await watchRun(options, { watch: id, run: id, target: webhook });
+  return run;
+}
+
+async function begin<Output>(
+  options: Starter,
+  { agent, input, id }: { agent: string; input: unknown; id: string },
+  start: StartOptions,
+): Promise<RunHandle<Output>> {
   const tags = checkedLabels(id, start);
   const { manifest, release } = await currentRelease(options.store, agent);
   const tenant = start.tenant ?? options.tenant;
@@ -167,6 +180,7 @@ async function startRun<Output>(
     input: message.head.hash,
     question: message.title,
     startedAt: Date.now(),
+    ...(start.webhook ? { isWatched: true } : {}),
   };
   const { temporal } = options;
   const objects = [message.bytes];

@@ -24,6 +24,7 @@ export interface ClientErrorOptions extends ErrorOptions {
   retryAfterMs?: number;
   /** What the other side calls it, where it has a name for it. */
   failure?: FailureType;
+  misfits?: readonly { path: readonly PropertyKey[]; detail: string }[];
 }
 
 export class ClientError extends Error {
@@ -33,6 +34,8 @@ export class ClientError extends Error {
   readonly retryAfterMs?: number;
   /** Type of the failure that a session refuses with: tells `Session.MailboxFull` from `Session.Busy`, which are `busy` both. */
   readonly failure?: FailureType;
+  /** Of `invalid-input`, where it is an agent's input: each place in it that does not fit its schema. */
+  readonly misfits?: readonly { readonly path: readonly PropertyKey[]; readonly detail: string }[];
   constructor(
     readonly code: ClientErrorCode,
     message: string,
@@ -41,6 +44,7 @@ export class ClientError extends Error {
     super(message, options);
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
     if (options.failure !== undefined) this.failure = options.failure;
+    if (options.misfits !== undefined) this.misfits = options.misfits;
   }
 
   /** Works across copies of this package, where instanceof does not. */

@@ -16,6 +16,6 @@ export function firstMessage(
   given: unknown,
 ): FirstMessage {
   const message = firstMessageOf(store, manifest, given);
-  if ('refused' in message) throw new ClientError('invalid-input', message.refused);
+  if ('refused' in message) throw new ClientError('invalid-input', message.refused, { misfits: message.misfits });
   return message;
 }

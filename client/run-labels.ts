@@ -1,5 +1,6 @@
 // What a caller names a run by: its id, whose it is, its tags.
 import { randomBytes } from 'node:crypto';
+import type { WebhookTarget } from '../activities/define/webhook';
 import { ID_CHARS, LIMIT_NAMES, TAG_CHARS, TAGS_MAX } from '../workflows/contract/limits';
 import { PRIORITIES, type Priority } from '../workflows/contract/quota';
 import type { RunLimits } from '../workflows/contract/run';
@@ -20,6 +21,8 @@ export interface StartOptions {
   priority?: Priority;
   /** Beside those of the agent: of each the smaller counts. Whole numbers from 1; `nanoUsd` in billionths of a dollar, `wallMs` in milliseconds. */
   limits?: Partial<RunLimits>;
+  /** Told when the run ends, and when it asks people. Said of a run that is there already it is told too; of two the first counts. */
+  webhook?: WebhookTarget;
   /** Lifts all timeouts, for a debugger. */
   inspect?: boolean;
 }

@@ -2,6 +2,7 @@
 import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
+import type { WebhookTarget } from '../activities/define/webhook';
 import { durationMs, type Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
@@ -34,6 +35,7 @@ import {
 import { requireAnswered, retired } from './retired-session';
 import { withBeginning, type Sent, type SessionRun } from './session-run';
 import { answered, sessionView } from './session-view';
+import { requireWebhook, watchRun } from './watch-run';
 import { createSessionWakes, type SessionWakes } from './session-wakes';
 
 export interface SendOptions {
@@ -45,6 +47,8 @@ export interface SendOptions {
   at?: Date;
   /** It is answered no sooner than after so long. */
   after?: Duration;
+  /** Told when the run that answers it ends, and when that asks people. */
+  webhook?: WebhookTarget;
 }
 
 export interface SessionHandle<A extends AnyAgent> extends SessionWakes<A> {
@@ -140,6 +144,7 @@ async function send<A extends AnyAgent>(
   const { session, agent } = of;
   const id = options.id ?? newMessageId();
   requireMessageId(id);
+  requireWebhook(options.webhook);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
     currentRelease(maker.store, agent),
@@ -162,6 +167,7 @@ async function send<A extends AnyAgent>(
     ...{ id, run: sessionRunId(session, id), agent, tenant, release },
     ...{ message: message.head.hash, preview: message.title },
     ...(user === undefined ? {} : { user }),
+    ...(options.webhook ? { isWatched: true } : {}),
     ...timeOf(options),
   };
   const mail = mailName(session, id);
@@ -181,6 +187,10 @@ async function send<A extends AnyAgent>(
   // Of a repeat: the run's record names it by now, and the one that was told it has kept it itself.
   if (isOwn && (answer.state === 'joined' || (answer.repeated && (await store.readRef(runRecordName(answer.run))))))
     await store.deleteRef(mail);
+  if (options.webhook) {
+    const watch = sessionRunId(session, id);
+    await watchRun(maker, { watch, run: answer.run, target: options.webhook });
+  }
   const { state, position, repeated = false } = answer;
   return runOf<A>(maker, of, { message: id, state, position, repeated }, answer.run);
 }

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { ContentStore, RefWrite } from '../activities/store/port';
 import { createRunRecord } from '../activities/store/create-run-record';
 import { startRun, type StartedWorkflow } from '../infra/temporal/start-run';
+import { webhookWorkflowId } from '../workflows/contract/names';
 import type { MessageHead } from '../workflows/contract/message';
 import type { AgentRunInput, CarriedState, RunPlan } from '../workflows/contract/run';
 import type { Priority } from '../workflows/contract/quota';
@@ -72,6 +73,7 @@ export async function startWorkflow(
     input: message,
     plan: inspect ? { ...plan, inspect: true } : plan,
     ...(carried ? { carried } : {}),
+    ...(record.isWatched ? { watchedBy: webhookWorkflowId(id) } : {}),
   };
   try {
     return await startRun(starter, { id, question, input });

@@ -1,14 +1,15 @@
 // Keys of the HTTP API, checked where they are read; and whoever of them may approve, as one of the people.
 import type { Approvers } from '../activities/approvals/require-approval';
-import type { ApiKey } from '../activities/define/api';
+import type { ApiKey, WebhookSettings } from '../activities/define/api';
 import type { ResolvedConfig } from '../activities/define/config';
+import { addressJudge } from '../activities/http/addresses';
 import { publicKeyOf } from '../activities/keys/decision-signature';
 import { messageOf } from '../infra/temporal/error-reason';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';
 
 export interface ApiSettings {
-  api: { keys: readonly ApiKey[] };
+  api: { keys: readonly ApiKey[]; webhooks: WebhookSettings };
 }
 
 /** @throws ConfigError */
@@ -18,10 +19,35 @@ export function apiSettings({ api }: ResolvedConfig, configName: string): ApiSet
     const same = keys.find((other) => other.hash === hash && other.name !== name);
     if (same) throw new ConfigError(`${configName}: api.keys.${name} and api.keys.${same.name} are the same key.`);
   }
+  const webhooks = webhookSettings(api, keys, configName);
   const shown = keys.map(({ name, scopes }) => `${name} (${scopes.join(', ')})`).join('; ');
   return {
-    api: { keys },
+    api: { keys, webhooks },
     described: [{ what: 'API keys', value: shown || 'none: it is served to this machine alone', source: configName }],
+  };
+}
+
+const LOOPBACK = ['127.0.0.0/8', '::1'];
+
+/** @throws ConfigError */
+function webhookSettings(
+  { webhooks: { secretEnv, allowPrivate } }: ResolvedConfig['api'],
+  keys: readonly ApiKey[],
+  configName: string,
+): WebhookSettings {
+  // Without keys whoever asks is on this machine, and reaches it anyway.
+  const allowed = allowPrivate ?? (keys.length === 0 ? LOOPBACK : false);
+  try {
+    addressJudge(allowed);
+  } catch (error) {
+    throw new ConfigError(`${configName}: api.webhooks.allowPrivate: ${messageOf(error)}`, { cause: error });
+  }
+  return {
+    ...(secretEnv === undefined ? {} : { secretEnv }),
+    secretEnvs: Object.fromEntries(
+      keys.flatMap(({ name, webhookSecretEnv }) => (webhookSecretEnv === undefined ? [] : [[name, webhookSecretEnv]])),
+    ),
+    allowPrivate: allowed,
   };
 }
 

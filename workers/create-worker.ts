@@ -15,13 +15,15 @@ import {
   createActivities,
   createControlActivities,
   createToolboxActivities,
+  createWebhookActivities,
   type ActivityDeps,
   type ControlDeps,
   type ToolboxCall,
+  type WebhookDeps,
 } from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
-import { controlQueue, toolQueue, toolboxQueue } from '../workflows/contract/names';
+import { controlQueue, toolQueue, toolboxQueue, webhookQueue } from '../workflows/contract/names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
 import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';
@@ -151,6 +153,29 @@ export async function createControlWorker(options: ControlWorkerOptions): Promis
     maxCachedWorkflows: 50,
     // Its leases last two seconds: a worker that is gone must not be waited for any longer.
     stickyQueueScheduleToStartTimeout: '500ms',
+    ...stopping(UNTUNED),
+  });
+}
+
+/** Deliveries at once, of all callers: each takes five seconds at the most. */
+const WEBHOOKS_AT_ONCE = 20;
+
+/** Tells callers of their runs, on a queue of its own: a receiver that does not answer keeps no run and no queue waiting. */
+export async function createWebhookWorker(
+  options: Omit<ControlWorkerOptions, 'deps'> & { deps: WebhookDeps },
+): Promise<Worker> {
+  const { connection, namespace, taskQueue, identity, keys, deps } = options;
+  return await Worker.create({
+    ...{ connection, namespace, identity, taskQueue: webhookQueue(taskQueue) },
+    workerDeploymentOptions: {
+      useWorkerVersioning: false,
+      version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
+    },
+    dataConverter: dataConverterFor(keys),
+    activities: { ...createWebhookActivities(deps) },
+    maxConcurrentActivityTaskExecutions: WEBHOOKS_AT_ONCE,
+    // Whoever waits to be told need not be told within the millisecond.
+    maxConcurrentActivityTaskPolls: 1,
     ...stopping(UNTUNED),
   });
 }

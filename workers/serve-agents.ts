@@ -26,7 +26,7 @@ import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 import { toolboxSpecs } from './toolbox/toolbox-specs';
-import { createWebhook } from './webhook';
+import { createWebhook, webhookProblems, webhookSending } from './webhook';
 import { workerIdentity } from './worker-identity';
 
 export interface ServeOptions {
@@ -137,6 +137,9 @@ const startRunsWorker = (
 ): Promise<RunningWorker> => {
   const { settings, store } = options;
   const tellPeople = webhookOf(options);
+  const webhooks = webhookSending(settings.api.webhooks, settings.secret);
+  for (const problem of webhookProblems(settings.api.webhooks, webhooks))
+    options.note?.(`problem  ${problem} Callers who asked to be told wait.`);
   return startWorker({
     connection: options.connection,
     namespace: options.namespace,
@@ -152,6 +155,7 @@ const startRunsWorker = (
     quotas: settings.quotas,
     ...(settings.budgets ? { budgets: settings.budgets } : {}),
     ...(tellPeople ? { tellPeople } : {}),
+    ...(webhooks ? { webhooks } : {}),
     metrics,
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),

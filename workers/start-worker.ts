@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { NativeConnection, type NativeConnectionOptions, type State, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
+import type { WebhookSending } from '../activities/deps';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
@@ -13,7 +14,7 @@ import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlClient, controlExecutions } from './control-executions';
-import { createAgentWorker, createControlWorker, type WorkerRole } from './create-worker';
+import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/ended-runs';
 import { createFailpoints } from './failpoints';
 import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
@@ -48,6 +49,8 @@ export interface StartWorkerOptions {
   /** @default nobody */
   approvers?: ActivityDeps['approvers'];
   tellPeople?: NonNullable<ActivityDeps['tellPeople']>;
+  /** Of callers who are told of their runs. @default what they are told waits for a worker that has the secrets */
+  webhooks?: WebhookSending;
   metrics: Metrics;
   /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
   identity?: string;
@@ -93,6 +96,11 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
     const deps = depsOf(options, identity, leases?.quota);
     const control = role === 'calls' ? undefined : await controlOf(options, process, deps);
+    const { webhooks } = options;
+    const telling =
+      role === 'calls' || !webhooks
+        ? undefined
+        : await createWebhookWorker({ ...process, deps: { store: deps.store, webhooks, now: Date.now } });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,
@@ -104,7 +112,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       role,
       tuning,
     });
-    return running({ worker, ...control, leases, connection, identity });
+    return running({ worker, ...control, telling, leases, connection, identity });
   } catch (error) {
     leases?.stop();
     // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
@@ -195,26 +203,30 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
 
 interface Parts extends Partial<Control> {
   worker: Worker;
+  /** Tells callers of their runs. */
+  telling: Worker | undefined;
   leases: Leases | undefined;
   connection: NativeConnection;
   identity: string;
 }
 
-function running({ worker, control, keepQueues, leases, connection, identity }: Parts): RunningWorker {
+function running({ worker, control, telling, keepQueues, leases, connection, identity }: Parts): RunningWorker {
   const stop = (one: Worker | undefined): void => {
     if (one?.getState() === 'RUNNING') one.shutdown();
   };
   // Calls under way still ask their quota: its own worker goes last, and where it fails nothing else is of use.
   const served = worker.run().finally(async () => {
+    stop(telling);
     await leases?.finish();
     stop(control);
   });
   const controlled = control?.run().finally(() => stop(worker));
+  const told = telling?.run().finally(() => stop(worker));
   const keeper = keepQueues?.();
   // The connection is closed when nobody holds it any more.
-  const finished = Promise.allSettled([served, controlled])
+  const finished = Promise.allSettled([served, controlled, told])
     .finally(() => keeper?.stop())
-    .then(() => Promise.all([served, controlled]))
+    .then(() => Promise.all([served, controlled, told]))
     .then(() => undefined)
     .finally(() => {
       leases?.stop();

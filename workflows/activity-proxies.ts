@@ -9,6 +9,7 @@ import { toolQueue, toolboxQueue } from './contract/names';
 import type { QueueActivities } from './contract/queue-activities';
 import type { RunPlan, ToolPlan } from './contract/run';
 import type { SessionActivities } from './contract/session';
+import { WEBHOOK_ATTEMPTS, WEBHOOK_BACKOFF, type WatchActivities, type WebhookActivities } from './contract/webhook';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
 /** A dead worker is noticed after this long; each beat is a database write, so it is not shorter. */
@@ -158,6 +159,30 @@ export function bindActivities(plan: RunPlan): {
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };
 }
+
+const watched = proxyActivities<WatchActivities>(CONTROL);
+
+/** Of the workflows that watch runs for callers. */
+export const watchActivities: WatchActivities = {
+  lookAtRun: (input) =>
+    watched.lookAtRun.executeWithOptions({ ...CONTROL, ...summaryOf(`looks at ${input.run}`) }, [input]),
+};
+
+/** The receiver has five seconds; what is left is for the store. A worker that is gone is noticed after this long. */
+const WEBHOOK: ActivityOptions = {
+  startToCloseTimeout: 15_000,
+  retry: { ...WEBHOOK_BACKOFF, maximumAttempts: WEBHOOK_ATTEMPTS },
+};
+
+const webhooks = proxyActivities<WebhookActivities>(WEBHOOK);
+
+export const webhookActivities: WebhookActivities = {
+  deliverWebhook: (input) =>
+    webhooks.deliverWebhook.executeWithOptions(
+      { ...WEBHOOK, taskQueue: `${workflowInfo().taskQueue}.webhooks`, ...summaryOf(`tells: ${input.event.type}`) },
+      [input],
+    ),
+};
 
 /** Fifty runs are started within some seconds where the machine is busy. A worker that is gone is noticed by its beats. */
 const QUEUE: ActivityOptions = {

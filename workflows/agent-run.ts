@@ -19,6 +19,7 @@ import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
 import { bindHandlers } from './run-handlers';
 import { cancelSubAgent, runSubAgent } from './run-sub-agent';
+import { tellAsks } from './caller-webhook';
 import { tellEnd } from './tell-end';
 import { showDetails, showEnd } from './visibility';
 
@@ -48,7 +49,8 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
   showDetails(input, state);
   showEnd(ending.result);
-  for (const told of [input.tells, input.alsoTells])
+  // Of a sub-agent's run its caller's watch is told what it asks, and not that it has ended.
+  for (const told of [input.tells, input.alsoTells, input.parent ? undefined : input.watchedBy])
     if (told !== undefined) await tellEnd(told, ending.result, state.kept.startedAt);
   return conclude(ending.result, root);
 }
@@ -72,7 +74,11 @@ function bindEnvironment(
     compactContext: (call, summary) => shown(activities.compactContext(call, summary)),
     callTool: (call, plan, summary) => shown(activities.callTool(call, plan, summary)),
     tellToolFailure: (call) => shown(activities.tellToolFailure(call)),
-    tellPeople: (call) => shown(activities.tellPeople(call)),
+    tellPeople: async (call) => {
+      await shown(activities.tellPeople(call));
+      if (input.watchedBy !== undefined && call.about === 'asked')
+        await tellAsks(input.watchedBy, { run: workflowInfo().workflowId, number: call.request.number });
+    },
     takeResult: (call) => shown(activities.takeResult(call)),
     beginSubRun: (call) => shown(activities.beginSubRun(call)),
     takeSubRun: (call) => shown(activities.takeSubRun(call)),

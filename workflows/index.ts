@@ -4,3 +4,4 @@ export { quota } from './quota';
 export { runQueue } from './run-queue';
 export { agentSession } from './agent-session';
 export { sessionWake } from './session-wake';
+export { callerWebhook } from './caller-webhook';

@@ -12,11 +12,13 @@ import type {
   SteerRequest,
 } from './contract/run';
 import type { RunEnded } from './contract/run-ended';
+import type { RunAsks } from './contract/webhook';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
 export const resumeSignal = defineSignal(SIGNAL_NAMES.resume);
 export const parentCancelledSignal = defineSignal<[CancelRequest]>(SIGNAL_NAMES.parentCancelled);
 export const runEndedSignal = defineSignal<[RunEnded]>(SIGNAL_NAMES.runEnded);
+export const runAsksSignal = defineSignal<[RunAsks]>(SIGNAL_NAMES.runAsks);
 export const retireSignal = defineSignal<[LifecycleRequest?]>(SIGNAL_NAMES.retire);
 export const sendUpdate = defineUpdate<SendAnswer, [SendRequest]>(UPDATE_NAMES.send);
 export const sessionQuery = defineQuery<SessionView>(QUERY_NAMES.session);

@@ -155,6 +155,7 @@ async function recordBegin(
     ...(mail.user === undefined ? {} : { user: mail.user }),
     ...{ input: mail.message, question: mail.preview, startedAt: now() },
     goesOnFrom: { base: from.head, length: from.length },
+    ...(mail.isWatched ? { isWatched: true } : {}),
     ...(queue ? { queue: { name: queue.name, workflow: queue.workflow, asked: 1 } } : {}),
   };
   const chains =

@@ -2,19 +2,21 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { QueueActivities } from '../../workflows/contract/queue-activities';
 import type { SessionActivities } from '../../workflows/contract/session';
+import type { WatchActivities } from '../../workflows/contract/webhook';
 import { attended } from '../attended';
 import { beginSessionRun } from './begin-session-run';
 import type { ControlDeps } from './control-deps';
 import { dropMessages } from './drop-messages';
 import { endWaiting } from './end-waiting';
 import { findRunEnd } from './find-run-end';
+import { lookAtRun } from './look-at-run';
 import { keepSession } from './keep-session';
 import { reconcileRuns } from './reconcile-runs';
 import { startRuns } from './start-runs';
 import { wakeSession } from './wake-session';
 import { withdrawSessionRun } from './withdraw-session-run';
 
-export type ControlActivities = SessionActivities & QueueActivities;
+export type ControlActivities = SessionActivities & QueueActivities & WatchActivities;
 
 export const createControlActivities = (deps: ControlDeps): ControlActivities => ({
   beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
@@ -24,6 +26,7 @@ export const createControlActivities = (deps: ControlDeps): ControlActivities =>
   findRunEnd: (run) => attended(() => findRunEnd(deps, run)),
   dropMessages: (input) => attended(() => dropMessages(ofTenant(deps, input), input)),
   wakeSession: (input) => attended(() => wakeSession(deps, input)),
+  lookAtRun: (input) => attended(() => lookAtRun(deps, input)),
   startRuns: (input) => attended(() => untilDone(startRuns(deps, input))),
   reconcileRuns: (input) => attended(() => untilDone(reconcileRuns(deps, input))),
   endWaiting: (input) => attended(() => untilDone(endWaiting(deps, input))),

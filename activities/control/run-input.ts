@@ -1,6 +1,7 @@
 // What a recorded run is started with. All of it follows from its record and its release, so that whoever starts it needs to be told its id alone.
 import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
 import type { ReleaseManifest } from '../../workflows/contract/release';
+import { webhookWorkflowId } from '../../workflows/contract/names';
 import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { limitedTo } from '../define/limited-to';
@@ -26,6 +27,7 @@ export async function recordedInput(store: ContentStore, record: RunRecord, tell
       ...(queue?.inspect ? { inspect: true } : {}),
     },
     tells,
+    ...(record.isWatched ? { watchedBy: webhookWorkflowId(record.id) } : {}),
     ...(await carriedOf(store, queue)),
   };
 }

@@ -1,7 +1,7 @@
 // What a run of a session is started with: all of it follows from its record, and from what was said in the session before it.
 import { MESSAGES_SHOWN } from '../../workflows/contract/limits';
 import type { UserMessage } from '../../workflows/contract/message';
-import { sessionWorkflowId } from '../../workflows/contract/names';
+import { sessionWorkflowId, webhookWorkflowId } from '../../workflows/contract/names';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { AgentRunInput, CarriedState } from '../../workflows/contract/run';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -27,6 +27,7 @@ export function sessionInputOf(record: RunRecord, { manifest, message, entries }
     ...{ schemaVersion: 1, agent, release, tenant, session, tags: [] },
     ...(user === undefined ? {} : { user }),
     ...{ input: head, plan: manifest.plan, tells: sessionWorkflowId(session) },
+    ...(record.isWatched ? { watchedBy: webhookWorkflowId(record.id) } : {}),
     ...carriedBy(record, head, entries),
   };
 }

@@ -71,7 +71,7 @@ export const configSchema = z.strictObject({
   /** Told of what runs ask people, and of what is decided. Signed with the secret that this environment variable holds. */
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
   /** Who may use the HTTP API. @default nobody is asked, and it is served to this machine alone */
-  api: apiSchema.default({ keys: {} }),
+  api: apiSchema.default({ keys: {}, webhooks: {} }),
   /** Of every worker process. */
   workers: workersSchema.default({}),
   /** Folder of the agents. */

@@ -33,7 +33,7 @@ export async function sendRequest(first: HttpRequest, walls: HttpWalls): Promise
   let request = first;
   let acted = false;
   for (let hop = 0; ; hop += 1) {
-    const response = await oneHop(request, walls, acted);
+    const response = await sendOnce(request, walls, acted);
     const status = response.statusCode ?? 0;
     const { location } = response.headers;
     const host = request.url.host;
@@ -67,7 +67,8 @@ function redirected(
   return { ...request, url, method: 'GET', headers: rest };
 }
 
-async function oneHop(request: HttpRequest, walls: HttpWalls, acted: boolean): Promise<IncomingMessage> {
+/** Without following where it is sent on. @throws as `sendRequest` */
+export async function sendOnce(request: HttpRequest, walls: HttpWalls, acted: boolean): Promise<IncomingMessage> {
   const { url, method, headers, body, signal } = request;
   let sent = false;
   try {

@@ -17,6 +17,18 @@ export interface FirstMessage {
 
 type Asked = Pick<ReleaseManifest, 'agent' | 'input'>;
 
+/** Where in an input something does not fit, and why. */
+export interface InputMisfit {
+  path: readonly PropertyKey[];
+  detail: string;
+}
+
+interface Refusal {
+  /** All of it, in words. */
+  refused: string;
+  misfits: InputMisfit[];
+}
+
 /**
  * @param store as the run's tenant sees it
  * @returns in words, what does not fit, where something does not
@@ -25,12 +37,16 @@ export function firstMessageOf(
   store: Pick<ContentStore, 'nameOf'>,
   manifest: Asked,
   given: unknown,
-): FirstMessage | { refused: string } {
+): FirstMessage | Refusal {
   const input = z.json().safeParse(given);
   // What cannot be written down cannot be an input: a function, a bigint, an object that holds itself.
   if (!input.success) {
-    const at = input.error.issues[0]?.path.join('.');
-    return { refused: `the input of ${manifest.agent} is not JSON${at ? `, at ${at}` : ''}.` };
+    const path = input.error.issues[0]?.path ?? [];
+    const at = path.join('.');
+    return {
+      refused: `the input of ${manifest.agent} is not JSON${at ? `, at ${at}` : ''}.`,
+      misfits: [{ path, detail: 'not JSON' }],
+    };
   }
   const message = manifest.input ? structured(manifest, manifest.input, input.data) : plain(manifest, input.data);
   if ('refused' in message) return message;
@@ -50,20 +66,24 @@ function titleOf(json: JsonValue): string {
 }
 const ASKING = ['question', 'task', 'prompt', 'text', 'message'];
 
-function plain({ agent }: Asked, input: JsonValue): UserMessage | { refused: string } {
+function plain({ agent }: Asked, input: JsonValue): UserMessage | Refusal {
   if (typeof input === 'string' && input !== '') return { role: 'user', parts: [{ type: 'text', text: input }] };
-  return { refused: `${agent} takes a text that is not empty.` };
+  return {
+    refused: `${agent} takes a text that is not empty.`,
+    misfits: [{ path: [], detail: 'not a text, or an empty one' }],
+  };
 }
 
 function structured(
   { agent }: Asked,
   schema: NonNullable<ReleaseManifest['input']>,
   input: JsonValue,
-): UserMessage | { refused: string } {
+): UserMessage | Refusal {
   const checked = z.fromJSONSchema(schema).safeParse(input);
   if (!checked.success) {
-    const issues = checked.error.issues.map(({ path, message }) => `${path.join('.') || 'input'}: ${message}`);
-    return { refused: `the input does not fit agent ${agent}: ${issues.join('; ')}.` };
+    const misfits = checked.error.issues.map(({ path, message }) => ({ path, detail: message }));
+    const said = misfits.map(({ path, detail }) => `${path.join('.') || 'input'}: ${detail}`);
+    return { refused: `the input does not fit agent ${agent}: ${said.join('; ')}.`, misfits };
   }
   // With its defaults: what the agent declared is what the model and the tools read.
   const json = z.json().parse(checked.data);

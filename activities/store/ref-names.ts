@@ -56,6 +56,10 @@ export const WAKE_MAIL = 'wake ';
 export const mailName = (session: string, message: string): string =>
   `${mailsOf(session)}${encodeURIComponent(message)}`;
 
+/** Addresses of callers who are told of a run, until they are. */
+export const WEBHOOK_PREFIX = 'webhook/';
+export const webhookName = (watch: string): string => `${WEBHOOK_PREFIX}${encodeURIComponent(watch)}`;
+
 /** What workers know of a model's provider, by `provider/model`. */
 export const HEALTH_PREFIX = 'health/';
 const healthOf = (route: string): string =>

@@ -5,7 +5,7 @@ import { openApiDocument } from './openapi';
 import { PAGE_POLICY, openApiPage } from './openapi-page';
 import { Problem, problemOf, problemResponse } from './problem';
 import type { ApiDeps, NodeBindings } from './route';
-import { isResponsesPath, openAiErrorResponse } from './responses/openai-error';
+import { isOpenAiPath, isResponsesPath, openAiErrorResponse } from './responses/openai-error';
 import { ROUTES } from './routes';
 
 const DOCUMENT = '/v1/openapi.json';
@@ -38,7 +38,7 @@ export function createApi(deps: ApiDeps): Api {
     const problem = problemOf(error);
     // Of a caller who has gone nothing is wrong here.
     if (problem.status >= 500 && !(error instanceof Problem) && !call.env.outgoing.destroyed) deps.report(error);
-    return isResponsesPath(call.req.path) ? openAiErrorResponse(problem) : problemResponse(problem, call.req.path);
+    return isOpenAiPath(call.req.path) ? openAiErrorResponse(problem) : problemResponse(problem, call.req.path);
   });
   return app;
 }
@@ -60,8 +60,15 @@ function refuseOtherSites({ keys }: ApiDeps, { req }: ApiCall): void {
 
 function noRoute({ req }: ApiCall): Problem {
   const methods = [...ROUTES, { method: 'GET', path: DOCUMENT }, { method: 'GET', path: PAGE }]
-    .filter(({ path }) => new RegExp(`^${path.replace(/\{\w+\}/g, '[^/]+')}$`).test(req.path))
+    .filter(({ path }) => new RegExp(`^${path.replaceAll('.', '\\.').replace(/\{\w+\}/g, '[^/]+')}$`).test(req.path))
     .flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  if (methods.length === 0 && isOpenAiPath(req.path))
+    return new Problem(
+      'Api.NotFound',
+      isResponsesPath(req.path)
+        ? 'of a response there is retrieve and cancel, and nothing else.'
+        : 'of the API of OpenAI there is POST /v1/responses alone; GET /v1/agents lists what can be its model.',
+    );
   if (methods.length === 0)
     return new Problem('Api.NotFound', `there is nothing here: ${DOCUMENT} says what there is.`);
   const allow = [...new Set(methods)].join(', ');

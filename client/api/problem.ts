@@ -12,10 +12,12 @@ export const PROBLEMS = {
   'Api.Forbidden': [403, 'The key does not allow it'],
   'Api.NotFound': [404, 'There is no such place'],
   'Api.MethodNotAllowed': [405, 'The place has other methods'],
+  'Api.TooSlow': [408, 'The request did not come in time'],
   'Api.BodyTooLarge': [413, 'The body is too large'],
   'Api.WrongMediaType': [415, 'The body is of another media type'],
   'Api.Invalid': [422, 'The request does not fit'],
   'Api.IdempotencyKeyReused': [422, 'The idempotency key was used for another request'],
+  'Api.HeadersTooLarge': [431, 'The headers are too large'],
   'Api.Busy': [503, 'Too many are waiting'],
   'Api.Unexpected': [500, 'The server failed'],
   'Agent.NotFound': [404, 'There is no such agent'],
@@ -45,6 +47,10 @@ export type ProblemType = keyof typeof PROBLEMS;
 
 /** One place of a request that does not fit: a JSON pointer into the body, or a parameter or header by its name. */
 export type Misfit = { detail: string } & ({ pointer: string } | { parameter: string });
+
+/** RFC 6901. */
+export const pointerOf = (path: readonly PropertyKey[]): string =>
+  path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 export interface ProblemOptions extends ErrorOptions {
   headers?: { [name: string]: string };
@@ -108,7 +114,7 @@ export function problemOf(error: unknown): Problem {
     const again = error.retryAfterMs;
     const headers =
       again === undefined ? headersOf(known) : { headers: { 'retry-after': String(Math.ceil(again / SECOND_MS)) } };
-    return new Problem(known, error.message, headers);
+    return new Problem(known, error.message, { ...headers, ...inputMisfits(error) });
   }
   const type = isObject(error) && 'type' in error ? error.type : undefined;
   // What the store itself says may name places of this machine.
@@ -118,6 +124,10 @@ export function problemOf(error: unknown): Problem {
     return new Problem('Temporal.Unreachable', 'Temporal does not answer.', headersOf('Temporal.Unreachable'));
   return new Problem('Api.Unexpected', 'the server failed; its own output says why.');
 }
+
+/** Every body that has an agent's input has it as `input`. */
+const inputMisfits = ({ misfits }: ClientError): ProblemOptions =>
+  misfits ? { errors: misfits.map(({ path, detail }) => ({ pointer: pointerOf(['input', ...path]), detail })) } : {};
 
 /** @param instance path of the request */
 export function problemResponse(

@@ -3,13 +3,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '@temporalio/client';
 import type { z } from 'zod';
-import type { ApiKey, ApiScope } from '../../activities/define/api';
+import type { ApiKey, ApiScope, WebhookSettings } from '../../activities/define/api';
 import type { ContentStore } from '../../activities/store';
 import type { TextReader } from '../../activities/stream/port';
 import { createAgentClient, type AgentClient } from '../agent-client';
 import type { Signer } from '../run-requests';
 import { callerOf, requireScope, type Caller } from './caller';
-import { Problem, type Misfit } from './problem';
+import { Problem, pointerOf, type Misfit } from './problem';
 import { readBody } from './read-body';
 
 export interface ApiDeps {
@@ -21,6 +21,8 @@ export interface ApiDeps {
   texts?: TextReader;
   /** None: anybody who reaches the server may do everything. */
   keys: readonly ApiKey[];
+  /** Where callers may have told them. @default nobody is told */
+  webhooks?: WebhookSettings;
   /** Aborted when the server closes. */
   over: AbortSignal;
   /** Told what nobody foresaw. */
@@ -193,13 +195,15 @@ function requireNone(value: unknown): void {
 function misfits(issue: z.core.$ZodIssue, place: 'parameter' | 'pointer'): Misfit[] {
   const at = (path: readonly PropertyKey[], detail: string): Misfit =>
     place === 'parameter' ? { parameter: path.map(String).join('.'), detail } : { pointer: pointerOf(path), detail };
+  if (issue.code === 'invalid_union') {
+    // The one form that the value has, though not all of it fits, says more than a list of all forms.
+    const [meant, ...others] = issue.errors.filter((form) => form.every(({ path }) => path.length > 0));
+    if (meant && others.length === 0)
+      return meant.flatMap((inner) => misfits({ ...inner, path: [...issue.path, ...inner.path] }, place));
+  }
   if (issue.code !== 'unrecognized_keys') return [at(issue.path, issue.message)];
   return issue.keys.map((key) => at([...issue.path, key], 'there is no such member'));
 }
-
-/** RFC 6901. */
-const pointerOf = (path: readonly PropertyKey[]): string =>
-  path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
 /**
  * A response that has been written in full closes too: then nobody listens any more. Not by `AbortSignal.any`: in Node 20 a signal that lives

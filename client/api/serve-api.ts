@@ -1,5 +1,6 @@
 // The API on a port of this machine, until it is closed.
-import { createServer } from 'node:http';
+import { setMaxListeners } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
 import { isIP } from 'node:net';
 import { setTimeout as after } from 'node:timers/promises';
 import { RequestError, getRequestListener } from '@hono/node-server';
@@ -9,7 +10,9 @@ import { CONNECTION_OPTIONS, limitConnections } from './connection-limits';
 import { createApi } from './create-api';
 import { isLoopback } from './loopback';
 import { Problem, problemOf, problemResponse } from './problem';
+import { isOpenAiPath, openAiErrorResponse } from './responses/openai-error';
 import type { ApiDeps } from './route';
+import { answerUnread, NO_PATH } from './unread-requests';
 
 const DEFAULT_API_PORT = 8235;
 /** A worker that is there answers sooner. */
@@ -40,18 +43,26 @@ export async function serveApi({
       `the API is served on ${host} only with keys: "longhaul api-key NAME" makes one for api.keys of longhaul.config.ts.`,
     );
   const over = new AbortController();
+  // Each request that is under way listens: many of them are no leak, of which Node would warn.
+  setMaxListeners(0, over.signal);
   const { fetch } = createApi({ ...deps, over: over.signal });
-  const listener = getRequestListener((request, env) => fetch(request, env), {
-    overrideGlobalObjects: false,
-    // A host that is none, say.
-    errorHandler: (error) =>
-      problemResponse(
-        error instanceof RequestError ? new Problem('Api.InvalidRequest', 'it is no request.') : problemOf(error),
-        '/',
-      ),
+  const listenerOf = (refusal: (problem: Problem) => Response): RequestListener =>
+    getRequestListener((request, env) => fetch(request, env), {
+      overrideGlobalObjects: false,
+      // A host that is none, say.
+      errorHandler: (error) =>
+        refusal(
+          error instanceof RequestError ? new Problem('Api.InvalidRequest', 'it is no request.') : problemOf(error),
+        ),
+    });
+  const listener = listenerOf((problem) => problemResponse(problem, NO_PATH));
+  const ofOpenAi = listenerOf(openAiErrorResponse);
+  const server = createServer(CONNECTION_OPTIONS, (request, response) => {
+    const [path = ''] = (request.url ?? '').split('?');
+    (isOpenAiPath(path) ? ofOpenAi : listener)(request, response);
   });
-  const server = createServer(CONNECTION_OPTIONS, (request, response) => void listener(request, response));
   limitConnections(server);
+  answerUnread(server);
   const bound = await new Promise<number>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SESSION_ID_CHARS, SESSION_MESSAGE_ID_CHARS } from '../../workflows/contract/limits';
 import { OUTCOMES } from '../../workflows/contract/run';
 import { ON_BUSY } from '../../workflows/contract/session';
-import { jsonSchema, count, label, ms } from './shapes';
+import { count, inPath, jsonSchema, label, ms, webhookShape } from './shapes';
 
 const STATUSES = ['open', 'idle', 'answering', 'paused', 'retiring', 'asleep', 'retired'] as const;
 const STATES = ['answering', 'waiting', 'later', 'joined', 'answered'] as const;
@@ -27,6 +27,7 @@ export const sendShape = z
       .string()
       .min(1)
       .max(SESSION_MESSAGE_ID_CHARS)
+      .regex(...inPath)
       .exactOptional()
       .describe('Of the message. The same id is the same message: sent twice it is answered once.'),
     tenant: label.exactOptional().describe("Where it is left out: the session's, the key's only one, or the server's."),
@@ -37,6 +38,7 @@ export const sendShape = z
       .max(TIME_MAX)
       .exactOptional()
       .describe('It is answered no sooner: milliseconds since 1970.'),
+    webhook: webhookShape.exactOptional(),
     afterMs: z
       .number()
       .int()

@@ -5,6 +5,7 @@ import { DECISION_REASON_CHARS } from '../../workflows/contract/approval';
 import { ID_CHARS, STEER_CHARS, TAG_CHARS, TAGS_MAX } from '../../workflows/contract/limits';
 import { PRIORITIES } from '../../workflows/contract/quota';
 import { OUTCOMES } from '../../workflows/contract/run';
+import { WEBHOOK_EVENTS } from '../../workflows/contract/webhook';
 import { costSchema } from '../../workflows/contract/schemas/cost';
 import { usageSchema } from '../../workflows/contract/schemas/message';
 
@@ -15,6 +16,9 @@ export const jsonSchema = z
   .unknown()
   .refine((value) => value !== undefined, 'missing')
   .describe('Any JSON.');
+
+/** Neither "." nor "..", which make another path before it is sent: nobody could ask for what has such an id. */
+export const inPath = [/^(?!\.{1,2}$)/, 'it cannot be in a path'] as const;
 
 /** Dollars, as people write them; a release and a run have billionths. */
 const limits = {
@@ -37,18 +41,29 @@ export const limitsShape = z.strictObject({
 export const runIdShape = z.strictObject({ id: z.string().min(1).describe('Of the run.') });
 export const reasonShape = z.strictObject({ reason: z.string().max(DECISION_REASON_CHARS).exactOptional() });
 
+export const webhookShape = z
+  .strictObject({
+    url: z.string().min(1).max(2_000).describe('https; http to this machine alone, where the server allows that.'),
+    events: z.array(z.enum(WEBHOOK_EVENTS)).min(1).exactOptional().describe('Both where it is left out.'),
+  })
+  .describe('Told of the run, signed as Standard Webhooks has it.');
+
 export const startShape = z.strictObject({
   agent: label.describe('Its name.'),
   input: jsonSchema.describe(
     'As the agent declares it: its JSON Schema is that of GET /v1/agents/{name}. A plain text where it declares none.',
   ),
-  id: label.exactOptional().describe('The same id is the same run: starting it twice starts it once.'),
+  id: label
+    .regex(...inPath)
+    .exactOptional()
+    .describe('The same id is the same run: starting it twice starts it once.'),
   tenant: label.exactOptional().describe("Where it is left out: the key's only one, or the server's."),
   user: label.exactOptional(),
   session: label.exactOptional().describe('Groups the runs of one conversation or customer.'),
   tags: z.array(z.string().min(1).max(TAG_CHARS)).max(TAGS_MAX).exactOptional().describe('Shown in clear: no secrets.'),
   priority: z.enum(PRIORITIES).exactOptional(),
   limits: limitsShape.exactOptional().describe("Beside the agent's own: of each the smaller counts."),
+  webhook: webhookShape.exactOptional(),
 });
 
 const failureShape = z.object({ type: z.string().describe('Dotted, from a closed set.'), message: z.string() });

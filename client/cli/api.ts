@@ -53,7 +53,13 @@ export async function startApi({ settings, storeUrl, note, ...given }: Served): 
   const texts = openTextReader({ store: storeUrl, stateDir: settings.stateDir, keys: settings.keys });
   try {
     const server = await serveApi({
-      ...{ ...given, texts, keys: settings.api.keys, tenant: settings.identity.tenant },
+      ...{
+        ...given,
+        texts,
+        keys: settings.api.keys,
+        webhooks: settings.api.webhooks,
+        tenant: settings.identity.tenant,
+      },
       report: (error) => note(`api       ${errorLine(error)}`),
     });
     return {

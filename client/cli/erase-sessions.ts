@@ -2,8 +2,8 @@
 // began. Their runs are erased as any.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { allRefs, type ContentStore } from '../../activities/store';
-import { SESSION_PREFIX, chainsOf, mailsOf, sessionRecordName } from '../../activities/store/ref-names';
-import { sessionWorkflowId } from '../../workflows/contract/names';
+import { SESSION_PREFIX, chainsOf, mailsOf, sessionRecordName, webhookName } from '../../activities/store/ref-names';
+import { sessionRunId, sessionWorkflowId } from '../../workflows/contract/names';
 import { sessionRecordSchema, type SessionRecord } from '../../workflows/contract/schemas/session-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { deleteExecutions } from './erase-run';
@@ -30,7 +30,12 @@ export async function eraseSession(
     .catch((error: unknown) => {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     });
-  const found = await Promise.all([allRefs(store, chainsOf(id)), allRefs(store, mailsOf(session))]);
+  const found = await Promise.all([
+    allRefs(store, chainsOf(id)),
+    allRefs(store, mailsOf(session)),
+    // Of messages that a run under way took: it has another id.
+    allRefs(store, webhookName(sessionRunId(session, ''))),
+  ]);
   const names = [...found.flat().map(({ name }) => name), sessionRecordName(session)];
   const gone = await Promise.all(names.map((name) => store.deleteRef(name)));
   return { refs: gone.filter(Boolean).length, executions: await deleteExecutions(temporal, id) };

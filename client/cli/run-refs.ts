@@ -11,6 +11,7 @@ import {
   requestsOfFirst,
   subRunName,
   saidOfFirst,
+  webhookName,
 } from '../../activities/store/ref-names';
 import type { Ref } from '../../activities/store/port';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -54,6 +55,8 @@ export async function deleteRunRefs(store: ContentStore, record: RunRecord): Pro
     deleted += gone.filter(Boolean).length;
   }
   await store.deleteRef(openRunName(record.id));
+  // Nobody is told of it any more.
+  await store.deleteRef(webhookName(record.id));
   // Last: by it an erasure that was cut off finds the run again.
   if (record.parent) await store.deleteRef(subRunName(record.parent.root, record.id));
   return deleted;

@@ -1,6 +1,7 @@
 // Needs a Temporal server (embedded, real) and the model server: what cannot be answered is refused with the right status and type, in the
 // form of RFC 9457, and nothing of it is kept.
 import { request as httpRequest } from 'node:http';
+import { z } from 'zod';
 import { defineAgent } from '../../activities/define';
 import { PROBLEMS } from '../../client/api/problem';
 import { serveApi } from '../../client/api/serve-api';
@@ -9,7 +10,12 @@ import { useStack } from '../stack/use-stack';
 import { useApi, type Asked, type Told } from './given';
 
 const greeter = defineAgent({ name: 'greeter', instructions: 'Greet.' });
-const on = useStack({ script: script().answer('Hello.') }, { agents: [greeter] });
+const clerk = defineAgent({
+  name: 'clerk',
+  instructions: 'File.',
+  input: z.object({ order: z.object({ 'a/b': z.string() }), count: z.number() }),
+});
+const on = useStack({ script: script().answer('Hello.') }, { agents: [greeter, clerk] });
 const api = useApi(on);
 
 function expectProblem({ status, headers, body }: Told, type: string): void {
@@ -55,6 +61,7 @@ test.each<[string, string, string, Asked, string]>([
   ['an agent with a long name', 'GET', `/v1/agents/${'ü'.repeat(300)}`, {}, 'Agent.NotFound'],
   ['an unknown member', 'POST', '/v1/runs', start({ ...greet, tenat: 'x' }), 'Api.Invalid'],
   ['a limit below one', 'POST', '/v1/runs', start({ ...greet, limits: { turns: 0 } }), 'Api.Invalid'],
+  ['an id that cannot be in a path', 'POST', '/v1/runs', start({ ...greet, id: '..' }), 'Api.Invalid'],
   ['an id of two lines', 'POST', '/v1/runs', start({ ...greet, id: 'a\nb' }), 'Api.Invalid'],
   [
     'an id with half a character',
@@ -97,6 +104,20 @@ test('what does not fit is named by its place', async () => {
     'limit',
     'status',
   ]);
+});
+
+test('of an input that does not fit its agent each place is named, as a pointer into the body', async () => {
+  const input = { order: { 'a/b': 1 }, count: 'two' };
+  const told = await api.ask('POST', '/v1/runs', { body: { agent: 'clerk', input } });
+  expectProblem(told, 'Api.Invalid');
+  expect(told.body['errors']).toEqual([
+    { pointer: '/input/count', detail: expect.stringContaining('number') },
+    { pointer: '/input/order/a~1b', detail: expect.stringContaining('string') },
+  ]);
+  const ofText = await api.ask('POST', '/v1/runs', { body: { ...greet, input: { a: 1 } } });
+  expect(ofText.body['errors']).toEqual([{ pointer: '/input', detail: expect.stringContaining('text') }]);
+  const asResponse = await api.ask('POST', '/v1/responses', { body: { model: 'clerk', input: '{"count":1}' } });
+  expect(asResponse.body['error']).toMatchObject({ param: 'input.order' });
 });
 
 test('the document and its page are there for everybody', async () => {
@@ -168,6 +189,21 @@ test.each([
       .end();
   });
   expect(status).toBe(403);
+});
+
+test('a host that is none is refused in the form of the place', async () => {
+  const { hostname, port } = new URL(api.url);
+  const told = (path: string): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      httpRequest({ hostname, port, path, headers: { host: 'a b' } }, (response) =>
+        response.once('data', (text) => resolve(JSON.parse(String(text)))),
+      )
+        .on('error', reject)
+        .end();
+    });
+  expect(await told(ID)).toMatchObject({ status: 400, type: 'Api.InvalidRequest' });
+  expect(await told('/v1/responses/nobody')).toMatchObject({ error: { code: 'Api.InvalidRequest' } });
+  expect((await api.ask('GET', '/v1/openapiXjson')).status).toBe(404);
 });
 
 test('without keys it is served to this machine alone', async () => {

@@ -1,7 +1,8 @@
 // Needs: local ports. Connections that say nothing, or no more: they are let go of, and whoever speaks is answered meanwhile.
-import { createServer, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { CONNECTION_OPTIONS, limitConnections } from '../../client/api/connection-limits';
+import { answerUnread } from '../../client/api/unread-requests';
 
 let server: Server;
 let port: number;
@@ -13,6 +14,7 @@ beforeAll(async () => {
     },
   );
   limitConnections(server);
+  answerUnread(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   port = (server.address() as AddressInfo).port;
 });
@@ -69,3 +71,38 @@ test('a body that stops coming is not waited for', async () => {
   await gone(socket);
   expect(await (await fetch(`http://127.0.0.1:${port}`)).text()).toBe('heard');
 }, 60_000);
+
+test.each([
+  [
+    'more headers than there may be',
+    `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'Api.HeadersTooLarge',
+  ],
+  ['what is no HTTP', 'hello\r\n\r\n', 400, 'Api.InvalidRequest'],
+  ['headers that do not end', 'GET / HTTP/1.1\r\nhost: x\r\n', 408, 'Api.TooSlow'],
+])(
+  '%s is refused as a problem too',
+  async (_, sent, status, type) => {
+    const socket = await silent();
+    const said: string[] = [];
+    socket.on('data', (text) => said.push(String(text)));
+    socket.write(sent);
+    await gone(socket);
+    const [head = '', body = ''] = said.join('').split('\r\n\r\n');
+    expect(head).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^]*content-type: application/problem\\+json`));
+    expect(JSON.parse(body)).toMatchObject({ status, type });
+  },
+  60_000,
+);
+
+test('who expects what nobody knows is answered as ever', async () => {
+  const status = await new Promise((resolve, reject) => {
+    httpRequest({ port, host: '127.0.0.1', headers: { expect: 'the-unexpected' } }, (response) =>
+      resolve(response.resume().statusCode),
+    )
+      .on('error', reject)
+      .end();
+  });
+  expect(status).toBe(200);
+});

@@ -1,7 +1,7 @@
 // What tests of the API share: a server of it on the stack, and whoever asks it.
 import { apiKeyHash, apiSigningKey, newApiKey } from '../../activities/keys/api-key';
 import { publicKeyText } from '../../activities/keys/decision-signature';
-import type { ApiKey } from '../../activities/define/api';
+import type { ApiKey, WebhookSettings } from '../../activities/define/api';
 import { serveApi, type ApiServer } from '../../client/api/serve-api';
 import { openTextReader } from '../../activities/stream/open-streams';
 import type { TestStack } from '../stack/test-stack';
@@ -28,11 +28,16 @@ export interface Asked {
   headers?: { [name: string]: string };
 }
 
-export async function startTestApi(stack: TestStack, keys: readonly ApiKey[] = []): Promise<UsedApi> {
+export async function startTestApi(
+  stack: TestStack,
+  keys: readonly ApiKey[] = [],
+  webhooks?: WebhookSettings,
+): Promise<UsedApi> {
   const reported: unknown[] = [];
   const texts = openTextReader({ store: '', stateDir: stack.stateDir });
   const server: ApiServer = await serveApi({
     ...{ temporal: stack.temporal, store: stack.store, taskQueue: 'agents', tenant: 'acme', texts, keys, port: 0 },
+    ...(webhooks ? { webhooks } : {}),
     report: (error) => reported.push(error),
   });
   return {
@@ -63,10 +68,10 @@ export async function startTestApi(stack: TestStack, keys: readonly ApiKey[] = [
 }
 
 /** An API on the stack for all tests of a file, there while tests run. After each of them nothing may have been reported. */
-export function useApi(on: UsedStack): Omit<UsedApi, 'close'> {
+export function useApi(on: UsedStack, webhooks?: WebhookSettings): Omit<UsedApi, 'close'> {
   let used: UsedApi | undefined;
   beforeAll(async () => {
-    used = await startTestApi(on.stack);
+    used = await startTestApi(on.stack, [], webhooks);
   });
   afterAll(() => used?.close());
   const there = (): UsedApi => {

@@ -181,7 +181,9 @@ describe('what does not fit is refused in the words of that API', () => {
     ['a temperature', { temperature: 2 }, 'temperature', /there is no such member/],
     ['tools', { tools: [{ type: 'web_search' }] }, 'tools', /its own tools/],
     ['no store', { store: false }, 'store', /every response is kept/],
-    ['what the model said', { input: [{ role: 'assistant', content: 'x' }] }, 'input', /text, or a list of messages/],
+    ['what the model said', { input: [{ role: 'assistant', content: 'x' }] }, 'input.0.role', /previous_response_id/],
+    ['an image', { input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'input.0.content.0.type', /text/],
+    ['no text and no list', { input: 5 }, 'input', /text, or a list of messages/],
     ['no input', { input: '' }, 'input', /it is empty/],
     ['text for JSON', { model: 'clerk' }, 'input', /no JSON/],
     ['too much metadata', { metadata: { a: 'x'.repeat(100) } }, 'metadata', /at most 16 pairs/],
@@ -199,6 +201,13 @@ describe('what does not fit is refused in the words of that API', () => {
     const told = await api.ask('POST', '/v1/responses', { body: '{' });
     expect(told).toMatchObject({ status: 400, body: { error: { type: 'invalid_request_error' } } });
     expect(BadRequestError).toBeDefined();
+  });
+
+  test('what of that API is not here says what is', async () => {
+    await expect(client.models.list()).rejects.toThrow('POST /v1/responses alone');
+    const messages = [{ role: 'user' as const, content: 'x' }];
+    await expect(client.chat.completions.create({ model: 'greeter', messages })).rejects.toThrow('/v1/responses alone');
+    await expect(client.responses.inputItems.list('resp_none')).rejects.toThrow('retrieve and cancel');
   });
 });
 

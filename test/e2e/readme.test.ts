@@ -160,6 +160,7 @@ describe('the code of the READMEs', () => {
       ['with-routes/longhaul.config.ts'],
       ['with-quotas/longhaul.config.ts'],
       ['with-api/longhaul.config.ts'],
+      ['receiver/is-ours.ts'],
       ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
       ['with-workers/longhaul.config.ts'],

@@ -7,6 +7,8 @@ import { openTextPublisher } from '../../activities/stream/open-streams';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { startWorker } from '../../workers/start-worker';
 import { createMetrics } from '../../workers/telemetry';
+import { webhookSending } from '../../workers/webhook';
+import { WEBHOOK_SECRET } from './webhook-receiver';
 import { tellerReleases } from './teller';
 
 const optionsSchema = z.object({
@@ -23,6 +25,8 @@ async function main(): Promise<void> {
   const agents = createAgentRegistry({ strict: false });
   agents.replaceAll(tellerReleases());
   const texts = await openTextPublisher({ store: storeUrl, stateDir });
+  const told = { secretEnv: 'HOOK', secretEnvs: {}, allowPrivate: ['127.0.0.0/8'] };
+  const webhooks = webhookSending(told, () => WEBHOOK_SECRET);
   const worker = await startWorker({
     ...{ connection: { address }, namespace, taskQueue: 'agents', stateDir, agents, texts },
     store: openStore(storeUrl),
@@ -31,6 +35,7 @@ async function main(): Promise<void> {
       createOpenAiProvider({ name: 'test', baseUrl: modelUrl, apiKey: 'key', api: 'chat' }),
     ]),
     secretsOf: () => ({}),
+    ...(webhooks ? { webhooks } : {}),
   });
   const stop = (): void =>
     void worker

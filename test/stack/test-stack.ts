@@ -13,6 +13,7 @@ import type { QuotaSettings } from '../../activities/gateway/quota/gateway-quota
 import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budgets';
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
+import type { WebhookSending } from '../../activities/deps';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
@@ -74,6 +75,8 @@ export interface TestStackOptions {
   budgets?: BudgetSettings;
   /** @default unsigned decisions count, and nobody is known */
   approvers?: Approvers;
+  /** @default callers are told nothing */
+  webhooks?: WebhookSending;
   /** @default unknown */
   prices?: Prices;
   /** Stopped with the stack. @default an embedded one */
@@ -111,11 +114,12 @@ const publisher =
   };
 
 /** Of the worker: what is said of it, and nothing else. */
-const chosen = ({ prices, queuePace, quota, budgets, atOnce, maxCachedWorkflows }: TestStackOptions) => ({
+const chosen = ({ prices, queuePace, quota, budgets, webhooks, atOnce, maxCachedWorkflows }: TestStackOptions) => ({
   ...(prices ? { prices } : {}),
   ...(queuePace ? { queuePace } : {}),
   ...(quota ? { quotas: { 'test/model': quota } } : {}),
   ...(budgets ? { budgets } : {}),
+  ...(webhooks ? { webhooks } : {}),
   ...(atOnce === undefined ? {} : { tuning: { ...UNTUNED, slots: { calls: atOnce } } }),
   ...(maxCachedWorkflows === undefined ? {} : { maxCachedWorkflows }),
 });

@@ -103,6 +103,10 @@ export const FAILURES = {
   /** The id was another message's. */
   'Session.MessageChanged': rule(false, 'fail'),
   'Session.BadMessage': rule(false, 'fail'),
+  /** A caller's webhook was not told; it is tried again. */
+  'Webhook.Undelivered': rule(true, 'fail'),
+  /** It may not be reached from here, or wants to be told no more. */
+  'Webhook.Refused': rule(false, 'fail'),
   /** Of this agent and tenant there is none of the name. */
   'Session.NotFound': rule(false, 'fail'),
 } as const satisfies Record<string, FailureRule>;

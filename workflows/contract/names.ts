@@ -16,6 +16,12 @@ export const toolQueue = (taskQueue: string, toolbox: string, tool: string): str
 /** Task queue of the workflows that serve all runs, beside that of the runs: no run keeps them waiting. */
 export const controlQueue = (taskQueue: string): string => `${taskQueue}.control`;
 
+/** Task queue of what callers are told: a receiver that does not answer keeps nothing else waiting. */
+export const webhookQueue = (taskQueue: string): string => `${controlQueue(taskQueue)}.webhooks`;
+
+/** Id of the workflow that watches a run for a caller. @param watch see WebhookInput */
+export const webhookWorkflowId = (watch: string): string => `webhook:${watch}`;
+
 /** Id of the workflow that keeps the quota of a model and key, for the workers of one task queue. @param key names the key, and is none */
 export const quotaId = (taskQueue: string, route: string, key: string): string => `quota/${taskQueue}/${route}/${key}`;
 
@@ -39,6 +45,8 @@ export const WORKFLOW_TYPES = {
   agentSession: 'agentSession',
   /** Of a Temporal Schedule: it sends a session a message. */
   sessionWake: 'sessionWake',
+  /** It watches a run for a caller who is told. */
+  callerWebhook: 'callerWebhook',
 } as const;
 
 export const SIGNAL_NAMES = {
@@ -48,6 +56,8 @@ export const SIGNAL_NAMES = {
   parentCancelled: 'parentCancelled',
   /** To a queue or a session, from a run of its. */
   runEnded: 'runEnded',
+  /** To whoever watches a run: it asks people. */
+  runAsks: 'runAsks',
   /** Of a session. */
   retire: 'retire',
 } as const;
@@ -103,6 +113,8 @@ export const ACTIVITY_NAMES = {
   findRunEnd: 'findRunEnd',
   dropMessages: 'dropMessages',
   wakeSession: 'wakeSession',
+  lookAtRun: 'lookAtRun',
+  deliverWebhook: 'deliverWebhook',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

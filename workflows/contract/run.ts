@@ -123,6 +123,8 @@ export interface AgentRunInput {
   parent?: ParentRun;
   /** Id of the workflow that is told of its end: of the queue or the session that has started it. */
   tells?: string;
+  /** Id of the workflow that watches it for a caller: it is told of its end, and of what it and its sub-agents ask people. */
+  watchedBy?: string;
   /** Another that is told: a run of a session has its place from a queue. */
   alsoTells?: string;
 }

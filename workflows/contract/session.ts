@@ -48,6 +48,8 @@ export interface Mail {
   /** Whose input it was checked against. Another may be the agent's by the time that it is answered. */
   release: string;
   user?: string;
+  /** A caller is told of its run. */
+  isWatched?: true;
   /** Milliseconds since the epoch, by the workflow's clock, as all times here. */
   sentAt: number;
   /** It is not answered before. */

@@ -252,13 +252,14 @@ function exhaustedTokens(totals: RunTotals, { tokens }: RunLimits): RunFailure |
 }
 
 function inputOf({ input }: Run, begun: SubRun, limits: RunLimits): AgentRunInput {
-  const { tenant, user, session, tags, plan, priority } = input;
+  const { tenant, user, session, tags, plan, priority, watchedBy } = input;
   return {
     ...(priority === undefined ? {} : { priority }),
     ...{ schemaVersion: 1, agent: begun.agent, release: begun.release, tenant },
     ...(user === undefined ? {} : { user }),
     ...(session === undefined ? {} : { session }),
     ...{ tags, input: begun.input, parent: begun.parent },
+    ...(watchedBy === undefined ? {} : { watchedBy }),
     plan: { ...begun.plan, limits, ...(plan.inspect ? { inspect: true as const } : {}) },
   };
 }

@@ -136,8 +136,12 @@ function answerTo({ current, waiting, later, paused }: SessionState, { id, run }
 const dueAtOf = ({ at, afterMs }: SendRequest, now: number): number | undefined =>
   at ?? (afterMs === undefined ? undefined : now + afterMs);
 
-const mailOf = ({ id, run, message, preview, release, user }: SendRequest, now: number, dueAt?: number): Mail => ({
-  ...{ id, run, message, preview, release, sentAt: now },
-  ...(user === undefined ? {} : { user }),
-  ...(dueAt === undefined ? {} : { dueAt }),
-});
+const mailOf = (request: SendRequest, now: number, dueAt?: number): Mail => {
+  const { id, run, message, preview, release, user, isWatched } = request;
+  return {
+    ...{ id, run, message, preview, release, sentAt: now },
+    ...(user === undefined ? {} : { user }),
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(isWatched ? { isWatched } : {}),
+  };
+};

@@ -7,6 +7,11 @@ export const RESPONSES_PATH = '/v1/responses';
 export const isResponsesPath = (path: string): boolean =>
   path === RESPONSES_PATH || path.startsWith(`${RESPONSES_PATH}/`);
 
+/** Others of that API, which are not here: its clients understand no other form of a refusal. */
+const OTHERS = ['models', 'chat', 'completions', 'embeddings', 'files', 'conversations'];
+export const isOpenAiPath = (path: string): boolean =>
+  isResponsesPath(path) || OTHERS.some((name) => path === `/v1/${name}` || path.startsWith(`/v1/${name}/`));
+
 export const OPENAI_ERROR = z.object({
   error: z.object({
     message: z.string(),

@@ -22,6 +22,7 @@ import {
   sessionIdShape,
   type ShownMessage,
 } from '../session-shapes';
+import { webhookTarget } from '../webhook-target';
 import { noAgent, tenantOf } from './start';
 
 const sendRoute = defineRoute(
@@ -56,6 +57,7 @@ const sendRoute = defineRoute(
     const { agent, tenant } = await ofWhom(request);
     const session = client().session(agent, params.id, { tenant });
     const { input, user, at, afterMs } = body;
+    const told = webhookTarget(deps, caller, body.webhook);
     const send = async (id: string): Promise<SessionRun<unknown>> => {
       try {
         return await session.send(input as JsonValue as never, {
@@ -63,6 +65,7 @@ const sendRoute = defineRoute(
           ...(user === undefined ? {} : { user }),
           ...(at === undefined ? {} : { at: new Date(at) }),
           ...(afterMs === undefined ? {} : { after: afterMs }),
+          ...told,
         });
       } catch (error) {
         // Without the names of what the caller may not see.

@@ -10,6 +10,7 @@ import { Problem } from '../problem';
 import { shownPlace, takenLimits } from '../run-status';
 import { defineRoute } from '../route';
 import { startedShape, startShape } from '../shapes';
+import { webhookTarget } from '../webhook-target';
 
 export const startRoute = defineRoute(
   {
@@ -38,7 +39,8 @@ export const startRoute = defineRoute(
   },
   async ({ body, caller, deps, client, header }) => {
     const key = idempotencyKeyOf(header('idempotency-key'));
-    const { agent, input, id: given, limits, ...labels } = body;
+    const { agent, input, id: given, limits, webhook, ...labels } = body;
+    const told = webhookTarget(deps, caller, webhook);
     const tenant = tenantOf(caller, labels.tenant, deps.tenant);
     if (!seesAgent(caller, agent)) throw noAgent(agent);
     const own = client();
@@ -47,6 +49,7 @@ export const startRoute = defineRoute(
         const run = await own.agent(agent).start(input as never, {
           ...{ ...labels, id, tenant },
           ...(limits ? { limits: takenLimits(limits) } : {}),
+          ...told,
         });
         return { record: await run.record(), place: run.queued };
       } catch (error) {
