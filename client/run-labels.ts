@@ -5,6 +5,7 @@ import { ID_CHARS, LIMIT_NAMES, TAG_CHARS, TAGS_MAX } from '../workflows/contrac
 import { PRIORITIES, type Priority } from '../workflows/contract/quota';
 import type { RunLimits } from '../workflows/contract/run';
 import { ClientError } from './errors';
+import { isReservedId, RESERVED_RULE } from './reserved-ids';
 
 export interface StartOptions {
   /** The same id is the same run: starting it twice starts it once. @default a new one */
@@ -68,6 +69,7 @@ export function checkedLabels(id: string, start: StartOptions): string[] {
     const rule = `a run id has 1 to ${ID_CHARS} characters, at most ${ENCODED_ID_BYTES} bytes when percent-encoded.`;
     throw new ClientError('invalid-input', rule);
   }
+  if (isReservedId(id)) throw new ClientError('invalid-input', RESERVED_RULE);
   if (CONTROL.test(id)) throw new ClientError('invalid-input', 'a run id is one line, without control characters.');
   for (const name of ['tenant', 'user', 'session'] as const) {
     // A caller in JavaScript may pass anything.

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { SESSION_ID_CHARS, SESSION_MESSAGE_ID_CHARS } from '../workflows/contract/limits';
 import { ClientError } from './errors';
+import { isReservedId, RESERVED_RULE } from './reserved-ids';
 
 /** A ref's name has at most 500 bytes, of which both ids and what stands before them take their part. */
 const ENCODED_BYTES = 200;
@@ -12,6 +13,8 @@ const CONTROL = /\p{Cc}/u;
 /** @throws ClientError `invalid-input` */
 export function requireSessionId(id: unknown): asserts id is string {
   requireId('a session', id, SESSION_ID_CHARS);
+  // With a message's id it is that of a run.
+  if (isReservedId(`${id}/`)) throw new ClientError('invalid-input', RESERVED_RULE);
   if (id.includes('/')) throw new ClientError('invalid-input', 'a session id has no "/" in it: its runs have.');
 }
 

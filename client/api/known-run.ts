@@ -2,12 +2,13 @@
 import type { ContentStore } from '../../activities/store';
 import { runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { isReservedId } from '../reserved-ids';
 import { isRunId } from '../run-labels';
 import { seesRun, type Caller } from './caller';
 import { Problem } from './problem';
 
 export async function recordOf(store: ContentStore, id: string): Promise<RunRecord | undefined> {
-  const ref = isRunId(id) ? await store.readRef(runRecordName(id)) : undefined;
+  const ref = isRunId(id) && !isReservedId(id) ? await store.readRef(runRecordName(id)) : undefined;
   return ref && runRecordSchema.parse(ref.value);
 }
 

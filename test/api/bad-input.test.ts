@@ -62,6 +62,16 @@ test.each<[string, string, string, Asked, string]>([
   ['an unknown member', 'POST', '/v1/runs', start({ ...greet, tenat: 'x' }), 'Api.Invalid'],
   ['a limit below one', 'POST', '/v1/runs', start({ ...greet, limits: { turns: 0 } }), 'Api.Invalid'],
   ['an id that cannot be in a path', 'POST', '/v1/runs', start({ ...greet, id: '..' }), 'Api.Invalid'],
+  ['the id of a session', 'POST', '/v1/runs', start({ ...greet, id: 'session:x' }), 'Api.Invalid'],
+  ['the id of who tells of a run', 'POST', '/v1/runs', start({ ...greet, id: 'webhook:run_1' }), 'Api.Invalid'],
+  ['the id of a queue', 'POST', '/v1/runs', start({ ...greet, id: 'queue/agents/q/0' }), 'Api.Invalid'],
+  [
+    'a session whose messages are queues',
+    'POST',
+    '/v1/sessions/queue/messages',
+    start({ ...greet, id: 'agents/q/0' }),
+    'Api.Invalid',
+  ],
   ['an id of two lines', 'POST', '/v1/runs', start({ ...greet, id: 'a\nb' }), 'Api.Invalid'],
   [
     'an id with half a character',
