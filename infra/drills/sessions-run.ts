@@ -4,7 +4,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { openConnection } from '../temporal/open-connection';
 import { openStore } from '../../activities/store/open-store';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { startModelServer } from '../../test/kit';
@@ -57,7 +58,7 @@ export async function sessionsRun(options: SessionsRunOptions): Promise<Sessions
   const server = await startEmbeddedTemporal({
     ...{ stateDir, cliPath: await temporalCliPath(), searchAttributes: SEARCH_ATTRIBUTES },
   });
-  const connection = await Connection.connect({ address: server.address });
+  const connection = await openConnection({ address: server.address });
   const store = openStore(`lmdb:${join(stateDir, 'store')}`);
   const temporal = new Client({ connection, namespace: server.namespace });
   const client = createAgentClient({ temporal, store, taskQueue: TASK_QUEUE, tenant: 'airline' });

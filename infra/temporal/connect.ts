@@ -1,13 +1,9 @@
 // Which Temporal server is meant: one that runs elsewhere, or the embedded one.
 import { existsSync } from 'node:fs';
-import {
-  Connection,
-  defaultGrpcRetryOptions,
-  makeGrpcRetryInterceptor,
-  type ConnectionOptions,
-} from '@temporalio/client';
+import type { Connection } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import { hasCode, reasonOf } from './error-reason';
+import { openConnection } from './open-connection';
 import type { Environment } from './run-command';
 
 /** The options of a `NativeConnection`; {@link connectTemporal} opens a client's connection with them. */
@@ -33,7 +29,7 @@ export class TemporalUnreachableError extends Error {
 
 /** Long enough for a TLS handshake across the world, short enough for a person who waits. */
 const CONNECT_MS = 5_000;
-const GRPC = { CANCELLED: 1, NOT_FOUND: 5, PERMISSION_DENIED: 7, UNAUTHENTICATED: 16 } as const;
+const GRPC = { NOT_FOUND: 5, PERMISSION_DENIED: 7, UNAUTHENTICATED: 16 } as const;
 
 /**
  * A server elsewhere is meant when `@temporalio/envconfig` ends up with an address: from `TEMPORAL_ADDRESS`, or from the
@@ -77,20 +73,13 @@ export async function connectTemporal({ connectionOptions, namespace }: External
   const { address, tls, apiKey, metadata } = connectionOptions;
   const opened: Connection[] = [];
   try {
-    const line = { isClosed: false };
-    const connection = await Connection.connect({
-      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), unlessClosed(line)],
+    const connection = await openConnection({
       address,
       connectTimeout: CONNECT_MS,
       ...(tls === undefined ? {} : { tls }),
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(metadata === undefined ? {} : { metadata }),
     });
-    const close = connection.close.bind(connection);
-    connection.close = async () => {
-      line.isClosed = true;
-      await close();
-    };
     opened.push(connection);
     await connection.withDeadline(Date.now() + CONNECT_MS, () =>
       connection.workflowService.describeNamespace({ namespace }),
@@ -101,30 +90,6 @@ export async function connectTemporal({ connectionOptions, namespace }: External
     throw new TemporalUnreachableError(unreachable(address, namespace, error));
   }
 }
-
-type Interceptor = NonNullable<ConnectionOptions['interceptors']>[number];
-
-/**
- * The SDK's retries wait on timers that outlive the connection, and gRPC throws into them when it is closed: nobody could catch
- * that, and it would end the process. On a closed connection a retry is answered as cancelled instead.
- */
-const unlessClosed =
-  (line: { readonly isClosed: boolean }): Interceptor =>
-  (options, nextCall) => {
-    if (!line.isClosed) return nextCall(options) as ReturnType<Interceptor>;
-    const call: ReturnType<typeof nextCall> = {
-      start: (metadata, listener) =>
-        listener?.onReceiveStatus?.({ code: GRPC.CANCELLED, details: 'the connection was closed', metadata }),
-      cancelWithStatus: () => undefined,
-      getPeer: () => '',
-      getAuthContext: () => null,
-      sendMessageWithContext: () => undefined,
-      sendMessage: () => undefined,
-      startRead: () => undefined,
-      halfClose: () => undefined,
-    };
-    return call as ReturnType<Interceptor>;
-  };
 
 function unreachable(address: string, namespace: string, error: unknown): string {
   if (hasCode(error, GRPC.NOT_FOUND)) {

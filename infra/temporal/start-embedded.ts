@@ -1,7 +1,7 @@
 // Temporal as a child of this process, with its database in the project's folder.
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Connection } from '@temporalio/client';
+import { openConnection } from './open-connection';
 import { beginDatabase, finishDatabase } from './database-creation';
 import { reasonOf } from './error-reason';
 import { findFreePorts, isListening, type ServerPorts } from './free-ports';
@@ -178,7 +178,7 @@ async function waitUntilReady(
 }
 
 async function prepareNamespace(port: number, searchAttributes: SearchAttributeTable): Promise<void> {
-  const connection = await Connection.connect({ address: `127.0.0.1:${port}`, connectTimeout: 2_000 });
+  const connection = await openConnection({ address: `127.0.0.1:${port}`, connectTimeout: 2_000 });
   try {
     await connection.workflowService.describeNamespace({ namespace: EMBEDDED_NAMESPACE });
     await ensureSearchAttributes(connection, EMBEDDED_NAMESPACE, searchAttributes);

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { allRefs, type ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { publishQueue } from '../../activities/store/queue-settings';
@@ -64,7 +65,7 @@ const startWorkers = async (): Promise<void> => {
 /** As another process would: with a connection, and a line of requests, of its own. */
 const connect = async (): Promise<Client> => {
   const { address, namespace } = server;
-  return new Client({ connection: await Connection.connect({ address }), namespace });
+  return new Client({ connection: await openConnection({ address }), namespace });
 };
 const clientOf = (temporal: Client): AgentClient =>
   createAgentClient({ temporal, store, taskQueue: 'agents', tenant: 'acme' });

@@ -3,7 +3,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { connectTemporal } from '../../infra/temporal/connect';
 import { beginDatabase } from '../../infra/temporal/database-creation';
 import { isListening } from '../../infra/temporal/free-ports';
@@ -41,7 +42,7 @@ async function start(stateDir: string, more: Partial<StartEmbeddedOptions> = {})
 }
 
 async function withClient<T>(server: EmbeddedTemporal, use: (client: Client) => Promise<T>): Promise<T> {
-  const connection = await Connection.connect({ address: server.address });
+  const connection = await openConnection({ address: server.address });
   return use(new Client({ connection })).finally(() => connection.close());
 }
 

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { keyNameOf } from '../../activities/gateway/quota/gateway-quota';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { SEARCH_ATTRIBUTES, quotaId } from '../../workflows/contract/names';
@@ -53,7 +54,7 @@ export async function startQuotaFleet({ model: serve, ...offered }: QuotaFleetOp
   let server = await start();
   const { address, namespace } = server;
   const model = await startModelServerProcess(serve);
-  const connection = await Connection.connect({ address });
+  const connection = await openConnection({ address });
   const workflow = new Client({ connection, namespace }).workflow;
   const workers: WorkerProcess[] = [];
   let added = 0;

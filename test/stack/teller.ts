@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { defineAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
 import type { ContentStore } from '../../activities/store';
@@ -55,7 +56,7 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
   const store = openStore(storeUrl);
   await publishReleases(store, tellerReleases());
   const { address, namespace } = server;
-  const temporal = new Client({ connection: await Connection.connect({ address }), namespace });
+  const temporal = new Client({ connection: await openConnection({ address }), namespace });
   const place = { store: storeUrl, stateDir };
   const reader = openTextReader(place);
   const client = createAgentClient({

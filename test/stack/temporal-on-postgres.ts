@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, openSync, closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { Connection } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { msToTs } from '@temporalio/common/lib/time';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
 import { reasonOf } from '../../infra/temporal/error-reason';
@@ -147,7 +147,7 @@ async function untilReady(address: string, server: ChildProcess): Promise<void> 
 }
 
 async function prepareNamespace(address: string): Promise<void> {
-  const connection = await Connection.connect({ address, connectTimeout: 2_000 });
+  const connection = await openConnection({ address, connectTimeout: 2_000 });
   try {
     const { namespaces } = await connection.workflowService.listNamespaces({});
     if (!namespaces.some(({ namespaceInfo }) => namespaceInfo?.name === NAMESPACE)) {

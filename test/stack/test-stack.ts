@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import type { Approvers } from '../../activities/approvals/require-approval';
 import type { ModelApi } from '../../activities/model/capabilities';
 import { createMessagesProvider } from '../../activities/model/messages-provider';
@@ -165,7 +166,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     });
   let worker: RunningWorker | undefined = await start(options);
   const temporal = new Client({
-    connection: await Connection.connect({ address: server.address }),
+    connection: await openConnection({ address: server.address }),
     namespace: server.namespace,
     dataConverter: dataConverterFor(options.keys),
   });

@@ -3,7 +3,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
+import { openConnection } from '../../infra/temporal/open-connection';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { SEARCH_ATTRIBUTES, WORKFLOW_TYPES, sessionWorkflowId } from '../../workflows/contract/names';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
@@ -21,7 +22,7 @@ beforeAll(async () => {
     ...{ stateDir, cliPath: await temporalCli(), searchAttributes: SEARCH_ATTRIBUTES },
   });
   const { address, namespace } = server;
-  temporal = new Client({ connection: await Connection.connect({ address }), namespace });
+  temporal = new Client({ connection: await openConnection({ address }), namespace });
 });
 afterAll(async () => {
   await temporal.connection.close();
