@@ -128,10 +128,13 @@ test('a worker that goes by what its machine has left takes work', async () => {
   await stopped(one);
 });
 
+/** The SDK tries again by itself for a while before it says that nobody answers. */
+const PATIENT_MS = 60_000;
+
 test('while Temporal does not answer a worker is alive and not ready, with the reason', async () => {
   const one = await worker([]);
   await server.stop();
-  await until('a worker that is not ready', async () => (await status(`${one.url}/readyz`)).code === 503);
+  await until('a worker that is not ready', async () => (await status(`${one.url}/readyz`)).code === 503, PATIENT_MS);
   expect(await status(`${one.url}/readyz`)).toMatchObject({
     code: 503,
     body: { problem: expect.any(String) as string },
