@@ -3,6 +3,7 @@ import { defineAgent } from '../../activities/define';
 import { until } from '../e2e/cli';
 import type { Respond } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
+import { createHolds } from '../stack/holds';
 import { madeKey, startTestApi, useApi, type Told, type UsedApi } from './given';
 
 const about = { instructions: 'Talk.', mode: 'session' } as const;
@@ -13,21 +14,11 @@ const listening = defineAgent({ name: 'listening', ...about, session: { onBusy: 
 const single = defineAgent({ name: 'single', instructions: 'Answer.' });
 
 /** Requests wait here until a test lets them go on, by the text that was said last. */
-const held = new Map<string, { arrived: () => void; letGo: Promise<void> }>();
-function hold(text: string): { arrived: Promise<void>; letGo: () => void } {
-  let letGo = (): void => undefined;
-  let arrived = (): void => undefined;
-  const going = new Promise<void>((resolve) => (letGo = resolve));
-  const there = new Promise<void>((resolve) => (arrived = resolve));
-  held.set(text, { arrived, letGo: going });
-  return { arrived: there, letGo };
-}
+const { hold, pass } = createHolds();
 const respond: Respond = async ({ messages }) => {
   const said = messages.filter(({ role }) => role === 'user').map(({ text }) => text);
   const last = said.at(-1) ?? '';
-  const waits = held.get(last);
-  waits?.arrived();
-  await waits?.letGo;
+  await pass(last);
   return { text: `${said.length}: ${last}` };
 };
 

@@ -9,6 +9,7 @@ import { sessionWorkflowId } from '../../workflows/contract/names';
 import type { Message } from '../../workflows/contract/message';
 import type { SendAnswer, SendRequest } from '../../workflows/contract/session';
 import type { Respond } from '../kit/model-server';
+import { createHolds } from '../stack/holds';
 import { useStack } from '../stack/use-stack';
 
 jest.setTimeout(120_000);
@@ -38,29 +39,19 @@ const single = defineAgent({ name: 'single', instructions: 'Answer.' });
 const used = useStack({}, { agents: [friend, small, strict, hasty, listening, brief, orders, single] });
 
 /** Requests wait here until a test lets them go on, by the text that was said last. */
-const held = new Map<string, { arrived: () => void; letGo: Promise<void> }>();
-function hold(text: string): { arrived: Promise<void>; letGo: () => void } {
-  let letGo = (): void => undefined;
-  let arrived = (): void => undefined;
-  const going = new Promise<void>((resolve) => (letGo = resolve));
-  const there = new Promise<void>((resolve) => (arrived = resolve));
-  held.set(text, { arrived, letGo: going });
-  return { arrived: there, letGo };
-}
+const { hold, pass, clear } = createHolds();
 
 const respond: Respond = async ({ messages }) => {
   const said = messages.filter(({ role }) => role === 'user').map(({ text }) => text);
   const last = said.at(-1) ?? '';
   const newest = messages.at(-1);
-  const waits = newest?.role === 'user' || newest?.role === 'tool' ? held.get(newest.text) : undefined;
-  waits?.arrived();
-  await waits?.letGo;
+  if (newest?.role === 'user' || newest?.role === 'tool') await pass(newest.text);
   if (last.startsWith('{')) return { text: JSON.stringify({ state: `sent, ${said.length}` }) };
   if (last.startsWith('note ') && newest?.role === 'user') return { calls: [{ name: 'note', args: { text: last } }] };
   return { text: `${said.length}: ${last}` };
 };
 beforeEach(() => {
-  held.clear();
+  clear();
   used.model.setRespond(respond);
 });
 
