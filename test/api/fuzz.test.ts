@@ -24,8 +24,6 @@ const testWithSchemathesis = isThere ? test : test.skip;
 
 const EXAMPLES = Number(process.env['LONGHAUL_FUZZ_EXAMPLES'] ?? 0);
 const FEW = 8;
-/** A worker has only just begun. */
-const PATIENT_MS = 60_000;
 /** Some twenty seconds each on two free cores. */
 const TIME_MS = EXAMPLES > 0 ? 3_600_000 : 600_000;
 
@@ -74,15 +72,11 @@ async function givenRuns(api: UsedApi, key?: string): Promise<Known> {
   const asking = await start('payer', { please: 'pay for A-88' });
   await api.ask('GET', `/v1/runs/${ended}/result?wait=30`, as);
   let args = '';
-  await until(
-    'the request',
-    async () => {
-      const { body } = await api.ask('GET', `/v1/runs/${asking}/requests`, as);
-      args = (body['requests'] as { args: string }[])[0]?.args ?? '';
-      return args !== '';
-    },
-    PATIENT_MS,
-  );
+  await until('the request', async () => {
+    const { body } = await api.ask('GET', `/v1/runs/${asking}/requests`, as);
+    args = (body['requests'] as { args: string }[])[0]?.args ?? '';
+    return args !== '';
+  });
   return {
     asking,
     words: {
