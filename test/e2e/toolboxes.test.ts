@@ -12,6 +12,7 @@ import { recordStart, startWorkflow } from '../../client/start-workflow';
 import { connectTemporal } from '../../infra/temporal/connect';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { freePort } from '../stack/free-port';
 import { temporalCli } from '../stack/test-stack';
 import { cli, isRunning, scratchFolder, startCli, until, TOP, type Ended, type RunningProcess } from './cli';
 
@@ -347,6 +348,7 @@ describe('beside a Temporal of somebody else', () => {
     const server = await startEmbeddedTemporal({
       stateDir: path.join(project, 'elsewhere'),
       cliPath: await temporalCli(),
+      preferredPort: await freePort(),
       searchAttributes: SEARCH_ATTRIBUTES,
     });
     const env = {

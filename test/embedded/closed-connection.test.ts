@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { connectTemporal } from '../../infra/temporal/connect';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { freePort } from '../stack/free-port';
 import { temporalCli } from '../stack/test-stack';
 
 let stateDir: string;
@@ -12,7 +13,9 @@ beforeAll(() => (stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-closed-'))
 afterAll(() => rmSync(stateDir, { recursive: true, force: true }));
 
 test('its calls are answered, and nothing is thrown that nobody could catch', async () => {
-  const { address, namespace, stop } = await startEmbeddedTemporal({ stateDir, cliPath: await temporalCli() });
+  const { address, namespace, stop } = await startEmbeddedTemporal({
+    ...{ stateDir, cliPath: await temporalCli(), preferredPort: await freePort() },
+  });
   const connection = await connectTemporal({ kind: 'external', connectionOptions: { address }, namespace });
   await stop();
   const thrown: unknown[] = [];

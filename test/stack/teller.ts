@@ -15,6 +15,7 @@ import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { publishReleases } from '../../workers/publish-releases';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { startModelServerProcess, type ModelServerProcess, type ProcessOptions } from '../kit/model-server';
+import { freePort } from './free-port';
 import { manifestFor } from './manifest-for';
 import type { TellerWorkerOptions } from './teller-worker';
 import { temporalCli } from './test-stack';
@@ -50,7 +51,8 @@ export interface TellerStackOptions {
 export async function startTellerStack(options: TellerStackOptions): Promise<TellerStack> {
   const stateDir = mkdtempSync(path.join(tmpdir(), 'longhaul-teller-'));
   const cliPath = await temporalCli();
-  const server = await startEmbeddedTemporal({ stateDir, cliPath, searchAttributes: SEARCH_ATTRIBUTES });
+  const preferredPort = await freePort();
+  const server = await startEmbeddedTemporal({ stateDir, cliPath, preferredPort, searchAttributes: SEARCH_ATTRIBUTES });
   const model = await startModelServerProcess(options.model);
   const storeUrl = options.storeUrl ?? `lmdb:${path.join(stateDir, 'store')}`;
   const store = openStore(storeUrl);

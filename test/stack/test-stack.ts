@@ -31,6 +31,7 @@ import { startWorker, type RunningWorker } from '../../workers/start-worker';
 import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { freePort } from './free-port';
 import { manifestFor } from './manifest-for';
 import type { TestTemporal } from './temporal-on-postgres';
 
@@ -133,6 +134,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     (await startEmbeddedTemporal({
       stateDir,
       cliPath: await temporalCli(),
+      preferredPort: await freePort(),
       searchAttributes: SEARCH_ATTRIBUTES,
       ...(options.dynamicConfig ? { dynamicConfig: options.dynamicConfig } : {}),
     }));

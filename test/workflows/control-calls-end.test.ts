@@ -10,6 +10,7 @@ import { SEARCH_ATTRIBUTES, WORKFLOW_TYPES, sessionWorkflowId } from '../../work
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { DEFAULT_SESSION_PLAN } from '../../workflows/contract/limits';
 import { controlExecutions } from '../../workers/control-executions';
+import { freePort } from '../stack/free-port';
 import { temporalCli } from '../stack/test-stack';
 
 jest.setTimeout(120_000);
@@ -20,6 +21,7 @@ let temporal: Client;
 beforeAll(async () => {
   server = await startEmbeddedTemporal({
     ...{ stateDir, cliPath: await temporalCli(), searchAttributes: SEARCH_ATTRIBUTES },
+    preferredPort: await freePort(),
   });
   const { address, namespace } = server;
   temporal = new Client({ connection: await openConnection({ address }), namespace });
