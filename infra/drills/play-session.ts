@@ -31,14 +31,15 @@ export async function playSession(options: PlayOptions): Promise<PlayedSession> 
       Array.from({ length: times }, () => patiently(() => session.send(customer, { id: `m${turn}` }))),
     );
     if (!run) continue;
+    const ending = patiently(() => run.result());
     if (answer === undefined) {
       // The conversation ends here: with a customer who is answered by nobody, or with a person who took over.
-      await over;
-      await patiently(() => run.cancel('the recording ends here'));
+      const isOver = await Promise.race([over.then(() => true), ending.then(() => false)]);
+      if (isOver) await patiently(() => run.cancel('the recording ends here'));
     }
-    const result = await patiently(() => run.result());
+    const result = await ending;
     onTurn?.(turn);
-    if (answer === undefined) continue;
+    if (answer === undefined && result.outcome === 'cancelled') continue;
     if (result.outcome !== 'completed')
       problems.push(`message ${turn}: ${result.outcome}: ${result.failure.type}: ${result.failure.message}`);
     else if (result.output !== answer) problems.push(`message ${turn} was answered otherwise.`);

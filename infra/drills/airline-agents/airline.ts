@@ -66,6 +66,8 @@ const agents = recordings.map((messages, index) =>
     name: `airline-${index}`,
     description: 'Plays what an airline support agent did in a recorded conversation.',
     mode: 'session',
+    // They repeat calls that failed, and nobody told them so.
+    loops: false,
     instructions: `${read('airline-policy.md')}\n(recording ${index})`,
     tools: definitions.map(({ function: { name, description, parameters } }) =>
       defineTool({
