@@ -3,6 +3,7 @@
 import { cpus, loadavg } from 'node:os';
 import { printTable } from '../../infra/drills/print-table';
 import { manyRuns, THROUGHPUT_LONG, THROUGHPUT_SHORT, type ManyRunsFigures } from './many-runs';
+import { queueFigures } from './one-queue';
 import { signalsPerSecond } from './one-workflow';
 import type { Place } from './print-many-runs';
 
@@ -14,6 +15,8 @@ const KINDS = [
 /** Below what a history may hold: it is one workflow, which does not go on as new. */
 const SIGNALS_LONG = 2_000;
 const SIGNALS_SHORT = 50;
+const QUEUED_LONG = 600;
+const QUEUED_SHORT = 10;
 /** Of the cores: above, more of anything is to be had from more of them alone. */
 const BUSY = 0.9;
 
@@ -28,6 +31,16 @@ export async function printThroughput(
       `'the cores': ${100 * BUSY} % of ${cpus().length} were busy with it.`,
   );
   await eachPlace((place) => printPlace(place, isShort));
+  await printQueue(isShort ? QUEUED_SHORT : QUEUED_LONG);
+}
+
+async function printQueue(runs: number): Promise<void> {
+  const one = await queueFigures(runs);
+  console.log(
+    `\none queue of one workflow, embedded, ${runs} runs of one answer: took ${one.takenPerSecond.toFixed(1)} runs/s, all through it ` +
+      `${one.endedPerSecond.toFixed(1)}/s; with no queue ${one.bareEndedPerSecond.toFixed(1)}/s; ${one.eventsPerRun.toFixed(1)} events of the ` +
+      `queue's history a run; ${one.completed} of ${2 * runs} completed`,
+  );
 }
 
 async function printPlace({ name, ...place }: Place, isShort: boolean): Promise<void> {

@@ -30,6 +30,7 @@ export const tellerReleases = (): LoadedAgent[] =>
   [teller, repeater, queued].map((one) => manifestFor(one, 'test/model'));
 
 export interface TellerStack {
+  readonly temporal: Client;
   readonly client: AgentClient;
   /** That of its workers, opened here too. */
   readonly store: ContentStore;
@@ -67,7 +68,7 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
   });
   const workers = new Set<WorkerProcess>();
   return {
-    ...{ client, store, model, stateDir, reader },
+    ...{ temporal, client, store, model, stateDir, reader },
     startWorker: async () => {
       const worker = await startWorkerProcess<TellerWorkerOptions>(path.join(__dirname, 'teller-worker.ts'), {
         ...{ address, namespace, stateDir, storeUrl, modelUrl: model.url },
