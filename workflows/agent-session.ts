@@ -2,10 +2,13 @@
 // this file is only how it is held up.
 import {
   ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
+  patched,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -26,6 +29,7 @@ import {
 import { joined, maySteer, sendRefusal, take, type Session } from './session/mailbox';
 import { nextStep, type NextStep } from './session/next-step';
 import {
+  cancelSession,
   dropAll,
   newSession,
   pauseSession,
@@ -58,9 +62,26 @@ export async function agentSession(input: SessionInput): Promise<SessionResult> 
   const changes: Changes = { count: 0 };
   bindMessages(session, changes);
   bindLifecycle(session, changes);
+  const shield = new CancellationScope({ cancellable: false });
+  const work = new CancellationScope({ cancellable: true, parent: shield });
+  hearCancel(session, changes, work);
+  return await work.run(() => live(session, changes));
+}
+
+/** By plain Temporal. What it is doing then is not cut off: a message that was accepted would be lost with it. */
+function hearCancel({ state }: Session, changes: Changes, work: CancellationScope): void {
+  CancellationScope.current().cancelRequested.catch(() => {
+    if (!patched('drop-when-cancelled')) return work.cancel();
+    cancelSession(state);
+    changes.count += 1;
+  });
+}
+
+async function live(session: Session, changes: Changes): Promise<SessionResult> {
+  const { input, state } = session;
   for (;;) {
-    // Between two steps no activity is under way, and a signal that comes now is the next execution's: none is lost.
-    if (isLong() && allHandlersFinished())
+    // Between two steps no activity is under way, and a signal that comes now is the next execution's: none is lost. A cancel would be.
+    if (isLong() && allHandlersFinished() && !state.cancelled)
       return await continueAsNew<typeof agentSession>({ ...input, carried: state });
     takeDue(state, Date.now());
     const step = nextStep(state, Date.now());
@@ -79,7 +100,10 @@ export async function agentSession(input: SessionInput): Promise<SessionResult> 
     if (step.do !== 'end') continue;
     await condition(allHandlersFinished);
     // Whoever wrote to it meanwhile is answered.
-    if (changes.count === before) return { status: step.as, reached: state.reached, answered: state.answered };
+    if (changes.count !== before) continue;
+    const result: SessionResult = { status: step.as, reached: state.reached, answered: state.answered };
+    if (state.cancelled) throw new CancelledFailure(state.cancelled.reason, [result]);
+    return result;
   }
 }
 
@@ -198,11 +222,13 @@ function bindMessages(session: Session, changes: Changes): void {
 
 /** False where it cannot be told any more: then the message is answered by a run of its own. */
 async function tell(session: Session, run: string, { id, message }: SendRequest): Promise<boolean> {
+  const { state } = session;
   try {
     return await sessionActivities.steerSessionRun({ ...contextOf(session), run, message, id });
   } catch (error) {
     const failure = meaningOf(error);
-    if (failure === undefined || failure === 'cancelled') throw error;
+    // The run under way is stopped, and the sender told so.
+    if (failure === undefined || (failure === 'cancelled' && !state.cancelled)) throw error;
     return false;
   }
 }

@@ -67,6 +67,7 @@ const SESSION_HASHES: { [K in keyof Required<SessionState>]: (state: SessionStat
   recent: () => [],
   paused: () => [],
   retiring: () => [],
+  cancelled: () => [],
   full: () => [],
   answered: () => [],
   activeAt: () => [],

@@ -113,6 +113,22 @@ async function recordTroubles({ stack, answers, session, keep }: Recorder): Prom
   await keep('unread', 'paused-by-a-failure');
 }
 
+/** By plain Temporal, while one message is answered, one waits, and one is for later. */
+async function recordCancelled({ stack, answers, session, keep }: Recorder): Promise<void> {
+  const stopped = session('friend', 'stopped');
+  const gate = answers.hold('slow');
+  const run = await stopped.send('slow', { id: 'slow' });
+  await gate.arrived;
+  await stopped.send('next', { id: 'next' });
+  await stopped.send('later', { id: 'later', after: '1h' });
+  const handle = stack.temporal.workflow.getHandle(sessionWorkflowId('stopped'));
+  await handle.cancel();
+  await handle.result().catch(() => undefined);
+  gate.letGo();
+  await run.result();
+  await keep('stopped', 'cancelled');
+}
+
 async function recordContinued({ answers, session, stack, keep }: Recorder): Promise<void> {
   const long = session('friend', 'long');
   const gate = answers.hold('slow');
@@ -147,6 +163,7 @@ const RECORDED = [
   ['agent-session-steered', recordBusy],
   ['agent-session-asleep', recordLife],
   ['agent-session-paused-by-a-failure', recordTroubles],
+  ['agent-session-cancelled', recordCancelled],
   ['session-wake-sent', recordWake],
 ] as const;
 

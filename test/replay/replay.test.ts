@@ -36,6 +36,7 @@ test('there is a history of every path through the workflows', () => {
       'asleep',
       'run-terminated',
       'paused-by-a-failure',
+      'cancelled',
       'continued-with-a-run-under-way-1',
       'continued-with-a-run-under-way-2',
     ].map((path) => `agent-session-${path}`),

@@ -5,6 +5,7 @@ import type { OnBusy, SendAnswer, SendRequest, SessionInput } from '../../workfl
 import { joined, maySteer, RECENT_MAX, sendRefusal, take, type Session } from '../../workflows/session/mailbox';
 import { lookAfterMs, nextStep, type NextStep } from '../../workflows/session/next-step';
 import {
+  cancelSession,
   dropAll,
   newSession,
   pauseSession,
@@ -76,6 +77,25 @@ class World {
     return world;
   }
 }
+
+test('cancelled it takes no message for the moment, stops what is answered, drops what waits, paused or not, and ends', () => {
+  const world = new World();
+  world.send('a');
+  world.begin();
+  world.send('b');
+  world.send('c', { afterMs: HOUR });
+  pauseSession(world.session.state);
+  cancelSession(world.session.state);
+  expect(world.send('d')).toBe('Session.Busy');
+  expect(world.send('b')).toMatchObject({ repeated: true });
+  expect(world.step()).toEqual({ do: 'stop', run: 's/a', reason: 'the session was cancelled' });
+  world.end('cancelled');
+  expect(world.step()).toEqual({ do: 'drop', reason: 'the session was cancelled: send it anew' });
+  expect(dropAll(world.session.state).map(({ id }) => id)).toEqual(['b', 'c']);
+  expect(world.step()).toEqual({ do: 'end', as: 'asleep' });
+  retireSession(world.session.state);
+  expect(world.step()).toEqual({ do: 'end', as: 'retired' });
+});
 
 describe('messages', () => {
   test('are answered one by one, in the order in which they were taken', () => {

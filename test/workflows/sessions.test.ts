@@ -285,6 +285,27 @@ test('a message for a later time is answered then, in the order of the times', a
   expect(await later.result()).toMatchObject({ output: '3: later' });
 });
 
+test('cancelled by plain Temporal it stops its run and tells of every message that waits; the next begins it where it was', async () => {
+  const session = friendOf('stopped');
+  await (await session.send('one', { id: 'a' })).result();
+  const gate = hold('two');
+  const second = await session.send('two', { id: 'b' });
+  await gate.arrived;
+  const waiting = await session.send('three', { id: 'c' });
+  const later = await session.send('later', { id: 'd', after: '1h' });
+  const handle = used.stack.temporal.workflow.getHandle(sessionWorkflowId('stopped'));
+  await handle.cancel();
+  await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+  const results = await Promise.all([second, waiting, later].map((run) => run.result()));
+  const told = results.map((result) => result.outcome !== 'completed' && result.failure.message);
+  expect(results.map(({ outcome }) => outcome)).toEqual(Array(3).fill('cancelled'));
+  expect(told[0]).toContain('the session was cancelled');
+  expect(told.slice(1)).toEqual(Array(2).fill('the session was cancelled: send it anew'));
+  expect((await used.stack.store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('stopped'))).toEqual([]);
+  expect(await session.info()).toMatchObject({ status: 'asleep', answered: 4 });
+  expect(await (await session.send('five', { id: 'e' })).result()).toMatchObject({ output: '3: five' });
+});
+
 test('what was said to a run that is cancelled stays said; of one that is terminated from outside the session learns', async () => {
   const session = friendOf('fails');
   await (await session.send('one')).result();

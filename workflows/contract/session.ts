@@ -100,6 +100,8 @@ export interface SessionState {
   full?: { queue: string; until: number };
   /** No message is taken any more: what was accepted is answered, and then it ends. */
   retiring?: { reason: string };
+  /** By plain Temporal, which is never carried: no message is taken, what is answered is stopped, what waits is dropped, and then it ends. */
+  cancelled?: { reason: string };
   /** Messages that came to an end. */
   answered: number;
   /** Of the last message or answer. */

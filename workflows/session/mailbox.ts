@@ -27,6 +27,8 @@ export function sendRefusal({ input, state }: Session, request: SendRequest): Ru
       type: 'Session.Retired',
       message: `the session is retired: ${state.retiring.reason}. It takes no message.`,
     };
+  if (state.cancelled)
+    return { type: 'Session.Busy', message: `${state.cancelled.reason}: send it again when that is done.` };
   const { onBusy, mailbox } = state.plan;
   const isNow = dueAtOf(request, 0) === undefined;
   if (onBusy === 'reject' && isNow && isBusy(state))

@@ -23,8 +23,12 @@ const LAST_LOOK_MS = 3_600_000;
 export const lookAfterMs = (looks: number): number => Math.min(LAST_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10));
 
 export function nextStep(state: SessionState, now: number): NextStep {
-  const { current, waiting, later, paused, retiring } = state;
-  if (current) return ofCurrent(current);
+  const { current, waiting, later, paused, retiring, cancelled } = state;
+  if (current) return ofCurrent(current, cancelled?.reason);
+  if (cancelled) {
+    if (waiting.length + later.length > 0) return { do: 'drop', reason: `${cancelled.reason}: send it anew` };
+    return { do: 'end', as: retiring ? 'retired' : 'asleep' };
+  }
   if (waiting.length > 0 && !paused) {
     const isFor = (state.full?.until ?? 0) - now;
     return isFor > 0 ? { do: 'rest', withinMs: isFor } : { do: 'begin' };
@@ -41,9 +45,13 @@ export function nextStep(state: SessionState, now: number): NextStep {
   return left <= 0 ? { do: 'end', as: 'asleep' } : { do: 'rest', withinMs: left };
 }
 
-function ofCurrent({ mail, ended, interruptedBy, isStopping, looks }: CurrentRun): NextStep {
+function ofCurrent(
+  { mail, ended, interruptedBy, isStopping, looks }: CurrentRun,
+  cancelled: string | undefined,
+): NextStep {
   if (ended) return { do: 'settle', ended };
-  if (interruptedBy !== undefined && !isStopping)
-    return { do: 'stop', run: mail.run, reason: `a newer message of its session came: ${interruptedBy}` };
+  const reason =
+    cancelled ?? (interruptedBy === undefined ? undefined : `a newer message of its session came: ${interruptedBy}`);
+  if (reason !== undefined && !isStopping) return { do: 'stop', run: mail.run, reason };
   return { do: 'follow', run: mail.run, withinMs: lookAfterMs(looks) };
 }

@@ -45,6 +45,11 @@ export function retireSession(state: SessionState, request?: LifecycleRequest): 
   state.retiring ??= { reason: reasonOf(request, 'asked to retire') };
 }
 
+/** Its workflow ends; the next message begins it again, where it was. */
+export function cancelSession(state: SessionState): void {
+  state.cancelled ??= { reason: 'the session was cancelled' };
+}
+
 /** Messages whose time has come stand behind those that wait already. */
 export function takeDue(state: SessionState, now: number): void {
   const due = state.later.filter(({ dueAt = 0 }) => dueAt <= now);

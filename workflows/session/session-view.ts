@@ -5,7 +5,10 @@ export function viewOf({ input, state }: { input: SessionInput; state: SessionSt
   const { session, agent, tenant } = input;
   const { plan, reached, current, answered, activeAt } = state;
   const reason =
-    state.retiring?.reason ?? state.paused?.reason ?? (state.full && `the queue ${state.full.queue} is full`);
+    state.retiring?.reason ??
+    state.paused?.reason ??
+    state.cancelled?.reason ??
+    (state.full && `the queue ${state.full.queue} is full`);
   return {
     ...{ session, agent, tenant, status: statusOf(state), plan, reached, answered, activeAt },
     ...(reason === undefined ? {} : { reason }),
