@@ -8,6 +8,7 @@ import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { failure } from '../activities/failure';
 import { executionEnd } from '../infra/temporal/execution-end';
 import { askQueue } from '../infra/temporal/ask-queue';
+import { refusedForGood } from '../infra/temporal/refused-for-good';
 import { sendMessage } from '../infra/temporal/send-message';
 import { startRun } from '../infra/temporal/start-run';
 import { isFailureType } from '../workflows/contract/failures';
@@ -55,7 +56,15 @@ export function controlExecutions(asked: Asked): Executions {
 
 function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
   return {
-    start: async (run) => (await startRun({ temporal, taskQueue }, run)).firstExecutionRunId,
+    start: async (run) => {
+      try {
+        return (await startRun({ temporal, taskQueue }, run)).firstExecutionRunId;
+      } catch (error) {
+        const why = refusedForGood(error);
+        if (why === undefined) throw error;
+        throw failure('Run.Refused', `Temporal takes no such run: ${why}`);
+      }
+    },
     endOf: async (run) => {
       const handle = temporal.workflow.getHandle(run);
       try {

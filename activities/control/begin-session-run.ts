@@ -15,12 +15,14 @@ import { forkChains } from '../store/fork-chains';
 import type { ContentStore } from '../store/port';
 import { partOf, readQueueSettings } from '../store/queue-settings';
 import { chainsOf, mailName, openRunName, runRecordName } from '../store/ref-names';
+import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 import { endedOf, readRun } from './find-run-end';
 import { currentReleaseOf, manifestOf } from './manifest-of';
 import { saidIn } from './session-conversation';
 import { sessionInputOf, type SessionBeginning } from './session-input';
 import { sessionRecordWrite } from './session-record';
+import { cannotBeStarted } from './unstartable';
 
 /** Repeating it finds what the first has begun. @throws ApplicationFailure `Store.*` */
 export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunInput): Promise<BeginSessionRunResult> {
@@ -36,9 +38,11 @@ export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunI
   const { session: plan } = picked.manifest;
   const begun = { kind: 'begun' as const, release: record.release, ...(plan ? { plan } : {}) };
   const ended = endedOf(record);
-  const full = ended ? undefined : await start(deps, record, { manifest: picked.manifest, message, entries });
-  if (full) return full;
+  const beginning = { manifest: picked.manifest, message, entries };
+  const otherwise = ended ? undefined : await start(deps, record, beginning);
+  if (otherwise?.kind === 'full') return otherwise;
   await store.deleteRef(mailName(input.session, mail.id));
+  if (otherwise) return otherwise;
   if (ended) return { ...begun, ended };
   return { ...begun, ...(record.queue ? { queue: record.queue.workflow } : {}) };
 }
@@ -54,17 +58,19 @@ async function queueOf(
   return queue === undefined || !settings ? undefined : partOf(taskQueue, { name: queue, settings }, run);
 }
 
-/** @returns where its queue has no room for it; then it is not recorded any more */
-async function start(
-  deps: ControlDeps,
-  record: RunRecord,
-  beginning: SessionBeginning,
-): Promise<Extract<BeginSessionRunResult, { kind: 'full' }> | undefined> {
+type NotBegun = Extract<BeginSessionRunResult, { kind: 'full' | 'refused' }>;
+
+/** @returns where its queue has no room for it, and it is not recorded any more; or it can be begun by nobody, and its record says so */
+async function start(deps: ControlDeps, record: RunRecord, beginning: SessionBeginning): Promise<NotBegun | undefined> {
   const { id, tenant, queue, question } = record;
   const settings = queue && (await readQueueSettings(deps.store, deps.taskQueue, queue.name));
   if (!queue || !settings) {
-    await deps.executions.start({ id, question, input: sessionInputOf(record, beginning) });
-    return undefined;
+    try {
+      await deps.executions.start({ id, question, input: sessionInputOf(record, beginning) });
+      return undefined;
+    } catch (error) {
+      return await refusedBy(deps, id, error);
+    }
   }
   const { name, workflow } = queue;
   const shard = Number(workflow.slice(workflow.lastIndexOf('/') + 1));
@@ -75,6 +81,19 @@ async function start(
   if (answer.kind !== 'full') return undefined;
   await takeBackRecord(deps.store, id);
   return { kind: 'full', queue: name, retryAfterMs: answer.retryAfterMs };
+}
+
+/** A session would wait for ever for a run that Temporal does not take. @throws the error, where it means something else */
+async function refusedBy(deps: ControlDeps, id: string, error: unknown): Promise<NotBegun> {
+  const refusal = cannotBeStarted(error);
+  const found = refusal?.type === 'Run.Refused' ? await readRun(deps.store, id) : undefined;
+  if (!refusal || !found) throw error;
+  const end = { at: deps.now(), outcome: 'failed' as const, failure: refusal, firstRunId: '' };
+  // Where somebody else has written the record in between, the activity is tried again, and reads that.
+  if (!found.record.ended && !(await recordUnrecordedEnd(deps.store, found, end)))
+    throw failure('Store.Unavailable', `the record of run ${id} is being written by somebody else.`);
+  await closeRun(deps, id);
+  return { kind: 'refused', failure: refusal };
 }
 
 async function takeBackRecord(store: ContentStore, id: string): Promise<void> {
