@@ -12,7 +12,9 @@ import { createConversation } from '../../activities/store/conversation';
 import { createRunRecord } from '../../activities/store/create-run-record';
 import { OPEN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { Registry } from 'prom-client';
 import { createAgentRegistry } from '../../workers/agent-registry';
+import { runQueueMetrics } from '../../workers/run-queue-metrics';
 import { createMetrics } from '../../workers/telemetry';
 import { manifestFor } from '../stack/manifest-for';
 
@@ -245,4 +247,20 @@ test('what is seen of a queue is counted: how many wait, which begin with less, 
   expect(text).toContain('agent_queue_begun_total{queue="line",degraded="no"} 1');
   expect(text).toContain('agent_queue_begun_total{queue="line",degraded="yes"} 1');
   expect(text).toContain('agent_queue_left_total{queue="line",failure="Queue.Expired"} 1');
+});
+
+test('a queue that a worker has seen nothing of for minutes is not shown at its last value; seen again it is', async () => {
+  const registry = new Registry();
+  let now = 0;
+  const { queueSeen } = runQueueMetrics([registry], () => now);
+  queueSeen({ ...queue, queue: 'left' });
+  now += 120_000;
+  queueSeen(queue);
+  expect(await registry.metrics()).toContain('agent_queue_running{queue="left",shard="0"} 1');
+  now += 60_000;
+  const text = await registry.metrics();
+  expect(text).not.toContain('queue="left"');
+  expect(text).toContain('agent_queue_waiting{queue="line",shard="0"} 3');
+  queueSeen({ ...queue, queue: 'left', running: 2 });
+  expect(await registry.metrics()).toContain('agent_queue_running{queue="left",shard="0"} 2');
 });
