@@ -20,7 +20,7 @@ export interface UnrecordedEnd {
 
 /**
  * Written over the record that was read, and over no other: somebody else may do the same now.
- * @param store that keeps an ended run's entry, see workers/ended-runs.ts
+ * @param store that keeps an ended run's entry, see store/run-index.ts
  * @param version of the record's ref, as it was read
  * @returns undefined where the record is another by now
  */

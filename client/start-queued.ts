@@ -1,6 +1,7 @@
 // A start through a queue: recorded first, as every start, then asked for; and taken back where the queue is full.
 import type { ContentStore, RefWrite } from '../activities/store/port';
 import { openRunName, runRecordName } from '../activities/store/ref-names';
+import { runEntryName } from '../activities/store/run-index';
 import type { FoundQueue, QueuePlace } from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
@@ -78,4 +79,5 @@ async function takeBack(store: ContentStore, id: string, refs: readonly RefWrite
   if (!(await store.deleteRef(name, ref.version))) return;
   for (const { name: stored } of refs) await store.deleteRef(stored);
   await store.deleteRef(openRunName(id));
+  await store.deleteRef(runEntryName(read.data));
 }

@@ -4,7 +4,7 @@ import type { ContentStore } from '../activities/store';
 import { closeRun, recordUnrecordedEnd } from '../activities/unrecorded-end';
 import { executionEnd } from '../infra/temporal/execution-end';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
-import { withEndedRuns } from '../activities/store/ended-runs';
+import { withEndedRuns } from '../activities/store/run-index';
 
 export interface EndedExecution {
   record: RunRecord;

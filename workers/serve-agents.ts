@@ -10,7 +10,7 @@ import { createProviderRegistry } from '../activities/model/provider-registry';
 import type { AgentRegistry } from '../activities';
 import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
-import { indexEndedRuns } from '../activities/store/ended-runs';
+import { indexRuns } from '../activities/store/run-index';
 import { publishQueue } from '../activities/store/queue-settings';
 import { createAgentRegistry } from './agent-registry';
 import type { WorkerRole } from './create-worker';
@@ -113,7 +113,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     for (const release of published) served.set(release.agent, release);
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
-  await indexEndedRuns(store);
+  await indexRuns(store);
   if (!options.toolboxesOnly) await publishQueues(store, settings);
   try {
     const { loaded, published } = await reload();

@@ -15,7 +15,7 @@ import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlClient, controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
-import { withEndedRuns } from '../activities/store/ended-runs';
+import { withEndedRuns } from '../activities/store/run-index';
 import { createFailpoints } from './failpoints';
 import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
 import type { FailpointPlan } from './process-settings';

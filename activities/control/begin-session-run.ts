@@ -15,6 +15,7 @@ import { forkChains } from '../store/fork-chains';
 import type { ContentStore } from '../store/port';
 import { partOf, readQueueSettings } from '../store/queue-settings';
 import { chainsOf, mailName, openRunName, runRecordName } from '../store/ref-names';
+import { runEntryName } from '../store/run-index';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 import { endedOf, readRun } from './find-run-end';
@@ -102,6 +103,7 @@ async function takeBackRecord(store: ContentStore, id: string): Promise<void> {
   if (!(await store.deleteRef(runRecordName(id), found.version))) return;
   for (const { name } of await allRefs(store, chainsOf(id))) await store.deleteRef(name);
   await store.deleteRef(openRunName(id));
+  await store.deleteRef(runEntryName(found.record));
 }
 
 /** The very run that is to be begun now: begun before by an attempt that could not say so, or by an execution before a reset. */

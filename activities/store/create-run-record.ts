@@ -2,6 +2,7 @@ import { failure } from '../failure';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore, RefWrite } from './port';
 import { openRunName, runRecordName, subRunName } from './ref-names';
+import { runEntry } from './run-index';
 
 /**
  * The record comes before the run, so that a run always has one.
@@ -22,6 +23,7 @@ export async function createRunRecord(
       ...refs,
       { op: 'create', name, value: record },
       { op: 'put', name: openRunName(id), value: { id } },
+      runEntry(record),
       ...(parent ? [{ op: 'put' as const, name: subRunName(parent.root, id), value: { id } }] : []),
     ],
   });

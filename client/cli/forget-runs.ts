@@ -1,7 +1,7 @@
 // Retention: runs that ended longer ago than they are to be kept are forgotten, record and all.
 import type { ContentStore } from '../../activities/store';
 import { openRunName, RUN_PREFIX, subRunName } from '../../activities/store/ref-names';
-import { endedEntryName } from '../../activities/store/ended-runs';
+import { runEntryName } from '../../activities/store/run-index';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { deleteRunRefs, runRefNames } from './run-refs';
 
@@ -35,14 +35,14 @@ export async function forgetRuns(store: ContentStore, endedBefore: number, dryRu
           ...names,
           openRunName(data.id),
           ...(data.parent ? [subRunName(data.parent.root, data.id)] : []),
-          endedEntryName(data),
+          runEntryName(data),
           name,
         ])
           forgotten.without.add(gone);
         continue;
       }
       forgotten.refs += await deleteRunRefs(store, data);
-      await store.deleteRef(endedEntryName(data));
+      await store.deleteRef(runEntryName(data));
       await store.deleteRef(name, version);
     }
     after = page.at(-1)?.name;

@@ -4,7 +4,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
 import { runRecordName } from '../../activities/store/ref-names';
 import { callsOf } from '../../activities/store/run-calls';
-import { withEndedRuns } from '../../activities/store/ended-runs';
+import { withEndedRuns } from '../../activities/store/run-index';
 import { closeRun, recordUnrecordedEnd } from '../../activities/unrecorded-end';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import type { RefWrite } from '../../activities/store/port';
 import { inboxName, openRunName, runRecordName, sessionRecordName } from '../../activities/store/ref-names';
+import { runEntry } from '../../activities/store/run-index';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
 import { madeKey, startTestApi, type UsedApi } from './given';
@@ -62,7 +63,7 @@ jest.setTimeout(180_000);
 beforeEach(() => void paid.splice(0));
 
 const OTHER = {
-  ...{ schemaVersion: 1, agent: 'greeter', release: 'f'.repeat(64), tenant: 'acme', tags: [] },
+  ...{ schemaVersion: 1 as const, agent: 'greeter', release: 'f'.repeat(64), tenant: 'acme', tags: [] },
   ...{ input: '0'.repeat(64), question: 'x', startedAt: 9e12 },
 };
 const OTHER_SESSION = {
@@ -162,6 +163,7 @@ test('where a page ends tells nothing of the runs of others that were looked at 
     return [
       { op: 'put', name: runRecordName(id), value },
       { op: 'put', name: openRunName(id), value: { id } },
+      runEntry(value),
       { op: 'put', name: sessionRecordName(id), value: { ...OTHER_SESSION, id } },
       { op: 'put', name: inboxName(id, 1), value: {} },
     ];
@@ -181,7 +183,7 @@ test('where a page ends tells nothing of the runs of others that were looked at 
       });
     }
   } finally {
-    for (const { name } of refs) await on.stack.store.deleteRef(name);
+    await Promise.all(refs.map(({ name }) => on.stack.store.deleteRef(name)));
   }
 });
 

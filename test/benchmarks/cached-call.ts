@@ -10,7 +10,7 @@ import { createAnswerCache } from '../../activities/gateway/cache/answer-cache';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
 import { encodeMessage, type ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
-import { withEndedRuns } from '../../activities/store/ended-runs';
+import { withEndedRuns } from '../../activities/store/run-index';
 import type { CallModelInput, ModelAnswer } from '../../workflows/contract/activities';
 import { script, startModelServerProcess } from '../kit/model-server';
 import { ANSWER, benchAgent, benchDeps, MESSAGE_BYTES, timed, WARM_UP } from './gateway';

@@ -18,7 +18,7 @@ import { createProviderRegistry } from '../../activities/model/provider-registry
 import { createConversation, directToolStore, encodeMessage, type ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { createAgentRegistry } from '../../workers/agent-registry';
-import { withEndedRuns } from '../../activities/store/ended-runs';
+import { withEndedRuns } from '../../activities/store/run-index';
 import type { CallModelInput } from '../../workflows/contract/activities';
 import { script, startModelServerProcess } from '../kit/model-server';
 import { manifestFor } from '../stack/manifest-for';

@@ -8,6 +8,7 @@ import {
 } from '../../activities/store';
 import { previewOf } from '../../activities/store/preview';
 import { callRecordName, headName, openRunName, runRecordName } from '../../activities/store/ref-names';
+import { runEntry } from '../../activities/store/run-index';
 import type { Message, MessageHead } from '../../workflows/contract/message';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { ModelRecord, ToolRecord } from '../../workflows/contract/schemas/call-record';
@@ -148,6 +149,7 @@ export async function storeRun(store: ContentStore, options: StoredRunOptions): 
     { turn: 2, index: 0 },
   ];
   const output = new TextEncoder().encode(options.answer ?? ANSWER);
+  const record = runRecord(options, said, startedAt, { head: chain.head, firstRunId, output });
   await store.commit({
     objects: [release, output, ...messages.map(encodeMessage), ...chain.objects],
     refs: [
@@ -157,12 +159,8 @@ export async function storeRun(store: ContentStore, options: StoredRunOptions): 
         value: records[at],
       })),
       { op: 'put', name: headName(id, firstRunId), value: { head: chain.head, length: 4, at: startedAt + 3_300 } },
-      {
-        op: 'put',
-        name: runRecordName(id),
-        value: runRecord(options, said, startedAt, { head: chain.head, firstRunId, output }),
-      },
-      ...(ended ? [] : [{ op: 'put' as const, name: openRunName(id), value: { id } }]),
+      { op: 'put', name: runRecordName(id), value: record },
+      ...(ended ? [] : [{ op: 'put' as const, name: openRunName(id), value: { id } }, runEntry(record)]),
     ],
   });
 }

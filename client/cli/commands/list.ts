@@ -1,7 +1,7 @@
 // `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
-import { endedRuns } from '../../../activities/store/ended-runs';
+import { indexedRuns } from '../../../activities/store/run-index';
 import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
 import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
@@ -76,38 +76,36 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
 /** In no order; at least the newest that fit, and one more than may be shown. */
 async function recordsOf(store: ContentStore, options: ListOptions): Promise<RunRecord[]> {
   const { agent, outcome, open, subAgents, limit } = options;
-  const openIds = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
-    decodeURIComponent(name.slice(OPEN_PREFIX.length)),
-  );
   const fits = (record: RunRecord): boolean =>
     (agent === undefined || record.agent === agent) &&
     (outcome === undefined || record.ended?.outcome === outcome) &&
     (!open || !record.ended) &&
     (subAgents === true || !record.parent);
-  const ended = open ? [] : await endedIds(store, options, limit + 1);
-  // Older than the order of ended runs; the next worker brings them into it.
-  if (!ended) return parsed(await allRefs(store, RUN_PREFIX)).filter(fits);
-  // A run that ended just now may be in both.
-  const ids = [...new Set([...openIds, ...ended])];
+  const ids = open ? await openIds(store) : await newestIds(store, options, limit + 1);
+  // Older than the index; the next worker brings them into it.
+  if (!ids) return parsed(await allRefs(store, RUN_PREFIX)).filter(fits);
   const refs = await Promise.all(ids.map((id) => store.readRef(runRecordName(id))));
   return parsed(refs).filter(fits);
 }
 
-async function endedIds(
+const openIds = async (store: ContentStore): Promise<string[]> =>
+  (await allRefs(store, OPEN_PREFIX)).map(({ name }) => decodeURIComponent(name.slice(OPEN_PREFIX.length)));
+
+async function newestIds(
   store: ContentStore,
   { agent, outcome, subAgents }: ListOptions,
   most: number,
 ): Promise<string[] | undefined> {
-  const ids: string[] = [];
-  const runs = await endedRuns(store);
+  const ids = new Set<string>();
+  const runs = await indexedRuns(store);
   if (!runs) return undefined;
   for await (const run of runs) {
     if ((agent !== undefined && run.agent !== agent) || (outcome !== undefined && run.outcome !== outcome)) continue;
     if (run.isSubRun && !subAgents) continue;
-    ids.push(run.id);
-    if (ids.length === most) break;
+    ids.add(run.id);
+    if (ids.size === most) break;
   }
-  return ids;
+  return [...ids];
 }
 
 const parsed = (refs: readonly ({ value: unknown } | undefined)[]): RunRecord[] =>

@@ -1,0 +1,121 @@
+// Runs in the order of their starts, newest first: so that a list of twenty reads about twenty records, however many there are or are open.
+import { z } from 'zod';
+import type { ContentStore, Ref, RefWrite } from './port';
+import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from './ref-names';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+
+/** From when only ended runs were in it: entries of that time are of today's form. */
+const PREFIX = 'ended/';
+/** There once every run of the store has its entry. */
+const COMPLETE = 'index/runs';
+/** There once every ended run has: a store that has only this one is of an earlier version. */
+const ENDED_COMPLETE = 'index/ended';
+/** Later than any clock shows before the year 2286, and as many digits as every time until then. */
+export const LAST_MS = 9_999_999_999_999;
+const PAGE = 200;
+/** Written side by side: as many as a store commits together. */
+const AT_ONCE = 50;
+
+const entrySchema = z.object({
+  id: z.string(),
+  agent: z.string(),
+  /** Of one that has ended. */
+  outcome: z.string().exactOptional(),
+  isSubRun: z.literal(true).exactOptional(),
+});
+/** The record says more, and is later: an entry is written with it, and found before it. */
+export type IndexedRun = z.output<typeof entrySchema> & Pick<RunRecord, 'startedAt'>;
+
+export function runEntryName({ id, startedAt }: Pick<RunRecord, 'id' | 'startedAt'>): string {
+  const inverted = String(LAST_MS - startedAt).padStart(13, '0');
+  return `${PREFIX}${inverted}/${encodeURIComponent(id)}`;
+}
+
+/** To be committed with the record. */
+export function runEntry(record: RunRecord): Extract<RefWrite, { op: 'put' }> {
+  const { id, agent, ended, parent } = record;
+  const value: z.output<typeof entrySchema> = {
+    ...{ id, agent },
+    ...(ended ? { outcome: ended.outcome } : {}),
+    ...(parent ? { isSubRun: true } : {}),
+  };
+  return { op: 'put', name: runEntryName(record), value };
+}
+
+/** The same store, which writes an ended run's entry together with its record, whoever ends it. */
+export function withEndedRuns(store: ContentStore): ContentStore {
+  return {
+    ...store,
+    of: (tenant) => withEndedRuns(store.of(tenant)),
+    commit: ({ objects = [], refs = [] }) =>
+      store.commit({ objects, refs: [...refs, ...refs.flatMap((write) => entriesFor(write))] }),
+  };
+}
+
+function entriesFor({ name, value }: RefWrite): RefWrite[] {
+  const record = name.startsWith(RUN_PREFIX) ? runRecordSchema.safeParse(value) : undefined;
+  return record?.data?.ended ? [runEntry(record.data)] : [];
+}
+
+/**
+ * Once in a store's life: entries for the runs that were there before there were any. A run that a process of an earlier version
+ * starts afterwards has its entry when it ends.
+ */
+export async function indexRuns(store: ContentStore): Promise<void> {
+  if (await store.readRef(COMPLETE)) return;
+  const prefix = (await store.readRef(ENDED_COMPLETE)) ? OPEN_PREFIX : RUN_PREFIX;
+  for await (const page of pagesOf(store, prefix)) {
+    const refs =
+      prefix === RUN_PREFIX
+        ? page
+        : await Promise.all(page.map(({ name }) => store.readRef(`${RUN_PREFIX}${name.slice(OPEN_PREFIX.length)}`)));
+    await addEntries(
+      store,
+      refs.flatMap((ref) => runRecordSchema.safeParse(ref?.value).data ?? []),
+    );
+  }
+  await store.commit({ refs: [{ op: 'put', name: COMPLETE, value: { at: Date.now() } }] });
+}
+
+async function addEntries(store: ContentStore, records: readonly RunRecord[]): Promise<void> {
+  await store.commit({ refs: records.filter(({ ended }) => ended).map(runEntry) });
+  // One that has ended since has its entry from whoever ended it: that stays.
+  const open = records.filter(({ ended }) => !ended).map((record): RefWrite => ({ ...runEntry(record), op: 'create' }));
+  for (let at = 0; at < open.length; at += AT_ONCE)
+    await Promise.all(open.slice(at, at + AT_ONCE).map((write) => store.commit({ refs: [write] })));
+}
+
+/**
+ * Newest first, read page by page. Undefined where the store has runs that are not indexed yet.
+ * @param behind the run that comes before the first, by its start and id @default from the newest
+ */
+export async function indexedRuns(
+  store: ContentStore,
+  behind?: Pick<RunRecord, 'id' | 'startedAt'>,
+): Promise<AsyncIterable<IndexedRun> | undefined> {
+  return (await store.readRef(COMPLETE)) ? entriesOf(store, behind && runEntryName(behind)) : undefined;
+}
+
+async function* entriesOf(store: ContentStore, behind: string | undefined): AsyncGenerator<IndexedRun> {
+  for await (const page of pagesOf(store, PREFIX, behind))
+    for (const { name, value } of page) {
+      const entry = entrySchema.safeParse(value);
+      const inverted = Number(name.slice(PREFIX.length, name.indexOf('/', PREFIX.length)));
+      if (entry.success) yield { ...entry.data, startedAt: LAST_MS - inverted };
+    }
+}
+
+/** @returns undefined where it was taken back: under its id another may have been started since, which has an entry of its own */
+export async function recordOf(store: ContentStore, { id, startedAt }: IndexedRun): Promise<RunRecord | undefined> {
+  const { data } = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
+  return data?.startedAt === startedAt ? data : undefined;
+}
+
+async function* pagesOf(store: ContentStore, prefix: string, behind?: string): AsyncGenerator<Ref[]> {
+  for (let after = behind; ;) {
+    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+    yield page;
+    after = page.at(-1)?.name;
+    if (page.length < PAGE) return;
+  }
+}
