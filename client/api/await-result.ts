@@ -31,15 +31,18 @@ const openAnswer = (id: string): Answer => ({
   headers: { 'retry-after': '1' },
 });
 
-type Waiting = Pick<ApiRequest<unknown, z.output<typeof waitQuery>, unknown>, 'query' | 'deps' | 'client' | 'gone'>;
+type Waiting = Pick<
+  ApiRequest<unknown, z.output<typeof waitQuery>, unknown>,
+  'query' | 'caller' | 'deps' | 'client' | 'gone'
+>;
 
-export async function resultOfRun({ query, deps, client, gone }: Waiting, record: RunRecord): Promise<Answer> {
+export async function resultOfRun({ query, caller, deps, client, gone }: Waiting, record: RunRecord): Promise<Answer> {
   const recorded = await recordedResult(deps.store, record);
   if (recorded) return { status: 200, body: recorded };
   const run = client().run(record.id);
   // One that has ended without saying so is waited for no longer than it takes to ask.
   if (query.wait === 0 && (await isOpen(run, record))) return openAnswer(record.id);
-  return await waited(record.id, { query, gone }, async (over) => {
+  return await waited(record.id, { query, caller, gone }, async (over) => {
     // A session records its run a moment before it begins.
     if (isOfSession(record)) await untilBegun({ ...deps, session: record.session, run: record.id }, over);
     return over.aborted ? undefined : await run.result({ signal: over });
@@ -52,11 +55,11 @@ const isOfSession = (record: RunRecord): record is RunRecord & { session: string
 /** @param result given up once its signal is aborted */
 export async function waited(
   id: string,
-  { query, gone }: Pick<Waiting, 'query' | 'gone'>,
+  { query, caller, gone }: Pick<Waiting, 'query' | 'caller' | 'gone'>,
   result: (over: AbortSignal) => Promise<unknown>,
 ): Promise<Answer> {
   const over = AbortSignal.any([gone, AbortSignal.timeout(Math.max(1, query.wait) * 1_000)]);
-  return await waits.pass(async () => {
+  return await waits.pass(caller, async () => {
     try {
       const body = await result(over);
       return body === undefined ? openAnswer(id) : { status: 200, body };

@@ -10,6 +10,8 @@ import { Problem } from './problem';
 export interface Caller {
   /** Of the key. */
   name?: string;
+  /** How many keys the server has, by which they share: one where it needs none. */
+  keys: number;
   may(scope: ApiScope): boolean;
   /** Undefined for all. */
   tenants?: readonly string[];
@@ -19,7 +21,7 @@ export interface Caller {
 }
 
 /** Signs nothing: whoever the server's own user is, a request that names nobody does not decide for them. */
-const ANYBODY: Caller = { may: () => true, signer: () => undefined };
+const ANYBODY: Caller = { keys: 1, may: () => true, signer: () => undefined };
 
 /** @throws Problem `Api.Unauthorized` */
 export function callerOf(keys: readonly ApiKey[], authorization: string | undefined): Caller {
@@ -33,6 +35,7 @@ export function callerOf(keys: readonly ApiKey[], authorization: string | undefi
   const { name, scopes, tenants, agents, signs } = key;
   return {
     name,
+    keys: keys.length,
     may: (scope) => scopes.includes(scope) || (scope !== 'approve' && scopes.includes('administer')),
     ...(tenants ? { tenants } : {}),
     ...(agents ? { agents } : {}),

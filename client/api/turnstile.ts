@@ -1,25 +1,46 @@
-// So many at once and no more: whoever comes then is told to come again, and costs nothing.
+// So many at once and no more, and never all of them of one key: whoever comes then is told to come again, and costs nothing.
+import type { Caller } from './caller';
 import { Problem } from './problem';
+
+type Comer = Pick<Caller, 'name' | 'keys'>;
 
 export interface Turnstile {
   /** @throws Problem `Api.Busy` */
-  pass<T>(work: () => Promise<T>): Promise<T>;
+  pass<T>(comer: Comer, work: () => Promise<T>): Promise<T>;
   /** @returns what leaves it again @throws Problem `Api.Busy` */
-  enter(): () => void;
+  enter(comer: Comer): () => void;
 }
 
+/** Half of the places are the keys' own, as many for each; the other half is whoever's comes first. A key that is the only one has all. */
 export function createTurnstile(most: number): Turnstile {
-  let inside = 0;
-  const enter = (): (() => void) => {
-    if (inside >= most)
-      throw new Problem('Api.Busy', `${most} are waiting already: come again.`, { headers: { 'retry-after': '5' } });
-    inside += 1;
-    return () => void (inside -= 1);
+  const inside = new Map<string, number>();
+  const hasRoom = (own: number, keys: number): boolean => {
+    const all = [...inside.values()];
+    if (sumOf(all) >= most) return false;
+    const kept = Math.floor(most / 2 / keys);
+    if (own < kept) return true;
+    const beyond = sumOf(all.map((held) => Math.max(0, held - kept)));
+    // More keys than there are places to keep: then one of them has half at most.
+    return beyond < most - kept * keys && (keys === 1 || own < kept + most / 2);
+  };
+  const enter: Turnstile['enter'] = ({ name = '', keys }) => {
+    const own = inside.get(name) ?? 0;
+    if (!hasRoom(own, keys)) {
+      const whose = name === '' ? '' : ` of the key "${name}"`;
+      const detail = `${own}${whose} are waiting already: come again.`;
+      throw new Problem('Api.Busy', detail, { headers: { 'retry-after': '5' } });
+    }
+    inside.set(name, own + 1);
+    return () => {
+      const left = (inside.get(name) ?? 1) - 1;
+      if (left > 0) inside.set(name, left);
+      else inside.delete(name);
+    };
   };
   return {
     enter,
-    pass: async (work) => {
-      const leave = enter();
+    pass: async (comer, work) => {
+      const leave = enter(comer);
       try {
         return await work();
       } finally {
@@ -28,3 +49,5 @@ export function createTurnstile(most: number): Turnstile {
     },
   };
 }
+
+const sumOf = (counts: readonly number[]): number => counts.reduce((sum, count) => sum + count, 0);

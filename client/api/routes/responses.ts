@@ -61,10 +61,13 @@ const createRoute = defineRoute(
       key === undefined ? start(once.run) : startOnce(deps.store, { ...once, key }, start);
     // Where there is no room to wait nothing is begun: clients try again by themselves, and would begin another.
     if (body.stream && body.background)
-      return await readers.pass(async () => await readLog(asking, await toldInBackground(asking, begun), -1));
-    if (body.stream) return await readers.pass(async () => await streamed(asking, await begun()));
+      return await readers.pass(
+        asking.caller,
+        async () => await readLog(asking, await toldInBackground(asking, begun), -1),
+      );
+    if (body.stream) return await readers.pass(asking.caller, async () => await streamed(asking, await begun()));
     if (body.background) return { status: 200, body: { ...(await begun()).told, background: true } };
-    return await waits.pass(async () => {
+    return await waits.pass(caller, async () => {
       const { run } = await begun();
       const result = await run.result({ signal: gone });
       return { status: 200, body: await responseFor(deps.store, await run.record(), result) };
@@ -76,7 +79,7 @@ async function responseFor(store: ContentStore, record: RunRecord, result?: RunR
   return responseOf(record, result, await previousOf(store, record));
 }
 
-type Streaming = Pick<Asking, 'deps' | 'node' | 'gone'>;
+type Streaming = Pick<Asking, 'caller' | 'deps' | 'node' | 'gone'>;
 
 const toStream = (store: ContentStore, run: RunHandle<unknown>, begun: ToldResponse, stop: AbortSignal): ToStream => ({
   id: run.id,
@@ -108,8 +111,8 @@ function logsOf({ over }: Streaming['deps']): EventLogs {
 }
 
 /** The one that is there, or one that begins now. It has a place of its own, whoever reads it. @throws Problem `Api.Busy` */
-async function toldInBackground({ deps }: Streaming, begun: () => Promise<BegunResponse>): Promise<EventLog> {
-  const leave = tellers.enter();
+async function toldInBackground({ deps, caller }: Streaming, begun: () => Promise<BegunResponse>): Promise<EventLog> {
+  const leave = tellers.enter(caller);
   let isTaken = false;
   try {
     const { run, told } = await begun();
@@ -191,7 +194,7 @@ const getRoute = defineRoute(
       return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
     const run = waits ? waitingRun(deps, client().run(params.id), waits) : client().run(params.id);
     const begun = recorded && record ? responseOf(record, undefined, told.previous_response_id ?? undefined) : told;
-    return await readers.pass(async () => {
+    return await readers.pass(asking.caller, async () => {
       const log = known ?? (await toldInBackground(asking, () => Promise.resolve({ run, told: begun })));
       return await readLog(asking, log, query.starting_after ?? -1);
     });

@@ -109,7 +109,7 @@ const eventsRoute = defineRoute(
     refuseErased(record);
     if (node.incoming.method === 'HEAD')
       return new Response(null, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
-    return await readers.pass(() =>
+    return await readers.pass(caller, () =>
       sentPieceByPiece({ node, gone, report: deps.report }, () =>
         streamRun(client().run(record.id), header('last-event-id'), node.outgoing, gone),
       ),
