@@ -2,7 +2,7 @@
 // the check of a request, the OpenAPI document, its page, and which methods a path has.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '@temporalio/client';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ApiKey, ApiScope, WebhookSettings } from '../../activities/define/api';
 import type { ContentStore } from '../../activities/store';
 import type { TextReader } from '../../activities/stream/port';
@@ -98,6 +98,9 @@ export interface RawRequest {
   node: NodeBindings;
 }
 
+/** As many clients send where there is nothing to say. */
+const NOTHING = z.strictObject({});
+
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
 
 export function defineRoute<
@@ -124,14 +127,15 @@ export function defineRoute<
     answer: async ({ request, params, deps, node }) => {
       const caller = callerOf(deps.keys, request.headers.get('authorization') ?? undefined);
       requireScope(caller, about.scopes);
-      const body = ofBody ? await readBody(request) : undefined;
+      // Of a place that takes none it is read too: what nobody heeds is what somebody meant.
+      const body = about.method === 'GET' ? undefined : await readBody(request);
       if (ofBody && body === undefined && ofBody.required !== false)
         throw new Problem('Api.Invalid', 'the request has no body.', { errors: [{ pointer: '', detail: 'missing' }] });
       // In this order: of a place that is not there nothing else need be right.
       const taken = {
         params: checked(ofPath, params, 'parameter') as Parsed<P>,
         query: checked(ofQuery, queryOf(request), 'parameter') as Parsed<Q>,
-        body: checked(ofBody?.schema, body ?? {}, 'pointer') as Parsed<B>,
+        body: checked(ofBody?.schema ?? NOTHING, body ?? {}, 'pointer') as Parsed<B>,
       };
       const gone = goneSignal(node, deps.over);
       const answered = await handle({
