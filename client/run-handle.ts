@@ -18,6 +18,7 @@ import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/n
 import type { QueuePlace } from '../workflows/contract/queue';
 import type { ExtendRequest, RunProgress, RunTotals, SteerRequest } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { cancelRun } from './cancel-run';
 import { ClientError } from './errors';
 import { recordedResult } from './recorded-result';
 import { createRunRequests, type RunRequests, type Signer } from './run-requests';
@@ -32,8 +33,6 @@ import { createWaitingRun } from './waiting-run';
 
 /** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
 const QUERY_TIMEOUT_MS = 15_000;
-/** The same for a reason to cancel: whoever cancels should not wait for longer than it takes to be sure. */
-const REASON_TIMEOUT_MS = 8_000;
 
 export interface RunHandle<Output> extends RunRequests {
   readonly id: string;
@@ -72,15 +71,17 @@ export interface RunHandle<Output> extends RunRequests {
    * Says something to the model, which hears it when its next turn begins, and answers it before the run ends. Kept in the store; the history
    * has its first 120 characters.
    * @param text at most STEER_CHARS characters
+   * @param options.once see `extend`
    * @throws ClientError `refused` when the run has ended, is about to, or has no turn left; `invalid-input`
    */
-  steer(text: string): Promise<void>;
+  steer(text: string, options?: { once?: string }): Promise<void>;
   /**
    * Lets the run use more than its limits: what is given is added to them, and counts from now on.
    * @param added whole numbers from 1, `wallMs` in milliseconds
+   * @param options.once names this one: said again by the same name, after an answer that was lost, it is taken once, by each execution of the run
    * @throws ClientError `refused` when the run has ended, or has no such limit
    */
-  extend(added: ExtendRequest): Promise<void>;
+  extend(added: ExtendRequest, options?: { once?: string }): Promise<void>;
 }
 
 export interface RunHandleOptions {
@@ -128,15 +129,11 @@ export function createRunHandle<Output>({
       if (!ended) throw error;
       throw new ClientError('refused', `run "${id}" has ended already: ${ended.outcome}.`, { cause: error });
     });
-  const update = <T>(name: string, request: T): Promise<void> =>
+  const update = <T>(name: string, request: T, { once }: { once?: string } = {}): Promise<void> =>
     acting(async () => {
-      const work = (): Promise<void> => taken(() => handle.executeUpdate<void, [T]>(name, { args: [request] }));
-      await answered(temporal, handle, id, work).catch((error: unknown) => {
-        if (!(error instanceof ClientError) || error.code !== 'no-worker') throw error;
-        // The server keeps it for whichever worker comes soon.
-        const message = `${error.message} It may still be taken: look before you say it again.`;
-        throw new ClientError(error.code, message, { cause: error });
-      });
+      const options = { args: [request] as [T], ...(once === undefined ? {} : { updateId: once }) };
+      const work = (): Promise<void> => taken(() => handle.executeUpdate<void, [T]>(name, options));
+      await answered(temporal, handle, id, work).catch(mayBeTaken);
     });
   const requests = createRunRequests({
     ...{ temporal, handle, store, signer, about: record },
@@ -170,12 +167,12 @@ export function createRunHandle<Output>({
     resume: () => acting(() => handle.signal(SIGNAL_NAMES.resume)),
     cancel: async (reason) =>
       (await waiting.withdraw(reason)) ? { reasonKept: true } : await acting(() => cancelRun(temporal, handle, reason)),
-    steer: async (text) => {
+    steer: async (text, options) => {
       const { tenant } = await record();
       const message = await stored(store.of(tenant), text);
-      await update<SteerRequest>(UPDATE_NAMES.steer, { message });
+      await update<SteerRequest>(UPDATE_NAMES.steer, { message }, options);
     },
-    extend: (added) => update<ExtendRequest>(UPDATE_NAMES.extend, added),
+    extend: (added, options) => update<ExtendRequest>(UPDATE_NAMES.extend, added, options),
   };
 }
 
@@ -186,6 +183,13 @@ async function stored(store: ContentStore, text: string): Promise<string> {
     objects: [encodeMessage({ role: 'user', parts: [{ type: 'text', text }] })],
   });
   return hashes[0] ?? '';
+}
+
+/** The server keeps what it was sent for whichever worker comes soon. */
+function mayBeTaken(error: unknown): never {
+  if (!(error instanceof ClientError) || (error.code !== 'no-worker' && error.code !== 'stuck')) throw error;
+  const message = `${error.message} It may still be taken: look before you say it again.`;
+  throw new ClientError(error.code, message, { cause: error });
 }
 
 /** @throws ClientError `refused`, with the run's own words */
@@ -239,33 +243,6 @@ async function answered<T>(temporal: Client, handle: WorkflowHandle, id: string,
       `no worker answered for run "${id}". Start one: "longhaul dev" or "longhaul worker".`,
       { cause: error },
     );
-  }
-}
-
-async function cancelRun(
-  temporal: Client,
-  handle: WorkflowHandle,
-  reason: string | undefined,
-): Promise<{ reasonKept: boolean }> {
-  const reasonKept = reason !== undefined && (await tellReason(temporal, handle, reason));
-  // The reason is an update; Temporal's own cancel makes the execution end as Cancelled. It may have ended in between.
-  await handle.cancel().catch((error: unknown) => {
-    if (!reasonKept || !(error instanceof WorkflowNotFoundError)) throw error;
-  });
-  return { reasonKept };
-}
-
-/** False when nobody answered. The server may still hand it to a worker that comes soon. */
-async function tellReason(temporal: Client, handle: WorkflowHandle, reason: string): Promise<boolean> {
-  try {
-    await temporal.connection.withDeadline(Date.now() + REASON_TIMEOUT_MS, () =>
-      handle.executeUpdate<void, [{ reason: string }]>(UPDATE_NAMES.cancel, { args: [{ reason }] }),
-    );
-    return true;
-  } catch (error) {
-    if (isUnanswered(error)) return false;
-    if (!(error instanceof WorkflowUpdateFailedError)) throw error;
-    throw new ClientError('refused', error.cause?.message ?? error.message, { cause: error });
   }
 }
 

@@ -162,7 +162,12 @@ export const cancelledShape = z.object({
   id: z.string(),
   reasonKept: z.boolean().describe('False where none was given, or no worker answered to keep it.'),
 });
-export const extendedShape = z.object({ id: z.string(), limits: heldShape.describe('As they are now.') });
+export const extendedShape = z.object({
+  id: z.string(),
+  limits: heldShape
+    .exactOptional()
+    .describe('As they are now. Absent where it was extended and no worker has answered since.'),
+});
 
 export const requestShape = z.object({
   run: z.string().describe('Answer it under this id.'),

@@ -120,6 +120,14 @@ test('a run is held, told, given more, and ended', async () => {
     status: 200,
     body: { limits: { turns: 7 } },
   });
+  // Asked twice, as after an answer that was lost, it has them once.
+  const once = { body: { turns: 3 }, headers: { 'idempotency-key': '"more-1"' } };
+  for (let nth = 0; nth < 2; nth += 1)
+    expect(await api.ask('POST', `${at}/extend`, once)).toMatchObject({ status: 200, body: { limits: { turns: 10 } } });
+  expect(await api.ask('POST', `${at}/extend`, { ...once, body: { turns: 4 } })).toMatchObject({
+    status: 422,
+    body: { type: 'Api.IdempotencyKeyReused' },
+  });
   expect(await api.ask('POST', `${at}/extend`, { body: {} })).toMatchObject({ status: 422 });
   // A limit that it does not have cannot be extended.
   expect(await api.ask('POST', `${at}/extend`, { body: { usd: 0.5 } })).toMatchObject({

@@ -1,5 +1,8 @@
 // What is done to a run that goes: cancel, pause, resume, steer, extend.
+import { randomUUID } from 'node:crypto';
+import { ClientError } from '../../errors';
 import type { RunHandle } from '../../run-handle';
+import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { knownRun } from '../known-run';
 import { Problem } from '../problem';
 import { defineRoute, type Answer, type ApiRequest, type Route } from '../route';
@@ -24,7 +27,40 @@ async function openRun({
   return client().run(id);
 }
 
+/** Asked again by the same key, after an answer that was lost, it is not done twice. */
+const SAID_ONCE = {
+  headers: [
+    {
+      name: 'Idempotency-Key',
+      description: 'The same one is taken once, for a day, by each execution of the run.',
+      pattern: IDEMPOTENCY_KEY_PATTERN,
+    },
+  ],
+};
+
+/** @param request what is asked for, with the place at which it is */
+async function saidOnce(
+  { caller, deps, header }: Pick<ApiRequest<unknown, unknown, unknown>, 'caller' | 'deps' | 'header'>,
+  request: unknown,
+  say: (options: { once?: string }) => Promise<void>,
+): Promise<void> {
+  const key = idempotencyKeyOf(header('idempotency-key'));
+  if (key === undefined) return await say({});
+  const about = { caller: caller.name ?? '', request, run: randomUUID(), now: Date.now() };
+  await startOnce(deps.store, { ...about, key }, (once) => say({ once }));
+}
+
 const asked = ({ id }: RunHandle<unknown>): Answer => ({ status: 202, body: { id } });
+
+/** It was extended, whether or not a worker is still there to tell what it has now. */
+async function limitsNow(run: RunHandle<unknown>): Promise<{ limits?: ReturnType<typeof shownLimits> }> {
+  try {
+    return { limits: shownLimits((await run.progress()).limits) };
+  } catch (error) {
+    if (!ClientError.isInstance(error)) throw error;
+    return {};
+  }
+}
 
 export const interventionRoutes: Route[] = [
   defineRoute(
@@ -72,6 +108,7 @@ export const interventionRoutes: Route[] = [
   defineRoute(
     {
       ...shared,
+      ...SAID_ONCE,
       path: '/v1/runs/{id}/steer',
       summary: 'Say something to the model',
       description: 'It hears it when its next turn begins, and answers it before the run ends.',
@@ -80,13 +117,15 @@ export const interventionRoutes: Route[] = [
     },
     async (request) => {
       const run = await openRun(request);
-      await run.steer(request.body.text);
+      const { text } = request.body;
+      await saidOnce(request, { steer: run.id, text }, (options) => run.steer(text, options));
       return asked(run);
     },
   ),
   defineRoute(
     {
       ...shared,
+      ...SAID_ONCE,
       path: '/v1/runs/{id}/extend',
       summary: 'Let a run use more than its limits',
       description: 'What is given is added, to limits that it has.',
@@ -95,13 +134,13 @@ export const interventionRoutes: Route[] = [
           .refine((limits) => Object.keys(limits).length > 0, 'say what is added')
           .meta({ minProperties: 1 }),
       },
-      answers: { 200: { description: 'From now on.', schema: { name: 'Extended', shape: extendedShape } } },
+      answers: { 200: { description: 'It has more from now on.', schema: { name: 'Extended', shape: extendedShape } } },
     },
     async (request) => {
       const run = await openRun(request);
-      await run.extend(takenLimits(request.body));
-      const { limits } = await run.progress();
-      return { status: 200, body: { id: run.id, limits: shownLimits(limits) } };
+      const added = takenLimits(request.body);
+      await saidOnce(request, { extend: run.id, added }, (options) => run.extend(added, options));
+      return { status: 200, body: { id: run.id, ...(await limitsNow(run)) } };
     },
   ),
 ];
