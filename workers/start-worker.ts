@@ -100,7 +100,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const telling =
       role === 'calls' || !webhooks
         ? undefined
-        : await createWebhookWorker({ ...process, deps: { store: deps.store, webhooks, now: Date.now } });
+        : await createWebhookWorker({
+            ...process,
+            deps: { store: deps.store, webhooks, now: Date.now, webhookCame: options.metrics.webhookCame },
+          });
     const worker = await createAgentWorker({
       connection,
       namespace: options.namespace,

@@ -12,18 +12,20 @@ import {
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ActivityMetrics, ControlDeps } from '../activities';
+import type { ActivityMetrics, ControlDeps, WebhookDeps } from '../activities';
 import { safeText } from '../activities/redact';
 import { NANO_USD } from '../workflows/contract/cost';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
 import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
 import { runQueueMetrics } from './run-queue-metrics';
+import { webhookMetrics } from './webhook-metrics';
 
 /** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
 const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-export interface Metrics extends ActivityMetrics, Required<Pick<ControlDeps, 'queueSeen'>> {
+export interface Metrics
+  extends ActivityMetrics, Required<Pick<ControlDeps, 'queueSeen'>>, Required<Pick<WebhookDeps, 'webhookCame'>> {
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
   toolboxEnded(toolbox: string): void;
@@ -97,6 +99,7 @@ export function createMetrics(): Metrics {
     ...routeMetrics(registers),
     ...batchMetrics(registers),
     ...runQueueMetrics(registers),
+    ...webhookMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

@@ -1,4 +1,5 @@
 // A caller is told of their run: that it has ended, or that it asks people. What came of it stays here: whoever may know it asks the API.
+import { ApplicationFailure } from '@temporalio/common';
 import { inboxEntrySchema, requestRecordSchema, type RequestRecord } from '../../workflows/contract/schemas/approval';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { webhookRecordSchema, type WebhookRecord } from '../../workflows/contract/schemas/webhook';
@@ -22,10 +23,21 @@ import type { ContentStore } from '../store';
 import { inboxName, webhookName } from '../store/ref-names';
 import { readRun } from './find-run-end';
 
+/** Of one attempt. Nothing is told of those that had nobody to tell. */
+export interface WebhookAttempt {
+  event: DeliverInput['event']['type'];
+  /** Type of it. Absent where it was delivered. */
+  failure?: string;
+  /** Nobody tries again. */
+  isGivenUp: boolean;
+}
+
 export interface WebhookDeps {
   store: ContentStore;
   webhooks: WebhookSending;
   now(): number;
+  /** Absent where nobody counts. */
+  webhookCame?(attempt: WebhookAttempt): void;
 }
 
 /** What is registered on the task queue of webhooks. */
@@ -50,12 +62,18 @@ export async function deliverWebhook(
   try {
     const content = isLast ? await endOf(store, webhook) : await questionOf(store, event);
     const isWanted = content !== undefined && webhook.events.includes(event.type);
-    if (isWanted) await send(deps, webhook, { ...input, content });
+    if (isWanted) {
+      await send(deps, webhook, { ...input, content });
+      deps.webhookCame?.({ event: event.type, isGivenUp: false });
+    }
     if (isLast) await store.deleteRef(webhookName(watch));
     return isWanted ? 'delivered' : 'dropped';
   } catch (error) {
-    // Nobody tries again, and an address may hold a secret.
-    if (isLast && (attempt >= WEBHOOK_ATTEMPTS || isFinal(error))) await store.deleteRef(webhookName(watch));
+    const isGivenUp = attempt >= WEBHOOK_ATTEMPTS || isFinal(error);
+    const failed = error instanceof ApplicationFailure ? error.type : undefined;
+    deps.webhookCame?.({ event: event.type, failure: failed ?? 'Runtime.Unexpected', isGivenUp });
+    // An address may hold a secret.
+    if (isLast && isGivenUp) await store.deleteRef(webhookName(watch));
     throw error;
   }
 }

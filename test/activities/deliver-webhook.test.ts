@@ -4,6 +4,7 @@ import type { WebhookSending } from '../../activities/deps';
 import { webhookHeaders, webhookSecrets } from '../../activities/http/webhook-signature';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { runRecordName, webhookName } from '../../activities/store/ref-names';
+import { createMetrics } from '../../workers/telemetry';
 import { webhookProblems, webhookSending } from '../../workers/webhook';
 import { WEBHOOK_ATTEMPTS } from '../../workflows/contract/webhook';
 import { WEBHOOK_SECRET, startWebhookReceiver, type WebhookReceiver } from '../stack/webhook-receiver';
@@ -125,4 +126,22 @@ test('several secrets sign, so that a receiver may change from one to the other'
       ' ',
     );
   expect(of(`${other} ${WEBHOOK_SECRET}`)).toEqual([...of(other), ...of(WEBHOOK_SECRET)]);
+});
+
+test('attempts are counted by what came of them, and events that are given up', async () => {
+  const { webhookCame, registry } = createMetrics();
+  const attempt = async (path: string, number: number): Promise<unknown> =>
+    await deliverWebhook({ ...(await given(`${receiver.url}${path}`)), webhookCame }, INPUT, { number }).catch(
+      () => undefined,
+    );
+  await attempt('/', 1);
+  await attempt('/503', 1);
+  expect(await registry.metrics()).not.toContain('agent_webhooks_given_up_total{');
+  await attempt('/503', WEBHOOK_ATTEMPTS);
+  await attempt('/410', 1);
+  const text = await registry.metrics();
+  expect(text).toContain('agent_webhook_attempts_total{event="run.ended",came="delivered"} 1');
+  expect(text).toContain('agent_webhook_attempts_total{event="run.ended",came="Webhook.Undelivered"} 2');
+  expect(text).toContain('agent_webhooks_given_up_total{event="run.ended",failure="Webhook.Undelivered"} 1');
+  expect(text).toContain('agent_webhooks_given_up_total{event="run.ended",failure="Webhook.Refused"} 1');
 });
