@@ -28,6 +28,7 @@ test('there is a history of every path through the workflows', () => {
       'sub-agent-without-an-answer',
       'sub-agent-cancelled',
       'asked-steered-and-extended',
+      'watched',
     ].map((path) => `agent-run-${path}`),
     ...[
       'interrupted',
@@ -41,6 +42,8 @@ test('there is a history of every path through the workflows', () => {
       'continued-with-a-run-under-way-2',
     ].map((path) => `agent-session-${path}`),
     'session-wake-sent',
+    'caller-webhook-asked-and-ended',
+    'caller-webhook-given-up',
     ...[
       'begun-withdrawn-and-refused',
       'expired',
@@ -63,6 +66,7 @@ test.each([
   ['turns-exhausted', 'callModel'],
   ['agent-session-interrupted', 'keepSession'],
   ['run-queue-reconciled', 'reconcileRuns'],
+  ['caller-webhook-given-up', 'deliverWebhook'],
 ])('a history of %s that today’s code would not have made is refused', async (path, activity) => {
   const file = kept.find((name) => name.includes(path));
   const history = readFileSync(join(FOLDER, file ?? ''), 'utf8').replaceAll(`"${activity}"`, '"callAnother"');
