@@ -14,6 +14,7 @@ import {
 import type { AgentRunInput, AgentRunResult } from './contract/run';
 import { bindActivities } from './activity-proxies';
 import type { Run, RunEnvironment } from './core/environment';
+import { followedBy } from './core/followed-by';
 import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
@@ -61,13 +62,9 @@ function bindEnvironment(
   show: () => void,
 ): RunEnvironment {
   const activities = bindActivities(input.plan);
-  const shown = async <T>(work: Promise<T>): Promise<T> => {
+  const shown = <T>(work: Promise<T>): Promise<T> => {
     show();
-    try {
-      return await work;
-    } finally {
-      show();
-    }
+    return followedBy(work, show);
   };
   return {
     callModel: (call, summary) => shown(activities.callModel(call, summary)),

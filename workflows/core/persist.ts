@@ -116,7 +116,12 @@ export const leavesWhileAway = ({ environment }: Run): boolean =>
   environment.shouldContinueWhileWaiting() && environment.leavesAtRest();
 
 /** Returns at once when the run is not paused. @throws RunEnd as `wait` does: a pause counts against the run's wall time */
-export async function untilResumed(run: Run): Promise<void> {
+export const untilResumed = (run: Run): Promise<void> => (run.state.kept.paused ? pauseOf(run) : AT_ONCE);
+
+/** One for all that need not wait. They take a turn of the microtasks all the same: see `followed-by.ts`. */
+const AT_ONCE = Promise.resolve();
+
+async function pauseOf(run: Run): Promise<void> {
   const { kept } = run.state;
   while (kept.paused) await wait(run, () => !kept.paused, Infinity, kept.paused.reason);
 }

@@ -7,6 +7,7 @@ import { RECALL_TOOL } from '../contract/names';
 import type { OpenRequest, ToolPlan } from '../contract/run';
 import type { CallToolResult, ToolTurn, ToolWait } from '../contract/tool-call';
 import type { Run } from './environment';
+import { followedBy } from './followed-by';
 import { callContext } from './model-turn';
 import { leavesWhileAway, sleepUntil, step } from './persist';
 import { callAgent, type SubAgentsTogether } from './sub-agent';
@@ -102,7 +103,7 @@ interface Tried {
   decided: Decided;
 }
 
-async function callTool(
+function callTool(
   run: Run,
   turn: ToolTurn,
   call: number,
@@ -115,7 +116,7 @@ async function callTool(
   const asked = askedOf(run, turn, call, tool);
   const instead = nth > 0 ? ` instead of ${head?.name ?? ''}` : '';
   const label = `${name}${instead} ${head?.preview ?? ''}`.trimEnd();
-  const done = await step(
+  return step(
     run,
     { kind: 'tool', label },
     () => untilAnswered(run, asked, { plan, label, progress, together }),
@@ -126,9 +127,10 @@ async function callTool(
       known: (failure) => (progress.begun && environment.asksAgain() ? failure : knownOf(plan, failure)),
       leaves: () => leavesWhileAway(run) && leaveTogether(together),
     },
-  );
-  if ('left' in done) return progress.begun ? 'waiting' : null;
-  return 'result' in done ? done.result : done.failure;
+  ).then((done) => {
+    if ('left' in done) return progress.begun ? 'waiting' : null;
+    return 'result' in done ? done.result : done.failure;
+  });
 }
 
 function askedOf(
@@ -188,7 +190,7 @@ async function untilAnswered(
   }
 }
 
-async function underWay(
+function underWay(
   together: Together,
   name: string,
   work: () => Promise<CallToolResult | ToolWait>,
@@ -196,12 +198,10 @@ async function underWay(
   const { ofTool } = together;
   together.underWay += 1;
   ofTool.set(name, (ofTool.get(name) ?? 0) + 1);
-  try {
-    return await work();
-  } finally {
+  return followedBy(work(), () => {
     together.underWay -= 1;
     ofTool.set(name, (ofTool.get(name) ?? 0) - 1);
-  }
+  });
 }
 
 const mayCall = (name: string, { atOnce = Infinity }: ToolPlan, { ofTool }: Together): boolean =>

@@ -12,24 +12,24 @@ import { closeRequests, openFor, openRequest, remember, rememberedFor, rulesOf }
 import { leavesNow, planOf, tryTools, type Decided, type Together } from './tool-attempts';
 
 /**
- * @returns what the model is told; `waiting` for what has begun and is asked again by the next execution, null for what that one begins
+ * Puts into the results of its turn what the model is told; `waiting` for what has begun and is asked again by the next execution, null for
+ * what that one begins.
  * @throws RunEnd when a tool that is declared `onFailure: 'stop'` has failed for good, or nobody answered what a person was asked
  */
-export async function callOne(
-  run: Run,
-  turn: ToolTurn,
-  call: number,
-  together: Together,
-): Promise<CallToolResult | 'waiting' | null> {
-  const result = await decideAndCall(run, turn, call, together).catch((error: unknown) => {
-    // The run is over: those that wait for a person are let go, and begin nothing any more.
-    together.ended = true;
-    throw error;
-  });
-  // Of one that a person has denied no run begins.
-  together.agents.toBegin.delete(call);
-  if (result !== null && result !== 'waiting') closeRequests(run.state, turn, call);
-  return result;
+export function callOne(run: Run, turn: ToolTurn, call: number, together: Together): Promise<void> {
+  return decideAndCall(run, turn, call, together).then(
+    (result) => {
+      // Of one that a person has denied no run begins.
+      together.agents.toBegin.delete(call);
+      if (result !== null && result !== 'waiting') closeRequests(run.state, turn, call);
+      turn.results[call] = result;
+    },
+    (error: unknown) => {
+      // The run is over: those that wait for a person are let go, and begin nothing any more.
+      together.ended = true;
+      throw error;
+    },
+  );
 }
 
 async function decideAndCall(

@@ -69,13 +69,17 @@ function askedBy(run: Run, turn: ToolTurn): OpenRequest[] {
 }
 
 /** Calls that may run together, into the results of their turn. @throws what one of them threw, once none is under way any more */
-async function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Promise<void> {
+function callGroup(run: Run, turn: ToolTurn, open: readonly number[]): Promise<void> {
   const together = noneYet(noSubAgents(open.filter((call) => isSubAgent(run, turn, call))));
-  const settled = await Promise.allSettled(open.map((call) => callOne(run, turn, call, together)));
+  const calls = open.map((call) => callOne(run, turn, call, together));
+  // One alone needs no gathering: of what may come back beside it, what a person says, the commands are made layers earlier.
+  const [only] = calls;
+  return only && calls.length === 1 ? only : allOf(calls);
+}
+
+async function allOf(calls: readonly Promise<void>[]): Promise<void> {
   // Only after all have settled: an end of the run must not leave a call in flight.
-  settled.forEach((outcome, nth) => {
-    if (outcome.status === 'fulfilled') turn.results[open[nth] ?? 0] = outcome.value;
-  });
+  const settled = await Promise.allSettled(calls);
   const thrown = settled.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
   // A bug before an end: an end that was reached beside it would hide it, and the run would be over.
   if (thrown.length > 0) throw thrown.find((error) => !(error instanceof RunEnd)) ?? thrown[0];
