@@ -5,7 +5,7 @@ import { openTextReader } from '../../activities/stream/open-streams';
 import { hasCode } from '../../infra/temporal/error-reason';
 import type { Settings } from '../../workers/config';
 import type * as served from '../api/serve-api';
-import { ClientError } from '../errors';
+import { cannotListen } from './cannot-listen';
 import type { CliContext } from './context';
 import { EXIT, errorLine } from './exit-codes';
 
@@ -33,7 +33,9 @@ export async function apiCommand(context: CliContext, options: ApiCommandOptions
   const stopped = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
-  const server = await startApi({ ...place, ...options, note: (line) => output.note(line) }).catch(retold);
+  const server = await startApi({ ...place, ...options, note: (line) => output.note(line) }).catch((error: unknown) => {
+    throw cannotListen(error, { port: '--port', host: '--host' }, options);
+  });
   const { keys } = settings.api;
   output.json({ ready: true, pid: process.pid, url: server.url, address, keys: keys.map(({ name }) => name) });
   output.line(`api       ${apiLine(server, keys.length > 0)}`);
@@ -81,11 +83,4 @@ export async function startDevApi(given: Omit<Served, 'port' | 'host'>): Promise
     if (hasCode(error, 'EADDRINUSE')) return startApi({ ...given, port: 0 });
     throw error;
   });
-}
-
-function retold(error: unknown): never {
-  if (hasCode(error, 'EADDRINUSE'))
-    throw new ClientError('misconfigured', 'that port is taken: --port 0 takes a free one.');
-  if (hasCode(error, 'EADDRNOTAVAIL')) throw new ClientError('misconfigured', '--host is no address of this machine.');
-  throw error;
 }

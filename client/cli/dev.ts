@@ -1,7 +1,7 @@
 // `longhaul dev`: the whole stack in one process group, until Ctrl-C: Temporal, Web UI, workers, and agents served as they are saved.
 import type { Server } from 'node:http';
 import path from 'node:path';
-import { reasonOf } from '../../infra/temporal/error-reason';
+import { hasCode, reasonOf } from '../../infra/temporal/error-reason';
 import { backlogOf } from '../../infra/temporal/task-queue-backlog';
 import { queueMetrics } from '../../workers/queue-metrics';
 import type { ServedAgents } from '../../workers/serve-agents';
@@ -10,6 +10,7 @@ import { watchConfig } from '../../workers/watch-config';
 import { apiLine, startDevApi } from './api';
 import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { ApiServer } from '../api/serve-api';
+import { cannotListen } from './cannot-listen';
 import { codecLine, isCodecTokenSet } from './commands/codec-server';
 import { createClosing } from './closing';
 import type { CliContext } from './context';
@@ -68,6 +69,9 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
       served,
       port: options.metricsPort ?? DEFAULT_METRICS_PORT,
       check: async () => void (await connection.workflowService.getSystemInfo({})),
+    }).catch((error: unknown) => {
+      if (hasCode(error, 'EADDRINUSE')) return undefined;
+      throw cannotListen(error, { port: '--metrics-port', host: '127.0.0.1' }, { port: options.metricsPort });
     });
     closing.add(() => void metrics?.close());
     const api = await startDevApi({

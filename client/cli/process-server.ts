@@ -18,13 +18,8 @@ const CHECK_MS = 2_000;
 const REQUEST_MS = 5_000;
 const CONNECTIONS_MOST = 100;
 
-/** @returns undefined where the port is taken */
-export async function serveProcess({
-  served,
-  port,
-  host = '127.0.0.1',
-  check,
-}: ProcessServerOptions): Promise<Server | undefined> {
+/** @throws Error `EADDRINUSE` and the like */
+export async function serveProcess({ served, port, host = '127.0.0.1', check }: ProcessServerOptions): Promise<Server> {
   const server = createServer({ headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }, (request, response) => {
     void answer(request.url ?? '', response);
   });
@@ -53,8 +48,8 @@ export async function serveProcess({
     tell(response, problem === undefined ? 200 : 503, { state, ...(problem === undefined ? {} : { problem }) });
   }
 
-  return await new Promise((resolve) => {
-    server.once('error', () => resolve(undefined));
+  return await new Promise((resolve, reject) => {
+    server.once('error', reject);
     server.listen(port, host, () => resolve(server));
   });
 }

@@ -11,6 +11,7 @@ import { findTemporal } from '../find-temporal';
 import { reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { CliContext } from './context';
 import { createClosing } from './closing';
+import { cannotListen } from './cannot-listen';
 import { EXIT } from './exit-codes';
 import { openWorkerHost, type Host } from './host';
 import { metricsUrl, serveProcess } from './process-server';
@@ -101,7 +102,7 @@ function queuesOf(taskQueue: string, { toolbox }: WorkerOptions): ServedQueue[] 
   ];
 }
 
-/** @throws ClientError `misconfigured` where the port is taken */
+/** @throws ClientError `misconfigured` where it cannot listen there */
 async function servedProcess(
   { served, temporal, namespace, store }: Host,
   queues: ServedQueue[],
@@ -121,12 +122,10 @@ async function servedProcess(
     check: async () => {
       await Promise.all([connection.workflowService.getSystemInfo({}), store.readRef(PROBE)]);
     },
+  }).catch((error: unknown) => {
+    const flags = { port: '--metrics-port', host: '--metrics-host' };
+    throw cannotListen(error, flags, { port: metricsPort, host: metricsHost });
   });
-  if (!server)
-    throw new ClientError(
-      'misconfigured',
-      `port ${metricsPort} is taken: give --metrics-port another, or 0 for a free one.`,
-    );
   return { server, url: metricsUrl(server) };
 }
 

@@ -3,6 +3,7 @@ import { createPayloadCodec, type KeyRing } from '../../../activities/keys';
 import { hasCode } from '../../../infra/temporal/error-reason';
 import { ClientError } from '../../errors';
 import { findTemporal } from '../../find-temporal';
+import { cannotListen } from '../cannot-listen';
 import { DEFAULT_CODEC_PORT, startCodecServer, type CodecServer } from '../codec-server';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -35,7 +36,7 @@ export async function codecServerCommand(context: CliContext, options: CodecServ
   if (!keys) throw new ClientError('misconfigured', 'no keys are set, so nothing is sealed: set LONGHAUL_KEYS.');
   const token = env[TOKEN] || undefined;
   const origins = [DEFAULT_UI, uiOf(context), ...(options.origin ?? [])].flatMap((url) => originsFrom(url));
-  const server = await started(() =>
+  const server = await started({ port: DEFAULT_CODEC_PORT, ...options }, () =>
     startCodecServer({
       codec: createPayloadCodec(keys),
       port: options.port ?? DEFAULT_CODEC_PORT,
@@ -97,15 +98,11 @@ function originsFrom(url: string | undefined): string[] {
   return originsOf(url);
 }
 
-async function started(start: () => Promise<CodecServer>): Promise<CodecServer> {
+async function started(asked: CodecServerCommandOptions, start: () => Promise<CodecServer>): Promise<CodecServer> {
   try {
     return await start();
   } catch (error) {
     if (error instanceof TypeError) throw new ClientError('misconfigured', `${error.message} Set ${TOKEN}.`);
-    if (hasCode(error, 'EADDRINUSE'))
-      throw new ClientError('misconfigured', 'that port is taken: --port 0 takes a free one.');
-    if (hasCode(error, 'EADDRNOTAVAIL'))
-      throw new ClientError('misconfigured', '--host is no address of this machine.');
-    throw error;
+    throw cannotListen(error, { port: '--port', host: '--host' }, asked);
   }
 }
