@@ -1,9 +1,9 @@
 // One session, as a caller holds it: messages in, the run that answers each, its life.
-import { WorkflowUpdateFailedError, type Client } from '@temporalio/client';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
 import type { WebhookTarget } from '../activities/define/webhook';
-import { durationMs, type Duration } from '../activities/define/duration';
+import type { Duration } from '../activities/define/duration';
 import { createConversation } from '../activities/store';
 import { mailName, runRecordName } from '../activities/store/ref-names';
 import { sendMessage, sessionStart } from '../infra/temporal/send-message';
@@ -33,6 +33,7 @@ import {
   type SessionOf,
 } from './session-record';
 import { requireAnswered, retired } from './retired-session';
+import { timeOf } from './session-times';
 import { withBeginning, type Sent, type SessionRun } from './session-run';
 import { answered, sessionView } from './session-view';
 import { requireWebhook, watchRun } from './watch-run';
@@ -108,7 +109,9 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     send: (input, options = {}) => send<A>(maker, of, input, options),
     info: async () => {
       const record = await readRecord(maker, of);
-      if (record && record.status !== 'open') return infoOf(record);
+      if (record?.status === 'retired') return infoOf(record);
+      // One that was woken to be paused has written nothing into its record since.
+      if (record?.status === 'asleep' && !(await isOpen(handle))) return infoOf(record);
       const seen = await view();
       if (seen) return await withPlace(maker, seen);
       if (record) return infoOf(record);
@@ -126,6 +129,15 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
     retire: (reason) => signal(SIGNAL_NAMES.retire, reason),
     ...createSessionWakes<A>(maker, of),
   };
+}
+
+async function isOpen(handle: WorkflowHandle): Promise<boolean> {
+  try {
+    return (await handle.describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** Without a worker for its queue nobody tells: then it is not shown. */
@@ -204,30 +216,6 @@ const runOf = <A extends AnyAgent>(
 ): SessionRun<AgentOutput<A>> =>
   withBeginning(handleOf(run) as RunHandle<AgentOutput<A>>, { temporal, store, session, run }, sent);
 
-function timeOf({ at, after }: SendOptions): Pick<SendRequest, 'at' | 'afterMs'> {
-  if (at !== undefined && after !== undefined)
-    throw new ClientError('invalid-input', 'a message has a time to come at, or one to come after; not both.');
-  if (at !== undefined) {
-    // A caller in plain JavaScript may hand over a text.
-    const time: unknown = at;
-    if (!(time instanceof Date))
-      throw new ClientError('invalid-input', `at: give a Date, such as new Date('2027-01-31T09:00:00Z').`);
-    if (Number.isNaN(at.getTime())) throw new ClientError('invalid-input', 'at: that is no time.');
-    return { at: at.getTime() };
-  }
-  return after === undefined ? {} : { afterMs: given(() => durationMs(after, 'after')) };
-}
-
-function given<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw new ClientError('invalid-input', error instanceof Error ? error.message : 'that is no time.', {
-      cause: error,
-    });
-  }
-}
-
 const inputOf = (
   { tenant }: SessionMaker,
   { session, agent }: SessionOf,
@@ -235,7 +223,7 @@ const inputOf = (
   record: SessionRecord | undefined,
 ): SessionInput => ({
   ...{ schemaVersion: 1, session, agent, tenant, plan },
-  ...(record ? { from: { head: record.head, length: record.length } } : {}),
+  ...(record ? { from: { head: record.head, length: record.length }, answered: record.answered } : {}),
 });
 
 /** @param withdraw what was stored for the message @throws ClientError as `send` says */

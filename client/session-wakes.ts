@@ -1,8 +1,11 @@
 // Messages that come by themselves, at times that a Temporal Schedule keeps: no process of ours has to be up for the time to come.
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
+  type Client,
+  type ScheduleHandle,
   type ScheduleSpec,
 } from '@temporalio/client';
 import type { AgentInput, AnyAgent } from '../activities/define/agent';
@@ -15,6 +18,7 @@ import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { currentRelease } from './releases';
 import { requireWakeName } from './session-ids';
+import { LATEST, LATEST_MS } from './session-times';
 import { readRecord, type SessionMaker, type SessionOf } from './session-record';
 
 export interface WakeOptions {
@@ -38,7 +42,10 @@ export interface SessionWakes<A extends AnyAgent> {
   stopWaking(name: string): Promise<void>;
 }
 
-const scheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
+/** No id of a session has a `/` in it, so two of them never come to the same. */
+const scheduleOf = (session: string, name: string): string => `wake:${session}/${name}`;
+/** Of those that were made before: with a space in a name, two come to the same. */
+const oldScheduleOf = (session: string, name: string): string => `${sessionWorkflowId(session)} ${name}`;
 /** Of the message, which no run names until it is sent for the first time. */
 const keptAs = (session: string, name: string): string => mailName(session, `${WAKE_MAIL}${name}`);
 /** After so long without a server it is not made up for. */
@@ -54,6 +61,7 @@ export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: 
       requireWakeName(name);
       const spec = specOf(options);
       await readRecord(maker, of);
+      if (await isThere(temporal, oldScheduleOf(session, name), { ...of, tenant, name })) throw wokenAlready(of, name);
       const { wake, bytes } = await wakeOf(maker, of, { input, name });
       const value = { schemaVersion: 1, message: wake.message, release: wake.release, at: Date.now() };
       const keep = (op: 'create' | 'put') =>
@@ -70,31 +78,40 @@ export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: 
       if (!isKept) await keep('put');
     },
     stopWaking: async (name) => {
-      const schedule = temporal.schedule.getHandle(scheduleOf(session, name));
-      try {
-        if (!isSaidTo((await schedule.describe()).action, { ...of, tenant })) throw notWoken(session, name);
-        await schedule.delete();
-      } catch (error) {
-        if (!(error instanceof ScheduleNotFoundError)) throw error;
-        throw notWoken(session, name, error);
-      }
+      const wake = { ...of, tenant, name };
+      const stopped = await Promise.all(
+        [scheduleOf(session, name), oldScheduleOf(session, name)].map(async (id) => {
+          if (!(await isThere(temporal, id, wake))) return false;
+          await temporal.schedule.getHandle(id).delete();
+          return true;
+        }),
+      );
+      if (!stopped.includes(true)) throw notWoken(session, name);
       await store.deleteRef(keptAs(session, name));
     },
   };
 }
 
-const notWoken = (session: string, name: string, cause?: unknown): ClientError =>
-  new ClientError('session-not-found', `session ${session} is not woken as "${name}".`, { cause });
+const notWoken = (session: string, name: string): ClientError =>
+  new ClientError('session-not-found', `session ${session} is not woken as "${name}".`);
+const wokenAlready = ({ session }: SessionOf, name: string, cause?: unknown): ClientError =>
+  new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause });
+
+type Wake = SessionContext & Pick<SessionWakeInput, 'name'>;
 
 /** Another tenant's or agent's is none. */
-function isSaidTo(
-  { args }: { args?: readonly unknown[] | undefined },
-  { session, agent, tenant }: SessionContext,
-): boolean {
-  const [wake] = args ?? [];
-  if (!isObject(wake)) return false;
-  const said = new Map<string, unknown>(Object.entries(wake));
-  return said.get('session') === session && said.get('agent') === agent && said.get('tenant') === tenant;
+async function isThere(temporal: Client, id: string, { session, agent, tenant, name }: Wake): Promise<boolean> {
+  try {
+    const { args = [] } = (await temporal.schedule.getHandle(id).describe()).action;
+    const [wake] = args;
+    if (!isObject(wake)) return false;
+    const said = new Map<string, unknown>(Object.entries(wake));
+    const asked = Object.entries({ session, agent, tenant, name });
+    return asked.every(([field, value]) => said.get(field) === value);
+  } catch (error) {
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
+  }
 }
 
 /** @throws ClientError `unknown-agent`, `invalid-input` */
@@ -139,9 +156,27 @@ async function createSchedule(
     if (nameOf(error) === 'TypeError' || hasCode(causeOf(error), INVALID_ARGUMENT))
       throw new ClientError('invalid-input', `Temporal takes no such times: ${reasonOf(error)}`, { cause: error });
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    throw new ClientError('id-in-use', `session ${session} is woken as "${name}" already.`, { cause: error });
+    throw wokenAlready(wake, name, error);
+  }
+  await requireComing(temporal.schedule.getHandle(scheduleOf(session, name)));
+}
+
+/** Temporal takes times that never come, such as a 30th of February, and says nothing of them ever after. @throws ClientError `invalid-input` */
+async function requireComing(schedule: ScheduleHandle): Promise<void> {
+  for (let look = 1; ; look += 1) {
+    const [next] = (await schedule.describe()).info.nextActionTimes;
+    if (next && next.getTime() <= Date.now() + LATEST_MS) return;
+    // One that was made this very moment may not have reckoned yet.
+    if (!next && look < LOOKS) {
+      await pause(LOOK_MS);
+      continue;
+    }
+    await schedule.delete();
+    throw new ClientError('invalid-input', `none of these times comes ${LATEST}: nothing was begun.`);
   }
 }
+const LOOKS = 5;
+const LOOK_MS = 200;
 
 /** Of gRPC. */
 const INVALID_ARGUMENT = 3;

@@ -62,6 +62,44 @@ test('a schedule sends its message at each of the times, and begins the session 
   expect(transcript.slice(0, 4).map(({ role }) => role)).toEqual(['user', 'assistant', 'user', 'assistant']);
 });
 
+test('times that never come, or only when nobody waits any more, are refused in one line, and nothing of them stays', async () => {
+  const session = used.stack.client.session<typeof watcher>('watcher', 'calendar');
+  const refusal = { code: 'invalid-input', message: 'none of these times comes within ten years: nothing was begun.' };
+  for (const when of [{ cron: '0 9 30 2 *' }, { cron: '0 0 1 1 * 2001' }, { every: '40000d' }] as const)
+    await expect(session.wake('now?', { name: 'never', ...when })).rejects.toMatchObject(refusal);
+  await expect(session.stopWaking('never')).rejects.toMatchObject({ code: 'session-not-found' });
+  expect((await used.stack.store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('calendar'))).toEqual([]);
+  await session.wake('a leap day', { name: 'never', cron: '0 9 29 2 *' });
+  await session.stopWaking('never');
+  await expect(session.send('late', { after: '40000d' })).rejects.toMatchObject({
+    message: 'after: it comes within ten years.',
+  });
+  await expect(session.send('late', { at: new Date('2999-01-01') })).rejects.toMatchObject({
+    message: 'at: it comes within ten years.',
+  });
+});
+
+test('a session and a name with spaces are no other session’s; what was made under an id of before is found and ended', async () => {
+  const { client, temporal } = used.stack;
+  const plain = client.session<typeof watcher>('watcher', 'a');
+  const spaced = client.session<typeof watcher>('watcher', 'a b');
+  await plain.wake('one', { name: 'b c', every: '30d' });
+  await spaced.wake('two', { name: 'c', every: '30d' });
+  await spaced.stopWaking('c');
+  await expect(plain.wake('one', { name: 'b c', every: '30d' })).rejects.toMatchObject({ code: 'id-in-use' });
+  const made = await temporal.schedule.getHandle('wake:a/b c').describe();
+  await plain.stopWaking('b c');
+  if (made.action.type !== 'startWorkflow') throw new Error('it starts nothing');
+  const before = await temporal.schedule.create({
+    ...{ scheduleId: 'session:a b c', spec: { intervals: [{ every: '30d' }] } },
+    action: { ...made.action, args: made.action.args ?? [], typedSearchAttributes: [] },
+  });
+  await expect(spaced.stopWaking('c')).rejects.toMatchObject({ code: 'session-not-found' });
+  await expect(plain.wake('one', { name: 'b c', every: '30d' })).rejects.toMatchObject({ code: 'id-in-use' });
+  await plain.stopWaking('b c');
+  await expect(before.describe()).rejects.toMatchObject({ name: 'ScheduleNotFoundError' });
+});
+
 test('the next message takes the release of its time, unless that has another input: the session goes on with both', async () => {
   const session = used.stack.client.session<typeof growing>('growing', 'grow');
   expect(await (await session.send('one')).result()).toMatchObject({ output: 'First. 1: one' });
