@@ -19,7 +19,7 @@ export async function wakeSession(
   return await executions.send(
     {
       ...{ schemaVersion: 1, session, agent, tenant, plan },
-      ...(known ? { from: { head: known.head, length: known.length } } : {}),
+      ...(known ? { from: { head: known.head, length: known.length }, answered: known.answered } : {}),
     },
     {
       ...{ id, run: sessionRunId(session, id), agent, tenant, message, preview, release },

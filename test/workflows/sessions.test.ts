@@ -270,6 +270,7 @@ test('it falls asleep, and the next message wakes it where it was; nothing of it
   // Whatever wakes it, it is found as before.
   await handle.result();
   await session.pause('for now');
+  expect(await session.info()).toMatchObject({ status: 'paused', reason: 'for now', answered: 3 });
   const { typedSearchAttributes: found } = await handle.describe();
   expect(
     ['AgentName', 'TenantId', 'SessionId'].map((name) => found.get(defineSearchAttributeKey(name, 'KEYWORD'))),

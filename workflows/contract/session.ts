@@ -31,6 +31,8 @@ export interface SessionInput {
   plan: SessionPlan;
   /** Where it had come to before its workflow ended for want of messages. */
   from?: Reached;
+  /** Messages that had come to an end before. */
+  answered?: number;
   /** Set by continue-as-new. */
   carried?: SessionState;
 }

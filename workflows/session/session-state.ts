@@ -12,14 +12,14 @@ import type { RunEnded } from '../contract/run-ended';
 
 const NOTHING_SAID: Reached = { head: null, length: 0 };
 
-export const newSession = ({ plan, from = NOTHING_SAID }: SessionInput, now: number): SessionState => ({
+export const newSession = ({ plan, from = NOTHING_SAID, answered = 0 }: SessionInput, now: number): SessionState => ({
   schemaVersion: 1,
   plan,
   reached: from,
   waiting: [],
   later: [],
   recent: [],
-  answered: 0,
+  answered,
   activeAt: now,
 });
 
