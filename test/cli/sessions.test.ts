@@ -3,6 +3,7 @@ import path from 'node:path';
 import { defineAgent } from '../../activities/define';
 import { allRefs } from '../../activities/store';
 import { collectGarbage } from '../../activities/store/garbage/collect-garbage';
+import { forkCommand } from '../../client/cli/commands/fork';
 import { eraseCommand } from '../../client/cli/commands/erase';
 import {
   sessionPauseCommand,
@@ -16,6 +17,7 @@ import {
 import type { CliContext } from '../../client/cli/context';
 import { EXIT, exitCodeOfError } from '../../client/cli/exit-codes';
 import { ClientError } from '../../client/errors';
+import type { PublishedQueue } from '../../workflows/contract/schemas/queue';
 import { sessionWorkflowId } from '../../workflows/contract/names';
 import { useStack } from '../stack/use-stack';
 import { testProject, told, type TestProject, type Told } from './given';
@@ -23,7 +25,10 @@ import { testProject, told, type TestProject, type Told } from './given';
 jest.setTimeout(120_000);
 
 const agent = defineAgent({ name: 'echo', instructions: 'Answer.', mode: 'session', session: { onBusy: 'reject' } });
-const used = useStack({}, { agents: [agent] });
+const lined = defineAgent({ name: 'lined', instructions: 'Answer.', mode: 'session', queue: 'line' });
+const single = defineAgent({ name: 'single', instructions: 'Answer.', queue: 'line' });
+const line: PublishedQueue = { depth: 10, concurrency: 1, weights: {}, shards: 1, degrade: [] };
+const used = useStack({}, { agents: [agent, lined, single], queues: { line } });
 let project: TestProject;
 beforeAll(() => {
   project = testProject();
@@ -86,6 +91,31 @@ test('paused, resumed, retired; refused for the moment it is 75, for good it is 
   await run((context) => sessionRetireCommand(context, 'life', { reason: 'over' }));
   await until(async () => (await info()).status === 'retired');
   expect(await refused(send('life', 'four'))).toMatch(/^1 refused: session life is retired/);
+});
+
+test('a session and a fork that wait in a queue are shown with their place in it', async () => {
+  const single = used.stack.client.agent('single');
+  const first = await single.start('zero', { id: 'first' });
+  await first.result();
+  let letGo = (): void => undefined;
+  const held = new Promise<void>((resolve) => (letGo = resolve));
+  let isHeld = false;
+  used.model.setRespond(async ({ messages }) => {
+    isHeld = true;
+    await held;
+    return { text: `You said: ${messages.at(-1)?.text}` };
+  });
+  const busy = await single.start('hold');
+  await until(async () => isHeld);
+  await send('waits', 'hello', { agent: 'lined', id: 'm', detach: true });
+  const show = () => run((context) => sessionShowCommand(context, 'waits', {}));
+  await until(async () => (await show()).stdout.includes('queued'));
+  expect((await show()).stdout).toMatch(/^queued {5}place 1, /m);
+  const fork = (id: string, json = false) => run((context) => forkCommand(context, 'first', { say: 'more', id }), json);
+  expect(await fork('copy')).toMatchObject({ stdout: 'copy\n', stderr: expect.stringMatching(/queued {2}place 2, /) });
+  expect(JSON.parse((await fork('other', true)).stdout)).toMatchObject({ runId: 'other', queued: { position: 3 } });
+  letGo();
+  await Promise.all([busy, used.stack.client.run('waits/m'), used.stack.client.run('copy')].map((one) => one.result()));
 });
 
 test('it is woken by a schedule, until it is not', async () => {

@@ -5,6 +5,7 @@ import type { CliContext } from '../context';
 import { editText } from '../edit-text';
 import { EXIT } from '../exit-codes';
 import { findRun } from '../find-run';
+import { placeText } from '../place-text';
 import { liveRun } from '../live-run';
 
 export interface ForkCommandOptions {
@@ -35,8 +36,10 @@ export async function forkCommand(context: CliContext, given: string, options: F
       : { edit: (text) => (edit === true ? editText(text, { env, hasTerminal: process.stdin.isTTY }) : edit) }),
   });
   const isOpen = !record.ended && (await liveRun(temporal, record.id));
-  output.json({ runId: run.id, forkedFrom: record.id });
+  const { queued } = run;
+  output.json({ runId: run.id, forkedFrom: record.id, ...(queued ? { queued } : {}) });
   output.line(run.id);
+  if (queued) output.note(`queued  ${placeText(queued)}`);
   output.note(`forked from ${record.id}; watch it: longhaul tail ${run.id}`);
   if (isOpen) output.note(`${record.id} goes on beside it; to stop it: longhaul cancel ${record.id}`);
   return EXIT.completed;

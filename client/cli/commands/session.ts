@@ -10,6 +10,7 @@ import type { SessionHandle } from '../../session-handle';
 import type { SessionInfo } from '../../session-record';
 import type { CliContext } from '../context';
 import { EXIT, exitCodeOf } from '../exit-codes';
+import { placeText } from '../place-text';
 import { inputText, runInput } from '../run-input';
 import { showMessage } from '../show-message';
 import { showResult } from '../show-result';
@@ -193,12 +194,13 @@ async function inputOf(
 const LABEL_CHARS = 11;
 
 function linesOf(info: SessionInfo): [label: string, text: string][] {
-  const { session, agent, status, reason, answering, waiting, later, answered, reached, plan } = info;
+  const { session, agent, status, reason, answering, queued, waiting, later, answered, reached, plan } = info;
   const held = `${waiting.length + later.length} of ${plan.mailbox} in its mailbox`;
   return [
     ['session', `${session} of ${agent}, ${status}${reason === undefined ? '' : `: ${reason}`}`],
     ['answered', `${answered}, ${reached.length} messages in all, ${held}`],
     ...(answering ? [['answering', mailText(answering)] satisfies [string, string]] : []),
+    ...(queued ? [['queued', placeText(queued)] satisfies [string, string]] : []),
     ...waiting.map((mail): [string, string] => ['waiting', mailText(mail)]),
     ...later.map((mail): [string, string] => ['later', `${new Date(mail.dueAt ?? 0).toISOString()} ${mailText(mail)}`]),
   ];
