@@ -6,6 +6,7 @@ import {
   continueAsNew,
   defineQuery,
   defineUpdate,
+  patched,
   setHandler,
   sleep,
   workflowInfo,
@@ -30,21 +31,19 @@ import type { QueueLoad } from './contract/queue-activities';
 import { PRIORITIES } from './contract/quota';
 import type { RunEnded } from './contract/run-ended';
 import { runEndedSignal } from './messages';
+import { LOOKS, LOOKS_BEFORE, nextDue, takeReconciled, unheard, type Looks } from './queue/looks';
 import {
   enqueue,
   expire,
   leavingNow,
   mayStart,
   newQueue,
-  nextDue,
   placeOf,
   takeEnd,
   takeLeft,
   takeNext,
-  takeReconciled,
   takeSettings,
   takeStarted,
-  unheard,
   withdraw,
 } from './queue/queue';
 import { viewOf } from './queue/view';
@@ -65,11 +64,12 @@ const EVENTS_MOST = 1_000;
 export async function runQueue(input: QueueInput): Promise<never> {
   const state = input.carried ?? newQueue(input);
   bindHandlers(state);
+  const looks = patched('ask-sooner') ? LOOKS : LOOKS_BEFORE;
   const alarm = createAlarm();
   while (!isLong()) {
-    await condition(() => isLong() || hasWork(state) || alarm.isLate(nextDue(state)));
-    await work(state);
-    alarm.set(nextDue(state));
+    await condition(() => isLong() || hasWork(state, looks) || alarm.isLate(nextDue(state, looks)));
+    await work(state, looks);
+    alarm.set(nextDue(state, looks));
   }
   await condition(allHandlersFinished);
   return await continueAsNew<typeof runQueue>({ ...input, settings: state.settings, carried: state });
@@ -115,11 +115,11 @@ function checkWithdraw({ run, failure }: WithdrawRequest): void {
 
 const isName = (value: unknown): boolean => typeof value === 'string' && value !== '' && value.length <= ID_CHARS;
 
-const hasWork = (state: QueueState): boolean =>
-  mayStart(state) || state.leaving.length > 0 || nextDue(state) <= Date.now();
+const hasWork = (state: QueueState, looks: Looks): boolean =>
+  mayStart(state) || state.leaving.length > 0 || nextDue(state, looks) <= Date.now();
 
 /** One activity at a time, so that there is a moment at which nothing is under way. */
-async function work(state: QueueState): Promise<void> {
+async function work(state: QueueState, looks: Looks): Promise<void> {
   expire(state, Date.now());
   const leaving = leavingNow(state);
   if (leaving.length > 0) {
@@ -133,7 +133,7 @@ async function work(state: QueueState): Promise<void> {
     takeStarted(state, started, Date.now());
     takeSettings(state, settings);
   }
-  const asked = unheard(state, Date.now());
+  const asked = unheard(state, Date.now(), looks);
   if (asked.length > 0) {
     const { ended, settings } = await queueActivities.reconcileRuns({ runs: asked, queue: loadOf(state) });
     takeReconciled(state, asked, ended, Date.now());

@@ -1,8 +1,8 @@
 // Needs: nothing. A queue on a virtual clock: its limits are exact, and whatever is said twice, or not at all, loses nothing.
 import fc from 'fast-check';
 import type { EnqueueAnswer, QueueState } from '../../workflows/contract/queue';
+import { LOOKS, LOOKS_BEFORE, nextDue, takeReconciled, unheard } from '../../workflows/queue/looks';
 import {
-  RECONCILE_MS,
   STARTS_MOST,
   depthOf,
   concurrencyOf,
@@ -10,15 +10,12 @@ import {
   expire,
   mayStart,
   newQueue,
-  nextDue,
   placeOf,
   takeEnd,
   takeLeft,
   takeNext,
-  takeReconciled,
   takeSettings,
   takeStarted,
-  unheard,
   withdraw,
 } from '../../workflows/queue/queue';
 import { viewOf } from '../../workflows/queue/view';
@@ -123,7 +120,7 @@ test('whoever has waited for as long as a run may leaves, and its end says why; 
   ask(state, runs(5));
   started(state);
   ask(state, ['late'], 3_000);
-  expect(nextDue(state)).toBe(5_000);
+  expect(nextDue(state, LOOKS)).toBe(5_000);
   expire(state, 4_999);
   expect(state.leaving).toEqual([]);
   expire(state, 5_000);
@@ -131,7 +128,7 @@ test('whoever has waited for as long as a run may leaves, and its end says why; 
     ['r3', 'failed', 'Queue.Expired'],
     ['r4', 'failed', 'Queue.Expired'],
   ]);
-  expect(nextDue(state)).toBe(8_000);
+  expect(nextDue(state, LOOKS)).toBe(8_000);
   expect(kinds(ask(state, ['r3'], 5_001))).toEqual(['begun']);
   takeLeft(state, [...state.leaving]);
   expect(state.leaving).toEqual([]);
@@ -166,23 +163,47 @@ test('runs that were being started when the queue was ended are started by the o
   expect(next.slots.map(({ run }) => run)).toEqual(['r0', 'r1', 'r2']);
 });
 
-test('runs that are not heard of are asked about once a minute, each in its turn, and those that have ended give their places back', () => {
+test('runs that are not heard of are asked about each half minute, in their turn, and those that have ended give their places back', () => {
   const state = fresh(queueSettings({ concurrency: 250 }));
   ask(state, runs(100));
   ask(state, runs(100, 's'));
   ask(state, runs(50, 't'));
   while (mayStart(state)) started(state);
-  expect(unheard(state, RECONCILE_MS - 1)).toEqual([]);
-  expect(nextDue(state)).toBe(RECONCILE_MS);
-  const first = unheard(state, RECONCILE_MS);
+  expect(unheard(state, LOOKS.everyMs - 1, LOOKS)).toEqual([]);
+  expect(nextDue(state, LOOKS)).toBe(LOOKS.everyMs);
+  const first = unheard(state, LOOKS.everyMs, LOOKS);
   expect(first).toHaveLength(200);
-  takeReconciled(state, first, [{ run: 'r5', endedAt: 20_000 }], RECONCILE_MS);
+  takeReconciled(state, first, [{ run: 'r5', endedAt: 20_000 }], LOOKS.everyMs);
   expect(state.slots).toHaveLength(249);
-  expect(unheard(state, RECONCILE_MS + 1)).toEqual([]);
-  expect(nextDue(state)).toBe(2 * RECONCILE_MS);
-  const second = unheard(state, 2 * RECONCILE_MS);
+  expect(unheard(state, LOOKS.everyMs + 1, LOOKS)).toEqual([]);
+  expect(nextDue(state, LOOKS)).toBe(2 * LOOKS.everyMs);
+  const second = unheard(state, 2 * LOOKS.everyMs, LOOKS);
   expect(second.slice(0, 50)).toEqual(runs(50, 't'));
   expect(state.estimates.stays).toEqual([[0, 20_000]]);
+});
+
+test('a run that has begun at any moment is asked about within the time of a look, as soon as any is; before, it waited for two', () => {
+  const after = (looks: typeof LOOKS): number => {
+    const state = fresh(queueSettings({ concurrency: 2 }));
+    ask(state, ['long', 'late']);
+    takeStarted(
+      state,
+      takeNext(state, 0)
+        .slice(0, 1)
+        .map(({ run }) => ({ run, kind: 'started' })),
+      0,
+    );
+    takeStarted(state, [{ run: 'late', kind: 'started' }], 0);
+    const late = state.slots.find(({ run }) => run === 'late');
+    if (late) late.at = 1_000;
+    for (let now = 1_000; ; now += 1_000) {
+      const asked = unheard(state, now, looks);
+      if (asked.includes('late')) return now - 1_000;
+      if (asked.length > 0) takeReconciled(state, asked, [], now);
+    }
+  };
+  expect(after(LOOKS)).toBe(29_000);
+  expect(after(LOOKS_BEFORE)).toBe(119_000);
 });
 
 test('newer settings count, older ones do not; shards divide what all have together', () => {

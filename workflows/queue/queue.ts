@@ -25,9 +25,6 @@ import { firstOf, newTurns, placeAmong, takeTurns, turnsOf, type Turn } from './
 const GONE_KEPT = 1_000;
 /** Runs that one activity starts, or ends. */
 export const STARTS_MOST = 50;
-/** Whether a run that is not heard of has ended is asked so often. */
-export const RECONCILE_MS = 60_000;
-const RECONCILED_MOST = 200;
 const RETRY_LEAST_MS = 1_000;
 const RETRY_MOST_MS = 60_000;
 /** Where nobody knows how long places are taken. */
@@ -260,38 +257,4 @@ export function takeLeft(state: QueueState, left: readonly LeavingRun[]): void {
   const runs = new Set(left.map(({ run }) => run));
   state.leaving = state.leaving.filter(({ run }) => !runs.has(run));
   forget(state, [...runs]);
-}
-
-/** Runs that have been going on for so long that their end may have gone unheard. */
-export function unheard(state: QueueState, now: number): string[] {
-  if (now < state.reconciledAt + RECONCILE_MS) return [];
-  return state.slots
-    .filter(({ at, starting }) => !starting && at + RECONCILE_MS <= now)
-    .slice(0, RECONCILED_MOST)
-    .map(({ run }) => run);
-}
-
-/** Those that were looked at stand last, so that all have their turn. */
-export function takeReconciled(
-  state: QueueState,
-  asked: readonly string[],
-  ended: readonly { run: string; endedAt: number }[],
-  now: number,
-): void {
-  state.reconciledAt = now;
-  for (const { run, endedAt } of ended) takeEnd(state, run, now, endedAt);
-  const looked = new Set(asked);
-  state.slots = [
-    ...state.slots.filter(({ run }) => !looked.has(run)),
-    ...state.slots.filter(({ run }) => looked.has(run)),
-  ];
-}
-
-/** When there is something to do though nobody says anything. Infinity where there is not. */
-export function nextDue({ waiting, slots, settings, reconciledAt }: QueueState): number {
-  const [oldest] = waiting;
-  const expires = oldest && settings.ttlMs !== undefined ? oldest.at + settings.ttlMs : Infinity;
-  const begun = slots.filter(({ starting }) => !starting).map(({ at }) => at);
-  const asks = begun.length === 0 ? Infinity : Math.max(Math.min(...begun), reconciledAt) + RECONCILE_MS;
-  return Math.min(expires, asks);
 }
