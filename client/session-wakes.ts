@@ -102,8 +102,8 @@ type Wake = SessionContext & Pick<SessionWakeInput, 'name'>;
 /** Another tenant's or agent's is none. */
 async function isThere(temporal: Client, id: string, { session, agent, tenant, name }: Wake): Promise<boolean> {
   try {
-    const { args = [] } = (await temporal.schedule.getHandle(id).describe()).action;
-    const [wake] = args;
+    const { action } = await temporal.schedule.getHandle(id).describe();
+    const [wake]: readonly unknown[] = action.args ?? [];
     if (!isObject(wake)) return false;
     const said = new Map<string, unknown>(Object.entries(wake));
     const asked = Object.entries({ session, agent, tenant, name });

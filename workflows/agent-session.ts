@@ -58,7 +58,6 @@ interface Changes {
 /** @returns where it came to, when it was retired or nothing was said for its idle time; the next message begins it again after that. */
 export async function agentSession(input: SessionInput): Promise<SessionResult> {
   const session: Session = { input, state: input.carried ?? newSession(input, Date.now()) };
-  const { state } = session;
   const changes: Changes = { count: 0 };
   bindMessages(session, changes);
   bindLifecycle(session, changes);
