@@ -103,7 +103,8 @@ type Wake = SessionContext & Pick<SessionWakeInput, 'name'>;
 async function isThere(temporal: Client, id: string, { session, agent, tenant, name }: Wake): Promise<boolean> {
   try {
     const { action } = await temporal.schedule.getHandle(id).describe();
-    const [wake]: readonly unknown[] = action.args ?? [];
+    const args: readonly unknown[] = action.args ?? [];
+    const [wake] = args;
     if (!isObject(wake)) return false;
     const said = new Map<string, unknown>(Object.entries(wake));
     const asked = Object.entries({ session, agent, tenant, name });

@@ -2,7 +2,7 @@
 import { codeOf } from '../../infra/temporal/error-reason';
 import { ClientError } from '../errors';
 
-export interface ListenFlags {
+interface ListenFlags {
   /** Such as `--port`. */
   port: string;
   /** Such as `--host`. */
