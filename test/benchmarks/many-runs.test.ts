@@ -11,6 +11,7 @@ test.each(['bare', 'bare-asks', 'longhaul'] as const)(
     expect(made.completed).toBe(MANY_RUNS_SHORT.runs);
     expect(made.perSecond).toBeGreaterThan(0);
     expect(made.rampSeconds).toBeGreaterThan(0);
+    expect(made.transitions).toBeGreaterThan(1);
   },
 );
 

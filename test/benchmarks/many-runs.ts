@@ -42,6 +42,8 @@ export interface ManyRunsFigures {
   bytesPerRun: number;
   /** From the first start until all had ended. */
   cpu: CpuSeconds;
+  /** Changes of state of one run, each a write of Temporal's, for each of its answers. */
+  transitions: number;
 }
 
 export const MANY_RUNS_LONG: ManyRunsOptions = { runs: 300, turns: 9, modelMs: 2_000, workers: 2 };
@@ -128,6 +130,7 @@ async function ourRuns(
         const run = await client.agent<typeof walker>('walker').start('go', { id: `run-${tag}-${nth}` });
         return { end: async () => (await run.result()).outcome === 'completed' };
       },
+      transitions: () => transitionsOf(temporal, `run-${tag}-0`),
       answeredAt: async () => (await model.requests()).map(({ arrivedAt }) => arrivedAt + modelMs),
       answers: runs * (turns + 1),
     });
@@ -162,6 +165,7 @@ async function bareRuns(
             ),
         };
       },
+      transitions: () => transitionsOf(temporal, `bare-${tag}-0`),
       answeredAt: async () => (await Promise.all(handles.map((id) => endsOfAsks(temporal, id)))).flat(),
       answers: runs * (turns + 1),
     });
@@ -185,17 +189,24 @@ async function endsOfAsks(temporal: Client, workflowId: string): Promise<number[
   );
 }
 
+async function transitionsOf(temporal: Client, workflowId: string): Promise<number> {
+  const { raw } = await temporal.workflow.getHandle(workflowId).describe();
+  return Number(raw.workflowExecutionInfo?.stateTransitionCount ?? NaN);
+}
+
 interface ToMeasure {
   run(nth: number): Promise<{ end(): Promise<boolean> }>;
   /** When each answer came, once all have. */
   answeredAt(): Promise<number[]>;
+  /** Of one of them. */
+  transitions(): Promise<number>;
   answers: number;
 }
 
 async function measured(
   { runs, modelMs }: ManyRunsOptions,
   workers: readonly WorkerProcess[],
-  { run, answeredAt, answers }: ToMeasure,
+  { run, answeredAt, transitions, answers }: ToMeasure,
 ): Promise<ManyRunsFigures> {
   const memory = (): number => workers.reduce((sum, { pid }) => sum + residentBytes(pid), 0);
   const before = memory();
@@ -223,6 +234,7 @@ async function measured(
     completed: ends.filter(Boolean).length,
     bytesPerRun: held / runs,
     cpu,
+    transitions: ((await transitions()) * runs) / answers,
   };
 }
 

@@ -27,7 +27,7 @@ export async function printThroughput(
 ): Promise<void> {
   const { runs, turns } = isShort ? THROUGHPUT_SHORT : THROUGHPUT_LONG;
   console.log(
-    `${runs} runs at once, ${turns + 1} answers each, which come at once, and a tool between them. Processor in milliseconds an answer; limited by ` +
+    `${runs} runs at once, ${turns + 1} answers each, which come at once, and a tool between them. Processor in milliseconds, and transitions of Temporal's, an answer; limited by ` +
       `'the cores': ${100 * BUSY} % of ${cpus().length} were busy with it.`,
   );
   await eachPlace((place) => printPlace(place, isShort));
@@ -51,7 +51,19 @@ async function printPlace({ name, ...place }: Place, isShort: boolean): Promise<
       rows.push([what, String(workers), ...figuresOf(await manyRuns({ ...size, ...place, workers }, kind), size)]);
   console.log(`\n${name}; load of the machine: ${loadavg()[0]?.toFixed(1)}`);
   printTable(
-    ['', 'processes', 'answers/s', 'cores busy', 'workers', 'Temporal', 'Postgres', 'model', 'caller', 'limited by'],
+    [
+      '',
+      'processes',
+      'answers/s',
+      'cores busy',
+      'workers',
+      'Temporal',
+      'Postgres',
+      'model',
+      'caller',
+      'transitions',
+      'limited by',
+    ],
     rows,
   );
   // It knows no store.
@@ -60,7 +72,7 @@ async function printPlace({ name, ...place }: Place, isShort: boolean): Promise<
   console.log(`one workflow takes ${signals.toFixed(0)} signals/s`);
 }
 
-function figuresOf({ cpu, seconds, perSecond }: ManyRunsFigures, size: typeof THROUGHPUT_LONG): string[] {
+function figuresOf({ cpu, seconds, perSecond, transitions }: ManyRunsFigures, size: typeof THROUGHPUT_LONG): string[] {
   const answers = size.runs * (size.turns + 1);
   const busy = Object.values(cpu).reduce((sum, each) => sum + each, 0) / seconds;
   return [
@@ -69,6 +81,7 @@ function figuresOf({ cpu, seconds, perSecond }: ManyRunsFigures, size: typeof TH
     ...[cpu.workers, cpu.temporal, cpu.postgres, cpu.model, cpu.caller].map((each) =>
       ((1_000 * each) / answers).toFixed(1),
     ),
+    transitions.toFixed(1),
     busy >= BUSY * cpus().length ? 'the cores' : 'waiting',
   ];
 }
