@@ -71,7 +71,11 @@ export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: 
       try {
         await createSchedule(maker, wake, spec);
       } catch (error) {
-        if (isKept) await store.deleteRef(keptAs(session, name));
+        // What a schedule sends stays, also where nobody can tell whether there is one: an answer may have been lost.
+        const mayBeThere = await isThere(temporal, scheduleOf(session, name), { ...of, tenant, name }).catch(
+          () => true,
+        );
+        if (isKept && !mayBeThere) await store.deleteRef(keptAs(session, name));
         throw error;
       }
       // There was none: that was left behind.

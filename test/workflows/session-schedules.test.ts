@@ -79,6 +79,20 @@ test('times that never come, or only when nobody waits any more, are refused in 
   });
 });
 
+test('asked for again, after an answer that was lost with what was kept, the message of a schedule is kept again', async () => {
+  const { client, store } = used.stack;
+  const session = client.session<typeof watcher>('watcher', 'lost');
+  const kept = async () => (await store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('lost'));
+  const wake = () => session.wake('anything new?', { name: 'often', every: '30d' });
+  await wake();
+  const [first] = await kept();
+  await store.deleteRef(first?.name ?? '');
+  await expect(wake()).rejects.toMatchObject({ code: 'id-in-use' });
+  expect(await kept()).toMatchObject([{ name: first?.name }]);
+  await session.stopWaking('often');
+  expect(await kept()).toEqual([]);
+});
+
 test('a session and a name with spaces are no other session’s; what was made under an id of before is found and ended', async () => {
   const { client, temporal } = used.stack;
   const plain = client.session<typeof watcher>('watcher', 'a');
