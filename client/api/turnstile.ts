@@ -26,9 +26,9 @@ export function createTurnstile(most: number): Turnstile {
   const enter: Turnstile['enter'] = ({ name = '', keys }) => {
     const own = inside.get(name) ?? 0;
     if (!hasRoom(own, keys)) {
-      const whose = name === '' ? '' : ` of the key "${name}"`;
-      const detail = `${own}${whose} are waiting already: come again.`;
-      throw new Problem('Api.Busy', detail, { headers: { 'retry-after': '5' } });
+      const all = sumOf([...inside.values()]);
+      const who = all >= most || name === '' ? String(all) : `${own} of the key "${name}"`;
+      throw new Problem('Api.Busy', `${who} are waiting already: come again.`, { headers: { 'retry-after': '5' } });
     }
     inside.set(name, own + 1);
     return () => {

@@ -31,6 +31,7 @@ test('what one has left, others are given', () => {
   const turnstile = createTurnstile(100);
   const greedy = fill(turnstile, 'greedy', 2);
   expect(greedy).toHaveLength(75);
+  expect(() => turnstile.enter({ name: 'greedy', keys: 2 })).toThrow('75 of the key "greedy" are waiting already');
   expect(fill(turnstile, 'other', 2)).toHaveLength(25);
   for (const leave of greedy.slice(0, 50)) leave();
   expect(fill(turnstile, 'other', 2)).toHaveLength(50);
@@ -41,6 +42,8 @@ test('of more keys than places none has more than half', () => {
   expect(fill(turnstile, 'greedy', 40)).toHaveLength(5);
   expect(fill(turnstile, 'other', 40)).toHaveLength(5);
   expect(fill(turnstile, 'third', 40)).toHaveLength(0);
+  // Of its own it would be told that none wait.
+  expect(() => turnstile.enter({ name: 'third', keys: 40 })).toThrow('10 are waiting already: come again.');
 });
 
 test('work that fails gives its place back', async () => {
