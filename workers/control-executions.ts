@@ -62,7 +62,7 @@ function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
       } catch (error) {
         const why = refusedForGood(error);
         if (why === undefined) throw error;
-        throw failure('Run.Refused', `Temporal takes no such run: ${why}`);
+        throw failure('Run.Unstartable', `Temporal takes no such run: ${why}`);
       }
     },
     endOf: async (run) => {

@@ -87,7 +87,7 @@ async function start(deps: ControlDeps, record: RunRecord, beginning: SessionBeg
 /** A session would wait for ever for a run that Temporal does not take. @throws the error, where it means something else */
 async function refusedBy(deps: ControlDeps, id: string, error: unknown): Promise<NotBegun> {
   const refusal = cannotBeStarted(error);
-  const found = refusal?.type === 'Run.Refused' ? await readRun(deps.store, id) : undefined;
+  const found = refusal?.type === 'Run.Unstartable' ? await readRun(deps.store, id) : undefined;
   if (!refusal || !found) throw error;
   const end = { at: deps.now(), outcome: 'failed' as const, failure: refusal, firstRunId: '' };
   // Where somebody else has written the record in between, the activity is tried again, and reads that.

@@ -32,7 +32,7 @@ export interface ToldEnd {
 
 /** Runs and sessions, as Temporal has them. */
 export interface Executions {
-  /** Started twice it is one. @returns the id of its first execution, where this has begun it */
+  /** Started twice it is one. @returns the id of its first execution, where this has begun it @throws ApplicationFailure `Run.Unstartable` */
   start(run: RunStart): Promise<string | undefined>;
   /**
    * @returns `open` while it goes on, `unknown` where Temporal has none, `completed` where its answer is in its record, or is going to be

@@ -16,7 +16,7 @@ const used = useStack(
 const LONG = 'x'.repeat(90);
 const refused = {
   outcome: 'failed',
-  failure: { type: 'Run.Refused', message: expect.stringMatching(/^Temporal takes no such run: .*length/) },
+  failure: { type: 'Run.Unstartable', message: expect.stringMatching(/^Temporal takes no such run: .*length/) },
 };
 
 test('a run that Temporal takes at no time ends and says why, and its queue goes on with the next', async () => {

@@ -95,7 +95,7 @@ export const FAILURES = {
   'Queue.Expired': rule(false, 'fail'),
   'Run.Cancelled': rule(false, 'fail'),
   /** Temporal takes no such run, whoever asks and however often: it was never begun. */
-  'Run.Refused': rule(false, 'fail'),
+  'Run.Unstartable': rule(false, 'fail'),
   /** What a person said to a run could not be taken: it goes on without it, and they are told. */
   'Run.NotHeard': rule(false, 'fail'),
   /** These six are of a message to a session, which does not take it. `Busy` and `MailboxFull` are of the moment. */
