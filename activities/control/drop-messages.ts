@@ -1,4 +1,4 @@
-// Messages that a retired session does not answer any more.
+// Messages that a session does not answer any more: it is retired, or was cancelled.
 import type { DropMessagesInput } from '../../workflows/contract/session';
 import { mailName } from '../store/ref-names';
 import type { ControlDeps } from './control-deps';

@@ -46,6 +46,7 @@ async function saidOnce(
 ): Promise<void> {
   const key = idempotencyKeyOf(header('idempotency-key'));
   if (key === undefined) return await say({});
+  // What the key stands for is not a run here, but the id by which Temporal takes an update once.
   const about = { caller: caller.name ?? '', request, run: randomUUID(), now: Date.now() };
   await startOnce(deps.store, { ...about, key }, (once) => say({ once }));
 }
