@@ -193,7 +193,12 @@ async function send<A extends AnyAgent>(
   const answer = await taken(
     temporal,
     session,
-    () => sendMessage({ temporal, taskQueue }, inputOf(maker, of, plan, record), request),
+    () =>
+      sendMessage(
+        { temporal, taskQueue },
+        async () => inputOf(maker, of, plan, await readRecordToGoOn(maker, of)),
+        request,
+      ),
     async () => void (isOwn && (await store.deleteRef(mail))),
   );
   // Of a repeat: the run's record names it by now, and the one that was told it has kept it itself.
@@ -226,6 +231,13 @@ const inputOf = (
   ...(record ? { from: { head: record.head, length: record.length }, answered: record.answered } : {}),
 });
 
+/** A session may have ended since its message was checked: one begun from an older record would forget what was said in between. */
+async function readRecordToGoOn(maker: SessionMaker, of: SessionOf): Promise<SessionRecord | undefined> {
+  const record = await readRecord(maker, of);
+  if (record?.status === 'retired') throw retired(of.session);
+  return record;
+}
+
 /** @param withdraw what was stored for the message @throws ClientError as `send` says */
 async function taken(
   temporal: Client,
@@ -236,6 +248,7 @@ async function taken(
   try {
     return await answered(temporal, session, ask);
   } catch (error) {
+    if (ClientError.isInstance(error) && error.failure === 'Session.Retired') await withdraw();
     const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
     if (!(cause instanceof ApplicationFailure)) throw error;
     await withdraw();

@@ -117,7 +117,7 @@ function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
     },
     send: async (session, request) => {
       try {
-        return await sendMessage({ temporal, taskQueue }, session, request);
+        return await sendMessage({ temporal, taskQueue }, () => Promise.resolve(session), request);
       } catch (error) {
         const cause = error instanceof WorkflowUpdateFailedError ? error.cause : undefined;
         if (!(cause instanceof ApplicationFailure) || !isFailureType(cause.type)) throw error;

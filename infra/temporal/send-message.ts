@@ -31,15 +31,18 @@ export const sessionStart = (taskQueue: string, input: SessionInput): SessionSta
   ],
 });
 
-/** @throws WorkflowUpdateFailedError where it is refused; what Temporal's client throws where no server or worker answers */
+/**
+ * @param readInput asked anew at each try: where the session has come to meanwhile is where it goes on
+ * @throws WorkflowUpdateFailedError where it is refused; what Temporal's client throws where no server or worker answers
+ */
 export async function sendMessage(
   { temporal, taskQueue }: { temporal: Pick<Client, 'workflow'>; taskQueue: string },
-  input: SessionInput,
+  readInput: () => Promise<SessionInput>,
   request: SendRequest,
 ): Promise<SendAnswer> {
   for (let tried = 1; ; tried += 1) {
     const startWorkflowOperation = new WithStartWorkflowOperation<SessionWorkflow>(WORKFLOW_TYPES.agentSession, {
-      ...sessionStart(taskQueue, input),
+      ...sessionStart(taskQueue, await readInput()),
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
     try {

@@ -4,6 +4,8 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { MAIL_PREFIX } from '../../activities/store/ref-names';
+import type { ContentStore } from '../../activities/store';
+import { createAgentClient, type AgentClient } from '../../client/agent-client';
 import { ClientError } from '../../client/errors';
 import { sessionWorkflowId } from '../../workflows/contract/names';
 import type { Message } from '../../workflows/contract/message';
@@ -305,6 +307,49 @@ test('cancelled by plain Temporal it stops its run and tells of every message th
   expect((await used.stack.store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('stopped'))).toEqual([]);
   expect(await session.info()).toMatchObject({ status: 'asleep', answered: 4 });
   expect(await (await session.send('five', { id: 'e' })).result()).toMatchObject({ output: '3: five' });
+});
+
+/** A caller of the same sessions, to whom something happens when a message is stored and not yet sent. */
+function delayedClient(happens: () => Promise<void>): AgentClient {
+  const { store, temporal } = used.stack;
+  const delayed = (one: ContentStore): ContentStore => ({
+    ...one,
+    of: (tenant) => delayed(one.of(tenant)),
+    commit: async (writes) => {
+      const committed = await one.commit(writes);
+      await happens();
+      return committed;
+    },
+  });
+  return createAgentClient({ temporal, store: delayed(store), taskQueue: 'agents', tenant: 'acme' });
+}
+
+test('a session that goes on and ends while a message is on its way goes on from there', async () => {
+  const session = friendOf('passed');
+  await (await session.send('one')).result();
+  const handle = used.stack.temporal.workflow.getHandle(sessionWorkflowId('passed'));
+  const sender = delayedClient(async () => {
+    await (await session.send('two')).result();
+    await until(async () => (await session.info()).answered === 2);
+    await handle.cancel();
+    await handle.result().catch(() => undefined);
+  });
+  const third = await sender.agent<typeof friend>('friend').session('passed').send('three');
+  expect(await third.result()).toMatchObject({ output: '3: three' });
+});
+
+test('one that is retired meanwhile stays so, and nothing of the message stays', async () => {
+  const session = friendOf('left');
+  await (await session.send('one')).result();
+  const handle = used.stack.temporal.workflow.getHandle(sessionWorkflowId('left'));
+  const sender = delayedClient(async () => {
+    await session.retire();
+    await handle.result();
+  });
+  const sent = sender.agent<typeof friend>('friend').session('left').send('two');
+  expect(await codeOf(sent)).toBe('refused: session left is retired: it takes no message.');
+  expect((await used.stack.store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('/left/'))).toEqual([]);
+  expect((await handle.describe()).status.name).toBe('COMPLETED');
 });
 
 test('what was said to a run that is cancelled stays said; of one that is terminated from outside the session learns', async () => {
