@@ -254,3 +254,20 @@ test('messages that nobody answers are recorded as cancelled, once', async () =>
     expect(await store.readRef(mailName(session, id))).toBeUndefined();
   }
 });
+
+test('many messages that nobody answers are recorded several at a time', async () => {
+  const { control, store, mailed, context } = await world();
+  const mails = [];
+  for (let nth = 0; nth < 25; nth += 1) mails.push(await mailed(`message ${nth}`));
+  let open = 0;
+  let most = 0;
+  const commit: typeof store.commit = async (writes) => {
+    most = Math.max(most, (open += 1));
+    return await store.commit(writes).finally(() => (open -= 1));
+  };
+  await dropMessages({ ...control, store: { ...store, commit } }, { ...context, mails, reason: 'cancelled' });
+  expect(most).toBeGreaterThan(5);
+  expect(most).toBeLessThanOrEqual(10);
+  for (const { run } of mails)
+    expect((await store.readRef(runRecordName(run)))?.value).toMatchObject({ ended: { outcome: 'cancelled' } });
+});
