@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|waiting [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ import { printGateway } from './print-gateway';
 import { printManyRuns, type Place } from './print-many-runs';
 import { printQuota } from './print-quota';
 import { printStream } from './print-stream';
+import { printShards } from './print-shards';
 import { printThroughput } from './print-throughput';
 import { printWaitingRuns } from './print-waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
@@ -112,10 +113,11 @@ function storeIn(postgres: TestPostgres): { storeUrl: string; storeBytes: () => 
 /** Leaves the work out, with a word, where Temporal's own server is not on this machine. */
 async function onPostgres(
   postgres: TestPostgres,
-  work: (startServer: () => Promise<TestTemporal>) => Promise<void>,
+  work: (startServer: (historyShards?: number) => Promise<TestTemporal>) => Promise<void>,
 ): Promise<void> {
   const programs = findTemporalServer();
-  if (programs !== undefined) return await work(() => startTemporalOnPostgres(programs, postgres));
+  if (programs !== undefined)
+    return await work((historyShards) => startTemporalOnPostgres(programs, postgres, historyShards));
   console.log(
     'left out: Temporal on Postgres. Its programs temporal-server and temporal-sql-tool are not on PATH, nor in the folder that LONGHAUL_TEMPORAL_SERVER names.',
   );
@@ -271,6 +273,10 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   },
   runs: () => printManyRuns(isShort, eachPlace),
   workers: () => printThroughput(isShort, eachPlace),
+  shards: () =>
+    withPostgres((postgres) =>
+      onPostgres(postgres, (startServer) => printShards(isShort, postgres.freshUrl, startServer)),
+    ),
   waiting: () => printWaitingRuns(isShort),
 };
 

@@ -1,6 +1,6 @@
 // Prints the benchmark of runs that wait for people.
 import { printTable } from '../../infra/drills/print-table';
-import { WAITING_LONG, WAITING_SHORT, waitingRuns } from './waiting-runs';
+import { WAITING_LONG, WAITING_SHORT, waitingRuns, type WaitingFigures } from './waiting-runs';
 
 const kb = (bytes: number | undefined): string => (bytes === undefined ? 'in memory' : (bytes / 1_000).toFixed(1));
 
@@ -9,9 +9,14 @@ export async function printWaitingRuns(isShort: boolean): Promise<void> {
     'Each asks a person before it pays, and reminds every day. KB of each run while all wait; the process of the worker is this one.',
   );
   for (const options of isShort ? WAITING_SHORT : WAITING_LONG) {
-    console.log(`\n${options.runs} runs, ${options.days} days ...`);
-    const { askedSeconds, answeredSeconds, completed, store, server, worker, grown, events } =
-      await waitingRuns(options);
+    const { runs, days, servers = 1 } = options;
+    console.log(
+      `\n${runs * servers} runs, ${days} days${servers > 1 ? `, on ${servers} servers one after the other` : ''} ...`,
+    );
+    const all: WaitingFigures[] = [];
+    for (let nth = 0; nth < servers; nth += 1) all.push(await waitingRuns(options));
+    const total = (of: (one: WaitingFigures) => number): number => all.reduce((sum, one) => sum + of(one), 0);
+    const mean = (of: (one: WaitingFigures) => number): number => total(of) / servers;
     printTable(
       [
         'Temporal',
@@ -26,12 +31,15 @@ export async function printWaitingRuns(isShort: boolean): Promise<void> {
       ],
       [
         [
-          options.days > 0 ? 'time-skipping' : 'embedded',
-          askedSeconds.toFixed(0),
-          ...[store, server, worker, grown].map(kb),
-          String(events),
-          answeredSeconds.toFixed(0),
-          `${completed} of ${options.runs}`,
+          days > 0 ? 'time-skipping' : 'embedded',
+          total((one) => one.askedSeconds).toFixed(0),
+          kb(mean((one) => one.store)),
+          kb(all[0]?.server),
+          kb(mean((one) => one.worker)),
+          kb(mean((one) => one.grown)),
+          String(Math.max(...all.map(({ events }) => events))),
+          total((one) => one.answeredSeconds).toFixed(0),
+          `${total((one) => one.completed)} of ${runs * servers}`,
         ],
       ],
     );

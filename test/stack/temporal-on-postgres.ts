@@ -1,5 +1,6 @@
 // Temporal as production runs it: its own server on a Postgres, where the dev server is one process on SQLite.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, openSync, closeSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,8 @@ const SERVER = 'temporal-server';
 const SCHEMA_TOOL = 'temporal-sql-tool';
 const NAMESPACE = 'default';
 const READY_TIMEOUT_MS = 60_000;
-const DATABASES = { temporal: 'temporal', visibility: 'temporal_visibility' } as const;
+/** Of its schemas, each with a database. */
+const SCHEMAS = ['temporal', 'visibility'] as const;
 const SERVICES = ['frontend', 'history', 'matching', 'worker'] as const;
 
 /** @returns the folder with both programs, from `LONGHAUL_TEMPORAL_SERVER` or `PATH` */
@@ -29,7 +31,15 @@ export function findTemporalServer(env = process.env): string | undefined {
   return folders.find((folder) => [SERVER, SCHEMA_TOOL].every((program) => existsSync(join(folder, program))));
 }
 
-export async function startTemporalOnPostgres(programs: string, postgres: TestPostgres): Promise<TestTemporal> {
+/** As many as a small cluster has; one writes one change of state after the other. */
+const HISTORY_SHARDS = 16;
+
+/** With databases of its own: on those of a server before, it would look for that one's services for the better part of a minute. */
+export async function startTemporalOnPostgres(
+  programs: string,
+  postgres: TestPostgres,
+  historyShards = HISTORY_SHARDS,
+): Promise<TestTemporal> {
   const database = new URL(postgres.freshUrl());
   const login = {
     host: database.hostname,
@@ -39,13 +49,14 @@ export async function startTemporalOnPostgres(programs: string, postgres: TestPo
   };
   const folder = mkdtempSync(join(tmpdir(), 'longhaul-test-temporal-'));
   const shared = ['--plugin', 'postgres12', '--ep', login.host, '-p', login.port, '-u', login.user];
-  for (const [schema, name] of Object.entries(DATABASES)) {
+  const tag = randomUUID().slice(0, 8);
+  for (const schema of SCHEMAS) {
     for (const step of [
       ['create-database'],
       ['setup-schema', '-v', '0.0'],
       ['update-schema', '--schema-name', `postgresql/v12/${schema}`],
     ]) {
-      execFileSync(join(programs, SCHEMA_TOOL), [...shared, '--db', name, ...step], {
+      execFileSync(join(programs, SCHEMA_TOOL), [...shared, '--db', databaseOf(schema, tag), ...step], {
         env: { SQL_PASSWORD: login.password },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
@@ -53,7 +64,7 @@ export async function startTemporalOnPostgres(programs: string, postgres: TestPo
   }
   const ports = await Promise.all(Array.from({ length: 2 * SERVICES.length }, freePort));
   const config = join(folder, 'temporal.yaml');
-  writeFileSync(config, JSON.stringify(serverConfig(login, ports)), { mode: 0o600 });
+  writeFileSync(config, JSON.stringify(serverConfig({ login, tag, ports, historyShards })), { mode: 0o600 });
   const logFile = join(folder, 'temporal.log');
   const log = openSync(logFile, 'a');
   const server = spawn(join(programs, SERVER), ['--config-file', config, '--allow-no-auth', 'start'], {
@@ -86,8 +97,18 @@ interface Login {
   password: string;
 }
 
+const databaseOf = (schema: (typeof SCHEMAS)[number], tag: string): string => `${schema}_${tag}`;
+
+interface ServerConfig {
+  login: Login;
+  tag: string;
+  ports: readonly number[];
+  historyShards: number;
+}
+
 /** JSON, which is YAML too. */
-function serverConfig({ host, port, user, password }: Login, ports: readonly number[]): object {
+function serverConfig({ login, tag, ports, historyShards }: ServerConfig): object {
+  const { host, port, user, password } = login;
   const sql = (databaseName: string): object => ({
     sql: {
       pluginName: 'postgres12',
@@ -108,8 +129,8 @@ function serverConfig({ host, port, user, password }: Login, ports: readonly num
     persistence: {
       defaultStore: 'default',
       visibilityStore: 'visibility',
-      numHistoryShards: 4,
-      datastores: { default: sql(DATABASES.temporal), visibility: sql(DATABASES.visibility) },
+      numHistoryShards: historyShards,
+      datastores: { default: sql(databaseOf('temporal', tag)), visibility: sql(databaseOf('visibility', tag)) },
     },
     global: { membership: { maxJoinDuration: '30s', broadcastAddress: '127.0.0.1' } },
     services: Object.fromEntries(SERVICES.map((service, at) => [service, rpc(at)])),
