@@ -26,9 +26,9 @@ function reasonOf(
 ): string | undefined {
   switch (code) {
     case 'EADDRINUSE':
-      return `${named} is taken: give ${flags.port} another, or 0 for a free one.`;
+      return `${named} is taken: give another, or ${flags.port} 0 for a free one.`;
     case 'EACCES':
-      return `${named} may not be listened on by this user: give ${flags.port} another, or 0 for a free one.`;
+      return `${named} may not be listened on by this user: give another, or ${flags.port} 0 for a free one.`;
     // An address of another scope, such as fe80::1 without its interface, is EINVAL.
     case 'EADDRNOTAVAIL':
     case 'EINVAL':

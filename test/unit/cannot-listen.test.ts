@@ -27,7 +27,7 @@ async function toldOf(port: number, host: string): Promise<string> {
 test('a port that is taken', async () => {
   const { port } = await listen(0, '127.0.0.1');
   expect(await toldOf(port, '127.0.0.1')).toBe(
-    `misconfigured: port ${port} is taken: give --metrics-port another, or 0 for a free one.`,
+    `misconfigured: port ${port} is taken: give another, or --metrics-port 0 for a free one.`,
   );
 });
 
