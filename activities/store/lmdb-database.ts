@@ -69,6 +69,41 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
 
 const DATA = 'data.mdb';
 
+interface Shared {
+  tables: LmdbTables;
+  users: number;
+}
+/** Of this process, by the file. */
+const shared = new Map<string, Shared>();
+
+/**
+ * As `openLmdbTables`, with one handle for all in this process that open the same file. Opening writes, on this thread: where a transaction
+ * of another handle is under way, which waits for this thread, both would wait for ever.
+ */
+export function shareLmdbTables(path: string, mapSize?: number): LmdbTables {
+  const file = join(path, DATA);
+  const there = shared.get(fileOf(file) ?? '');
+  const one = there ?? { tables: openLmdbTables(path, mapSize), users: 0 };
+  one.users += 1;
+  const key = fileOf(file) ?? path;
+  shared.set(key, one);
+  let closing: Promise<void> | undefined;
+  return { ...one.tables, close: () => (closing ??= leave(key, one)) };
+}
+
+async function leave(key: string, one: Shared): Promise<void> {
+  one.users -= 1;
+  if (one.users > 0) return;
+  if (shared.get(key) === one) shared.delete(key);
+  await one.tables.close();
+}
+
+/** Not by its path, at which there may be another by now. */
+function fileOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
+
 /**
  * lmdb-js ends the process with a segmentation fault where LMDB refuses to open, and a page that the file lacks ends it later: so what
  * LMDB would refuse or miss is refused before. Damage on pages that LMDB itself reads in a write can still make its C code abort.

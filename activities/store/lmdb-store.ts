@@ -5,7 +5,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
 import type { BackendRef, StoreBackend } from './backend';
 import { openLargeObjects } from './large-objects';
-import { openLmdbTables } from './lmdb-database';
+import { shareLmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
 import { LmdbDamage } from './lmdb-pages';
 import {
@@ -34,7 +34,7 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
   const description = `lmdb:${folder}`;
   const unavailable = (error: unknown): Error => asStoreFailure(error, description);
   const { tables, files } = attempt(unavailable, () => ({
-    tables: openLmdbTables(folder, mapSize),
+    tables: shareLmdbTables(folder, mapSize),
     files: openLargeObjects(join(folder, 'large')),
   }));
   const transactor = createTransactor(tables);

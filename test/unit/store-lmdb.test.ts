@@ -75,6 +75,27 @@ test('a file of a large object that is gone is a missing object', async () => {
   await store.close();
 });
 
+test('a process opens the store again while it writes to it', () => {
+  const program = `
+    const { openStore } = require('jiti')(process.cwd() + '/')('./activities/store/open-store');
+    const url = process.argv[1];
+    void (async () => {
+      const store = openStore(url);
+      for (let nth = 0; nth < 400; nth += 1) {
+        const writing = store.commit({ objects: [Buffer.from(String(nth))] });
+        for (let turn = 0; turn < nth % 20; turn += 1) await new Promise(setImmediate);
+        const again = openStore(url);
+        await writing;
+        await again.close();
+      }
+      await store.close();
+      process.exit(0);
+    })();`;
+  // Each waited for the other, for ever: no timer of its own would end that.
+  const { status } = spawnSync(process.execPath, ['-e', program, `lmdb:${folder}`], { cwd: TOP, timeout: 30_000 });
+  expect(status).toBe(0);
+}, 60_000);
+
 test('every put refreshes the time of an object, also of one that is there', async () => {
   const store = openStore(`lmdb:${folder}`);
   const { root, lastPut } = openLmdbTables(folder);
@@ -182,7 +203,7 @@ test('what one process collects while another puts it again is there afterwards,
       const [hash = ''] = (await store.commit({ objects: [large] })).hashes;
       const [{ lastPut } = { lastPut: Infinity }] = await store.listObjects();
       // What is put from now on is younger than what may be deleted.
-      while (Date.now() <= lastPut + 1) await new Promise(setImmediate);
+      while (Date.now() <= lastPut + 1) for (let turn = 0; turn < nth % 20; turn += 1) await new Promise(setImmediate);
       collector.stdin.write(`${hash} ${lastPut + 1}\n`);
       // Sometimes the one is ahead, sometimes the other.
       for (let turn = 0; turn < round % 12; turn++) await store.has([hash]);
