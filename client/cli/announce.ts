@@ -5,7 +5,7 @@ import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import { webUiLink } from '../find-temporal';
 import type { CliContext } from './context';
-import { counted } from './format';
+import { counted } from '../format';
 import type { Host } from './host';
 import { waitingOf } from '../inbox';
 import { waitingLine } from './waiting';

@@ -12,7 +12,7 @@ import { loadAgentsOnce } from '../../workers/mcp-servers';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { CliContext } from './context';
 import { errorCode, errorLine } from './exit-codes';
-import { counted, formatBytes } from './format';
+import { counted, formatBytes } from '../format';
 import { checkPrices, checkRoutes } from './route-checks';
 
 export type Check = { name: string; found: string } & (

@@ -1,7 +1,7 @@
 // What a run does now, as lines that change in place on a terminal, and as lines that are only added anywhere else.
 import type { createColors } from 'picocolors';
 import type { Step } from '../../workflows/contract/run';
-import { formatDuration } from './format';
+import { formatDuration } from '../format';
 import type { TextEvent } from '../../activities/stream/port';
 import { createLiveAnswer } from './live-answer';
 import { clipped, safeLine } from './terminal-text';

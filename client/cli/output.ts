@@ -5,7 +5,7 @@ import type { Step } from '../../workflows/contract/run';
 import { createLiveSteps, type Colors } from './live-steps';
 import { clipped, displayWidth, onlyColors, padded, safeForTerminal, safeLine } from './terminal-text';
 
-export { formatAge, formatBytes, formatDuration, formatTokens } from './format';
+export { formatAge, formatBytes, formatDuration, formatTokens } from '../format';
 
 export interface OutputStream {
   write(text: string): unknown;

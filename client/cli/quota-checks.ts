@@ -5,7 +5,7 @@ import { controlQueue } from '../../workflows/contract/names';
 import { findTemporal } from '../find-temporal';
 import type { CliContext } from './context';
 import type { Check } from './doctor-checks';
-import { counted } from './format';
+import { counted } from '../format';
 
 /** A worker asks its queue again at least once a minute. */
 const HEARD_MS = 90_000;

@@ -1,6 +1,6 @@
 // A message of a conversation, in full, as a person reads it.
 import type { InputPart, Message } from '../../workflows/contract/message';
-import { formatBytes } from './format';
+import { formatBytes } from '../format';
 import type { Output } from './output';
 
 export function showMessage(output: Output, title: string, message: Message): void {

@@ -1,7 +1,7 @@
 // The end of a run, for a person: its answer to standard output, all else to standard error.
 import type { RunTotals } from '../../workflows/contract/run';
 import type { RunResult } from '../run-result';
-import { counted, formatCost, formatTokens, savedText } from './format';
+import { counted, formatCost, formatTokens, savedText } from '../format';
 import type { Output } from './output';
 
 /** Text as it is; everything else as JSON. */

@@ -10,7 +10,7 @@ import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import type { StartOptions } from '../run-labels';
 import type { CliContext } from './context';
-import { counted } from './format';
+import { counted } from '../format';
 import { checkTyped, inputText, runInput } from './run-input';
 
 export interface RunCommandOptions extends Pick<

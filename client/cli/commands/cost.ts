@@ -7,9 +7,9 @@ import type { Usage } from '../../../workflows/contract/message';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../../first-run';
 import type { CliContext } from '../context';
-import { costBeyond } from '../cost-beyond';
+import { costBeyond } from '../../cost-beyond';
 import { EXIT } from '../exit-codes';
-import { counted, formatCost, savedText } from '../format';
+import { counted, formatCost, savedText } from '../../format';
 
 export const COST_BY = ['agent', 'tenant', 'user', 'model', 'day'] as const;
 export type CostBy = (typeof COST_BY)[number];

@@ -5,7 +5,7 @@ import { refuseErased } from '../../recorded-result';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { findRun } from '../find-run';
-import { counted } from '../format';
+import { counted } from '../../format';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 
 export async function diffCommand(context: CliContext, one: string, other: string): Promise<number> {

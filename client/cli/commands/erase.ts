@@ -8,7 +8,7 @@ import { subRunsUnder } from '../../sub-runs';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { counted, formatDuration } from '../format';
+import { counted, formatDuration } from '../../format';
 import { START_MS, settledOrLost } from '../lost-run';
 
 export interface EraseOptions {

@@ -8,7 +8,7 @@ import { forgetSessions } from '../forget-sessions';
 import { unsentMessages } from '../unsent-messages';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { counted, formatBytes } from '../format';
+import { counted, formatBytes } from '../../format';
 
 export interface GcOptions {
   dryRun?: boolean;

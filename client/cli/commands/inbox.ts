@@ -1,7 +1,7 @@
 // `longhaul inbox`: what waits for a person, across runs. From the store alone: who looks needs no server.
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { formatDuration } from '../format';
+import { formatDuration } from '../../format';
 import { questionLine } from '../question-line';
 import { waitingIn } from '../../inbox';
 

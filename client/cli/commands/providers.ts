@@ -13,7 +13,7 @@ import {
 import type { Settings } from '../../../workers/config';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { formatDuration } from '../format';
+import { formatDuration } from '../../format';
 import type { Output } from '../output';
 
 interface ListedModel {

@@ -14,7 +14,7 @@ import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { formatBytes, formatCost, formatDuration } from '../format';
+import { formatBytes, formatCost, formatDuration } from '../../format';
 import { liveRun } from '../live-run';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';

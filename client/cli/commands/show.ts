@@ -12,7 +12,7 @@ import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
-import { counted, formatCost, formatDuration, formatTokens, limitsText, savedText } from '../format';
+import { counted, formatCost, formatDuration, formatTokens, limitsText, savedText } from '../../format';
 import { liveRun, type LiveRun } from '../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';

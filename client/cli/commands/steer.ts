@@ -6,7 +6,7 @@ import type { ExtendRequest } from '../../../workflows/contract/run';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { limitsText } from '../format';
+import { limitsText } from '../../format';
 import { reachOpenRun } from '../reach-run';
 
 export interface ExtendOptions {

@@ -8,7 +8,7 @@ import { subRunsUnder } from '../../sub-runs';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun } from '../find-run';
-import { counted, formatCost, formatDuration, formatTokens, savedText } from '../format';
+import { counted, formatCost, formatDuration, formatTokens, savedText } from '../../format';
 import type { PendingCall } from '../live-run';
 import type { Output } from '../output';
 import {

@@ -1,7 +1,7 @@
 // Numbers as people read them.
-import { NANO_USD, type Cost } from '../../workflows/contract/cost';
-import type { Usage } from '../../workflows/contract/message';
-import type { RunLimits } from '../../workflows/contract/run';
+import { NANO_USD, type Cost } from '../workflows/contract/cost';
+import type { Usage } from '../workflows/contract/message';
+import type { RunLimits } from '../workflows/contract/run';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -1,5 +1,5 @@
 // What of a cost others do not account for.
-import type { Cost } from '../../workflows/contract/cost';
+import type { Cost } from '../workflows/contract/cost';
 import { PART_LEAST } from './format';
 
 /** Never less than nothing: parts may have been counted that the whole does not have. */
