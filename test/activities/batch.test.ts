@@ -9,7 +9,7 @@ import { ModelWaitError } from '../../activities/model/model-wait-error';
 import type { ModelRequest } from '../../activities/model/provider';
 import { callRecordName } from '../../activities/store/ref-names';
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../../workflows/contract/activities';
-import { formatCost } from '../../client/cli/format';
+import { formatCost } from '../../client/format';
 import { addCosts } from '../../workflows/contract/cost';
 import { costSchema } from '../../workflows/contract/schemas/cost';
 import type { JsonValue, Message, Usage } from '../../workflows/contract/message';
