@@ -28,10 +28,7 @@ export interface Transactor {
 type Operation = (now: number) => true | Error;
 
 export function createTransactor(tables: LmdbTables): Transactor {
-  const group = createGroupCommit<Operation, true | Error>(
-    (operations) => withoutItsLog(() => flush(tables, operations)),
-    GROUP_MAX,
-  );
+  const group = createGroupCommit<Operation, true | Error>((operations) => flush(tables, operations), GROUP_MAX);
   return {
     idle: group.idle,
     async transact<T>(work: (now: number) => T): Promise<T> {
@@ -60,14 +57,20 @@ async function flush(tables: LmdbTables, operations: readonly Operation[]): Prom
     timer = setTimeout(giveUp, COMMIT_TIMEOUT_MS);
   });
   try {
-    return await Promise.race([
-      tables.root.transaction(() => operations.map((operation) => operation(Date.now()))),
-      timeUp,
-    ]);
-  } catch (error) {
-    throw await causeOf(error);
+    return await Promise.race([commit(tables, operations), timeUp]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** To its end, also after the time is up: the reason of a failure would end the process where nobody takes it. */
+async function commit(tables: LmdbTables, operations: readonly Operation[]): Promise<readonly (true | Error)[]> {
+  try {
+    return await withoutItsLog(() =>
+      tables.root.transaction(() => operations.map((operation) => operation(Date.now()))),
+    );
+  } catch (error) {
+    throw await causeOf(error);
   }
 }
 
