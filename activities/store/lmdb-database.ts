@@ -23,8 +23,49 @@ export interface LmdbTables {
   close(): Promise<void>;
 }
 
-/** @param mapSize address space for the database to start with, in bytes; lmdb-js grows it by itself */
-export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
+const DATA = 'data.mdb';
+
+interface Shared {
+  tables: LmdbTables;
+  users: number;
+}
+/** Of this process, by the file. */
+const shared = new Map<string, Shared>();
+
+/**
+ * One handle for all in this process that open the same file. Opening writes, on this thread: where a transaction of another handle is
+ * under way, which waits for this thread, both would wait for ever.
+ * @param mapSize address space for the database to start with, in bytes; lmdb-js grows it by itself, so that of whoever opens first counts
+ */
+export function shareLmdbTables(path: string, mapSize?: number): LmdbTables {
+  const file = join(path, DATA);
+  const there = shared.get(fileOf(file) ?? '');
+  const one = there ?? { tables: openTables(path, mapSize), users: 0 };
+  one.users += 1;
+  const key = fileOf(file) ?? path;
+  shared.set(key, one);
+  let leaving: Promise<void> | undefined;
+  return { ...one.tables, close: () => (leaving ??= leave(key, one)) };
+}
+
+async function leave(key: string, one: Shared): Promise<void> {
+  // Also a transaction that nobody waits for any more: until it is done, who opens shares its handle.
+  await one.tables.root.committed.then(ignore, ignore);
+  one.users -= 1;
+  if (one.users > 0) return;
+  if (shared.get(key) === one) shared.delete(key);
+  await one.tables.close();
+}
+
+const ignore = (): void => undefined;
+
+/** Not by its path, at which there may be another by now. All bits of the number: some file systems use more than a double holds. */
+function fileOf(path: string): string | undefined {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found && `${found.dev}:${found.ino}`;
+}
+
+function openTables(path: string, mapSize?: number): LmdbTables {
   mkdirSync(path, { recursive: true, mode: 0o700 });
   checkOpenable(path);
   const root = open<Buffer, Buffer>({
@@ -42,9 +83,25 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
     keyEncoding: 'binary',
     ...(mapSize === undefined ? {} : { mapSize }),
   });
+  try {
+    return tablesOf(root, path);
+  } catch (error) {
+    void root.close();
+    throw error;
+  }
+}
+
+function tablesOf(root: LmdbTables['root'], path: string): LmdbTables {
+  const tables = {
+    objects: root.openDB<Buffer, Buffer>({ name: 'objects', encoding: 'binary', keyEncoding: 'binary' }),
+    lastPut: root.openDB<Buffer, Buffer>({ name: 'last-put', encoding: 'binary', keyEncoding: 'binary' }),
+    refs: root.openDB<Buffer, string>({ name: 'refs', encoding: 'binary' }),
+    counters: root.openDB<string, string>({ name: 'counters', encoding: 'string' }),
+  };
   const pages = openLmdbPages(join(path, DATA));
   return {
     root,
+    ...tables,
     pages,
     fresh: (work) => {
       root.resetReadTxn();
@@ -60,48 +117,7 @@ export function openLmdbTables(path: string, mapSize?: number): LmdbTables {
       await root.close();
       pages.close();
     },
-    objects: root.openDB<Buffer, Buffer>({ name: 'objects', encoding: 'binary', keyEncoding: 'binary' }),
-    lastPut: root.openDB<Buffer, Buffer>({ name: 'last-put', encoding: 'binary', keyEncoding: 'binary' }),
-    refs: root.openDB<Buffer, string>({ name: 'refs', encoding: 'binary' }),
-    counters: root.openDB<string, string>({ name: 'counters', encoding: 'string' }),
   };
-}
-
-const DATA = 'data.mdb';
-
-interface Shared {
-  tables: LmdbTables;
-  users: number;
-}
-/** Of this process, by the file. */
-const shared = new Map<string, Shared>();
-
-/**
- * As `openLmdbTables`, with one handle for all in this process that open the same file. Opening writes, on this thread: where a transaction
- * of another handle is under way, which waits for this thread, both would wait for ever.
- */
-export function shareLmdbTables(path: string, mapSize?: number): LmdbTables {
-  const file = join(path, DATA);
-  const there = shared.get(fileOf(file) ?? '');
-  const one = there ?? { tables: openLmdbTables(path, mapSize), users: 0 };
-  one.users += 1;
-  const key = fileOf(file) ?? path;
-  shared.set(key, one);
-  let closing: Promise<void> | undefined;
-  return { ...one.tables, close: () => (closing ??= leave(key, one)) };
-}
-
-async function leave(key: string, one: Shared): Promise<void> {
-  one.users -= 1;
-  if (one.users > 0) return;
-  if (shared.get(key) === one) shared.delete(key);
-  await one.tables.close();
-}
-
-/** Not by its path, at which there may be another by now. */
-function fileOf(path: string): string | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found && `${found.dev}:${found.ino}`;
 }
 
 /**

@@ -4,8 +4,8 @@ import { isNativeError } from 'node:util/types';
 import { ApplicationFailure } from '@temporalio/common';
 import { failure } from '../failure';
 import type { BackendRef, StoreBackend } from './backend';
-import { openLargeObjects } from './large-objects';
-import { shareLmdbTables } from './lmdb-database';
+import { openLargeObjects, type LargeObjects } from './large-objects';
+import { shareLmdbTables, type LmdbTables } from './lmdb-database';
 import { lmdbObjects } from './lmdb-objects';
 import { LmdbDamage } from './lmdb-pages';
 import {
@@ -33,10 +33,7 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
   const folder = resolve(path);
   const description = `lmdb:${folder}`;
   const unavailable = (error: unknown): Error => asStoreFailure(error, description);
-  const { tables, files } = attempt(unavailable, () => ({
-    tables: shareLmdbTables(folder, mapSize),
-    files: openLargeObjects(join(folder, 'large')),
-  }));
+  const { tables, files } = attempt(unavailable, () => openParts(folder, mapSize));
   const transactor = createTransactor(tables);
   const objects = lmdbObjects(tables, files, transactor);
   const underWay = new Set<Promise<unknown>>();
@@ -94,6 +91,16 @@ export function openLmdbBackend({ path, mapSize }: LmdbStoreOptions): StoreBacke
     deleteObjects: (names, putBefore) => use(() => objects.deleteObjects(names, putBefore)),
     close: () => (closing ??= close()),
   };
+}
+
+function openParts(folder: string, mapSize: number | undefined): { tables: LmdbTables; files: LargeObjects } {
+  const tables = shareLmdbTables(folder, mapSize);
+  try {
+    return { tables, files: openLargeObjects(join(folder, 'large')) };
+  } catch (error) {
+    void tables.close();
+    throw error;
+  }
 }
 
 function asStoreFailure(error: unknown, description: string): Error {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { openKeyRing } from '../../activities/keys/key-ring';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
-import { openLmdbTables } from '../../activities/store/lmdb-database';
+import { shareLmdbTables } from '../../activities/store/lmdb-database';
 import { openStore } from '../../activities/store/open-store';
 import { describeWithPostgres, startPostgres, type TestPostgres } from '../stack/postgres';
 import { contentStoreSuite, durableStoreSuite } from './content-store.spec';
@@ -34,10 +34,10 @@ async function damageLmdb(folder: string, hash: string): Promise<void> {
     await writeFile(path, altered(await readFile(path)));
     return;
   }
-  const { root, objects } = openLmdbTables(folder);
+  const { objects, close } = shareLmdbTables(folder);
   const key = Buffer.from(hash, 'hex');
   await objects.put(key, altered(objects.getBinary(key) ?? Buffer.alloc(1)));
-  await root.close();
+  await close();
 }
 
 async function damagePostgres(url: string, hash: string): Promise<void> {

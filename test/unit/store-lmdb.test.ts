@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { objectHash } from '../../activities/store';
 import { createGroupCommit } from '../../activities/store/group-commit';
-import { openLmdbTables } from '../../activities/store/lmdb-database';
+import { shareLmdbTables } from '../../activities/store/lmdb-database';
 import { openStore } from '../../activities/store/open-store';
 
 const TOP = join(__dirname, '../..');
@@ -75,30 +75,9 @@ test('a file of a large object that is gone is a missing object', async () => {
   await store.close();
 });
 
-test('a process opens the store again while it writes to it', () => {
-  const program = `
-    const { openStore } = require('jiti')(process.cwd() + '/')('./activities/store/open-store');
-    const url = process.argv[1];
-    void (async () => {
-      const store = openStore(url);
-      for (let nth = 0; nth < 400; nth += 1) {
-        const writing = store.commit({ objects: [Buffer.from(String(nth))] });
-        for (let turn = 0; turn < nth % 20; turn += 1) await new Promise(setImmediate);
-        const again = openStore(url);
-        await writing;
-        await again.close();
-      }
-      await store.close();
-      process.exit(0);
-    })();`;
-  // Each waited for the other, for ever: no timer of its own would end that.
-  const { status } = spawnSync(process.execPath, ['-e', program, `lmdb:${folder}`], { cwd: TOP, timeout: 30_000 });
-  expect(status).toBe(0);
-}, 60_000);
-
 test('every put refreshes the time of an object, also of one that is there', async () => {
   const store = openStore(`lmdb:${folder}`);
-  const { root, lastPut } = openLmdbTables(folder);
+  const { root, lastPut, close } = shareLmdbTables(folder);
   const object = Buffer.from('object');
   const time = (): number => lastPut.getBinary(Buffer.from(objectHash(object), 'hex'))?.readDoubleBE(0) ?? 0;
   await store.commit({ objects: [object] });
@@ -109,7 +88,7 @@ test('every put refreshes the time of an object, also of one that is there', asy
   await store.commit({ objects: [object] });
   root.resetReadTxn();
   expect(time()).toBeGreaterThanOrEqual(first);
-  await root.close();
+  await close();
   await store.close();
 });
 
@@ -238,11 +217,11 @@ test('a database of the first version is read, and mended into this one as it is
   const small = Buffer.from('small');
   const large = randomBytes(300_000);
   const names = [objectHash(small), objectHash(large)] as const;
-  const { root, objects, refs } = openLmdbTables(folder);
+  const { objects, refs, close } = shareLmdbTables(folder);
   await objects.put(Buffer.from(names[0], 'hex'), Buffer.concat([Buffer.of(0), small]));
   await objects.put(Buffer.from(names[1], 'hex'), Buffer.of(1));
   await refs.put('call/1', Buffer.from('{"expiresAt":99999999999999,"value":{"a":["ü"]},"version":7}'));
-  await root.close();
+  await close();
   await mkdir(join(folder, 'large'));
   await writeFile(join(folder, 'large', names[1]), large);
 
@@ -287,9 +266,9 @@ describe('group commit', () => {
 });
 
 test('a ref that is damaged fails who needs it, and nobody who shares a transaction with them', async () => {
-  const { root, refs } = openLmdbTables(folder);
+  const { refs, close } = shareLmdbTables(folder);
   await refs.put('damaged', Buffer.from('no record'));
-  await root.close();
+  await close();
   const store = openStore(`lmdb:${folder}`);
   const settled = await Promise.allSettled([
     store.commit({ refs: [{ op: 'put', name: 'before', value: 1 }] }),

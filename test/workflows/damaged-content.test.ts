@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
-import { openLmdbTables } from '../../activities/store/lmdb-database';
+import { shareLmdbTables } from '../../activities/store/lmdb-database';
 import type { RunHandle } from '../../client/run-handle';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { payloadText } from '../stack/payload-text';
@@ -38,12 +38,12 @@ afterAll(async () => {
 
 /** What another process does to the entry of an object in the database. */
 async function change(hash: string, entry: (held: Buffer) => Buffer | undefined): Promise<Buffer> {
-  const { root, objects } = openLmdbTables(join(stack.stateDir, 'store'));
+  const { objects, close } = shareLmdbTables(join(stack.stateDir, 'store'));
   const key = Buffer.from(hash, 'hex');
   const held = Buffer.from(objects.getBinary(key) ?? []);
   const changed = entry(held);
   await (changed ? objects.put(key, changed) : objects.remove(key));
-  await root.close();
+  await close();
   return held;
 }
 
