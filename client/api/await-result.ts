@@ -7,6 +7,7 @@ import type { RunHandle } from '../run-handle';
 import { untilBegun } from '../session-run';
 import type { Answer, ApiRequest, RouteAbout } from './route';
 import { openShape, resultShape } from './shapes';
+import { signalWithin } from './signal-within';
 import { createTurnstile } from './turnstile';
 
 const WAIT_SECONDS_MAX = 60;
@@ -58,7 +59,7 @@ export async function waited(
   { query, caller, gone }: Pick<Waiting, 'query' | 'caller' | 'gone'>,
   result: (over: AbortSignal) => Promise<unknown>,
 ): Promise<Answer> {
-  const over = AbortSignal.any([gone, AbortSignal.timeout(Math.max(1, query.wait) * 1_000)]);
+  const over = signalWithin(gone, Math.max(1, query.wait) * 1_000);
   return await waits.pass(caller, async () => {
     try {
       const body = await result(over);

@@ -9,6 +9,7 @@ import { recordOf } from '../known-run';
 import { Problem } from '../problem';
 import type { ApiRequest } from '../route';
 import { noAgent, retold, tenantOf } from '../routes/start';
+import { signalWithin } from '../signal-within';
 import { inputOf, tagsOf, textOf, type ResponseRequest } from './request';
 import { responseOf, queuedResponse, type ToldResponse } from './response-object';
 import { isNewest, isOfSession, knownResponse, wasSaid } from './session-response';
@@ -114,7 +115,7 @@ async function say(asking: Asking, { session, message, tenant, input }: Saying):
 }
 
 async function begun({ deps, gone }: Asking, session: string, run: string): Promise<RunRecord | undefined> {
-  const soon = AbortSignal.any([gone, AbortSignal.timeout(BEGUN_MS)]);
+  const soon = signalWithin(gone, BEGUN_MS);
   await untilBegun({ temporal: deps.temporal, store: deps.store, session, run }, soon);
   return await recordOf(deps.store, run);
 }

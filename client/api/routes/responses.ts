@@ -20,6 +20,7 @@ import { openEventStream, tellResponse, type ToStream } from '../responses/strea
 import { defineRoute, type ApiDeps, type ApiRequest } from '../route';
 import { sentPieceByPiece } from '../sent-piece-by-piece';
 import { runIdShape } from '../shapes';
+import { signalWithin } from '../signal-within';
 import { createTurnstile } from '../turnstile';
 
 const RESPONSE = { name: 'Response', shape: responseShape };
@@ -222,7 +223,7 @@ const cancelRoute = defineRoute(
     if (recorded) return { status: 200, body: await responseFor(deps.store, record, recorded) };
     const run = client().run(record.id);
     await run.cancel('cancelled through the Responses API');
-    const soon = AbortSignal.any([gone, AbortSignal.timeout(CANCEL_MS)]);
+    const soon = signalWithin(gone, CANCEL_MS);
     const result = await run.result({ signal: soon }).catch((error: unknown) => {
       if (soon.aborted) return undefined;
       throw error;
