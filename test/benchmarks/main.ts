@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -23,6 +23,7 @@ import { printStream } from './print-stream';
 import { printShards } from './print-shards';
 import { printThroughput } from './print-throughput';
 import { printWaitingRuns } from './print-waiting-runs';
+import { WAITING_LONG, WAITING_SHORT, WEEK_LONG, WEEK_SHORT } from './waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
 
 const isShort = process.argv.includes('--short');
@@ -277,7 +278,8 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
     withPostgres((postgres) =>
       onPostgres(postgres, (startServer) => printShards(isShort, postgres.freshUrl, startServer)),
     ),
-  waiting: () => printWaitingRuns(isShort),
+  waiting: () => printWaitingRuns(isShort ? WAITING_SHORT : WAITING_LONG),
+  week: () => printWaitingRuns(isShort ? WEEK_SHORT : WEEK_LONG),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -81,8 +81,8 @@ export interface TestStackOptions {
   webhooks?: WebhookSending;
   /** @default unknown */
   prices?: Prices;
-  /** Stopped with the stack. @default an embedded one */
-  server?: TestTemporal;
+  /** Stopped with the stack; begun when the process has its runtime, where beginning needs that. @default an embedded one */
+  server?: TestTemporal | (() => Promise<TestTemporal>);
 }
 
 /** One download for all tests of this checkout. */
@@ -130,7 +130,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
   const { metrics, logFile } = telemetryOf(stateDir);
   const server =
-    options.server ??
+    (typeof options.server === 'function' ? await options.server() : options.server) ??
     (await startEmbeddedTemporal({
       stateDir,
       cliPath: await temporalCli(),
