@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { RunHandle } from './run-handle';
 import type { RunResult } from './run-result';
+import { waitUnder } from './wait-under';
 
 export type Answered<Output> =
   /** It ended in time, however it did. */
@@ -20,10 +21,12 @@ export async function answerWithin<Output>(
   const job = new Promise<Answered<Output>>((resolve) => {
     timer = setTimeout(() => resolve({ kind: 'job', run }), withinMs);
   });
-  const result = temporal.connection
-    // A poll for the end would outlive its caller by a minute, and a server has room for so many.
-    .withAbortSignal(over.signal, () => run.result())
-    .then((ended): Answered<Output> => ({ kind: 'result', run, result: ended }));
+  // A poll for the end would outlive its caller by a minute, and a server has room for so many.
+  const result = waitUnder(temporal.connection, over.signal, () => run.result()).then((ended): Answered<Output> => ({
+    kind: 'result',
+    run,
+    result: ended,
+  }));
   try {
     return await Promise.race([result, job]);
   } finally {

@@ -5,6 +5,7 @@ import { createBell, type Bell } from '../activities/stream/bell';
 import type { TextEvent } from '../activities/stream/port';
 import type { QueuePlace } from '../workflows/contract/queue';
 import type { RunProgress, Step } from '../workflows/contract/run';
+import { waitUnder } from './wait-under';
 
 /** A person sees what happens within this; a query costs no history, and a worker answers it in about a millisecond. */
 const POLL_MS = 250;
@@ -38,8 +39,7 @@ export async function* eventsOf(options: EventsOptions): AsyncGenerator<RunEvent
   const bell = createBell();
   stop.addEventListener('abort', bell.ring);
   const run = { ended: false, failed: undefined as { error: unknown } | undefined };
-  temporal.connection
-    .withAbortSignal(stop, () => untilEnd(handle))
+  waitUnder(temporal.connection, stop, () => untilEnd(handle))
     .then(() => (run.ended = true))
     .catch((error: unknown) => (run.failed = { error }))
     .finally(bell.ring);

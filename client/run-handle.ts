@@ -29,6 +29,7 @@ import { transcriptOf } from './run-transcript';
 import { problemsOf } from './stuck-run';
 import { askedBelow } from './sub-runs';
 import { isUnanswered } from './unanswered';
+import { waitUnder } from './wait-under';
 import { createWaitingRun } from './waiting-run';
 
 /** How long a query may wait for a worker: one that has just died keeps a run's tasks for five seconds. */
@@ -153,7 +154,7 @@ export function createRunHandle<Output>({
     result: ({ signal } = {}) => {
       const begins = execution ? Promise.resolve(true) : waiting.untilBegun(signal);
       const wait = () => begins.then(() => resultOf<Output>({ store, handle, id, record, signal }));
-      return signal ? temporal.connection.withAbortSignal(signal, wait) : wait();
+      return signal ? waitUnder(temporal.connection, signal, wait) : wait();
     },
     events: ({ signal, after } = {}) =>
       eventsOf({
