@@ -6,6 +6,7 @@ import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { allRefs } from '../../activities/store';
+import { ClientError } from '../../client';
 import { INBOX_PREFIX } from '../../activities/store/ref-names';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { script, startModelServerProcess } from '../kit/model-server';
@@ -45,6 +46,7 @@ export const WEEK_SHORT: readonly WaitingOptions[] = [{ runs: 20, days: 7 }];
 
 const AT_ONCE = 20;
 const SAMPLES = 5;
+const APPROVE_MOST = 5;
 const DAY_MS = 86_400_000;
 
 const pay = defineTool({
@@ -103,7 +105,7 @@ async function measure(stack: TestStack, runs: number, pass: () => Promise<void>
   const outcomes: string[] = [];
   await each(ids, async (id) => {
     const run = client.run(id);
-    await run.approve(1);
+    await approved(() => run.approve(1));
     outcomes.push((await run.result()).outcome);
   });
   return {
@@ -112,6 +114,17 @@ async function measure(stack: TestStack, runs: number, pass: () => Promise<void>
     completed: outcomes.filter((outcome) => outcome === 'completed').length,
     events: Math.max(...events),
   };
+}
+
+/** A person whom nobody answered asks again: the server that skips time loses a query now and then. */
+async function approved(approve: () => Promise<unknown>): Promise<void> {
+  for (let asked = 1; ; asked += 1)
+    try {
+      await approve();
+      return;
+    } catch (error) {
+      if (asked === APPROVE_MOST || !(ClientError.isInstance(error) && error.code === 'no-worker')) throw error;
+    }
 }
 
 async function each(ids: readonly string[], work: (id: string) => Promise<unknown>): Promise<void> {
