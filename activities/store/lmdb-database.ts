@@ -29,7 +29,7 @@ interface Shared {
   tables: LmdbTables;
   users: number;
 }
-/** Of this process, by the file. */
+/** Of this process, by the file; of a process that has loaded this code twice, each copy has its own. */
 const shared = new Map<string, Shared>();
 
 /**
