@@ -17,6 +17,7 @@ import type { SessionContext, SessionWakeInput } from '../workflows/contract/ses
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { currentRelease } from './releases';
+import { retired } from './retired-session';
 import { requireWakeName } from './session-ids';
 import { LATEST, LATEST_MS } from './session-times';
 import { readRecord, type SessionMaker, type SessionOf } from './session-record';
@@ -35,7 +36,7 @@ export interface SessionWakes<A extends AnyAgent> {
   /**
    * Sends the message at each of the times. While one of them has not been taken, another is left out.
    * @throws ClientError `id-in-use` where one of that name is there; `session-not-found` where the id is another agent's or tenant's;
-   * `unknown-agent`, `invalid-input`
+   * `refused` where it is retired; `unknown-agent`, `invalid-input`
    */
   wake(input: AgentInput<A>, options: WakeOptions): Promise<void>;
   /** @throws ClientError `session-not-found` where there is none of that name */
@@ -60,7 +61,9 @@ export function createSessionWakes<A extends AnyAgent>(maker: SessionMaker, of: 
       const { name } = options;
       requireWakeName(name);
       const spec = specOf(options);
-      await readRecord(maker, of);
+      const record = await readRecord(maker, of);
+      // All that it says from then on would fail, and nobody would be told.
+      if (record?.status === 'retired') throw retired(session);
       if (await isThere(temporal, oldScheduleOf(session, name), { ...of, tenant, name })) throw wokenAlready(of, name);
       const { wake, bytes } = await wakeOf(maker, of, { input, name });
       const value = { schemaVersion: 1, message: wake.message, release: wake.release, at: Date.now() };

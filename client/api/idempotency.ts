@@ -30,9 +30,11 @@ export function idempotencyKeyOf(header: string | undefined): string | undefined
   const given = header.trim();
   if (IDEMPOTENCY_KEY.test(given))
     return given.startsWith('"') ? given.slice(1, -1).replace(/\\(["\\])/g, '$1') : given;
-  throw new Problem('Api.InvalidRequest', `an Idempotency-Key has 1 to ${KEY_CHARS} printable characters of ASCII.`, {
-    errors: [{ parameter: 'Idempotency-Key', detail: 'not a string of 1 to 255 characters' }],
-  });
+  throw new Problem(
+    'Api.InvalidRequest',
+    `an Idempotency-Key is one, of 1 to ${KEY_CHARS} printable characters of ASCII, in quotes where it has a space.`,
+    { errors: [{ parameter: 'Idempotency-Key', detail: `not one string of 1 to ${KEY_CHARS} characters` }] },
+  );
 }
 
 export interface Once {

@@ -114,7 +114,12 @@ const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 export const wakeShape = z
   .strictObject({
     ...said,
-    name: z.string().min(1).max(60).describe('Of the times, within the session.'),
+    name: z
+      .string()
+      .min(1)
+      .max(60)
+      .regex(...inPath)
+      .describe('Of the times, within the session.'),
     cron: z.string().min(1).max(200).exactOptional().describe('Five fields, such as `0 9 * * 1-5`.'),
     everyMs: z.number().int().min(1_000).max(DURATION_MAX_MS).exactOptional(),
     timeZone: z

@@ -128,6 +128,8 @@ test('a run is held, told, given more, and ended', async () => {
     status: 422,
     body: { type: 'Api.IdempotencyKeyReused' },
   });
+  const heard = { body: { text: 'in French' }, headers: { 'idempotency-key': 'said-1' } };
+  expect((await api.ask('POST', `${at}/steer`, heard)).status).toBe(202);
   expect(await api.ask('POST', `${at}/extend`, { body: {} })).toMatchObject({ status: 422 });
   // A limit that it does not have cannot be extended.
   expect(await api.ask('POST', `${at}/extend`, { body: { usd: 0.5 } })).toMatchObject({
@@ -143,6 +145,14 @@ test('a run is held, told, given more, and ended', async () => {
   gate.open();
   expect(await settled(String(body['id']))).toMatchObject({ body: { outcome: 'cancelled' } });
   expect(await api.ask('POST', `${at}/cancel`)).toMatchObject({ status: 409, body: { type: 'Run.Refused' } });
+  // Whose answer was lost is told after the end too that it was taken; what is new is refused.
+  expect(await api.ask('POST', `${at}/steer`, heard)).toMatchObject({ status: 202 });
+  expect(await api.ask('POST', `${at}/extend`, once)).toMatchObject({ status: 200 });
+  for (const nth of [1, 2])
+    expect([
+      nth,
+      await api.ask('POST', `${at}/steer`, { ...heard, headers: { 'idempotency-key': 'late' } }),
+    ]).toMatchObject([nth, { status: 409, body: { type: 'Run.Refused' } }]);
 });
 
 test('the same Idempotency-Key is the same run, and of another request it is refused', async () => {

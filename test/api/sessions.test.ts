@@ -166,6 +166,11 @@ test('paused it answers nothing; resumed it goes on; for later is later; retired
   await until('it is retired', async () => (await seen())['status'] === 'retired');
   expect(await say('life', { input: 'four' })).toMatchObject({ status: 409, body: { type: 'Session.Retired' } });
   expect(await act('pause')).toMatchObject({ status: 409, body: { type: 'Session.Retired' } });
+  // A schedule would say it again and again, and nobody would hear.
+  expect(await act('wakes', { name: 'late', input: 'tick', everyMs: 3_600_000 })).toMatchObject({
+    status: 409,
+    body: { type: 'Session.Retired' },
+  });
   // What was for a later time is answered by nobody, and says so.
   expect(await answer('life', 'c')).toMatchObject({ status: 200, body: { outcome: 'cancelled' } });
 });
@@ -182,6 +187,8 @@ test('something is said at each of some times, until it is no more', async () =>
     {},
     { everyMs: 1_000, cron: '0 9 * * *' },
     { everyMs: 5_000, timeZone: 'UTC' },
+    // It could not be ended: no path has such a part.
+    { name: '..', everyMs: 3_600_000 },
   ])
     expect(await wake({ name: 'wrong', input: 'tick', ...wrong })).toMatchObject({
       status: 422,

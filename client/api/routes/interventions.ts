@@ -1,6 +1,7 @@
 // What is done to a run that goes: cancel, pause, resume, steer, extend.
 import { randomUUID } from 'node:crypto';
 import { ClientError } from '../../errors';
+import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import type { RunHandle } from '../../run-handle';
 import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { knownRun } from '../known-run';
@@ -12,20 +13,30 @@ import { askedShape, cancelledShape, extendedShape, limitsShape, reasonShape, ru
 const shared = { method: 'POST', group: 'interventions', scopes: ['intervene'], params: runIdShape } as const;
 const ASKED = { name: 'Asked', shape: askedShape };
 
-/** The run, where it is one of the caller's that has not ended. */
-async function openRun({
+type Asking = Pick<ApiRequest<{ id: string }, unknown, unknown>, 'params' | 'caller' | 'deps' | 'client' | 'header'>;
+
+/** The run, where it is one of the caller's. */
+async function ownRun({
   params,
   caller,
   deps,
   client,
-}: Pick<ApiRequest<{ id: string }, unknown, unknown>, 'params' | 'caller' | 'deps' | 'client'>): Promise<
-  RunHandle<unknown>
-> {
+}: Asking): Promise<{ run: RunHandle<unknown>; ended: RunRecord['ended'] }> {
   const { id, ended } = await knownRun(caller, deps.store, params.id);
-  // Temporal takes a cancel of one that has ended, and does nothing.
-  if (ended) throw new Problem('Run.Refused', `run "${id}" has ended already: ${ended.outcome}.`);
-  return client().run(id);
+  return { run: client().run(id), ended };
 }
+
+/** Where it has not ended, too. */
+async function openRun(request: Asking): Promise<RunHandle<unknown>> {
+  const { run, ended } = await ownRun(request);
+  // Temporal takes a cancel of one that has ended, and does nothing.
+  if (ended) throw new Problem('Run.Refused', `run "${run.id}" has ended already: ${ended.outcome}.`);
+  return run;
+}
+
+/** What was said before the end is told as taken after it too: of one that has ended Temporal still knows the answer, by the key. */
+const hearingRun = async (request: Asking): Promise<RunHandle<unknown>> =>
+  request.header('idempotency-key') === undefined ? await openRun(request) : (await ownRun(request)).run;
 
 /** Asked again by the same key, after an answer that was lost, it is not done twice. */
 const SAID_ONCE = {
@@ -117,7 +128,7 @@ export const interventionRoutes: Route[] = [
       answers: { 202: { description: 'The run has taken it.', schema: ASKED } },
     },
     async (request) => {
-      const run = await openRun(request);
+      const run = await hearingRun(request);
       const { text } = request.body;
       await saidOnce(request, { steer: run.id, text }, (options) => run.steer(text, options));
       return asked(run);
@@ -138,7 +149,7 @@ export const interventionRoutes: Route[] = [
       answers: { 200: { description: 'It has more from now on.', schema: { name: 'Extended', shape: extendedShape } } },
     },
     async (request) => {
-      const run = await openRun(request);
+      const run = await hearingRun(request);
       const added = takenLimits(request.body);
       await saidOnce(request, { extend: run.id, added }, (options) => run.extend(added, options));
       return { status: 200, body: { id: run.id, ...(await limitsNow(run)) } };
