@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { isRetryable, type FailureType } from '../workflows/contract/failures';
 
 export interface FailureOptions {
-  /** Replaces the retry policy's own delay, in milliseconds: what a provider asked for. */
+  /** Replaces the retry policy's own delay, in milliseconds: what a provider asked for. Of none, 0, the policy's own stays. */
   retryAfterMs?: number;
   /** Another attempt could not end otherwise, although its type allows one. */
   final?: boolean;
@@ -18,7 +18,8 @@ export function failure(type: FailureType, message: string, options: FailureOpti
     type,
     message,
     nonRetryable: options.final === true || !isRetryable(type),
-    ...(options.retryAfterMs === undefined ? {} : { nextRetryDelay: options.retryAfterMs }),
+    // Temporal takes a delay of zero for no further attempt.
+    ...(options.retryAfterMs ? { nextRetryDelay: options.retryAfterMs } : {}),
     ...(options.details === undefined ? {} : { details: options.details }),
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });

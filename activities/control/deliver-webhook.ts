@@ -63,7 +63,7 @@ export async function deliverWebhook(
     const content = isLast ? await endOf(store, webhook) : await questionOf(store, event);
     const isWanted = content !== undefined && webhook.events.includes(event.type);
     if (isWanted) {
-      await send(deps, webhook, { ...input, content });
+      await send(deps, webhook, { ...input, content, attempt });
       deps.webhookCame?.({ event: event.type, isGivenUp: false });
     }
     if (isLast) await store.deleteRef(webhookName(watch));
@@ -90,7 +90,7 @@ interface Content {
 async function send(
   { webhooks, now }: WebhookDeps,
   { url: text, key }: WebhookRecord,
-  { watch, event, content }: DeliverInput & { content: Content },
+  { watch, event, content, attempt }: DeliverInput & { content: Content; attempt: number },
 ): Promise<void> {
   const url = new URL(text);
   const body = JSON.stringify({
@@ -108,9 +108,14 @@ async function send(
   if (status === GONE) throw failure('Webhook.Refused', 'the webhook answered 410: it wants to be told no more.');
   const asked = retryAfter === undefined ? undefined : retryAfterMs(new Headers({ 'retry-after': retryAfter }), now());
   throw failure('Webhook.Undelivered', `the webhook answered ${status}.`, {
-    ...(asked === undefined ? {} : { retryAfterMs: Math.min(asked, WEBHOOK_BACKOFF.maximumInterval) }),
+    ...(asked === undefined ? {} : { retryAfterMs: Math.max(ownDelayMs(attempt), atMost(asked)) }),
   });
 }
+
+const atMost = (ms: number): number => Math.min(ms, WEBHOOK_BACKOFF.maximumInterval);
+/** No sooner, whatever a receiver says: attempts are counted, and who asks for one each second would have none left within a minute. */
+const ownDelayMs = (attempt: number): number =>
+  atMost(WEBHOOK_BACKOFF.initialInterval * WEBHOOK_BACKOFF.backoffCoefficient ** (attempt - 1));
 
 function secretsOf(webhooks: WebhookSending, key: string | undefined): readonly Uint8Array[] {
   try {

@@ -17,10 +17,10 @@ const INPUT = { watch: 'r', run: 'r', event: ENDED };
 let receiver: WebhookReceiver;
 beforeAll(async () => {
   receiver = await startWebhookReceiver({
-    answer: (path) => ({
-      status: Number(path.slice(1)) || 204,
-      headers: { location: `${receiver.url}/moved`, 'retry-after': '90' },
-    }),
+    answer: (path) => {
+      const [status, after = '90'] = path.slice(1).split('-');
+      return { status: Number(status) || 204, headers: { location: `${receiver.url}/moved`, 'retry-after': after } };
+    },
   });
 });
 afterAll(() => receiver.close());
@@ -90,6 +90,20 @@ test.each([
   expect(receiver.received.map(({ path }) => path)).toEqual([`/${status}`]);
   expect(await isKept(deps)).toBe(!nonRetryable);
 });
+
+test.each([
+  [1, '0', 1_000],
+  [1, '2', 2_000],
+  [3, '2', 16_000],
+  [WEBHOOK_ATTEMPTS - 1, '2', 7_200_000],
+  [1, '86400', 7_200_000],
+])(
+  'attempt %d, to come again after %s s, is followed by another after %d ms: attempts last a day, whatever is asked',
+  async (number, after, ms) => {
+    const deps = await given(`${receiver.url}/503-${after}`);
+    await expect(deliverWebhook(deps, INPUT, { number })).rejects.toMatchObject({ nextRetryDelay: ms });
+  },
+);
 
 test('one that nobody tries again is forgotten, and its address is in no error', async () => {
   const deps = await given('http://127.0.0.1:1/hidden-token');

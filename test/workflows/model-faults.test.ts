@@ -172,6 +172,13 @@ describe.each(APIS.map((api, at) => ({ api, at })))('over the $api API', ({ at }
     expect((second?.arrivedAt ?? 0) - (first?.endedAt ?? 0)).toBeGreaterThanOrEqual(2_000);
   });
 
+  test('a 429 whose retry-after is no time at all: another attempt comes', async () => {
+    says({ text: '3' });
+    strike({ status: 429, retryAfter: 0 });
+    expect(await (await asked()).result()).toMatchObject({ outcome: 'completed', output: '3' });
+    expect(model.counts()).toMatchObject({ requests: 2, faulted: 1 });
+  });
+
   test('a wrong key: one attempt, a typed failure that says where to look, and the key is nowhere', async () => {
     says({ text: 'never' });
     // As real providers do, it repeats what it was sent.

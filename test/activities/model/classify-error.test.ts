@@ -132,7 +132,9 @@ test.each([
   [{ 'retry-after': '0.25' }, 250],
   [{ 'retry-after': '5' }, 5000],
   [{ 'retry-after': new Date(NOW + 4000).toUTCString() }, 4000],
-  [{ 'retry-after': new Date(NOW - 60_000).toUTCString() }, 0],
+  // Temporal would take a delay of zero for no further attempt.
+  [{ 'retry-after': new Date(NOW - 60_000).toUTCString() }, undefined],
+  [{ 'retry-after': '0' }, undefined],
   [{ 'retry-after': 'soon' }, undefined],
   [{ 'retry-after': '-3' }, undefined],
   [{}, undefined],
