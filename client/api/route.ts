@@ -206,7 +206,8 @@ function misfits(issue: z.core.$ZodIssue, place: 'parameter' | 'pointer'): Misfi
       return meant.flatMap((inner) => misfits({ ...inner, path: [...issue.path, ...inner.path] }, place));
   }
   if (issue.code !== 'unrecognized_keys') return [at(issue.path, issue.message)];
-  return issue.keys.map((key) => at([...issue.path, key], 'there is no such member'));
+  const what = place === 'parameter' ? 'parameter' : 'member';
+  return issue.keys.map((key) => at([...issue.path, key], `there is no such ${what}`));
 }
 
 /**

@@ -117,6 +117,9 @@ test('what does not fit is named by its place', async () => {
     'limit',
     'status',
   ]);
+  expect((await api.ask('GET', '/v1/runs?agnet=a')).body['errors']).toEqual([
+    { parameter: 'agnet', detail: 'there is no such parameter' },
+  ]);
 });
 
 test('of an input that does not fit its agent each place is named, as a pointer into the body', async () => {

@@ -90,7 +90,7 @@ test('cancelled it takes no message for the moment, stops what is answered, drop
   expect(world.send('b')).toMatchObject({ repeated: true });
   expect(world.step()).toEqual({ do: 'stop', run: 's/a', reason: 'the session was cancelled' });
   world.end('cancelled');
-  expect(world.step()).toEqual({ do: 'drop', reason: 'the session was cancelled: send it anew' });
+  expect(world.step()).toEqual({ do: 'drop', reason: 'the session was cancelled: send it again, by another id' });
   expect(dropAll(world.session.state).map(({ id }) => id)).toEqual(['b', 'c']);
   expect(world.step()).toEqual({ do: 'end', as: 'asleep' });
   retireSession(world.session.state);

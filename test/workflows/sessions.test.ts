@@ -303,7 +303,7 @@ test('cancelled by plain Temporal it stops its run and tells of every message th
   const told = results.map((result) => result.outcome !== 'completed' && result.failure.message);
   expect(results.map(({ outcome }) => outcome)).toEqual(Array(3).fill('cancelled'));
   expect(told[0]).toContain('the session was cancelled');
-  expect(told.slice(1)).toEqual(Array(2).fill('the session was cancelled: send it anew'));
+  expect(told.slice(1)).toEqual(Array(2).fill('the session was cancelled: send it again, by another id'));
   expect((await used.stack.store.listRefs(MAIL_PREFIX)).filter(({ name }) => name.includes('stopped'))).toEqual([]);
   expect(await session.info()).toMatchObject({ status: 'asleep', answered: 4 });
   expect(await (await session.send('five', { id: 'e' })).result()).toMatchObject({ output: '3: five' });
