@@ -1,5 +1,6 @@
 // Needs a scratch folder: the real embedded store, with records of runs. No server.
-import { costCommand, type CostBy } from '../../client/cli/commands/cost';
+import { costCommand } from '../../client/cli/commands/cost';
+import type { CostBy } from '../../client/cost/run-costs';
 import { callRecordName, runRecordName } from '../../activities/store/ref-names';
 import type { Cost } from '../../workflows/contract/cost';
 import { modelRecordSchema } from '../../workflows/contract/schemas/call-record';
@@ -46,7 +47,9 @@ beforeAll(async () => {
 afterAll(() => project.remove());
 
 const costs = async (by: CostBy, since?: number) =>
-  await told(project.dir, (context) => costCommand(context, { by, ...(since === undefined ? {} : { since }) }, NOW));
+  await told(project.dir, (context) =>
+    costCommand(context, { by: [by], ...(since === undefined ? {} : { since }) }, NOW),
+  );
 const lines = ({ stdout }: { stdout: string }): string[] =>
   stdout
     .trim()
@@ -58,30 +61,30 @@ test('by agent: what a sub-agent spent is counted once, and an unknown price is 
   const all = await costs('agent');
   expect(all.code).toBe(0);
   expect(lines(all)).toEqual([
-    'writer 3 $6.0000 and 3 requests of unknown price',
-    'leader 1 $1.0000',
-    'ancient 1 cost unknown',
+    'writer 3 6 $6.0000 and 3 requests of unknown price',
+    'leader 1 0 $1.0000',
+    'ancient 1 2 cost unknown',
   ]);
   expect(all.stderr).toContain('5 runs, $7.0000 and 3 requests of unknown price in all');
 });
 
 test('by tenant, user and day, of the newest runs only', async () => {
   expect(lines(await costs('tenant', 7 * DAY))).toEqual([
-    'acme 3 $2.0000',
-    'other 1 cost unknown (3 requests of unknown price)',
+    'acme 3 4 $2.0000',
+    'other 1 2 cost unknown (3 requests of unknown price)',
   ]);
   expect(lines(await costs('user', 7 * DAY))).toEqual([
-    '(none) 3 $1.0000 and 3 requests of unknown price',
-    'u1 1 $1.0000',
+    '(none) 3 6 $1.0000 and 3 requests of unknown price',
+    'u1 1 0 $1.0000',
   ]);
   expect(lines(await costs('day'))).toEqual([
-    '2026-01-09 4 $2.0000 and 3 requests of unknown price',
-    '2026-01-01 1 $5.0000',
+    '2026-01-09 4 6 $2.0000 and 3 requests of unknown price',
+    '2026-01-01 1 2 $5.0000',
   ]);
 });
 
 test('by model: what no call tells any more is not lost', async () => {
-  expect(lines(await costs('model', 7 * DAY))).toEqual(['(no answer) 3 $2.0000 and 3 requests of unknown price']);
+  expect(lines(await costs('model', 7 * DAY))).toEqual(['(no answer) 4 6 $2.0000 and 3 requests of unknown price']);
 });
 
 test('what the cache saved stands beside what was paid, of each run its own', async () => {
@@ -104,12 +107,47 @@ test('what the cache saved stands beside what was paid, of each run its own', as
         ],
       });
     });
-    const all = await told(other.dir, (context) => costCommand(context, { by: 'agent' }));
-    expect(lines(all)).toEqual(['reader 1 $0 1.0k tokens, $0.0100']);
+    const all = await told(other.dir, (context) => costCommand(context, { by: ['agent'] }));
+    expect(lines(all)).toEqual(['reader 1 2.5k $0 1.0k tokens, $0.0100']);
     expect(all.stderr).toContain('1 run, $0 in all; 1.0k tokens, $0.0100 saved by the cache');
-    const { stdout } = await told(other.dir, (context) => costCommand(context, { by: 'model' }), { json: true });
+    const { stdout } = await told(other.dir, (context) => costCommand(context, { by: ['model'] }), { json: true });
     expect(JSON.parse(stdout)).toMatchObject({
       costs: [{ of: 'test/model-1', saved: { input: 900, output: 100 }, savedCost: { nanoUsd: USD / 100 } }],
+    });
+  } finally {
+    other.remove();
+  }
+});
+
+test('by several at once: one line for each combination, and as CSV, of which a spreadsheet runs nothing', async () => {
+  const other = testProject();
+  try {
+    await withStore(other.dir, async (store) => {
+      const records = [
+        recordOf('a', { nanoUsd: USD }, { tenant: '=HYPERLINK("http://x";"a,b")' }),
+        recordOf('b', { nanoUsd: 1 }, { tenant: '+1', release: 'a'.repeat(64) }),
+        recordOf('c', undefined, { tenant: 'plain, with "quotes"' }),
+      ];
+      await store.commit({
+        refs: records.map((value) => ({ op: 'put' as const, name: runRecordName(value.id), value })),
+      });
+    });
+    const { stdout } = await told(other.dir, (context) =>
+      costCommand(context, { by: ['agent', 'tenant', 'release'], csv: true }, NOW),
+    );
+    expect(stdout.trim().split('\n')).toEqual([
+      'agent,tenant,release,runs,input_tokens,cached_input_tokens,output_tokens,reasoning_tokens,usd,requests_of_unknown_price,saved_tokens,saved_usd',
+      `writer,"'=HYPERLINK(""http://x"";""a,b"")",${'f'.repeat(64)},1,1,0,1,0,1,0,,`,
+      `writer,'+1,${'a'.repeat(64)},1,1,0,1,0,0.000000001,0,,`,
+      `writer,"plain, with ""quotes""",${'f'.repeat(64)},1,1,0,1,0,,0,,`,
+    ]);
+    const json = await told(other.dir, (context) => costCommand(context, { by: ['agent', 'tenant'] }, NOW), {
+      json: true,
+    });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      by: 'agent,tenant',
+      costs: [{ key: { agent: 'writer', tenant: expect.stringContaining('HYPERLINK') } }, {}, {}],
+      total: { runs: 3, usage: { input: 3, output: 3 } },
     });
   } finally {
     other.remove();

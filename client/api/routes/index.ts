@@ -1,6 +1,7 @@
 // All there is to ask for, in the order of the document.
 import type { Route } from '../route';
 import { agentRoutes } from './agents';
+import { costRoute } from './cost';
 import { interventionRoutes } from './interventions';
 import { messageRoutes } from './messages';
 import { queueRoutes } from './queues';
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   ...messageRoutes,
   ...sessionRoutes,
   ...queueRoutes,
+  costRoute,
   ...agentRoutes,
   ...responseRoutes,
 ];

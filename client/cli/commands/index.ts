@@ -1,10 +1,11 @@
 // What the commands are called and take. main.ts adds those that start something; these look, act on a run, or prepare a folder.
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
+import type { CostBy } from '../../cost/run-costs';
 import type { CliContext } from '../context';
 import { describeApiKey } from './describe-api-key';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
-import { COST_BY, costCommand, type CostOptions } from './cost';
+import { costBy, costCommand, type CostOptions } from './cost';
 import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
@@ -246,13 +247,19 @@ function describeKeeping(program: Command, wrap: Wrap): void {
   program
     .command('cost')
     .description('what runs have cost, by their records; needs no server')
-    .addOption(new Option('--by <what>', 'one line for each').choices(COST_BY).default('agent'))
+    .option(
+      '--by <what>',
+      'one line for each agent, release, tenant, user, model, day; of several, with commas, for each combination',
+      costBy,
+      ['agent'] as CostBy[],
+    )
     .option('--since <time>', 'only runs that began within it, such as 7d', age)
+    .option('--csv', 'as CSV, for a spreadsheet')
     .addHelpText(
       'after',
       "\nA run counts in full on the day it began. A sub-agent's run is its own line by agent and model.",
     )
-    .addHelpText('after', example('cost --by tenant --since 7d'))
+    .addHelpText('after', example('cost --by agent,model --since 7d'))
     .action(wrap((context, options: CostOptions) => costCommand(context, options)));
   program
     .command('gc')

@@ -1,0 +1,72 @@
+// What runs have cost, by their records: the same numbers as `longhaul cost`.
+import { z } from 'zod';
+import { costSchema } from '../../../workflows/contract/schemas/cost';
+import { usageSchema } from '../../../workflows/contract/schemas/message';
+import { COST_BY, costsOf, type CostBy } from '../../cost/run-costs';
+import { seesTenant } from '../caller';
+import { maySee } from '../known-run';
+import { defineRoute } from '../route';
+import { count } from '../shapes';
+import { createTurnstile } from '../turnstile';
+
+const AGE_MS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+/** Each reads the records of all runs that it is about. */
+const readers = createTurnstile(8);
+
+const BY = new RegExp(`^(${COST_BY.join('|')})(,(${COST_BY.join('|')}))*$`);
+
+const lineShape = z.object({
+  of: z.string(),
+  key: z.object(Object.fromEntries(COST_BY.map((by) => [by, z.string().exactOptional()]))),
+  runs: count,
+  usage: usageSchema.describe('Tokens.'),
+  cost: costSchema.exactOptional().describe('Absent where nobody counted it.'),
+  saved: usageSchema.exactOptional().describe('What answers from the cache took when they were asked first.'),
+  savedCost: costSchema.exactOptional(),
+});
+export const costsShape = z.object({
+  by: z.string(),
+  costs: z.array(lineShape).describe('The dearest first; by day alone, the newest.'),
+  total: lineShape,
+});
+
+/** @param text a number with h, d or w */
+function ageMs(text: string): number {
+  const unit = text.at(-1);
+  return Number(text.slice(0, -1)) * (unit === 'h' || unit === 'd' || unit === 'w' ? AGE_MS[unit] : 0);
+}
+
+export const costRoute = defineRoute(
+  {
+    method: 'GET',
+    path: '/v1/cost',
+    group: 'cost',
+    summary: 'What runs have cost, by their records',
+    description:
+      "Each run counts what it spent itself: a sub-agent's run is counted by itself. In full on the day it began.",
+    scopes: ['read'],
+    query: z.strictObject({
+      by: z
+        .string()
+        .regex(BY, `one or several of ${COST_BY.join(', ')}, with commas between them`)
+        .default('agent'),
+      since: z
+        .string()
+        .regex(/^\d{1,5}[hdw]$/, 'a number with h, d or w, such as 7d')
+        .optional()
+        .describe('Only runs that began within it, such as `7d`.'),
+    }),
+    answers: { 200: { description: 'What they have cost.', schema: { name: 'Costs', shape: costsShape } } },
+  },
+  async ({ query, caller, deps }) => {
+    const by = [...new Set(query.by.split(','))].flatMap((one): CostBy[] => COST_BY.filter((known) => known === one));
+    const found = await readers.pass(caller, () =>
+      costsOf(deps.store, {
+        by,
+        ...(query.since === undefined ? {} : { since: Date.now() - ageMs(query.since) }),
+        fits: async (record) => seesTenant(caller, record.tenant) && (await maySee(caller, deps.store, record)),
+      }),
+    );
+    return { status: 200, body: { by: by.join(','), ...found } };
+  },
+);

@@ -1,0 +1,186 @@
+// What runs have cost, by their records: the ledger of the command line, of the API and of the dashboard. Each run counts what it spent
+// itself; what its sub-agents spent is theirs.
+import { allRefs, type ContentStore } from '../../activities/store';
+import { RUN_PREFIX } from '../../activities/store/ref-names';
+import { callsOf, totalsOf, withKnownCost, type CallTotals } from '../../activities/store/run-calls';
+import { indexedRuns, recordOf } from '../../activities/store/run-index';
+import { addCosts, addUsage, type Cost } from '../../workflows/contract/cost';
+import type { Usage } from '../../workflows/contract/message';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { costBeyond } from '../cost-beyond';
+import { firstRunIdOf } from '../first-run';
+import { directSubRuns, subRunsUnder } from '../sub-runs';
+
+export const COST_BY = ['agent', 'release', 'tenant', 'user', 'model', 'day'] as const;
+export type CostBy = (typeof COST_BY)[number];
+
+export interface CostsAsked {
+  /** One line for each combination of these. */
+  by: readonly CostBy[];
+  /** Only runs that began then or later, in milliseconds since 1970. @default all */
+  since?: number;
+  /** @default all */
+  fits?(record: RunRecord): boolean | Promise<boolean>;
+}
+
+export interface Spent {
+  /** Tokens. */
+  usage: Usage;
+  /** Absent where nobody counted it. */
+  cost?: Cost;
+  /** What answers from the cache took when they were asked first, and what that would cost. Absent where there were none. */
+  saved?: Usage;
+  savedCost?: Cost;
+}
+
+export interface CostLine extends Spent {
+  /** What it is the cost of: the values of `key`, in their order. */
+  of: string;
+  key: { [by in CostBy]?: string };
+  runs: number;
+}
+
+export interface Costs {
+  /** The dearest first; by day alone, the newest. */
+  costs: CostLine[];
+  total: CostLine;
+}
+
+const NO_USAGE: Usage = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };
+const NOTHING: Spent = { usage: NO_USAGE };
+
+/** @throws what keeps the store from telling */
+export async function costsOf(store: ContentStore, { by, since, fits = () => true }: CostsAsked): Promise<Costs> {
+  const lines = new Map<string, CostLine>();
+  let total: CostLine = { of: 'all', key: {}, runs: 0, ...NOTHING };
+  for await (const record of recordsSince(store, since)) {
+    if (!(await fits(record))) continue;
+    const spent = await ownSpent(store, record);
+    total = added(total, spent);
+    for (const { key, part } of await partsOf(store, record, by, spent)) {
+      const of = Object.values(key).join(', ');
+      const name = JSON.stringify(Object.values(key));
+      lines.set(name, added(lines.get(name) ?? { of, key, runs: 0, ...NOTHING }, part));
+    }
+  }
+  const isByDay = by.length === 1 && by[0] === 'day';
+  const order = (a: CostLine, b: CostLine): number =>
+    isByDay ? (a.of < b.of ? 1 : -1) : (b.cost?.nanoUsd ?? 0) - (a.cost?.nanoUsd ?? 0) || (a.of < b.of ? -1 : 1);
+  return { costs: [...lines.values()].sort(order), total };
+}
+
+/** Where the runs are indexed by their starts, older ones are not read at all. */
+async function* recordsSince(store: ContentStore, since: number | undefined): AsyncGenerator<RunRecord> {
+  const runs = since === undefined ? undefined : await indexedRuns(store);
+  if (!runs || since === undefined) {
+    for (const { value } of await allRefs(store, RUN_PREFIX)) {
+      const { data: record } = runRecordSchema.safeParse(value);
+      if (record && (since === undefined || record.startedAt >= since)) yield record;
+    }
+    return;
+  }
+  for await (const entry of runs) {
+    if (entry.startedAt < since) return;
+    const record = await recordOf(store, entry);
+    if (record) yield record;
+  }
+}
+
+const added = (line: CostLine, more: Spent): CostLine => ({ ...line, runs: line.runs + 1, ...sumOf(line, more) });
+
+function sumOf(a: Spent, b: Spent): Spent {
+  const cost = addCosts(a.cost, b.cost);
+  const savedCost = addCosts(a.savedCost, b.savedCost);
+  const saved = a.saved && b.saved ? addUsage(a.saved, b.saved) : (a.saved ?? b.saved);
+  return {
+    usage: addUsage(a.usage, b.usage),
+    ...(cost ? { cost } : {}),
+    ...(saved ? { saved } : {}),
+    ...(savedCost ? { savedCost } : {}),
+  };
+}
+
+const savedOf = ({ saved, savedCost }: Pick<Spent, 'saved' | 'savedCost'>): Omit<Spent, 'usage'> => ({
+  ...(saved ? { saved } : {}),
+  ...(savedCost ? { savedCost } : {}),
+});
+
+/** Of one that has not ended: of the calls that are recorded by now. What its sub-agents' runs took and saved is theirs. */
+async function ownSpent(store: ContentStore, record: RunRecord): Promise<Spent> {
+  const { ended } = record;
+  const cost = ended?.totals.cost && costBeyond(ended.totals.cost, ended.totals.subAgentsCost);
+  const calledAgents = ended?.totals.subAgentsCost !== undefined;
+  if (ended && !calledAgents && !ended.totals.cachedCalls)
+    return { usage: ended.totals.usage, ...(cost ? { cost } : {}) };
+  const first = await firstRunIdOf(store, record);
+  const recorded = withKnownCost(totalsOf(first === undefined ? [] : (await callsOf(store, first)).calls));
+  const known = ended ? cost : recorded.cost;
+  const usage = ended && !calledAgents ? ended.totals.usage : await ownUsage(store, record, recorded);
+  return { usage, ...(known ? { cost: known } : {}), ...savedOf(recorded) };
+}
+
+/** Of one that called agents its calls tell it; where they are erased, what those agents' runs did not use. */
+async function ownUsage(store: ContentStore, record: RunRecord, recorded: CallTotals): Promise<Usage> {
+  const { ended, erased } = record;
+  if (!ended || !erased) return recorded.usage;
+  const called = directSubRuns(await subRunsUnder(store, record), record);
+  const theirs = called.reduce((sum, run) => addUsage(sum, run.ended?.totals.usage ?? NO_USAGE), NO_USAGE);
+  return usageBeyond(ended.totals.usage, theirs);
+}
+
+interface Part {
+  key: CostLine['key'];
+  part: Spent;
+}
+
+async function partsOf(
+  store: ContentStore,
+  record: RunRecord,
+  by: readonly CostBy[],
+  spent: Spent,
+): Promise<readonly Part[]> {
+  const models = by.includes('model') ? await byModel(store, record, spent) : new Map([['', spent]]);
+  return [...models].map(([model, part]) => ({
+    key: Object.fromEntries(by.map((one) => [one, one === 'model' ? model : valueOf(record, one)])),
+    part,
+  }));
+}
+
+const valueOf = (record: RunRecord, by: Exclude<CostBy, 'model'>): string =>
+  by === 'day' ? new Date(record.startedAt).toISOString().slice(0, 10) : (record[by] ?? '(none)');
+
+/** Of calls that nobody has answered, and of runs that are erased, the record of the run alone tells the cost. */
+const NO_MODEL = '(no answer)';
+
+async function byModel(store: ContentStore, record: RunRecord, spent: Spent): Promise<Map<string, Spent>> {
+  const first = record.ended?.firstRunId ?? (await firstRunIdOf(store, record));
+  const parts = new Map<string, Spent>();
+  let told: Spent = NOTHING;
+  for (const { record: call } of first === undefined ? [] : (await callsOf(store, first)).calls) {
+    if (call.kind !== 'model' && call.kind !== 'compaction') continue;
+    const { model, usage, cost, unanswered } = call.kind === 'model' ? call.answer : call.result;
+    const own = addCosts(cost, unanswered?.cost);
+    const part: Spent = {
+      usage: unanswered ? addUsage(usage, unanswered.spent) : usage,
+      ...(own ? { cost: own } : {}),
+      ...(call.kind === 'model' ? savedOf(call.answer) : {}),
+    };
+    parts.set(model, sumOf(parts.get(model) ?? NOTHING, part));
+    told = sumOf(told, part);
+  }
+  const rest: Spent = {
+    usage: usageBeyond(spent.usage, told.usage),
+    ...(spent.cost ? { cost: costBeyond(spent.cost, told.cost) } : {}),
+  };
+  const { cost, usage } = rest;
+  const isSpent = usage.input + usage.output > 0 || (cost && (cost.nanoUsd > 0 || cost.unknown !== undefined));
+  if (isSpent) parts.set(NO_MODEL, rest);
+  return parts;
+}
+
+const usageBeyond = (all: Usage, told: Usage): Usage => ({
+  input: Math.max(0, all.input - told.input),
+  cachedInput: Math.max(0, all.cachedInput - told.cachedInput),
+  output: Math.max(0, all.output - told.output),
+  reasoning: Math.max(0, all.reasoning - told.reasoning),
+});
