@@ -1,6 +1,6 @@
 // A quota as it is shown: what is configured here, with what its workflow says of it.
-import { MICRO_USD } from '../../workflows/contract/cost';
-import { HEARD_MS, type QuotaLimits, type QuotaView } from '../../workflows/contract/quota';
+import { MICRO_USD } from '../workflows/contract/cost';
+import { HEARD_MS, type QuotaLimits, type QuotaView } from '../workflows/contract/quota';
 
 /** Of those who wait. */
 const SHARES_SHOWN = 8;

@@ -7,6 +7,7 @@ import type { ApiKey, ApiScope, WebhookSettings } from '../../activities/define/
 import type { ContentStore } from '../../activities/store';
 import type { TextReader } from '../../activities/stream/port';
 import { createAgentClient, type AgentClient } from '../agent-client';
+import type { ConfiguredQuotas } from '../quota-views';
 import type { Signer } from '../run-requests';
 import { callerOf, requireScope, type Caller } from './caller';
 import { Problem, pointerOf, type Misfit } from './problem';
@@ -23,6 +24,8 @@ export interface ApiDeps {
   keys: readonly ApiKey[];
   /** Where callers may have told them. @default nobody is told */
   webhooks?: WebhookSettings;
+  /** What is limited, for the dashboard. @default nothing */
+  quotas?: ConfiguredQuotas;
   /** Aborted when the server closes. */
   over: AbortSignal;
   /** Told what nobody foresaw. */
@@ -96,6 +99,8 @@ export interface RawRequest {
   params: { [name: string]: string };
   deps: ApiDeps;
   node: NodeBindings;
+  /** Who asks. @default whoever the request's own header names */
+  caller?: Caller;
 }
 
 /** As many clients send where there is nothing to say. */
@@ -124,8 +129,8 @@ export function defineRoute<
   };
   return {
     ...described,
-    answer: async ({ request, params, deps, node }) => {
-      const caller = callerOf(deps.keys, request.headers.get('authorization') ?? undefined);
+    answer: async ({ request, params, deps, node, caller: known }) => {
+      const caller = known ?? callerOf(deps.keys, request.headers.get('authorization') ?? undefined);
       requireScope(caller, about.scopes);
       // Of a place that takes none it is read too: what nobody heeds is what somebody meant.
       const body = about.method === 'GET' ? undefined : await readBody(request);

@@ -5,6 +5,7 @@ import { openTextReader } from '../../activities/stream/open-streams';
 import { hasCode } from '../../infra/temporal/error-reason';
 import type { Settings } from '../../workers/config';
 import type * as served from '../api/serve-api';
+import { configuredQuotas } from './configured-quotas';
 import { cannotListen } from './cannot-listen';
 import type { CliContext } from './context';
 import { EXIT, errorLine } from './exit-codes';
@@ -59,6 +60,7 @@ export async function startApi({ settings, storeUrl, note, ...given }: Served): 
         ...given,
         texts,
         keys: settings.api.keys,
+        quotas: configuredQuotas(settings),
         webhooks: settings.api.webhooks,
         tenant: settings.identity.tenant,
       },

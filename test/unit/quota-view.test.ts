@@ -1,5 +1,5 @@
 // Needs: nothing. A quota as people are shown it: at the time of whoever asks, however long ago a worker last spoke.
-import { inDollars, quotaLines, shownView } from '../../client/cli/quota-shown';
+import { inDollars, quotaLines, shownView } from '../../client/quota-shown';
 import type { LeaseRequest, QuotaLimits, QuotaView, WindowLimit } from '../../workflows/contract/quota';
 import { lease, newLedger } from '../../workflows/quota/ledger';
 import { viewOf } from '../../workflows/quota/view';

@@ -1,6 +1,5 @@
 // `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full.
-import { createConversation, type ContentStore, type Conversation } from '../../../activities/store';
-import { chainName, earlierChainName } from '../../../activities/store/ref-names';
+import type { ContentStore } from '../../../activities/store';
 import type { Message } from '../../../workflows/contract/message';
 import type {
   CompactionRecord,
@@ -9,6 +8,7 @@ import type {
   ToolRecord,
 } from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { callContent, type CallContent } from '../../call-content';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -55,9 +55,9 @@ async function showModelCall(
   call: RunCall,
   made: ModelRecord,
 ): Promise<void> {
-  const conversation = createConversation(store.of(tenant));
-  const given = await givenTo(conversation, made, chainName(id));
-  const answered = await conversation.messages(made.answer.messages.map(({ hash }) => hash));
+  const content = await callContent(store, { id, tenant }, call);
+  const given = messagesIn(content);
+  const { answered } = content;
   output.json({ id, ...placeOf(call), record: made, given, answered });
   if (output.isJson) return;
   const { usage, cost, unanswered } = made.answer;
@@ -94,17 +94,6 @@ const triedText = ({ tried }: Pick<ModelRecord, 'tried'>): string | undefined =>
     })
     .join('; ');
 
-/** What the model read: an edited conversation has a head of its own. */
-async function givenTo(
-  conversation: Conversation,
-  { from: { base, append }, edited }: ModelRecord,
-  chain: string,
-): Promise<Message[]> {
-  if (edited !== undefined) return (await conversation.load(edited, chain)).map(({ message }) => message);
-  const before = base === null ? [] : await conversation.load(base, chain);
-  return [...before.map(({ message }) => message), ...(await conversation.messages(append))];
-}
-
 /** What it stands for, and the words that stand for it. */
 async function showCompaction(
   { output }: CliContext,
@@ -113,11 +102,9 @@ async function showCompaction(
   call: RunCall,
   made: CompactionRecord,
 ): Promise<void> {
-  const conversation = createConversation(store.of(tenant));
-  const [summary] = await conversation.messages([made.result.message.hash]);
-  const covers = summary?.role === 'user' ? summary.covers : undefined;
-  const chain = covers ? await conversation.load(covers.head, earlierChainName(id, covers.head)) : [];
-  const given = chain.slice(covers?.from, covers?.to).map(({ message }) => message);
+  const content = await callContent(store, { id, tenant }, call);
+  const given = messagesIn(content);
+  const [summary] = content.answered;
   output.json({ id, ...placeOf(call), record: made, given, answered: summary ?? null });
   if (output.isJson) return;
   const row = rowOf(call, output);
@@ -139,9 +126,9 @@ async function showToolCall(
   made: ToolRecord | StartedToolRecord,
 ): Promise<void> {
   const result = made.kind === 'tool' ? made.result : undefined;
-  const hashes = [made.from.message, ...(result ? [result.message.hash] : [])];
-  const [asking, answered] = await createConversation(store.of(tenant)).messages(hashes);
-  const given = argumentsOf(asking, made.from.call);
+  const content = await callContent(store, { id, tenant }, call);
+  const given = 'arguments' in content.given ? content.given.arguments : undefined;
+  const [answered] = content.answered;
   output.json({ id, ...placeOf(call), record: made, given: given ?? null, answered: answered ?? null });
   if (output.isJson) return;
   const row = rowOf(call, output);
@@ -154,13 +141,7 @@ async function showToolCall(
   showMessage(output, String(call.number), answered);
 }
 
-function argumentsOf(message: Message | undefined, at: number): unknown {
-  const part =
-    message?.role === 'assistant'
-      ? message.parts.find((one) => one.type === 'tool-call' && one.call === at)
-      : undefined;
-  return part?.type === 'tool-call' ? part.arguments : undefined;
-}
+const messagesIn = ({ given }: CallContent): Message[] => ('messages' in given ? given.messages : []);
 
 const placeOf = ({ number, fork, turn, index }: RunCall) => ({ number, fork, turn, index });
 
