@@ -24,7 +24,11 @@ export function findApiKey<K extends { hash: string }>(keys: readonly K[], given
   return keys.filter(isGiven)[0];
 }
 
-export function apiSigningKey(key: string): KeyObject {
-  const seed = Buffer.from(hkdfSync('sha256', key, '', 'decisions of an API key', 32));
-  return createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
-}
+/** Of the key that its decisions are signed by: 32 bytes from which the API key itself cannot be had. */
+export const apiSigningSeed = (key: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, '', 'decisions of an API key', 32));
+
+export const signingKeyOfSeed = (seed: Buffer): KeyObject =>
+  createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
+
+export const apiSigningKey = (key: string): KeyObject => signingKeyOfSeed(apiSigningSeed(key));

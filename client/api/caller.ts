@@ -1,4 +1,5 @@
 // Who asks, and what they may: a key of the configuration, or, on this machine alone and where there are no keys, anybody.
+import type { KeyObject } from 'node:crypto';
 import type { ApiKey, ApiScope } from '../../activities/define/api';
 import { isDefinitionName } from '../../activities/define/definition-name';
 import { apiSigningKey, findApiKey } from '../../activities/keys/api-key';
@@ -21,7 +22,7 @@ export interface Caller {
 }
 
 /** Signs nothing: whoever the server's own user is, a request that names nobody does not decide for them. */
-const ANYBODY: Caller = { keys: 1, may: () => true, signer: () => undefined };
+export const ANYBODY: Caller = { keys: 1, may: () => true, signer: () => undefined };
 
 /** @throws Problem `Api.Unauthorized` */
 export function callerOf(keys: readonly ApiKey[], authorization: string | undefined): Caller {
@@ -32,16 +33,23 @@ export function callerOf(keys: readonly ApiKey[], authorization: string | undefi
     const headers = { 'www-authenticate': 'Bearer' };
     throw new Problem('Api.Unauthorized', 'send a key of this server: "Authorization: Bearer KEY".', { headers });
   }
-  const { name, scopes, tenants, agents, signs } = key;
+  return callerWith(key, { keys: keys.length, signs: () => apiSigningKey(given) });
+}
+
+/** @param signs the key that its decisions are signed by, where it is in hand */
+export function callerWith(
+  { name, scopes, tenants, agents, signs: publicKey }: ApiKey,
+  { keys, signs }: { keys: number; signs: () => KeyObject | undefined },
+): Caller {
   return {
     name,
-    keys: keys.length,
+    keys,
     may: (scope) => scopes.includes(scope) || (scope !== 'approve' && scopes.includes('administer')),
     ...(tenants ? { tenants } : {}),
     ...(agents ? { agents } : {}),
     signer: () => {
-      const own = apiSigningKey(given);
-      return signs === publicKeyText(own) ? { by: name, key: own } : undefined;
+      const own = signs();
+      return own && publicKey === publicKeyText(own) ? { by: name, key: own } : undefined;
     },
   };
 }

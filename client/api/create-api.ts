@@ -1,5 +1,6 @@
 // The API as a Hono application: its routes, its document, and what is said where there is no route.
 import { Hono, type Context } from 'hono';
+import { createDashboard } from '../dashboard/create-dashboard';
 import { isLoopback } from './loopback';
 import { openApiDocument } from './openapi';
 import { PAGE_POLICY, openApiPage } from './openapi-page';
@@ -28,6 +29,8 @@ export function createApi(deps: ApiDeps): Api {
   const document = openApiDocument(ROUTES, { takesKeys: deps.keys.length > 0 });
   const text = JSON.stringify(document);
   const page = openApiPage(document);
+  app.route('/ui', createDashboard(deps));
+  app.get('/', (call) => call.redirect('/ui/runs', 303));
   // Both tell nothing of what runs here, so they ask for no key.
   app.get(DOCUMENT, () => new Response(text, { headers: { 'content-type': 'application/json' } }));
   app.get(PAGE, (call) => call.html(page, 200, { 'content-security-policy': PAGE_POLICY }));

@@ -2,12 +2,15 @@
 import { z } from 'zod';
 import type { ContentStore } from '../../activities/store';
 import { LAST_MS, indexRuns, indexedRuns, recordOf, type IndexedRun } from '../../activities/store/run-index';
-import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { runRecordName } from '../../activities/store/ref-names';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { isRunId } from '../run-labels';
 import { openedCursor, sealedCursor } from './cursor';
 
 export interface RunFilter {
   fits(record: RunRecord): Promise<boolean> | boolean;
+  /** Of which runs, by what their entries in the index say: the records of others are not read. @default all */
+  agent?: string | undefined;
   limit: number;
   /** As the page before gave it. */
   cursor?: string | undefined;
@@ -32,18 +35,32 @@ async function placeOf(store: ContentStore, cursor: string): Promise<Place> {
 
 export async function listRuns(
   store: ContentStore,
-  { fits, limit, cursor }: RunFilter,
+  { fits, agent, limit, cursor }: RunFilter,
 ): Promise<{ runs: RunRecord[]; next?: string }> {
   const behind = cursor === undefined ? undefined : await placeOf(store, cursor);
   const runs: RunRecord[] = [];
   let looked = 0;
   for await (const entry of await runsBehind(store, behind)) {
     looked += 1;
-    const record = await recordOf(store, entry);
+    const record = agent === undefined || entry.agent === agent ? await recordOf(store, entry) : undefined;
     if (record && (await fits(record))) runs.push(record);
     if (runs.length === limit || looked === LOOKED_AT_MAX) return { runs, next: await cursorAt(store, entry) };
   }
   return { runs };
+}
+
+/** Those whose id begins so, newest first: there are few, and the index of runs is not in the order of their ids. */
+export async function runsNamed(
+  store: ContentStore,
+  { fits, limit }: Pick<RunFilter, 'fits' | 'limit'>,
+  beginning: string,
+): Promise<RunRecord[]> {
+  const refs = await store.listRefs(runRecordName(beginning), { limit: LOOKED_AT_MAX });
+  const records = refs.flatMap(({ value }) => runRecordSchema.safeParse(value).data ?? []);
+  const found: RunRecord[] = [];
+  for (const record of records.sort((a, b) => b.startedAt - a.startedAt))
+    if (found.length < limit && (await fits(record))) found.push(record);
+  return found;
 }
 
 async function runsBehind(store: ContentStore, place: Place | undefined): Promise<AsyncIterable<IndexedRun>> {

@@ -24,6 +24,16 @@ export async function readBody(request: Request): Promise<unknown> {
   return value;
 }
 
+/** The body as a form sends it. @throws Problem as {@link readBody} */
+export async function readForm(request: Request): Promise<URLSearchParams> {
+  if (Number(request.headers.get('content-length') ?? 0) > BODY_BYTES_MAX) throw tooLarge();
+  const text = await textOf(request.body);
+  const [type = ''] = (request.headers.get('content-type') ?? '').split(';');
+  if (text !== '' && type.trim().toLowerCase() !== 'application/x-www-form-urlencoded')
+    throw new Problem('Api.WrongMediaType', 'a form is sent as "content-type: application/x-www-form-urlencoded".');
+  return new URLSearchParams(text);
+}
+
 const tooLarge = (): Problem =>
   // The rest of a body that was not read would be taken for the next request.
   new Problem('Api.BodyTooLarge', `a body has at most ${BODY_BYTES_MAX} bytes.`, { headers: { connection: 'close' } });

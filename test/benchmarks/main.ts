@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,6 +16,7 @@ import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { printCache } from './print-cache';
+import { printDashboard } from './print-dashboard';
 import { printGateway } from './print-gateway';
 import { printManyRuns, type Place } from './print-many-runs';
 import { printQuota } from './print-quota';
@@ -105,7 +106,6 @@ async function withPostgres(work: (postgres: TestPostgres) => Promise<void>): Pr
   }
 }
 
-/** In a schema of its own. */
 function storeIn(postgres: TestPostgres): { storeUrl: string; storeBytes: () => Promise<number> } {
   const storeUrl = postgres.freshUrl();
   return { storeUrl, storeBytes: () => databaseBytes(storeUrl) };
@@ -280,6 +280,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
     ),
   waiting: () => printWaitingRuns(isShort ? WAITING_SHORT : WAITING_LONG),
   week: () => printWaitingRuns(isShort ? WEEK_SHORT : WEEK_LONG),
+  dashboard: () => printDashboard(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -1,11 +1,12 @@
 // Runs, one and many; what came of one; and one as it goes.
 import { z } from 'zod';
+import { ID_CHARS } from '../../../workflows/contract/limits';
 import { refuseErased } from '../../recorded-result';
 import { RESULT_ANSWERS, resultOfRun, waitQuery } from '../await-result';
 import { seesTenant } from '../caller';
 import { CURSOR_CHARS } from '../cursor';
 import { knownRun, maySee } from '../known-run';
-import { listRuns } from '../list-runs';
+import { listRuns, runsNamed, type RunFilter } from '../list-runs';
 import { defineRoute } from '../route';
 import { recordedRun, shownRun } from '../run-status';
 import { sentPieceByPiece } from '../sent-piece-by-piece';
@@ -32,6 +33,13 @@ const listRoute = defineRoute(
       user: z.string().optional(),
       session: z.string().optional(),
       tag: z.string().optional(),
+      release: z.string().optional().describe('The beginning of its hash is enough.'),
+      failure: z.string().optional().describe('Type of the failure that it ended with, such as `Model.RateLimited`.'),
+      id: z
+        .string()
+        .max(ID_CHARS)
+        .optional()
+        .describe('The beginning of ids: the newest of those that fit, in one page.'),
       subAgents: z.enum(['true', 'false']).optional().describe('Runs of sub-agents too.'),
       limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(20),
       cursor: z.string().max(CURSOR_CHARS).optional().describe('`next` of the page before.'),
@@ -39,9 +47,9 @@ const listRoute = defineRoute(
     answers: { 200: { description: 'A page.', schema: { name: 'Runs', shape: runsShape } } },
   },
   async ({ query, caller, deps }) => {
-    const { agent, status, tenant, user, session, tag, subAgents, limit, cursor } = query;
-    const { runs, next } = await listRuns(deps.store, {
-      ...{ limit, cursor },
+    const { agent, status, tenant, user, session, tag, release, failure, id, subAgents, limit, cursor } = query;
+    const filter: RunFilter = {
+      ...{ agent, limit, cursor },
       fits: (record) =>
         (agent === undefined || record.agent === agent) &&
         (status === undefined || (record.ended?.outcome ?? 'open') === status) &&
@@ -49,10 +57,15 @@ const listRoute = defineRoute(
         (user === undefined || record.user === user) &&
         (session === undefined || record.session === session) &&
         (tag === undefined || record.tags.includes(tag)) &&
+        (release === undefined || record.release.startsWith(release)) &&
+        (failure === undefined || record.ended?.failure?.type === failure) &&
         (subAgents === 'true' || !record.parent) &&
         seesTenant(caller, record.tenant) &&
         maySee(caller, deps.store, record),
-    });
+    };
+    const { runs, next = undefined } = id
+      ? { runs: await runsNamed(deps.store, filter, id) }
+      : await listRuns(deps.store, filter);
     return { status: 200, body: { runs: runs.map(recordedRun), ...(next === undefined ? {} : { next }) } };
   },
 );

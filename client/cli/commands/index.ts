@@ -1,11 +1,11 @@
 // What the commands are called and take. main.ts adds those that start something; these look, act on a run, or prepare a folder.
 import { Option, InvalidArgumentError, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
-import type { CostBy } from '../../cost/run-costs';
+import { age } from '../age-option';
 import type { CliContext } from '../context';
 import { describeApiKey } from './describe-api-key';
+import { describeCost } from './describe-cost';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
-import { costBy, costCommand, type CostOptions } from './cost';
 import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
@@ -46,14 +46,6 @@ const count = (value: string): number => {
 
 /** Of an option that may be repeated. */
 export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
-
-const MS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const age = (value: string): number => {
-  const [, number = '', unit = ''] = /^(\d{1,5})([hdw])$/.exec(value) ?? [];
-  if (unit !== 'h' && unit !== 'd' && unit !== 'w')
-    throw new InvalidArgumentError('it is a number with h, d or w, such as 90d.');
-  return Number(number) * MS[unit];
-};
 
 const RUN = ['<run>', "id of a run, or the beginning of it that is no other run's"] as const;
 const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
@@ -244,23 +236,7 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .description('what waits for a place, how long one that came now would wait, and what has been refused')
     .addHelpText('after', example('queues'))
     .action(wrap((context) => queuesCommand(context)));
-  program
-    .command('cost')
-    .description('what runs have cost, by their records; needs no server')
-    .option(
-      '--by <what>',
-      'one line for each agent, release, tenant, user, model, day; of several, with commas, for each combination',
-      costBy,
-      ['agent'] as CostBy[],
-    )
-    .option('--since <time>', 'only runs that began within it, such as 7d', age)
-    .option('--csv', 'as CSV, for a spreadsheet')
-    .addHelpText(
-      'after',
-      "\nA run counts in full on the day it began. A sub-agent's run is its own line by agent and model.",
-    )
-    .addHelpText('after', example('cost --by agent,model --since 7d'))
-    .action(wrap((context, options: CostOptions) => costCommand(context, options)));
+  describeCost(program, wrap);
   program
     .command('gc')
     .description('free what no run needs any more; safe beside running workers, needs no server')

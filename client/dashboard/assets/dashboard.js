@@ -1,0 +1,90 @@
+// What pages do beside being read: they look again every few seconds, and go by keys. Without this script all of them work all the same.
+(() => {
+  'use strict';
+
+  /** @param {Element | null} at */
+  const isField = (at) => at instanceof HTMLElement && at.matches('input, textarea, select');
+
+  /** Whether somebody is filling in something of it, which must not be taken from under their hands. */
+  const isInUse = (/** @type {Element} */ part) =>
+    (part.contains(document.activeElement) && isField(document.activeElement)) ||
+    [...part.querySelectorAll('input:not([type=hidden]), textarea')].some((one) => one.value !== one.defaultValue) ||
+    part.querySelector('details[open]') !== null;
+
+  /** Where the reader is stays where it is: the same link, by its address. */
+  function replace(/** @type {Element} */ part, /** @type {Element} */ fresh) {
+    const [version, now] = [part.getAttribute('data-version'), fresh.getAttribute('data-version')];
+    // Of what differs each time it is made its version says whether it is another.
+    if (version === null ? part.innerHTML === fresh.innerHTML : version === now) return;
+    if (isInUse(part)) return;
+    if (now !== null) part.setAttribute('data-version', now);
+    const focused = part.contains(document.activeElement) ? document.activeElement?.getAttribute('href') : null;
+    part.replaceChildren(...fresh.childNodes);
+    if (!focused) return;
+    const again = [...part.querySelectorAll('a[href]')].find((link) => link.getAttribute('href') === focused);
+    if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  }
+
+  const liveParts = () => [...document.querySelectorAll('[data-live]:not([data-live=""])[id]')];
+
+  async function lookAgain() {
+    if (document.visibilityState !== 'visible') return;
+    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error' });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    for (const part of liveParts()) {
+      const other = fresh.getElementById(part.id);
+      if (!other) continue;
+      replace(part, other);
+      part.setAttribute('data-live', other.getAttribute('data-live') ?? '');
+    }
+  }
+
+  function goOn() {
+    const seconds = Math.min(...liveParts().map((part) => Number(part.getAttribute('data-live'))));
+    if (!Number.isFinite(seconds)) return;
+    setTimeout(
+      () =>
+        lookAgain()
+          .catch(() => undefined)
+          .finally(goOn),
+      seconds * 1000,
+    );
+  }
+  goOn();
+
+  const rows = () =>
+    [...document.querySelectorAll('[data-row] a')].filter((link, at, all) => {
+      const row = link.closest('[data-row]');
+      return all.findIndex((other) => other.closest('[data-row]') === row) === at;
+    });
+
+  function move(/** @type {number} */ by) {
+    const all = rows();
+    if (all.length === 0) return;
+    const row = document.activeElement?.closest('[data-row]');
+    const at = row ? all.findIndex((link) => link.closest('[data-row]') === row) : -1;
+    const next = at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(all.length - 1, Math.max(0, at + by));
+    const link = all[next];
+    if (link instanceof HTMLElement) link.focus();
+  }
+
+  let isGoing = false;
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || isField(document.activeElement)) return;
+    const place = isGoing ? document.querySelector(`[data-go="${CSS.escape(event.key)}"]`) : null;
+    isGoing = event.key === 'g' && !isGoing;
+    if (place instanceof HTMLElement) return void place.click();
+    if (event.key === 'j') move(1);
+    else if (event.key === 'k') move(-1);
+    else if (event.key === '/') {
+      const search = document.querySelector('[data-search]');
+      if (!(search instanceof HTMLElement)) return;
+      event.preventDefault();
+      search.focus();
+    } else if (event.key === '?') {
+      const help = document.getElementById('help');
+      if (help instanceof HTMLDialogElement && !help.open) help.showModal();
+    }
+  });
+})();

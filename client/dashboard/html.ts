@@ -1,0 +1,49 @@
+// What pages are made of. All that is put into a page is text, escaped by `html`, unless `html` itself has made it.
+import { html } from 'hono/html';
+import { formatAge } from '../format';
+
+export { html };
+/** What `html` makes. */
+export type Html = ReturnType<typeof html>;
+
+/** Nothing, where a part of a page is left out. */
+export const NOTHING = html``;
+
+/**
+ * What is not seen where it stands, and what turns the direction of the text beside it: controls but tab and line feed, spaces of no width,
+ * marks, embeddings, overrides and isolates. What joins letters, or parts them, belongs to the scripts and emoji that need it.
+ */
+const UNSEEN =
+  /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])/;
+
+/** Text that others wrote, whole: what would not be seen is shown by its number, and what looks like markup is text. */
+export function shownText(text: string): Html {
+  const parts = text.replaceAll('\r\n', '\n').split(UNSEEN);
+  if (parts.length === 1) return html`${parts[0]}`;
+  return html`${parts.map((part, at) => (at % 2 === 0 ? part : html`<span class="unseen">${numberOf(part)}</span>`))}`;
+}
+
+const numberOf = (character: string): string =>
+  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+
+/** How long ago, with the time itself. @param ms since 1970 */
+export function ageOf(ms: number, now = Date.now()): Html {
+  const iso = new Date(ms).toISOString();
+  return html`<time datetime="${iso}" title="${iso}">${formatAge(Math.max(0, now - ms))}</time>`;
+}
+
+export const timeOf = (ms: number): Html => {
+  const iso = new Date(ms).toISOString();
+  return html`<time datetime="${iso}">${iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`;
+};
+
+/** A path of the dashboard: what callers have chosen is encoded. */
+export const linkTo = (
+  parts: readonly (string | number)[],
+  query: { [name: string]: string | undefined } = {},
+): string => {
+  const search = new URLSearchParams(
+    Object.entries(query).flatMap(([name, value]): [string, string][] => (value ? [[name, value]] : [])),
+  ).toString();
+  return `/ui/${parts.map((part) => encodeURIComponent(part)).join('/')}${search === '' ? '' : `?${search}`}`;
+};

@@ -1,0 +1,114 @@
+// One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
+import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
+import { formatCost, formatTokens, limitsText } from '../format';
+import { subRunsUnder } from '../sub-runs';
+import { takenLimits } from '../api/run-status';
+import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
+import type { PageRequest, ShownPlace } from './place';
+import { recordedTrace } from './recorded-trace';
+import { requestHtml } from './request-forms';
+import { isOpen, releaseLink, runLink, statusHtml, tookOf } from './run-facts';
+import { runFormsHtml } from './run-forms';
+import { waterfallHtml } from './waterfall';
+
+export const runPage: ShownPlace = {
+  path: '/runs/:id',
+  show: async (request) => {
+    const { ask, params, caller } = request;
+    const { id = '' } = params;
+    const run = await ask.get(runShape, '/v1/runs/{id}', { id });
+    const isLive = isOpen(run);
+    const live = isLive ? '3' : '';
+    return {
+      title: run.id,
+      body: html`<h1>${shownText(run.id)}</h1>
+        <div id="facts" data-live="${live}">${factsHtml(run)}</div>
+        <div id="asked" data-live="${live}">${isLive ? await requestsHtml(request, run.id) : NOTHING}</div>
+        ${
+          isLive && caller.may('intervene')
+            ? html`<div id="forms" data-live="${live}" data-version="${run.status === 'paused' ? 'paused' : 'going'}">
+                ${runFormsHtml(run, request)}
+              </div>`
+            : NOTHING
+        }
+        <div id="result" data-live="${live}">${await resultHtml(request, run)}</div>
+        ${await subRunsHtml(request, run)}
+        <div id="calls" data-live="${live}">${await callsHtml(request, run)}</div>`,
+    };
+  },
+};
+
+const row = (name: string, value: Html | string | undefined): Html =>
+  value === undefined || value === ''
+    ? NOTHING
+    : html`<dt>${name}</dt>
+        <dd>${value}</dd>`;
+
+function factsHtml(run: ShownRun): Html {
+  const { totals, limits, failure } = run;
+  const used = totals?.usage;
+  const whose = [
+    ['user', run.user],
+    ['session', run.session],
+  ] as const;
+  return html`<dl class="facts">
+      ${row('status', html`${statusHtml(run.status)}${run.reason === undefined ? NOTHING : html`: ${shownText(run.reason)}`}`)}
+      ${failure ? row('failure', html`<span class="bad"><code>${failure.type}</code> ${shownText(failure.message)}</span>`) : NOTHING}
+      ${row('asked', shownText(run.question))}
+      ${row('agent', html`${shownText(run.agent)}, release ${releaseLink(run.release)}`)}
+      ${row('tenant', shownText(run.tenant))}
+      ${whose.map(([name, value]) => (value === undefined ? NOTHING : row(name, html`<a href="${linkTo(['runs'], { [name === 'session' ? 'q' : name]: value })}">${shownText(value)}</a>`)))}
+      ${row('tags', shownText(run.tags.join(', ')))} ${row('started', timeOf(run.startedAt))}
+      ${run.endedAt === undefined ? NOTHING : row('ended', html`${timeOf(run.endedAt)}, after ${tookOf(run)}`)}
+      ${run.queued ? row('waits in', `${run.queued.queue}${run.queued.position === undefined ? '' : `, at place ${run.queued.position}`}`) : NOTHING}
+      ${totals ? row('totals', `${totals.turns} turns, ${totals.modelCalls} model calls, ${totals.toolCalls} tool calls`) : NOTHING}
+      ${used ? row('tokens', `${formatTokens(used.input)} in (${formatTokens(used.cachedInput)} cached), ${formatTokens(used.output)} out (${formatTokens(used.reasoning)} reasoning)`) : NOTHING}
+      ${totals ? row('cost', `${formatCost(totals.cost)}${totals.estimated ? ', in part estimated' : ''}`) : NOTHING}
+      ${limits ? row('limits', limitsText({ turns: 0, toolCalls: 0, ...takenLimits(limits) })) : NOTHING}
+      ${run.parent === undefined ? NOTHING : row('called by', runLink(run.parent))}
+      ${run.forkedFrom ? row('forked from', html`${runLink(run.forkedFrom.run)} at step ${run.forkedFrom.step}`) : NOTHING}
+    </dl>
+    ${run.erasedAt === undefined ? html`<p><a href="${linkTo(['runs', run.id, 'conversation'])}">The whole conversation</a></p>` : NOTHING}`;
+}
+
+async function requestsHtml(request: PageRequest, id: string): Promise<Html> {
+  const { requests } = await request.ask.get(requestsShape, '/v1/runs/{id}/requests', { id });
+  return html`${requests.map((one) => requestHtml(one, request, 'run'))}`;
+}
+
+async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
+  if (isOpen(run) || run.erasedAt !== undefined) return NOTHING;
+  const result = await ask.get(resultShape, '/v1/runs/{id}/result', { id: run.id });
+  const said =
+    result.outcome === 'completed'
+      ? result.output
+      : result.outcome === 'budget-exhausted'
+        ? result.achieved
+        : undefined;
+  if (said === undefined) return NOTHING;
+  const text = typeof said === 'string' ? said : JSON.stringify(said, null, 2);
+  return html`<h2>${result.outcome === 'completed' ? 'Answer' : 'What it had said by then'}</h2>
+    <pre tabindex="0" aria-label="Answer">${shownText(text)}</pre>`;
+}
+
+async function callsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {
+  if (run.erasedAt !== undefined) return NOTHING;
+  const { record } = await knownRun(run.id);
+  return html`<h2>Calls</h2>
+    ${waterfallHtml(await recordedTrace(deps.store, record))}`;
+}
+
+async function subRunsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {
+  const { record } = await knownRun(run.id);
+  const below = await subRunsUnder(deps.store, record);
+  if (below.length === 0) return NOTHING;
+  return html`<h2>Runs of its sub-agents</h2>
+    <ul>
+      ${below.map(
+        (one) =>
+          html`<li data-row>
+            ${runLink(one.id)} ${shownText(one.agent)}, ${one.ended?.outcome ?? 'not ended'}: ${shownText(one.question)}
+          </li>`,
+      )}
+    </ul>`;
+}

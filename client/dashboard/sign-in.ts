@@ -1,0 +1,34 @@
+// Signing in with a key of the API, and out again.
+import { html, NOTHING } from './html';
+import type { Page } from './page';
+
+/** @param to where the reader wanted to go; @param isWrong a key was given, and is none of this server's */
+export const signInPage = (to: string, isWrong: boolean): Page => ({
+  title: 'Sign in',
+  status: isWrong ? 401 : 200,
+  body: html`<h1>Sign in</h1>
+    ${isWrong ? html`<p class="wrong" role="alert">That is no key of this server.</p>` : NOTHING}
+    <form method="post" action="/ui/sign-in" class="sign-in">
+      <label>
+        Key of the API
+        <input type="password" name="key" required autocomplete="current-password" spellcheck="false" autofocus />
+      </label>
+      <input type="hidden" name="to" value="${to}" />
+      <button>Sign in</button>
+    </form>
+    <p>
+      As <code>longhaul api-key NAME --scope read</code> makes one. It is good for twelve hours here, and is not kept.
+    </p>`,
+});
+
+/** A page of this dashboard, and nothing else: a form that leads elsewhere is none of ours. */
+export const safePlace = (to: string | null): string =>
+  to !== null && /^\/ui(\/[^\\\s]*)?$/.test(to) && !to.startsWith('/ui/sign-') ? to : '/ui/runs';
+
+/**
+ * A link in a mail or a chat comes from another site, and a browser sends no cookie with it that is for this site alone. Asked for again by
+ * this page it does.
+ */
+export const arrivedPage = (to: string): string =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Longhaul</title>` +
+  `<meta http-equiv="refresh" content="0"></head><body><a href="${encodeURI(to)}">Go on</a></body></html>`;

@@ -1,0 +1,133 @@
+// `npm run screenshots`: the pictures of the README, of a real system that has something to show: agents, a model server, and a browser.
+import path from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import { z } from 'zod';
+import { createPrices } from '../../activities/gateway/money/prices';
+import { defineAgent, defineTool } from '../../activities/define';
+import { startModelServer, type ModelServerOptions } from '../kit/model-server';
+import { startTestApi } from '../api/given';
+import { startTestStack, type TestStack } from '../stack/test-stack';
+import { openPage, startBrowser } from './browser';
+
+const FOLDER = path.join(__dirname, '../../infra/screenshots');
+const SIZE = { width: 1_180, height: 640 };
+
+const orders = defineTool({
+  name: 'find_orders',
+  description: 'Orders of a customer.',
+  input: z.object({ customer: z.string() }),
+  output: z.object({ orders: z.array(z.string()) }),
+  effect: 'read',
+  run: async ({ customer }) => {
+    await after(320);
+    return { orders: [`${customer}-1041`, `${customer}-1077`] };
+  },
+});
+const policy = defineTool({
+  name: 'read_policy',
+  description: 'The rules of a topic.',
+  input: z.object({ topic: z.string() }),
+  output: z.object({ text: z.string() }),
+  effect: 'read',
+  run: async () => {
+    await after(180);
+    return { text: 'Damaged on arrival: refund in full within 30 days.' };
+  },
+});
+const refund = defineTool({
+  name: 'refund',
+  description: 'Gives money back.',
+  input: z.object({ order: z.string(), dollars: z.number(), reason: z.string() }),
+  output: z.object({ receipt: z.string() }),
+  effect: 'keyed',
+  approval: {},
+  run: ({ order }) => ({ receipt: `refund of ${order}` }),
+});
+const support = defineAgent({
+  name: 'support',
+  description: 'Answers customers, and refunds what the rules allow.',
+  instructions: 'Look up the order and the rules before you refund.',
+  tools: [orders, policy, refund],
+});
+const summary = defineAgent({ name: 'summary', description: 'Sums up a case.', instructions: 'Sum it up.' });
+
+const respond: NonNullable<ModelServerOptions['respond']> = async ({ assistantTurns, toolNames, messages, nth }) => {
+  await after(350 + (nth % 4) * 160);
+  const asked = messages.find(({ role }) => role === 'user')?.text ?? '';
+  const usage = { input: 1_840 + 410 * assistantTurns, output: 130 + 20 * (nth % 5), cachedInput: 1_024 };
+  if (!toolNames.includes('refund')) return { text: 'The customer was refunded in full.', usage };
+  if (assistantTurns === 0)
+    return {
+      usage,
+      calls: [
+        { name: 'find_orders', args: { customer: 'C-88' } },
+        { name: 'read_policy', args: { topic: 'damaged on arrival' } },
+      ],
+    };
+  if (assistantTurns === 1 && asked.includes('broken'))
+    return { usage, calls: [{ name: 'refund', args: { order: 'C-88-1077', dollars: 129.9, reason: asked } }] };
+  return { text: 'It is on its way: the carrier has it since this morning.', usage };
+};
+
+async function fill({ client }: TestStack): Promise<void> {
+  const ended = [
+    ['support', 'case-2041', 'Where is my order?', 'acme'],
+    ['summary', 'case-2042', 'Sum up case 2041.', 'acme'],
+    ['support', 'case-2043', 'The lamp came broken.', 'globex'],
+    ['support', 'case-2044', 'When will it arrive?', 'acme'],
+    ['support', 'case-2045', 'Can I change the address?', 'acme'],
+  ] as const;
+  for (const [agent, id, question, tenant] of ended) {
+    const run = await client.agent(agent).start(question, { id, tenant, tags: ['mail'] });
+    if (question.includes('broken')) {
+      await until(async () => (await run.requests()).length > 0);
+      await run.approve(1, { reason: 'photos seen' });
+    }
+    await run.result();
+  }
+  const held = await client.agent('support').start('My lamp arrived broken, please refund it.', {
+    id: 'case-2046',
+    tags: ['mail'],
+  });
+  await until(async () => (await held.requests()).length > 0);
+}
+
+async function until(there: () => Promise<boolean>): Promise<void> {
+  while (!(await there())) await after(200);
+}
+
+async function main(): Promise<void> {
+  const model = await startModelServer({ respond });
+  const prices = createPrices({ prices: { 'test/model': { input: 2, cachedInput: 0.5, output: 8 } }, providers: [] });
+  const stack = await startTestStack({ agents: [support, summary], modelUrl: model.url, prices });
+  const api = await startTestApi(stack);
+  const browser = await startBrowser();
+  try {
+    await fill(stack);
+    for (const [name, at, colorScheme] of [
+      ['runs-light', '/ui/runs', 'light'],
+      ['run-light', '/ui/runs/case-2043', 'light'],
+      ['run-dark', '/ui/runs/case-2043', 'dark'],
+      ['inbox-dark', '/ui/inbox', 'dark'],
+    ] as const) {
+      const { page, close } = await openPage(browser, { colorScheme, viewport: SIZE });
+      await page.goto(api.url + at);
+      await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+      console.log(`infra/screenshots/${name}.png`);
+      await close();
+    }
+  } finally {
+    await browser.close();
+    await api.close();
+    await stack.close();
+    await model.close();
+  }
+}
+
+void main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
