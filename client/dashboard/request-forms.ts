@@ -61,9 +61,8 @@ function formsHtml({ run, number, kind, args, arguments: given }: ShownRequest, 
       <input type="hidden" name="token" value="${token}" />
       <input type="hidden" name="args" value="${args}" />
       <input type="hidden" name="back" value="${back}" />
-      ${fields}
       <label>Reason <input name="reason" maxlength="500" autocomplete="off" /></label>
-      ${button}
+      ${fields} ${button}
     </form>`;
   const json = (name: string, label: string, value: string): Html =>
     html`<label

@@ -66,7 +66,11 @@ const respond: NonNullable<ModelServerOptions['respond']> = async ({ assistantTu
     };
   if (assistantTurns === 1 && asked.includes('broken'))
     return { usage, calls: [{ name: 'refund', args: { order: 'C-88-1077', dollars: 129.9, reason: asked } }] };
-  return { text: 'It is on its way: the carrier has it since this morning.', usage };
+  const isRefund = asked.includes('broken');
+  const text = isRefund
+    ? 'I am sorry: $129.90 are on their way back to you.'
+    : 'The carrier has it since this morning.';
+  return { text, usage };
 };
 
 async function fill({ client }: TestStack): Promise<void> {
@@ -112,7 +116,7 @@ async function main(): Promise<void> {
     ] as const) {
       const { page, close } = await openPage(browser, { colorScheme, viewport: SIZE });
       await page.goto(api.url + at);
-      await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+      await page.screenshot({ path: path.join(FOLDER, `${name}.png`), fullPage: at.startsWith('/ui/runs/') });
       console.log(`infra/screenshots/${name}.png`);
       await close();
     }
