@@ -5,6 +5,7 @@ import type { JsonValue } from '../workflows/contract/message';
 import { describeOver, describeOversized, oversized, tokensOf } from './context/hold-window';
 import type { Measured } from './context/measure';
 import { planCompact } from './context/plan-compact';
+import { releaseOf } from './counted';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
@@ -41,7 +42,10 @@ export async function askModel(
   { loaded, spending }: { loaded: LoadedAgent; spending: Spending },
 ): Promise<Asked | { instead: ModelWait | ContextFull }> {
   const found = await loadConversation(deps, input, attempt);
-  const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice });
+  // One that has failed, waited or been compacted finds the same again.
+  const isFirst = attempt.number === 1 && input.waitingSince === undefined && !input.compacted;
+  const counted = isFirst ? releaseOf(input) : undefined;
+  const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice, counted });
   const { context } = loaded.manifest;
   const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
   const isCompacted = input.compacted ?? false;

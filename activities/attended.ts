@@ -9,6 +9,9 @@ import { safeText } from './redact';
 /** Each beat is a database write. The workflow's heartbeat timeout leaves room for one to be lost. */
 const HEARTBEAT_INTERVAL_MS = 5_000;
 
+const typeOf = (error: unknown): string =>
+  error instanceof ApplicationFailure ? (error.type ?? 'Runtime.Unexpected') : 'Runtime.Unexpected';
+
 function withDetails(error: ApplicationFailure, spent: SpentDetails): ApplicationFailure {
   const { message, type, nonRetryable, nextRetryDelay, cause } = error;
   return ApplicationFailure.create({
@@ -21,8 +24,14 @@ function withDetails(error: ApplicationFailure, spent: SpentDetails): Applicatio
   });
 }
 
-/** Every activity goes through here, so none forgets to beat, and none lets an untyped error out. */
-export async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promise<T> {
+/**
+ * Every activity goes through here, so none forgets to beat, and none lets an untyped error out.
+ * @param onFailure is told the type of what an attempt failed with; not of one that was cancelled
+ */
+export async function attended<T>(
+  work: (attempt: Attempt) => Promise<T>,
+  onFailure: (type: string) => void = () => undefined,
+): Promise<T> {
   const context = Context.current();
   const info = activityInfo();
   // Each beat takes the place of the one before: what an earlier attempt has told is told on.
@@ -47,6 +56,7 @@ export async function attended<T>(work: (attempt: Attempt) => Promise<T>): Promi
     // Numbers only, for the run's totals.
     const spent = spentBy(error);
     if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spent ? [spent] : []);
+    if (!(error instanceof CancelledFailure)) onFailure(typeOf(error));
     if (error instanceof ApplicationFailure) throw spent ? withDetails(error, spent) : error;
     if (error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

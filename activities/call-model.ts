@@ -8,6 +8,7 @@ import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schem
 import { askModel, type Asked } from './ask-model';
 import { conversationRecords, findCallRecord } from './call-records';
 import { placesOf } from './store/original-messages';
+import { begunStep, releaseOf } from './counted';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo } from './edited-conversation';
 import { landAnswer } from './gateway/cache/share-question';
@@ -23,7 +24,7 @@ import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
 export const callModel = (deps: ActivityDeps, input: CallModelInput, attempt: Attempt): Promise<CallModelResult> =>
-  withSpending(deps, input.agent, attempt, (spending) => answer(deps, input, attempt, spending), input.nanoUsdLeft);
+  withSpending(deps, input, attempt, (spending) => answer(deps, input, attempt, spending), input.nanoUsdLeft);
 
 async function answer(
   deps: ActivityDeps,
@@ -51,10 +52,11 @@ async function answer(
   if (received.shared) deps.cache?.wake(received.shared.name);
   // Of this attempt's own answer, whichever was kept: it was paid for.
   const { answer: own, startedAt, endedAt } = received.record;
-  if (own.cached) deps.metrics.cached({ agent: input.agent, model: own.model });
+  const of = releaseOf(input);
+  if (own.cached) deps.metrics.cached({ ...of, model: own.model });
   else
     deps.metrics.modelCall({
-      agent: input.agent,
+      ...of,
       model: own.model,
       outcome: own.problem?.type ?? 'ok',
       seconds: (endedAt - startedAt) / 1000,
@@ -70,10 +72,11 @@ async function ask(
 ): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
   const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
+  deps.metrics.stepBegun(begunStep(input, attempt, 'model', startedAt));
   const asked = await askModel(deps, input, attempt, { loaded, spending }).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({
-        agent: input.agent,
+        ...releaseOf(input),
         model: error.route,
         outcome: 'cancelled',
         seconds: (deps.now() - startedAt) / 1000,

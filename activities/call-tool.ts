@@ -10,6 +10,7 @@ import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
 import { asEdited, editedParts, notDoneUntil, personOf, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
+import { begunStep, releaseOf } from './counted';
 import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
@@ -41,6 +42,8 @@ export async function callTool(
   const loaded = await requireAgent(deps, input);
   requireGrant(loaded.manifest, input, deps.toolbox);
   const startedAt = begun?.startedAt ?? deps.now();
+  // A question for what has begun is no step of its own.
+  if (!begun) deps.metrics.stepBegun(begunStep(input, attempt, 'tool', startedAt));
   const asked = await readCall(deps, input);
   const call = await asEdited(deps, input, asked);
   await deps.failpoint('tool.before');
@@ -191,7 +194,7 @@ async function record(
   });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({
-    agent: input.agent,
+    ...releaseOf(input),
     tool: input.name,
     outcome: failed ?? 'ok',
     seconds: (made.endedAt - made.startedAt) / 1000,

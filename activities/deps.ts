@@ -5,7 +5,9 @@ import type { AnyAgent } from './define/agent';
 import type { AllowPrivate } from './http/addresses';
 import type { TellPeopleInput } from '../workflows/contract/activities';
 import type { MadeDecision, PersonRequest } from '../workflows/contract/approval';
+import type { Usage } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import type { RunTotals } from '../workflows/contract/run';
 import type { AnswerCache } from './gateway/cache/answer-cache';
 import type { Prices } from './gateway/money/prices';
 import type { ToldSpending } from './gateway/money/spending';
@@ -45,15 +47,46 @@ export type Failpoint =
   | 'store.before-put'
   | 'store.after-put';
 
+/** Of whom something is counted. */
+export interface OfRelease {
+  agent: string;
+  /** SHA-256 of the release manifest. */
+  release: string;
+}
+
+export interface CountedRun extends OfRelease {
+  id: string;
+  tenant: string;
+  outcome: string;
+  /** The failure's type, or `none`. */
+  failure: string;
+  /** From its start to its end. */
+  seconds: number;
+  /** That it waited in a queue before it began. Absent where it has no queue. */
+  queuedSeconds?: number;
+  totals: RunTotals;
+}
+
 export interface ActivityMetrics {
-  modelCall(call: { agent: string; model: string; outcome: string; seconds: number }): void;
+  modelCall(call: OfRelease & { model: string; outcome: string; seconds: number }): void;
   /** One request, answered or not; `nanoUsd` is 0 where nobody knows the price. */
-  modelSpent(request: { agent: string; model: string; input: number; output: number; nanoUsd: number }): void;
-  toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
-  runEnded(run: { agent: string; outcome: string; failure: string }): void;
+  modelSpent(request: OfRelease & { model: string; usage: Usage; nanoUsd: number }): void;
+  toolCall(call: OfRelease & { tool: string; outcome: string; seconds: number }): void;
+  /** Once for each run, however often its end is written. */
+  runEnded(run: CountedRun): void;
   reused(kind: 'model' | 'tool'): void;
+  /** A worker begins an attempt of a step. `seconds`: since Temporal has had it for a worker; absent where that is not known. */
+  stepBegun(step: OfRelease & { kind: 'model' | 'tool'; attempt: number; seconds?: number }): void;
+  /** An attempt of an activity that failed, by the failure's type, whether or not it is made again. */
+  attemptFailed(attempt: OfRelease & { activity: string; failure: string }): void;
+  /** A request was let through. `seconds`: since it was to be sent first. */
+  quotaWaited(request: OfRelease & { model: string; seconds: number }): void;
+  /** The model was told that it goes round in circles, or was stopped for it. */
+  loopFound(loop: OfRelease & { kind: string; then: 'warn' | 'stop' }): void;
+  /** What a run asked a person is decided. */
+  requestDecided(request: OfRelease & { verdict: string; seconds: number }): void;
   /** A model call that was given another's answer. */
-  cached(call: { agent: string; model: string }): void;
+  cached(call: OfRelease & { model: string }): void;
   /** Another of the route is asked. `reason`: a failure's type, or `cooling`. */
   failedOver(change: { from: string; to: string; reason: string }): void;
   /** Whether others are asked instead of this one. */

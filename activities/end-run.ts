@@ -1,7 +1,7 @@
 // The end of a run, written where it outlives the history: the last checkpoint and the run record.
 import type { EndRunInput, EndRunResult } from '../workflows/contract/activities';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
-import type { ActivityDeps, Attempt } from './deps';
+import type { ActivityDeps, Attempt, CountedRun } from './deps';
 import { lastWords } from './last-words';
 import type { RefWrite } from './store/port';
 import { withKnownCost } from './store/run-calls';
@@ -31,7 +31,7 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
   const index = isIndexed
     ? { objects: [], refs: [] }
     : await deps.conversation.index(input.base, input.append, chainName(attempt.workflowId));
-  const recorded = await recordEnd(deps, input, attempt, ended, {
+  const written = await recordEnd(deps, input, attempt, ended, {
     objects: [...extended.objects, ...index.objects, ...objects],
     refs: [
       ...index.refs,
@@ -42,19 +42,19 @@ export async function endRun(deps: ActivityDeps, input: EndRunInput, attempt: At
       },
     ],
   });
+  // At once: what fails below is done again, and then the end is there already.
+  if (written.first) deps.metrics.runEnded(countedRun(input, attempt, written.record));
   // Only an execution that began the run can say for all of it that nothing was asked: a reset begins the count anew.
   if (input.asked !== false || attempt.runId !== input.key.run) await withdrawRequests(deps, attempt.workflowId);
   // After the record, not with it: whoever reads the list looks at the record too.
   await deps.store.deleteRef(openRunName(attempt.workflowId));
-  if (recorded)
-    deps.metrics.runEnded({ agent: input.agent, outcome: result.outcome, failure: result.failure?.type ?? 'none' });
   return { head: extended.head, ...(achieved ? { achieved } : {}) };
 }
 
 /**
  * Writes the end over the record that was read, and over no other: a run that was terminated may have been erased by now, and this
  * attempt outlived it. A tombstone stays as it is, and nothing is written beside it.
- * @returns false for a tombstone
+ * @returns whether it is the first to write it: not where an attempt before it has, and not of a tombstone
  */
 async function recordEnd(
   deps: ActivityDeps,
@@ -62,12 +62,12 @@ async function recordEnd(
   attempt: Attempt,
   ended: NonNullable<RunRecord['ended']>,
   { objects, refs }: { objects: readonly Uint8Array[]; refs: readonly RefWrite[] },
-): Promise<boolean> {
+): Promise<{ record: RunRecord; first: boolean }> {
   const name = runRecordName(attempt.workflowId);
   for (;;) {
     const ref = await deps.store.readRef(name);
     const started = runRecordSchema.safeParse(ref?.value);
-    if (started.data?.erased) return false;
+    if (started.data?.erased) return { record: started.data, first: false };
     const value: RunRecord = { ...(started.data ?? unrecorded(input, attempt, deps.now())), ended };
     const { conflicts } = await deps.store.commit({
       objects,
@@ -76,8 +76,27 @@ async function recordEnd(
         ref ? { op: 'compare-and-set', name, version: ref.version, value } : { op: 'create', name, value },
       ],
     });
-    if (conflicts.length === 0) return true;
+    if (conflicts.length === 0) return { record: value, first: !isSameEnd(started.data?.ended, ended) };
   }
+}
+
+/** A run that a reset let go on ends anew: that is another end. */
+const isSameEnd = (before: RunRecord['ended'], now: NonNullable<RunRecord['ended']>): boolean =>
+  before?.firstRunId === now.firstRunId &&
+  before.head === now.head &&
+  before.length === now.length &&
+  before.outcome === now.outcome;
+
+function countedRun(input: EndRunInput, { workflowId }: Attempt, record: RunRecord): CountedRun {
+  const { agent, release, tenant, result, startedAt } = input;
+  const begun = startedAt ?? record.startedAt;
+  const endedAt = record.ended?.at ?? begun;
+  return {
+    ...{ agent, release, tenant, id: workflowId },
+    ...{ outcome: result.outcome, failure: result.failure?.type ?? 'none', totals: result.totals },
+    seconds: Math.max(0, endedAt - begun) / 1_000,
+    ...(record.queue ? { queuedSeconds: Math.max(0, begun - record.startedAt) / 1_000 } : {}),
+  };
 }
 
 /** A run that was started without our client, by a plain Temporal start, has no record yet. */

@@ -3,4 +3,12 @@ export { createActivities, createToolboxActivities, type ToolboxCall } from './c
 export { createControlActivities } from './control/create-control-activities';
 export { createWebhookActivities, type WebhookDeps } from './control/deliver-webhook';
 export type { ControlDeps } from './control/control-deps';
-export type { ActivityDeps, ActivityMetrics, AgentRegistry, Failpoint, ProviderRegistry } from './deps';
+export type {
+  ActivityDeps,
+  ActivityMetrics,
+  AgentRegistry,
+  CountedRun,
+  OfRelease,
+  Failpoint,
+  ProviderRegistry,
+} from './deps';

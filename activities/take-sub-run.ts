@@ -6,6 +6,7 @@ import type { Outcome } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { asEdited, editedParts, personOf } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
+import { releaseOf } from './counted';
 import type { ActivityDeps, Attempt } from './deps';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
@@ -56,7 +57,7 @@ export async function takeSubRun(
     ...(person ? { person } : {}),
   });
   deps.metrics.toolCall({
-    agent: input.agent,
+    ...releaseOf(input),
     tool: input.name,
     outcome: told.failure?.type ?? 'ok',
     seconds: (deps.now() - record.startedAt) / 1000,

@@ -36,6 +36,11 @@ export async function tellPeople(deps: ActivityDeps, input: TellPeopleInput, att
     if (conflicts.length > 0)
       throw failure('Store.Unavailable', `request ${request.number} is recorded by another attempt.`);
   }
+  if (decision && known?.decision === undefined)
+    deps.metrics.requestDecided({
+      ...{ agent, release, verdict: decision.verdict },
+      seconds: Math.max(0, decision.decidedAt - request.askedAt) / 1_000,
+    });
   if (decision) await store.deleteRef(inbox);
   if (!deps.tellPeople) return;
   try {

@@ -17,6 +17,7 @@ import {
   createToolboxActivities,
   createWebhookActivities,
   type ActivityDeps,
+  type ActivityMetrics,
   type ControlDeps,
   type ToolboxCall,
   type WebhookDeps,
@@ -191,13 +192,26 @@ export interface ToolboxWorkerOptions extends Pick<
   /** Set for a queue of one of its tools; then its own rate. */
   tool?: { name: string; rate: QueueRate | null };
   call: ToolboxCall;
+  metrics: Pick<ActivityMetrics, 'attemptFailed'>;
   /** Of its calls alone what stops them. @default UNTUNED */
   tuning?: WorkerTuning;
 }
 
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
-  const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys, tuning = UNTUNED } = options;
+  const {
+    connection,
+    namespace,
+    identity,
+    taskQueue,
+    toolbox,
+    limits,
+    tool,
+    call,
+    keys,
+    metrics,
+    tuning = UNTUNED,
+  } = options;
   const rate = tool ? tool.rate : limits.rate;
   return await createListening({
     connection,
@@ -209,7 +223,7 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
       version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
     },
     dataConverter: dataConverterFor(keys),
-    activities: createToolboxActivities(call),
+    activities: createToolboxActivities({ metrics }, call),
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
     ...(rate ? { maxTaskQueueActivitiesPerSecond: (rate.calls * 1_000) / rate.perMs } : {}),

@@ -53,6 +53,8 @@ export interface ServedAgents {
   readonly loaded: LoadedAgents;
   readonly published: PublishedRelease[];
   readonly metrics: Metrics;
+  /** Where Temporal's Core serves its own, as `host:port`. */
+  readonly coreMetricsAddress?: string;
   readonly logger: Logger;
   /** Of the runs and the toolboxes: whichever of them fails. */
   readonly worker: RunningWorker;
@@ -61,22 +63,29 @@ export interface ServedAgents {
   stop(): Promise<void>;
 }
 
-let telemetry: { metrics: Metrics; logger: Logger } | undefined;
+interface Telemetry {
+  metrics: Metrics;
+  logger: Logger;
+  coreMetricsAddress?: string;
+}
+
+let telemetry: Telemetry | undefined;
 
 /** The Temporal runtime is one a process, and so are its logs and metrics. */
-function telemetryOf({ settings }: ServeOptions): { metrics: Metrics; logger: Logger } {
+function telemetryOf({ settings }: ServeOptions): Telemetry {
   if (telemetry) return telemetry;
   const { logLevel, coreMetricsAddress } = settings.process;
   const logger = createLogger(join(settings.stateDir, 'logs', 'worker.log'), logLevel);
   const metrics = createMetrics();
   installTelemetry({ logger, metrics, ...(coreMetricsAddress === undefined ? {} : { coreMetricsAddress }) });
-  telemetry = { logger, metrics };
+  telemetry = { logger, metrics, ...(coreMetricsAddress === undefined ? {} : { coreMetricsAddress }) };
   return telemetry;
 }
 
 export async function serveAgents(options: ServeOptions): Promise<ServedAgents> {
   const { settings, store } = options;
-  const { metrics, logger } = telemetryOf(options);
+  const told = telemetryOf(options);
+  const { metrics, logger } = told;
   const registry = createAgentRegistry({ strict: options.strict });
   const note = options.note ?? ((line: string) => logger.warn(line));
   const toolboxes = serveToolboxes({
@@ -122,7 +131,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
       ? undefined
       : await withShownTexts(options, (texts) => startRunsWorker(options, registry, metrics, texts));
     const worker = together(runs, toolboxes);
-    return { loaded, published, metrics, logger, worker, reload, stop: () => worker.stop() };
+    return { loaded, published, ...told, worker, reload, stop: () => worker.stop() };
   } catch (error) {
     await toolboxes.stop();
     throw error;
@@ -232,6 +241,3 @@ function providersOf({ settings }: ServeOptions): ModelProvider[] {
     }),
   ];
 }
-
-/** Served at /metrics by whoever has a port for it. */
-export const metricsText = (served: ServedAgents): Promise<string> => served.metrics.registry.metrics();

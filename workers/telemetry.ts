@@ -11,21 +11,21 @@ import {
 } from '@temporalio/worker';
 import { LRUCache } from 'lru-cache';
 import { pino, type Logger } from 'pino';
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client';
 import type { ActivityMetrics, ControlDeps, WebhookDeps } from '../activities';
 import { safeText } from '../activities/redact';
-import { NANO_USD } from '../workflows/contract/cost';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
 import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
+import { callMetrics } from './call-metrics';
+import { releaseSeries } from './release-series';
+import { runMetrics } from './run-metrics';
 import { runQueueMetrics } from './run-queue-metrics';
 import { webhookMetrics } from './webhook-metrics';
 
-/** Seconds. Model calls take from tens of milliseconds (cached, small) to minutes (reasoning). */
-const CALL_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
-
 export interface Metrics
   extends ActivityMetrics, Required<Pick<ControlDeps, 'queueSeen'>>, Required<Pick<WebhookDeps, 'webhookCame'>> {
+  /** Written by metrics-text.ts. */
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
   toolboxEnded(toolbox: string): void;
@@ -34,30 +34,11 @@ export interface Metrics
   callRefused(toolbox: string): void;
 }
 
-/** Labels are bounded: names of agents, tools, models and types. Never ids, users or tenants. */
+/** Labels are bounded: names of agents, releases, tools, models and types. Never ids, users or tenants: those are in exemplars. */
 export function createMetrics(): Metrics {
-  const registry = new Registry();
+  const registry = exemplarRegistry();
   const registers = [registry];
-  const modelCalls = new Histogram({
-    name: 'agent_model_call_duration_seconds',
-    help: 'Model calls that were made and stored, by outcome: ok, or the problem with the answer; cancelled where one was stopped.',
-    labelNames: ['agent', 'model', 'outcome'],
-    buckets: CALL_BUCKETS,
-    registers,
-  });
-  const toolCalls = new Histogram({
-    name: 'agent_tool_call_duration_seconds',
-    help: 'Tool calls that were made and stored, by outcome: ok, or the failure type.',
-    labelNames: ['agent', 'tool', 'outcome'],
-    buckets: CALL_BUCKETS,
-    registers,
-  });
-  const runs = new Counter({
-    name: 'agent_runs_ended_total',
-    help: 'Runs ended, by outcome and failure type.',
-    labelNames: ['agent', 'outcome', 'failure'],
-    registers,
-  });
+  const series = releaseSeries(registry);
   const reused = new Counter({
     name: 'agent_calls_reused_total',
     help: 'Calls answered from their record: nothing was called or paid.',
@@ -90,12 +71,9 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    modelCall: ({ agent, model, outcome, seconds }) => modelCalls.observe({ agent, model, outcome }, seconds),
-    modelSpent: spendingMetrics(registers),
-    toolCall: ({ agent, tool, outcome, seconds }) => toolCalls.observe({ agent, tool, outcome }, seconds),
-    runEnded: (run) => runs.inc(run),
+    ...callMetrics(series),
+    ...runMetrics(series),
     reused: (kind) => reused.inc({ kind }),
-    ...gatewayMetrics(registers),
     ...routeMetrics(registers),
     ...batchMetrics(registers),
     ...runQueueMetrics(registers),
@@ -107,34 +85,11 @@ export function createMetrics(): Metrics {
   };
 }
 
-function gatewayMetrics(registers: Registry[]): Pick<Metrics, 'cached'> {
-  const cached = new Counter({
-    name: 'agent_model_cached_total',
-    help: 'Model calls that were given the answer to the same question: nothing was called or paid.',
-    labelNames: ['agent', 'model'],
-    registers,
-  });
-  return { cached: (call) => cached.inc(call) };
-}
-
-function spendingMetrics(registers: Registry[]): ActivityMetrics['modelSpent'] {
-  const tokens = new Counter({
-    name: 'agent_model_tokens_total',
-    help: 'Tokens of requests to models, answered or not; estimated where none was.',
-    labelNames: ['agent', 'model', 'direction'],
-    registers,
-  });
-  const cost = new Counter({
-    name: 'agent_cost_usd_total',
-    help: 'US dollars for requests to models, answered or not, where the price is known.',
-    labelNames: ['agent', 'model'],
-    registers,
-  });
-  return ({ agent, model, input, output, nanoUsd }) => {
-    tokens.inc({ agent, model, direction: 'input' }, input);
-    tokens.inc({ agent, model, direction: 'output' }, output);
-    cost.inc({ agent, model }, nanoUsd / NANO_USD);
-  };
+/** The library allows exemplars in such a one alone. Its type is the plain one's, since metrics are made alike for both. */
+function exemplarRegistry(): Registry {
+  const registry = new Registry<RegistryContentType>();
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  return registry as Registry;
 }
 
 export interface TelemetryOptions {

@@ -25,7 +25,7 @@ export interface ToAsk {
   held: Answer | undefined;
 }
 
-type AskDeps = Pick<GatewayDeps, 'quota' | 'now'>;
+type AskDeps = Pick<GatewayDeps, 'quota' | 'now' | 'metrics'>;
 
 /** Never throws: who asks decides what follows. */
 export async function askOne(deps: AskDeps, toSend: ToSend, toAsk: ToAsk): Promise<Asked> {
@@ -45,12 +45,18 @@ interface Admitted {
 }
 
 /** @throws ModelWaitError, ApplicationFailure `Budget.MoneyExhausted`, `Budget.TenantExhausted`, `Model.*`; the signal's reason */
-async function admit({ quota, now }: AskDeps, { caller, spending, tasks }: ToSend, toAsk: ToAsk): Promise<Admitted> {
+async function admit(
+  { quota, now, metrics }: AskDeps,
+  { caller, spending, tasks }: ToSend,
+  toAsk: ToAsk,
+): Promise<Admitted> {
   const { route, counter, patience, held } = toAsk;
   const most = spending.allows(route, expectedOf(toAsk.request, counter), held);
   const request = cappedAt(toAsk.request, most);
   const expected = expectedOf(request, counter, tasks);
+  const { agent, release, waitingSince: since = now() } = caller;
   const admission = await admitWithin(quota, { route, expected, caller }, patience.patienceMs, now);
+  metrics.quotaWaited({ agent, release, model: route, seconds: Math.max(0, now() - since) / 1_000 });
   if (!caller.signal.aborted) return { request: cappedAt(request, admission.outputMost), expected, admission };
   admission.release();
   throw caller.signal.reason;

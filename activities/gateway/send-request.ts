@@ -62,7 +62,7 @@ export const callerOf = (
 });
 
 export type GatewayDeps = Pick<ActivityDeps, 'providers' | 'quota' | 'routing' | 'now'> & {
-  metrics: Pick<ActivityDeps['metrics'], 'failedOver'>;
+  metrics: Pick<ActivityDeps['metrics'], 'failedOver' | 'quotaWaited'>;
 };
 
 /** What one of the route is asked. */

@@ -3,28 +3,37 @@
 import type { UserMessage } from '../../workflows/contract/message';
 import { addOwn, type EditedConversation } from '../edited-conversation';
 import { failure } from '../failure';
-import type { ActivityDeps, Attempt, LoadedAgent } from '../deps';
+import type { ActivityDeps, ActivityMetrics, Attempt, LoadedAgent, OfRelease } from '../deps';
 import { earlierChainName } from '../store/ref-names';
 import { describeLoop, failureOfLoop, tellLoop } from './describe-loop';
 import { findLoops, turnsLookedAt, type FoundLoop } from './find-loops';
 import { newestEntries, unreadTurns } from './newest-turns';
 
+type NoticeDeps = Pick<ActivityDeps, 'conversation' | 'store'> & { metrics: Pick<ActivityMetrics, 'loopFound'> };
 type Stored = EditedConversation & { nodes: string[] };
 
 /**
  * @param notice what the workflow has to say
+ * @param counted of whom what is found is counted; undefined where it has been
  * @throws ApplicationFailure `Loop.*` where the model was told, and goes on; `Store.*`
  */
 export async function withNotices(
-  deps: Pick<ActivityDeps, 'conversation' | 'store'>,
+  deps: NoticeDeps,
   stored: Stored,
   {
     loaded,
     attempt,
     notice,
-  }: { loaded: LoadedAgent; attempt: Pick<Attempt, 'workflowId'>; notice: string | undefined },
+    counted,
+  }: {
+    loaded: LoadedAgent;
+    attempt: Pick<Attempt, 'workflowId'>;
+    notice: string | undefined;
+    counted: OfRelease | undefined;
+  },
 ): Promise<Stored> {
   const loops = await loopsIn(deps, stored, { loaded, attempt });
+  if (counted) for (const { kind, then } of loops) deps.metrics.loopFound({ ...counted, kind, then });
   const over = loops.find(({ then }) => then === 'stop');
   if (over) throw failure(failureOfLoop(over), describeLoop(over));
   const texts = [

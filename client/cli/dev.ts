@@ -2,8 +2,6 @@
 import type { Server } from 'node:http';
 import path from 'node:path';
 import { hasCode, reasonOf } from '../../infra/temporal/error-reason';
-import { backlogOf } from '../../infra/temporal/task-queue-backlog';
-import { queueMetrics } from '../../workers/queue-metrics';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
 import { watchConfig } from '../../workers/watch-config';
@@ -17,6 +15,7 @@ import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
 import { metricsUrl, serveProcess } from './process-server';
+import { checkReach, tellState, withCoreMetrics } from './scraped-state';
 
 export interface DevOptions {
   inspect?: boolean;
@@ -29,7 +28,7 @@ const DEFAULT_METRICS_PORT = 9464;
 export async function devCommand(context: CliContext, options: DevOptions): Promise<number> {
   const { output, settings, env } = context;
   const opened = await openHost({
-    settings,
+    settings: await withCoreMetrics(settings, true),
     env,
     note: (line) => output.note(line),
     debug: options.inspect ?? false,
@@ -55,20 +54,18 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
   closing.add(() => host.stop());
   try {
     const { taskQueue } = settings;
-    const { connection } = host.temporal;
-    queueMetrics(served.metrics.registry, {
+    tellState(host, {
+      ...{ settings, taskQueue },
       queues: [
         { taskQueue, kind: 'steps' },
         { taskQueue, kind: 'calls' },
       ],
-      backlogOf: (queue) => backlogOf(connection, host.namespace, queue),
-      load: () => served.worker.load(),
     });
     // Two `dev` on one machine are common: where the port is taken, the second goes without rather than not at all.
     const metrics = await serveProcess({
       served,
       port: options.metricsPort ?? DEFAULT_METRICS_PORT,
-      check: async () => void (await connection.workflowService.getSystemInfo({})),
+      check: () => checkReach(host),
     }).catch((error: unknown) => {
       if (hasCode(error, 'EADDRINUSE')) return undefined;
       throw cannotListen(error, { port: '--metrics-port', host: '127.0.0.1' }, { port: options.metricsPort });

@@ -1,6 +1,7 @@
 // What a process tells those that keep it: metrics, and whether it is well and takes work. Nothing of runs is told here.
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import { metricsText, type ServedAgents } from '../../workers/serve-agents';
+import { metricsText } from '../../workers/metrics-text';
+import type { ServedAgents } from '../../workers/serve-agents';
 
 export interface ProcessServerOptions {
   served: ServedAgents;
@@ -21,21 +22,23 @@ const CONNECTIONS_MOST = 100;
 /** @throws Error `EADDRINUSE` and the like */
 export async function serveProcess({ served, port, host = '127.0.0.1', check }: ProcessServerOptions): Promise<Server> {
   const server = createServer({ headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }, (request, response) => {
-    void answer(request.url ?? '', response);
+    void answer(request.url ?? '', request.headers.accept, response);
   });
   server.maxConnections = CONNECTIONS_MOST;
 
-  async function answer(url: string, response: ServerResponse): Promise<void> {
-    if (url === '/metrics') return await metrics(response);
+  async function answer(url: string, accept: string | undefined, response: ServerResponse): Promise<void> {
+    if (url === '/metrics') return await metrics(accept, response);
     if (url === '/healthz') return tell(response, isAlive(served) ? 200 : 500, { state: stateOf(served) });
     if (url === '/readyz') return await ready(response);
     tell(response, 404, { error: 'there is /metrics, /healthz and /readyz' });
   }
 
-  async function metrics(response: ServerResponse): Promise<void> {
+  async function metrics(accept: string | undefined, response: ServerResponse): Promise<void> {
     try {
-      const text = await metricsText(served);
-      response.writeHead(200, { 'content-type': served.metrics.registry.contentType }).end(text);
+      const { coreMetricsAddress } = served;
+      const core = coreMetricsAddress === undefined ? {} : { coreMetricsAddress };
+      const { contentType, text } = await metricsText({ registry: served.metrics.registry, ...core }, accept);
+      response.writeHead(200, { 'content-type': contentType }).end(text);
     } catch {
       response.writeHead(500).end();
     }

@@ -1,8 +1,7 @@
 // `longhaul worker`: one more worker process, against the server that the environment names or the `dev` of this folder.
 import type { Server } from 'node:http';
-import { backlogOf } from '../../infra/temporal/task-queue-backlog';
 import type { WorkerRole } from '../../workers/create-worker';
-import { queueMetrics, type QueueMetricsOptions } from '../../workers/queue-metrics';
+import type { QueueMetricsOptions } from '../../workers/queue-metrics';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { toolboxQueue } from '../../workflows/contract/names';
@@ -15,6 +14,7 @@ import { cannotListen } from './cannot-listen';
 import { EXIT } from './exit-codes';
 import { openWorkerHost, type Host } from './host';
 import { metricsUrl, serveProcess } from './process-server';
+import { checkReach, tellState, withCoreMetrics, type ScrapedOptions } from './scraped-state';
 
 export interface WorkerOptions {
   /** Their names: these alone, and no runs. */
@@ -39,7 +39,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     throw new ClientError('misconfigured', '--role is of runs, and --toolbox serves none: give one of them.');
   const host = await openWorkerHost(
     {
-      settings,
+      settings: await withCoreMetrics(settings, options.metricsPort !== undefined),
       env,
       note: (line) => output.note(line),
       ...(only
@@ -62,7 +62,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     const { identity } = served.worker;
     if (only) requireToolboxes(only, served);
     const queues = queuesOf(taskQueue, options);
-    const told = await servedProcess(host, queues, options);
+    const told = await servedProcess(host, { settings, taskQueue, queues }, options);
     if (told) closing.add(() => void told.server.close());
     output.json({
       ready: true,
@@ -104,33 +104,24 @@ function queuesOf(taskQueue: string, { toolbox }: WorkerOptions): ServedQueue[] 
 
 /** @throws ClientError `misconfigured` where it cannot listen there */
 async function servedProcess(
-  { served, temporal, namespace, store }: Host,
-  queues: ServedQueue[],
+  host: Host,
+  scraped: ScrapedOptions,
   { metricsPort, metricsHost }: WorkerOptions,
 ): Promise<{ server: Server; url: string } | undefined> {
+  const { served } = host;
   if (!served || metricsPort === undefined) return undefined;
-  const { connection } = temporal;
-  queueMetrics(served.metrics.registry, {
-    queues,
-    backlogOf: (queue) => backlogOf(connection, namespace, queue),
-    load: () => served.worker.load(),
-  });
+  tellState(host, scraped);
   const server = await serveProcess({
     served,
     port: metricsPort,
     ...(metricsHost === undefined ? {} : { host: metricsHost }),
-    check: async () => {
-      await Promise.all([connection.workflowService.getSystemInfo({}), store.readRef(PROBE)]);
-    },
+    check: () => checkReach(host),
   }).catch((error: unknown) => {
     const flags = { port: '--metrics-port', host: '--metrics-host' };
     throw cannotListen(error, flags, { port: metricsPort, host: metricsHost });
   });
   return { server, url: metricsUrl(server) };
 }
-
-/** No record has this name: that the store says so is what is asked for. */
-const PROBE = 'probe';
 
 /** One that nobody uses would wait for calls that cannot come: a typing error, as a rule. */
 function requireToolboxes(names: readonly string[], { loaded }: ServedAgents): void {

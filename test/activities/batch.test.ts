@@ -361,7 +361,7 @@ describe('a cancel', () => {
       }),
     };
     const spent: number[] = [];
-    deps.metrics.modelSpent = ({ output }) => spent.push(output);
+    deps.metrics.modelSpent = ({ usage: { output } }) => spent.push(output);
     const [one, other] = [new AbortController(), new AbortController()];
     const first = ask('a', { signal: one.signal });
     const second = ask('b', { signal: other.signal });

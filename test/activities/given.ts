@@ -1,4 +1,5 @@
 // What an activity's test begins with: a store in memory, a model that says what the test says, one loaded agent.
+import { NO_METRICS } from '../../activities/no-metrics';
 import type { AnyAgent } from '../../activities/define';
 import type { Spending } from '../../activities/gateway/money/spending';
 import { UNKNOWN_PRICES } from '../../activities/gateway/money/prices';
@@ -66,18 +67,7 @@ export async function given(
     stateDir: '/nonexistent',
     worker: 'test',
     now: () => 1_000,
-    metrics: {
-      modelCall: () => undefined,
-      modelSpent: () => undefined,
-      toolCall: () => undefined,
-      runEnded: () => undefined,
-      reused: () => undefined,
-      cached: () => undefined,
-      failedOver: () => undefined,
-      routeTurned: () => undefined,
-      batchSent: () => undefined,
-      askedAlone: () => undefined,
-    },
+    metrics: { ...NO_METRICS },
     failpoint: () => Promise.resolve(),
   };
   const put = async (message: Message): Promise<string> =>

@@ -34,7 +34,7 @@ async function begun(): Promise<{
     ...fixture.deps,
     providers: { resolve: () => ({ provider, model: 'gpt-5-mini' }) },
     prices: createPrices({ prices: { [ROUTE]: PRICE }, providers: [] }),
-    metrics: { ...fixture.deps.metrics, modelSpent: (request) => spent.push(request) },
+    metrics: { ...fixture.deps.metrics, modelSpent: ({ usage: { input, output }, nanoUsd }) => spent.push({ input, output, nanoUsd }) },
   };
   return {
     deps,

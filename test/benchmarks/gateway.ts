@@ -1,5 +1,6 @@
 // What a model call costs beside the provider's own time: `callModel` over a warm LMDB store, and the `openai` package alone with the same
 // body on the same model server, in pairs, so that both meet the same machine.
+import { NO_METRICS } from '../../activities/no-metrics';
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
@@ -159,18 +160,7 @@ export function benchDeps(
       stateDir: tmpdir(),
       worker: `bench@${randomUUID()}`,
       now: Date.now,
-      metrics: {
-        modelCall: nothing,
-        modelSpent: nothing,
-        toolCall: nothing,
-        runEnded: nothing,
-        reused: nothing,
-        cached: nothing,
-        failedOver: nothing,
-        routeTurned: nothing,
-        batchSent: nothing,
-        askedAlone: nothing,
-      },
+      metrics: NO_METRICS,
       failpoint: () => Promise.resolve(),
     },
     about: { agent: definition.name, release: loaded.release, tenant: 'bench' },

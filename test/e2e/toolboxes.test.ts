@@ -290,7 +290,10 @@ describe('while dev is up', () => {
   test('metrics count its calls and its ends, and the log names it', async () => {
     const url = /^metrics {3}(http\S+)$/m.exec(dev.stdout())?.[1] ?? '';
     const text = await (await fetch(url)).text();
-    expect(text).toMatch(/^agent_tool_call_duration_seconds_count\{agent="desk",tool="show",outcome="ok"\} [1-9]/m);
+    expect(text).toMatch(
+      /^agent_tool_call_duration_seconds_count\{agent="desk",release="[0-9a-f]{12}",tool="show",outcome="ok"\} [1-9]/m,
+    );
+    expect(text).toMatch(/^agent_step_latency_seconds_count\{agent="desk",release="[0-9a-f]{12}",kind="tool"\} [1-9]/m);
     expect(text).toMatch(/^agent_toolbox_process_ends_total\{toolbox="payments"\} 1$/m);
     expect(text).toMatch(/^agent_toolbox_calls_refused_total\{toolbox="mail"\} 1$/m);
     expect(text).toMatch(/^agent_toolbox_breaker_open\{toolbox="mail"\} 0$/m);

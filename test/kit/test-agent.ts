@@ -9,7 +9,8 @@ import { createPrices, type ModelPrice, type Prices } from '../../activities/gat
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
 import type { McpToolbox } from '../../activities/define/mcp-toolbox';
 import type { AnyTool, NeedsValue, ToolContext } from '../../activities/define/tool';
-import type { ActivityDeps, ActivityMetrics, LoadedAgent } from '../../activities/deps';
+import { NO_METRICS } from '../../activities/no-metrics';
+import type { ActivityDeps, LoadedAgent } from '../../activities/deps';
 import { contextPlan } from '../../activities/context/context-plan';
 import { describeAgent, jsonObject } from '../../activities/describe-agent';
 import { issuesOf } from '../../activities/judge-answer';
@@ -277,16 +278,3 @@ function pricesOf({ manifest }: LoadedAgent, price: ModelPrice | undefined): Pri
 }
 
 const FREE: Prices = { nanoUsd: () => 0 };
-
-const NO_METRICS: ActivityMetrics = {
-  modelCall: () => undefined,
-  modelSpent: () => undefined,
-  toolCall: () => undefined,
-  runEnded: () => undefined,
-  reused: () => undefined,
-  cached: () => undefined,
-  failedOver: () => undefined,
-  routeTurned: () => undefined,
-  batchSent: () => undefined,
-  askedAlone: () => undefined,
-};

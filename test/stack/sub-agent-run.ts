@@ -1,4 +1,5 @@
 // A run whose agent has agents among its tools, in process: what their runs come to is the test's to say.
+import { NO_METRICS } from '../../activities/no-metrics';
 import { defineAgent, type AnyAgent } from '../../activities/define';
 import { UNKNOWN_PRICES, type Prices } from '../../activities/gateway/money/prices';
 import { AS_PREFERRED, NO_QUOTA } from '../../activities/gateway/ports';
@@ -61,10 +62,6 @@ export type Ending = Partial<End> | 'elsewhere' | 'terminated';
 const NONE = { cachedInput: 0, output: 0, reasoning: 0 };
 
 const nothing = (): undefined => undefined;
-const NO_METRICS: ActivityDeps['metrics'] = {
-  ...{ modelCall: nothing, modelSpent: nothing, toolCall: nothing, runEnded: nothing, reused: nothing },
-  ...{ cached: nothing, batchSent: nothing, askedAlone: nothing, failedOver: nothing, routeTurned: nothing },
-};
 
 export async function startWith(
   lead: AnyAgent,

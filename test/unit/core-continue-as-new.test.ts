@@ -1,4 +1,5 @@
 // Needs: nothing but Node. A run that leaves its history behind between turns carries little, however long it is, and loses nothing.
+import { NO_METRICS } from '../../activities/no-metrics';
 import { z } from 'zod';
 import { defineAgent, defineTool } from 'longhaul';
 import { failure } from '../../activities/failure';
@@ -143,18 +144,7 @@ async function startLong({ turns, every, waits = 0, films, onCarry, onModel }: L
     stateDir: '/nonexistent',
     worker: 'test',
     now: clock.now,
-    metrics: {
-      modelCall: () => undefined,
-      modelSpent: () => undefined,
-      toolCall: () => undefined,
-      runEnded: () => undefined,
-      reused: () => undefined,
-      cached: () => undefined,
-      failedOver: () => undefined,
-      routeTurned: () => undefined,
-      batchSent: () => undefined,
-      askedAlone: () => undefined,
-    },
+    metrics: NO_METRICS,
     failpoint: (name) => {
       if (name === 'store.after-put' && lost.called > lost.fails) {
         lost.stored();

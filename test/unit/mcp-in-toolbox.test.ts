@@ -89,7 +89,7 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     store,
     program: toolboxProgram(),
     env: toolboxEnvironment(spec.secrets, (variable) => ENV[variable]),
-    metrics: { toolCall: () => undefined, reused: () => undefined, callRefused: () => undefined },
+    metrics: { toolCall: () => undefined, stepBegun: () => undefined, reused: () => undefined, callRefused: () => undefined },
     onBreaker: () => undefined,
     onLine: () => undefined,
   });

@@ -95,6 +95,7 @@ async function start(
     env: toolboxEnvironment(['PAY_KEY'], (name) => ({ PATH: process.env['PATH'], PAY_KEY: 'p4y' })[name]),
     metrics: {
       toolCall: (call) => called.push(call),
+      stepBegun: () => undefined,
       reused: (kind) => called.push(kind),
       callRefused: (toolbox) => called.push(`refused in ${toolbox}`),
     },
@@ -131,7 +132,12 @@ test('a call is made with the secrets of the toolbox, and its record is of that 
   expect(await tool.call(input, attempt())).toMatchObject({ message: { preview: 'hello PAY_KEY' } });
   const record = await store.readRef(callRecordName(input.key));
   expect(record?.value).toMatchObject({ worker: expect.stringMatching(new RegExp(`^${tool.pid}@`)), release });
-  expect(called).toEqual([{ kind: 'called', agent: 'desk', tool: 'pay', outcome: 'ok', seconds: expect.any(Number) }]);
+  expect(called).toEqual([
+    {
+      ...{ kind: 'called', agent: 'desk', release: expect.stringMatching(/^[0-9a-f]{64}$/) as string, tool: 'pay' },
+      ...{ outcome: 'ok', seconds: expect.any(Number) as number },
+    },
+  ]);
   expect(await tool.call(input, attempt())).toMatchObject({ reused: true });
 });
 

@@ -97,7 +97,11 @@ export const fromChildSchema = z.discriminatedUnion('kind', [
     final: z.literal(true).exactOptional(),
     retryAfterMs: z.number().nonnegative().exactOptional(),
   }),
-  z.object({ kind: z.literal('called'), agent: name, tool: name, outcome: name, seconds: z.number() }),
+  z.object({ kind: z.literal('called'), agent: name, release: name, tool: name, outcome: name, seconds: z.number() }),
+  z.object({
+    ...{ kind: z.literal('begun'), agent: name, release: name },
+    ...{ attempt: z.number(), seconds: z.number().exactOptional() },
+  }),
   z.object({ kind: z.literal('reused') }),
   z.object({ kind: z.literal('breaker'), state: z.enum(['closed', 'open', 'trying']) }),
   z.object({ kind: z.literal('refused') }),

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { callTool } from '../../activities/call-tool';
 import { createCircuitBreaker } from '../../activities/circuit-breaker';
 import type { ActivityMetrics, Attempt, ToolCallDeps } from '../../activities/deps';
+import { NO_METRICS } from '../../activities/no-metrics';
 import { createMcpServers, type McpServers } from '../../activities/mcp/mcp-servers';
 import { safeText } from '../../activities/redact';
 import type { ToolStore } from '../../activities/store';
@@ -119,14 +120,8 @@ function failedWith(error: unknown): Omit<Failed, 'kind' | 'id'> {
 
 /** Calls of models and ends of runs are not made here. */
 const metricsThrough = (say: (message: FromChild) => void): ActivityMetrics => ({
+  ...NO_METRICS,
   toolCall: (call) => say({ kind: 'called', ...call }),
   reused: () => say({ kind: 'reused' }),
-  modelCall: () => undefined,
-  modelSpent: () => undefined,
-  runEnded: () => undefined,
-  cached: () => undefined,
-  failedOver: () => undefined,
-  routeTurned: () => undefined,
-  batchSent: () => undefined,
-  askedAlone: () => undefined,
+  stepBegun: ({ kind: _, ...step }) => say({ kind: 'begun', ...step }),
 });

@@ -122,6 +122,7 @@ function toolboxOptions(
         limits,
         identity: workerIdentity(),
         call,
+        metrics,
         tuning: settings.tuning,
         ...(settings.keys ? { keys: settings.keys } : {}),
       };

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { BreakerState } from '../../activities/circuit-breaker';
-import type { Attempt } from '../../activities/deps';
+import type { ActivityMetrics, Attempt } from '../../activities/deps';
 import { failure } from '../../activities/failure';
 import { directToolStore, type ContentStore } from '../../activities/store';
 import { limitedToolStore } from '../../activities/store/limited-tool-store';
@@ -28,8 +28,7 @@ export interface ToolProcessOptions {
   onLine(line: string, stream: 'stdout' | 'stderr'): void;
 }
 
-export interface ToolProcessMetrics {
-  toolCall(call: { agent: string; tool: string; outcome: string; seconds: number }): void;
+export interface ToolProcessMetrics extends Pick<ActivityMetrics, 'toolCall' | 'stepBegun'> {
   reused(kind: 'tool'): void;
   callRefused(toolbox: string): void;
 }
@@ -144,6 +143,7 @@ function receive({ begin, metrics, onBreaker }: ToolProcessOptions, waiting: Map
   // The channel is open to the code of tools too: what is none of ours is nobody's.
   if (!message) return;
   if (message.kind === 'called') metrics.toolCall(message);
+  else if (message.kind === 'begun') metrics.stepBegun({ ...message, kind: 'tool' });
   else if (message.kind === 'reused') metrics.reused('tool');
   else if (message.kind === 'refused') metrics.callRefused(begin.toolbox.name);
   else if (message.kind === 'breaker') onBreaker(message.state);

@@ -7,7 +7,7 @@ import { addSpent, type Cost, type SpentDetails } from '../../../workflows/contr
 import type { Usage } from '../../../workflows/contract/message';
 import { triedSchema, type Tried } from '../../../workflows/contract/schemas/call-record';
 import { spentSchema } from '../../../workflows/contract/schemas/cost';
-import type { ActivityDeps, Attempt } from '../../deps';
+import type { ActivityDeps, Attempt, OfRelease } from '../../deps';
 import { allowedOutput } from './allowance';
 import { costOf } from './prices';
 
@@ -70,12 +70,12 @@ type SpendingDeps = Pick<ActivityDeps, 'prices' | 'metrics'>;
  */
 export async function withSpending<T>(
   deps: SpendingDeps,
-  agent: string,
+  of: OfRelease,
   attempt: Attempt,
   work: (spending: Spending) => Promise<T>,
   nanoUsdLeft?: number,
 ): Promise<T> {
-  const counter = createCounter(deps, agent, attempt, nanoUsdLeft);
+  const counter = createCounter(deps, of, attempt, nanoUsdLeft);
   try {
     return await work(counter.spending);
   } catch (error) {
@@ -88,7 +88,7 @@ export async function withSpending<T>(
 
 function createCounter(
   { prices, metrics }: SpendingDeps,
-  agent: string,
+  { agent, release }: OfRelease,
   { number, told }: Attempt,
   nanoUsdLeft: number | undefined,
 ): { spending: Spending; left(): Omit<ToldSpending, 'attempt'> } {
@@ -100,7 +100,7 @@ function createCounter(
   let tried = before?.tried ?? [];
   const count = (route: string, usage: Usage, part?: number): Required<SpentDetails> => {
     const cost = costOf(prices, route, usage, part);
-    metrics.modelSpent({ agent, model: route, input: usage.input, output: usage.output, nanoUsd: cost.nanoUsd });
+    metrics.modelSpent({ agent, release, model: route, usage, nanoUsd: cost.nanoUsd });
     return { spent: usage, cost };
   };
   const lost = (route: string, usage: Usage, part?: number): void => {

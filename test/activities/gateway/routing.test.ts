@@ -83,6 +83,7 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     tiedTo: () => Promise.resolve(rest.tiedTo),
   };
   const metrics = {
+    quotaWaited: () => undefined,
     failedOver: ({ from, to, reason }: { from: string; to: string; reason: string }) =>
       void failovers.push(`${from} ${to} ${reason}`),
   };
