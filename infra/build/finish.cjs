@@ -10,6 +10,8 @@ const BUNDLE_INPUTS = path.join(DIST, '.workflow-bundle-inputs');
 const CLI = path.join(DIST, 'client/cli/main.js');
 /** Shipped rooms whose files other than TypeScript travel along, for example templates. */
 const ASSET_ROOMS = ['workflows', 'activities', 'workers', 'client', 'test/kit'];
+/** What those who run it load elsewhere, as it is. */
+const ASSET_FOLDERS = ['infra/prometheus', 'infra/grafana', 'infra/runbooks'];
 
 /** @param {string} folder @returns {string[]} files below it, as paths from it, in a fixed order */
 const filesIn = (folder) =>
@@ -40,7 +42,7 @@ function removeOrphans() {
 }
 
 function copyAssets() {
-  for (const room of ASSET_ROOMS) {
+  for (const room of [...ASSET_ROOMS, ...ASSET_FOLDERS]) {
     for (const file of filesIn(path.join(TOP, room))) {
       if (file.endsWith('.ts') || path.basename(file) === 'README.md') continue;
       const to = path.join(DIST, room, file);
