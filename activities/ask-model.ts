@@ -1,13 +1,12 @@
 // One request to the model: the conversation as it is to be read, the provider's answer, or what stands in the way of it.
 import type { CallModelInput, ContextFull, ModelWait } from '../workflows/contract/activities';
 import type { ContextPlan } from '../workflows/contract/context';
-import type { JsonValue } from '../workflows/contract/message';
 import { describeOver, describeOversized, oversized, tokensOf } from './context/hold-window';
 import type { Measured } from './context/measure';
 import { planCompact } from './context/plan-compact';
 import { releaseOf } from './counted';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
-import { addedTo, counterOf, loadConversation, prune, toolsFor, type EditedConversation } from './edited-conversation';
+import { addedTo, counterOf, loadConversation, prune, type EditedConversation } from './edited-conversation';
 import { failure } from './failure';
 import { shareQuestion, type AskedForAll, type SharedAnswer } from './gateway/cache/share-question';
 import { withNotices } from './guards/with-notices';
@@ -16,8 +15,9 @@ import { mayFitShorter } from './gateway/quota/too-small';
 import { sendTask } from './gateway/batch/send-task';
 import type { Spending } from './gateway/money/spending';
 import { callerOf, type Sent } from './gateway/send-request';
-import type { ModelCall, ModelProvider, ModelRequest } from './model/provider';
-import { rawItemsOf, turnTiedTo } from './raw-items';
+import { modelRequest } from './model-request';
+import type { ModelCall } from './model/provider';
+import { turnTiedTo } from './raw-items';
 import { showAnswer } from './stream/shown-answer';
 import { summableRange } from './summable-range';
 
@@ -84,7 +84,8 @@ export async function askModel(
       caller: callerOf(input, attempt),
       call,
       spending,
-      requestTo: (provider, model) => requestOf(deps, input, { loaded, asked, provider, model }),
+      requestTo: (provider, model) =>
+        modelRequest(deps, input.key, { ...asked, manifest: loaded.manifest, provider, model }),
       tiedTo: () => turnTiedTo(deps, input, asked.entries.slice(0, asked.earlier)),
       task: { messages, attempt: attempt.number, user: input.user },
       asking: shown.begin,
@@ -104,35 +105,6 @@ export async function askModel(
   } finally {
     shown.end();
   }
-}
-
-interface ToAsk {
-  loaded: LoadedAgent;
-  asked: EditedConversation;
-  provider: ModelProvider;
-  model: string;
-}
-
-async function requestOf(
-  deps: ActivityDeps,
-  input: CallModelInput,
-  { loaded, asked: { entries, earlier }, provider, model }: ToAsk,
-): Promise<ModelRequest> {
-  const { manifest } = loaded;
-  const messages = entries.map(({ message }) => message);
-  const rawItems = provider.rawItemsForm
-    ? await rawItemsOf(deps, input, provider, entries.slice(0, earlier))
-    : new Map<number, JsonValue>();
-  return {
-    model,
-    instructions: manifest.instructions,
-    messages,
-    tools: toolsFor(loaded, messages),
-    ...(manifest.output ? { output: { name: `${manifest.agent}_output`, schema: manifest.output } } : {}),
-    parameters: manifest.model.parameters,
-    rawItems,
-    loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
-  };
 }
 
 /** @returns undefined where no summary would let it through: then what refused it is the last word */

@@ -8,11 +8,11 @@ import type {
 } from '../workflows/contract/activities';
 import type { Cost } from '../workflows/contract/cost';
 import type { ContextPlan } from '../workflows/contract/context';
-import type { JsonValue, Message, MessageHead, UserMessage } from '../workflows/contract/message';
+import type { Message, MessageHead, UserMessage } from '../workflows/contract/message';
 import { compactionRecordSchema, type CompactionRecord } from '../workflows/contract/schemas/call-record';
 import { conversationRecords, findCallRecord } from './call-records';
 import { SUMMARY_TOKENS_LEAST, type CompactRange } from './context/plan-compact';
-import { summaryRequest, summaryWithin, transcriptWithin } from './context/summary-prompt';
+import { summaryWithin } from './context/summary-prompt';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import {
   addedTo,
@@ -26,6 +26,7 @@ import { failure } from './failure';
 import { withSpending, type Spending } from './gateway/money/spending';
 import { callerOf, sendRequest, type Sent } from './gateway/send-request';
 import { withNotices } from './guards/with-notices';
+import { summaryOf } from './model-request';
 import { ModelWaitError } from './model/model-wait-error';
 import type { ModelResponse } from './model/provider';
 import { requireAgent } from './require-agent';
@@ -85,17 +86,23 @@ async function ask(
   const toAsk = prune(told, context, loaded, (bytes) => deps.store.nameOf(bytes));
   const range = rangeOf(toAsk, context, loaded, input.refused ?? false);
   const asked = withoutOwn(toAsk);
+  const most = transcriptRoom(context, range, loaded);
   const startedAt = deps.now();
   try {
-    const { response, cost, route, tried } = await summarise(deps, input, attempt, {
-      asked,
-      range,
-      context,
-      loaded,
-      spending,
+    const { response, cost, route, tried, rawForm } = await summarise(deps, input, attempt, {
+      ...{ asked, range, most, loaded, spending },
     });
     return build(deps, input, attempt, {
-      ...{ asked, range, response, cost, text: textOf(response), version: context.compact.prompt.version },
+      ...{
+        asked,
+        range,
+        most,
+        rawForm,
+        response,
+        cost,
+        text: textOf(response),
+        version: context.compact.prompt.version,
+      },
       nodes: stored.nodes,
       count: (message) => counterOf(loaded).count(message),
       route,
@@ -138,7 +145,8 @@ const REFUSED_SHARE = 0.5;
 interface Summarise {
   asked: EditedConversation;
   range: CompactRange;
-  context: ContextPlan;
+  /** Tokens of what is to be summed up. */
+  most: number;
   loaded: LoadedAgent;
   spending: Spending;
 }
@@ -147,33 +155,27 @@ function summarise(
   deps: ActivityDeps,
   input: CompactContextInput,
   attempt: Attempt,
-  { asked, range, context, loaded, spending }: Summarise,
+  { asked, range, most, loaded, spending }: Summarise,
 ): Promise<Sent> {
   const messages = asked.entries.slice(range.from, range.to).map(({ message }) => message);
-  const { countText } = counterOf(loaded);
-  const prompt = context.compact?.prompt.text ?? '';
-  const most = transcriptTokens(context, range, countText(prompt));
-  if (most <= 0) {
-    const why = `the prompt for summaries has ${countText(prompt)} tokens`;
-    throw failure('Model.ContextTooLong', `${why}; the model reads ${context.window}.`);
-  }
-  const transcript = transcriptWithin(messages, range.first, { most, countText });
+  const { manifest } = loaded;
   return sendRequest(deps, {
     loaded,
     caller: callerOf(input, attempt),
     call: { signal: attempt.signal },
     spending,
     requestTo: (_provider, model) =>
-      Promise.resolve({
-        model,
-        instructions: prompt,
-        messages: [summaryRequest(transcript)],
-        tools: [],
-        parameters: loaded.manifest.model.parameters,
-        rawItems: new Map<number, JsonValue>(),
-        loadFile: async (sha256) => (await deps.store.get([sha256]))[0] ?? new Uint8Array(),
-      }),
+      Promise.resolve(summaryOf(deps, { manifest, messages, first: range.first, most }, model)),
   });
+}
+
+/** @throws ApplicationFailure `Model.ContextTooLong` where there is room for nothing */
+function transcriptRoom(context: ContextPlan, range: CompactRange, loaded: LoadedAgent): number {
+  const prompt = counterOf(loaded).countText(context.compact?.prompt.text ?? '');
+  const most = transcriptTokens(context, range, prompt);
+  if (most > 0) return most;
+  const why = `the prompt for summaries has ${prompt} tokens`;
+  throw failure('Model.ContextTooLong', `${why}; the model reads ${context.window}.`);
 }
 
 function transcriptTokens(context: ContextPlan, range: CompactRange, prompt: number): number {
@@ -203,6 +205,8 @@ interface ToBuild {
   asked: EditedConversation;
   nodes: readonly string[];
   range: CompactRange;
+  most: number;
+  rawForm: Sent['rawForm'];
   text: string;
   count(message: Message): number;
   response: ModelResponse;
@@ -218,7 +222,7 @@ function build(
   { store, conversation }: ActivityDeps,
   input: CompactContextInput,
   { workflowId }: Attempt,
-  { asked, nodes, range, text, count, response, version, cost, route, tried, spending, made }: ToBuild,
+  { asked, nodes, range, most, rawForm, text, count, response, version, cost, route, tried, spending, made }: ToBuild,
 ): Received<CompactionRecord> {
   const added = addedTo(asked);
   const before = conversation.extend(asked.base, added);
@@ -252,6 +256,10 @@ function build(
     prompt: version,
     range: { first: range.first, last: range.last },
     raw: [store.nameOf(raw)],
+    ...(rawForm === undefined ? {} : { rawForm }),
+    request: response.request,
+    ...(response.requestId === undefined ? {} : { requestId: response.requestId }),
+    ...(most === Infinity ? {} : { transcriptTokens: most }),
     ...(tried ? { tried } : {}),
   };
   return {

@@ -49,18 +49,20 @@ export async function loadConversation(
   };
 }
 
-export const counterOf = ({ manifest }: LoadedAgent): TokenCounter => tokenCounter(manifest.model.route[0] ?? '');
+type Released = Pick<LoadedAgent, 'manifest'>;
+
+export const counterOf = ({ manifest }: Released): TokenCounter => tokenCounter(manifest.model.route[0] ?? '');
 
 /** What the model is offered: `recall` joins once there is something to read again, and an agent's own tool of that name stays. */
-export function toolsFor(loaded: LoadedAgent, messages: readonly Message[]): LoadedAgent['manifest']['tools'] {
+export function toolsFor(loaded: Released, messages: readonly Message[]): LoadedAgent['manifest']['tools'] {
   const { tools } = loaded.manifest;
   return isEdited(messages) && mayRecall(loaded) ? [...tools, recallManifest] : tools;
 }
 
-const mayRecall = ({ manifest }: LoadedAgent): boolean =>
+const mayRecall = ({ manifest }: Released): boolean =>
   manifest.context !== undefined && !manifest.tools.some(({ name }) => name === recallManifest.name);
 
-export const frameOf = (loaded: LoadedAgent, messages: readonly Message[]): RequestFrame => ({
+export const frameOf = (loaded: Released, messages: readonly Message[]): RequestFrame => ({
   instructions: loaded.manifest.instructions,
   tools: toolsFor(loaded, messages),
   ...(loaded.manifest.output ? { output: loaded.manifest.output } : {}),
@@ -71,7 +73,7 @@ export const frameOf = (loaded: LoadedAgent, messages: readonly Message[]): Requ
 export function prune(
   { nodes, ...loaded }: EditedConversation & { nodes: readonly string[] },
   plan: ContextPlan,
-  agent: LoadedAgent,
+  agent: Released,
   nameOf: (bytes: Uint8Array) => string,
 ): EditedConversation {
   const counter = counterOf(agent);

@@ -18,6 +18,8 @@ const PARSED = new LRUCache<string, { raw: JsonValue; bytes: number }>({
   sizeCalculation: ({ bytes }) => bytes,
 });
 
+type StoreDeps = Pick<ActivityDeps, 'store'>;
+
 /** What one record says of its answer. */
 interface RawAnswer {
   raw: string;
@@ -42,8 +44,8 @@ function knownOf(store: ContentStore): LRUCache<string, KnownAnswers> {
 
 /** @param earlier the conversation so far; a record whose answer is not in it belongs to another branch */
 export async function rawItemsOf(
-  deps: ActivityDeps,
-  { key }: CallModelInput,
+  deps: StoreDeps,
+  { key }: Pick<CallModelInput, 'key'>,
   provider: Pick<ModelProvider, 'name' | 'rawItemsForm'>,
   earlier: readonly { hash: string }[],
 ): Promise<Map<number, JsonValue>> {
@@ -96,7 +98,7 @@ function holdsSignedThoughts(raw: JsonValue | undefined): boolean {
 }
 
 /** Reads only the records that are new since the last call of this run on this worker. */
-async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
+async function answersBefore(deps: StoreDeps, key: CallKey): Promise<ReadonlyMap<string, readonly RawAnswer[]>> {
   const prefix = callsOfRun(key.run, key.fork);
   const runs = knownOf(deps.store);
   const kept = runs.get(prefix);
@@ -126,7 +128,7 @@ async function answersBefore(deps: ActivityDeps, key: CallKey): Promise<Readonly
 /** Behind every call of a turn, in the order of names. */
 const LAST_INDEX = 9_999;
 
-async function read(deps: ActivityDeps, wanted: ReadonlyMap<number, string>): Promise<Map<number, JsonValue>> {
+async function read(deps: StoreDeps, wanted: ReadonlyMap<number, string>): Promise<Map<number, JsonValue>> {
   const parsed = new Map<string, JsonValue>();
   for (const hash of wanted.values()) {
     const kept = PARSED.get(hash);

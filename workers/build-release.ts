@@ -10,6 +10,7 @@ import { describeAgent, jsonObject, type AgentDescription, type ReleaseOf } from
 import { DEFAULT_QUEUE } from '../activities/define/queue';
 import { canonicalJson, objectHash } from '../activities/store';
 import type { ReleaseManifest } from '../workflows/contract/release';
+import { withOrder } from '../workflows/contract/schemas/release-order';
 import type { OwnToolPlan, ToolPlan } from '../workflows/contract/run';
 import { codeOf, messageOf } from '../infra/temporal/error-reason';
 import { agentCode } from './agent-code';
@@ -43,7 +44,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
   requirePrices(agent, options.settings, options.settings.queues?.[queued.queue ?? '']?.degrade);
   const plan = modelPlan(options.settings, agent.model);
   const context = contextPlan(agent.context, route[0] ?? '');
-  const manifest: ReleaseManifest = {
+  const manifest: ReleaseManifest = withOrder({
     ...inToolboxes(describeAgent(agent, options.settings.approvals, options.releaseOf), agent),
     instructions: await instructionsOf(agent, options.file),
     model: { route, ...(plan ? { plan } : {}), parameters: jsonObject(agent.parameters, 'parameters') },
@@ -51,7 +52,7 @@ export async function buildRelease(declared: AnyAgent, options: BuildReleaseOpti
     ...queued,
     code,
     orchestration: packageVersion(),
-  };
+  });
   return { agent, manifest, release: objectHash(canonicalJson(manifest)) };
 }
 

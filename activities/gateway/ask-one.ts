@@ -5,7 +5,7 @@ import type { Usage } from '../../workflows/contract/message';
 import type { TokenCounter } from '../context/count-tokens';
 import { failure } from '../failure';
 import { ModelWaitError } from '../model/model-wait-error';
-import type { ModelProvider, ModelRequest } from '../model/provider';
+import type { ModelProvider, ModelRequest, ModelResponse } from '../model/provider';
 import { inputTokens } from './input-tokens';
 import type { Admission, Expected, Seen } from './ports';
 import { admitWithin } from './routing/admit-within';
@@ -68,10 +68,17 @@ function cappedAt(request: ModelRequest, most: number | undefined): ModelRequest
   return { ...request, parameters: { ...request.parameters, maxOutputTokens: most } };
 }
 
+/** Without it nobody could tell later what was sent. */
+function withCap(response: ModelResponse, sent: ModelRequest, own: ModelRequest): ModelResponse {
+  const { maxOutputTokens } = sent.parameters;
+  if (sent === own || typeof maxOutputTokens !== 'number') return response;
+  return { ...response, request: { ...response.request, maxOutputTokens } };
+}
+
 async function send(
   { now }: AskDeps,
   { call, spending, asking }: ToSend,
-  { provider, route, counter, patience: { firstTokenWithinMs } }: ToAsk,
+  { provider, request: own, route, counter, patience: { firstTokenWithinMs } }: ToAsk,
   { request, expected, admission }: Admitted,
 ): Promise<Asked> {
   spending.begins(route, expected);
@@ -80,7 +87,7 @@ async function send(
   const startedAt = now();
   try {
     const told = { ...watched.call, onLimits: (limits: ToldByProvider) => admission.told?.(limits) };
-    const response = await generate(provider, request, { call: told, route, counter });
+    const response = withCap(await generate(provider, request, { call: told, route, counter }), request, own);
     admission.settle(response.usage);
     const { input, output } = response.usage;
     const ms = now() - startedAt;

@@ -53,8 +53,8 @@ export interface ModelResponse {
   model: string;
   /** Kept in the call record, and sent back by `rawItems` when the provider wants its own items again. */
   raw: JsonValue;
-  /** SHA-256 and size of the exact request body. */
-  request: { sha256: string; bytes: number };
+  /** SHA-256 and size of the exact request body, and the cap of the answer where it is another than the release's own. */
+  request: { sha256: string; bytes: number; maxOutputTokens?: number };
   /** The provider's id of the request, for its support desk. */
   requestId?: string;
 }

@@ -157,6 +157,10 @@ function identityOf(body: unknown): RequestIdentity {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
 }
 
+/** The bytes that a provider of this form is sent. */
+export const wireBody = async (adapter: WireAdapter, request: ModelRequest): Promise<string> =>
+  JSON.stringify(adapter.body(request, await loadFiles(request)));
+
 async function loadFiles(request: ModelRequest): Promise<DataUrl> {
   const refs = new Map<string, FileRef>();
   for (const message of request.messages) {

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { ClientError } from '../errors';
 import type { RunHandle } from '../run-handle';
 import type { RunRequest } from '../run-requests';
-import { questionLine } from './question-line';
+import { questionLine } from '../question-line';
 import type { CliContext } from './context';
 
 export interface Terminal {

@@ -38,6 +38,8 @@ export interface Column<Row> {
 /** In JSON mode only `json`, `jsonLine` and `error` write anything; in text mode these two JSON ones do not. */
 export interface Output {
   readonly isJson: boolean;
+  /** Of the terminal that lines go to; undefined where they go elsewhere. */
+  readonly columns: number | undefined;
   readonly colors: Colors;
   /** To standard output. */
   line(text?: string): void;
@@ -95,6 +97,7 @@ export function createOutput(options: OutputOptions): Output {
   };
   return {
     isJson,
+    columns: !isJson && stdout.isTTY === true ? columnsOf(stdout) : undefined,
     colors,
     line,
     note: (text) => {

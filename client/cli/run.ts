@@ -24,7 +24,7 @@ import { waitingOf } from '../inbox';
 import { waitingLine } from './waiting';
 import { watchRun } from './watch-run';
 import { askTerminal, terminalOf } from './ask-terminal';
-import { questionLine } from './question-line';
+import { questionLine } from '../question-line';
 
 /** Ctrl-C in a shell: 128 + SIGINT. */
 const INTERRUPTED = 130;

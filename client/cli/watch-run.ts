@@ -6,7 +6,7 @@ import type { RunEvent } from '../run-events';
 import type { RunHandle } from '../run-handle';
 import type { RunResult } from '../run-result';
 import { followRun } from '../follow-run';
-import { pendingOf } from './live-run';
+import { pendingOf } from '../live-run';
 import type { Output } from './output';
 import { placeText } from './place-text';
 

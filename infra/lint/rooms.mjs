@@ -14,8 +14,11 @@
 
 const CONTRACT = /^workflows\/contract\/(?!schemas\/)/;
 const CONTRACT_AND_SCHEMAS = /^workflows\/contract\//;
-/** Definitions, stored content, keys and answers on their way: a caller describes a run, watches it and resolves what it answered. */
-const CALLER_PARTS = /^activities\/(store|define|keys|stream)\//;
+/**
+ * Definitions, stored content, keys, answers on their way, and what models were asked: a caller describes a run, watches it and resolves what
+ * it was told and answered.
+ */
+const CALLER_PARTS = /^activities\/(store|define|keys|stream|rebuild)\//;
 const NODE = /^node:/;
 const ANY_PACKAGE = /^/;
 /** Runs in the sandbox unchanged: no Node, no clock of its own, no state between runs. */

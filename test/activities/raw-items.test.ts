@@ -46,9 +46,8 @@ async function record(
 
 const read = (earlier: string[], turn = 9, counted = store) =>
   rawItemsOf(
-    // The store is all of it that is used.
-    { store: counted } as ActivityDeps,
-    { key: key(turn), agent: 'a', release: 'r', tenant: 't', base: null, append: [] },
+    { store: counted },
+    { key: key(turn) },
     provider,
     earlier.map((hash) => ({ hash })),
   );

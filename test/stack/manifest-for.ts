@@ -5,6 +5,7 @@ import { describeAgent } from '../../activities/describe-agent';
 import type { AnyAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
 import { canonicalJson, objectHash } from '../../activities/store';
+import { withOrder } from '../../workflows/contract/schemas/release-order';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 
 /** Of sub-agents as of the agent itself: of each the release that it would have alone. */
@@ -17,7 +18,7 @@ export function manifestFor(agent: AnyAgent, model: string | ReleaseManifest['mo
   };
   const instructions = typeof agent.instructions === 'string' ? agent.instructions : agent.instructions.fromFile;
   const context = contextPlan(agent.context, route[0] ?? '');
-  const manifest: ReleaseManifest = {
+  const manifest: ReleaseManifest = withOrder({
     ...describeAgent(agent, [], releaseOf),
     instructions,
     model: { route, parameters: agent.parameters },
@@ -25,6 +26,6 @@ export function manifestFor(agent: AnyAgent, model: string | ReleaseManifest['mo
     ...(typeof agent.queue === 'string' ? { queue: agent.queue } : {}),
     code: 'defined in a test',
     orchestration: 'test',
-  };
+  });
   return { agent, manifest, release: objectHash(canonicalJson(manifest)) };
 }

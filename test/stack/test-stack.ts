@@ -57,6 +57,8 @@ export interface TestStackOptions {
   modelUrl: string;
   /** @default 'chat' */
   api?: ModelApi;
+  /** Of some of the providers another. */
+  apis?: { readonly [provider: string]: ModelApi };
   /** Of all agents, as `provider/model`: all of its providers are the model server, which knows them by their header `x-provider`. @default ['test/model'] */
   route?: readonly string[];
   maxCachedWorkflows?: number;
@@ -99,7 +101,8 @@ function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string } {
   return telemetry;
 }
 
-function providerOf(name: string, { modelUrl, api = 'chat' }: TestStackOptions): ModelProvider {
+function providerOf(name: string, { modelUrl, apis, ...ofAll }: TestStackOptions): ModelProvider {
+  const api = apis?.[name] ?? ofAll.api ?? 'chat';
   const options = {
     ...{ name, apiKey: 'sk-test-key-of-the-model-server', baseUrl: modelUrl },
     headers: { 'x-provider': name },

@@ -52,6 +52,8 @@ test('the manifest holds everything that a run depends on, as a model and a call
   expect(rest.agent).toBe(agent);
   expect(hash).toBe(objectHash(canonicalJson(manifest)));
   expect(manifest).toEqual({
+    // Keys as they were written, which the stored form sorts.
+    written: expect.stringContaining('"orderId"'),
     schemaVersion: 1,
     agent: 'refunds',
     description: 'Decides on refunds',

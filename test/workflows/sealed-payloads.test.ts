@@ -12,7 +12,7 @@ import { defineAgent, defineTool } from '../../activities/define';
 import { createPayloadCodec, dataConverterFor, openKeyRing } from '../../activities/keys';
 import { sealedWith } from '../../activities/keys/key-ring';
 import { startCodecServer, type CodecServer } from '../../client/cli/codec-server';
-import { liveRun } from '../../client/cli/live-run';
+import { liveRun } from '../../client/live-run';
 import { encodingFailures } from '../../workers/failure-encoding';
 import { workflowBundle } from '../../workers/create-worker';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';

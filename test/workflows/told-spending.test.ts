@@ -3,7 +3,7 @@
 import { defineAgent } from '../../activities/define';
 import { createPrices } from '../../activities/gateway/money/prices';
 import { callsOf } from '../../activities/store/run-calls';
-import { tracedRun, type TracedRun } from '../../client/cli/traced-run';
+import { tracedRun, type TracedRun } from '../../client/trace/traced-run';
 import type { RunHandle } from '../../client/run-handle';
 import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import { script, type Fault } from '../kit/model-server';
@@ -37,7 +37,7 @@ beforeEach(() => {
 const begun = (): Promise<RunHandle<string>> => used.stack.client.agent<typeof teller>('teller').start('Go.');
 
 async function traced(run: RunHandle<string>): Promise<{ trace: TracedRun; record: ModelRecord }> {
-  const trace = await tracedRun(used.stack.store, undefined, await run.record(), []);
+  const trace = await tracedRun({ store: used.stack.store }, await run.record(), []);
   const [call] = (await callsOf(used.stack.store, trace.firstRunId ?? '')).calls;
   if (call?.record.kind !== 'model') throw new Error('its call has no record');
   return { trace, record: call.record };
@@ -97,6 +97,6 @@ test('nobody of a route answers, and asking again would not help: the run, and i
   expect(result).toMatchObject({ outcome: 'failed', failure: { type: 'Model.Authentication' } });
   const message = result.outcome === 'failed' ? result.failure.message : '';
   expect(message).toMatch(/one\/model: .*two\/model: /);
-  const trace = await tracedRun(used.stack.store, undefined, await run.record(), []);
+  const trace = await tracedRun({ store: used.stack.store }, await run.record(), []);
   expect(trace.record.ended?.failure?.message).toBe(message);
 });

@@ -100,6 +100,11 @@ export interface ReleaseManifest {
   sync?: SyncPlan;
   /** Of a persistent agent. */
   session?: SessionPlan;
+  /**
+   * Parameters and schemas that a model is sent, as JSON text with their keys as the author wrote them: everything else here is stored
+   * sorted. Absent where they were written sorted, and from releases of before it was kept.
+   */
+  written?: string;
   /** SHA-256 of the bundled code of the agent and its tools. */
   code: string;
   /** Version of the orchestration code that made it. */

@@ -10,10 +10,12 @@ import { responseRoutes } from './responses';
 import { runRoutes } from './runs';
 import { sessionRoutes } from './sessions';
 import { startRoute } from './start';
+import { traceRoutes } from './traces';
 
 export const ROUTES: readonly Route[] = [
   startRoute,
   ...runRoutes,
+  ...traceRoutes,
   ...interventionRoutes,
   ...requestRoutes,
   ...messageRoutes,

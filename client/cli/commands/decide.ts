@@ -10,7 +10,7 @@ import { requireReason } from '../../run-requests';
 import { becameOf, type Became } from '../became-of';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { questionLine } from '../question-line';
+import { questionLine } from '../../question-line';
 import { reachOpenRun } from '../reach-run';
 import type { ReasonOptions } from './intervene';
 

@@ -6,7 +6,7 @@ import { editText } from '../edit-text';
 import { EXIT } from '../exit-codes';
 import { findRun } from '../find-run';
 import { placeText } from '../place-text';
-import { liveRun } from '../live-run';
+import { liveRun } from '../../live-run';
 
 export interface ForkCommandOptions {
   at?: number;

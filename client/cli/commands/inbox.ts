@@ -2,7 +2,7 @@
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { formatDuration } from '../../format';
-import { questionLine } from '../question-line';
+import { questionLine } from '../../question-line';
 import { waitingIn } from '../../inbox';
 
 export async function inboxCommand(context: CliContext, now = Date.now()): Promise<number> {

@@ -24,7 +24,8 @@ import { showCommand, type ShowOptions } from './show';
 import { extendCommand, steerCommand, type ExtendOptions } from './steer';
 import { tailCommand } from './tail';
 import { testCommand, type TestOptions } from './test';
-import { traceCommand } from './trace';
+import { traceCommand, type TraceOptions } from './trace';
+import { turnRange } from '../turn-range';
 import { usd } from '../usd-option';
 
 /** Gives a command its context, and turns what it throws into one line and an exit code. */
@@ -84,8 +85,11 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .command('trace')
     .description("a run's calls as a tree, with times, tokens and previews; needs no server")
     .argument(...RUN)
-    .addHelpText('after', example('trace run_7kq'))
-    .action(wrap((context, run: string) => traceCommand(context, run)));
+    .option('--turns <a..b>', 'only these of its turns', turnRange)
+    .option('--wide', 'also who made each call, with which release, and why it went as it did')
+    .option('--waterfall', 'bars of when each part was, not on a terminal alone')
+    .addHelpText('after', example('trace run_7kq --turns 3..5 --wide'))
+    .action(wrap((context, run: string, options: TraceOptions) => traceCommand(context, run, options)));
   program
     .command('tail')
     .description("watch a run until its end, and exit with its outcome's code")

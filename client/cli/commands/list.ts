@@ -11,10 +11,11 @@ import { erasedText } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
-import { liveRun, type LiveRun } from '../live-run';
+import { liveRun, type LiveRun } from '../../live-run';
 import { settledRecord } from '../settled-record';
 import type { Waiting } from '../../inbox';
-import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
+import { askedNow, openStatus, waitingNow } from '../../waiting-now';
+import { waitingLine } from '../waiting';
 import { formatAge, formatTokens, type Column } from '../output';
 
 export interface ListOptions {

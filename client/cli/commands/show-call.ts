@@ -15,10 +15,10 @@ import { EXIT } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
 import { formatBytes, formatCost, formatDuration } from '../../format';
-import { liveRun } from '../live-run';
+import { liveRun } from '../../live-run';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
-import { sharedText } from '../traced-run';
+import { sharedText } from '../../trace/traced-run';
 
 /** @throws ClientError `invalid-input` when the run has no such call */
 export async function showCall(

@@ -13,13 +13,14 @@ import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
 import { counted, formatCost, formatDuration, formatTokens, limitsText, savedText } from '../../format';
-import { liveRun, type LiveRun } from '../live-run';
+import { liveRun, type LiveRun } from '../../live-run';
 import { settledRecord } from '../settled-record';
 import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
-import { askedNow, openStatus, waitingLine, waitingNow } from '../waiting';
+import { askedNow, openStatus, waitingNow } from '../../waiting-now';
+import { waitingLine } from '../waiting';
 import { showCall } from './show-call';
-import { askedLine, requestsOf, saidTo } from './requests-of';
+import { askedLine, requestsOf, saidTo } from '../../requests-of';
 import { originText } from './trace';
 
 export interface ShowOptions {

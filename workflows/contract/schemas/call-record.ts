@@ -33,6 +33,9 @@ const made = {
   release: z.string(),
 };
 
+/** What was sent. `maxOutputTokens`: set where a budget let the answer have less than its release does. */
+const requestSchema = z.object({ sha256: z.string(), bytes: z.number(), maxOutputTokens: z.number().exactOptional() });
+
 /** One of a route that did not answer a call. */
 export const triedSchema = z.object({
   route: z.string(),
@@ -106,7 +109,7 @@ export const modelRecordSchema = z.object({
    */
   tried: z.array(triedSchema).exactOptional(),
   finish: z.string(),
-  request: z.object({ sha256: z.string(), bytes: z.number() }),
+  request: requestSchema,
   requestId: z.string().exactOptional(),
   /** The request that it shared with other tasks, and its number among them. `alone`: why it was asked again by itself. */
   batch: z
@@ -168,6 +171,12 @@ export const compactionRecordSchema = z.object({
   range: z.object({ first: z.number(), last: z.number() }),
   /** Hashes of the provider's own items, one of each call, as JSON. */
   raw: z.array(z.string()),
+  /** As of a model call: absent from records of before they were kept. */
+  rawForm: z.string().exactOptional(),
+  request: requestSchema.exactOptional(),
+  requestId: z.string().exactOptional(),
+  /** Tokens that what is summed up could take; absent where all of it was sent. */
+  transcriptTokens: z.number().exactOptional(),
   /** As of a model call. */
   tried: z.array(triedSchema).exactOptional(),
 });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DIVERTED_ANSWERS, type ReleaseManifest } from '../release';
 import { approvalRuleSchema } from './approval';
+import { inOrder } from './release-order';
 import { count, partialLimitsSchema, runLimitsSchema } from './run-limits';
 import { sessionPlanSchema } from './session-record';
 
@@ -103,7 +104,7 @@ const batchPlan = z.object({
   within: z.literal('user').exactOptional(),
 });
 
-export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
+const storedManifest: z.ZodType<ReleaseManifest> = z.object({
   schemaVersion: z.literal(1),
   agent: z.string(),
   description: z.string().exactOptional(),
@@ -129,6 +130,9 @@ export const releaseManifestSchema: z.ZodType<ReleaseManifest> = z.object({
   degradedFrom: z.string().exactOptional(),
   sync: z.object({ withinMs: z.number(), calls: count }).exactOptional(),
   session: sessionPlanSchema.exactOptional(),
+  written: z.string().exactOptional(),
   code: z.string(),
   orchestration: z.string(),
 });
+
+export const releaseManifestSchema: z.ZodType<ReleaseManifest> = storedManifest.transform(inOrder);

@@ -1,10 +1,10 @@
 // What Temporal knows of a run now: its status, what is under way, and whether it is stuck.
 import { WorkflowNotFoundError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
-import { isFailureType } from '../../workflows/contract/failures';
-import { ACTIVITY_NAMES, QUERY_NAMES } from '../../workflows/contract/names';
-import type { RunProgress } from '../../workflows/contract/run';
-import { problemsOf } from '../stuck-run';
+import { isFailureType } from '../workflows/contract/failures';
+import { ACTIVITY_NAMES, QUERY_NAMES } from '../workflows/contract/names';
+import type { RunProgress } from '../workflows/contract/run';
+import { problemsOf } from './stuck-run';
 import { failureText } from './failure-text';
 
 export interface PendingCall {

@@ -1,5 +1,6 @@
 // What a trace tells of a run: its calls, from their records, what it asked people, and the runs of its sub-agents; where a server answers,
 // also what is under way.
+import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
 import { callsOf, totalsOf, withKnownCost, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import { addCosts, type Cost, type SpentDetails } from '../../workflows/contract/cost';
@@ -8,15 +9,13 @@ import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { firstRunIdOf } from '../first-run';
 import { directSubRuns } from '../sub-runs';
-import { requestsOf, type AskedOfRun } from './commands/requests-of';
-import type { Connected } from './context';
+import { requestsOf, type AskedOfRun } from '../requests-of';
 import { costBeyond } from '../cost-beyond';
 import { counted } from '../format';
-import { liveRun, type LiveRun } from './live-run';
-import { callName, reusedCalls } from './reused-calls';
-import { settledRecord } from './settled-record';
+import { liveRun, type LiveRun } from '../live-run';
+import { readHistory, type RunHistory } from './run-history';
 import type { Waiting } from '../inbox';
-import { askedNow, openStatus, waitingNow } from './waiting';
+import { askedNow, openStatus, waitingNow } from '../waiting-now';
 
 export interface TracedCall {
   number: number;
@@ -62,10 +61,14 @@ export interface TracedRun {
   status: string;
   firstRunId: string | undefined;
   calls: TracedCall[];
+  /** The same, as recorded. */
+  recorded: RunCall[];
   totals: CallTotals;
   /** What stopped and failed calls took, of which there is no record. */
   unrecorded: Unrecorded | undefined;
   live: LiveRun | undefined;
+  /** `unreachable`: no server was asked. */
+  history: RunHistory | 'gone' | 'unreachable';
   /** Everything that it has asked people. */
   asked: AskedOfRun[];
   /** What of it waits for an answer. */
@@ -74,32 +77,60 @@ export interface TracedRun {
   subRuns: TracedRun[];
 }
 
+/** From where a trace is read. */
+export interface TraceSources {
+  store: ContentStore;
+  /** Absent where no server answers. */
+  temporal?: Client;
+  /** A record as it should be, of a run that was ended from outside. @default as it is */
+  settled?(record: RunRecord): Promise<RunRecord>;
+}
+
 /** @param below the records of all runs of sub-agents, at whatever depth */
 export async function tracedRun(
-  store: ContentStore,
-  connected: Connected | undefined,
+  sources: TraceSources,
   found: RunRecord,
   below: readonly RunRecord[],
 ): Promise<TracedRun> {
-  const record = connected ? await settledRecord(store, connected.temporal, found) : found;
-  const live = connected ? await liveRun(connected.temporal, record.id) : undefined;
-  const reused = connected && live ? await reusedCalls(connected.temporal, record.id) : undefined;
+  const { store, temporal, settled } = sources;
+  const record = settled ? await settled(found) : found;
+  const live = temporal ? await liveRun(temporal, record.id) : undefined;
+  const history = await historyOf(temporal, record, live);
+  const reused = typeof history === 'string' ? undefined : reusedIn(history);
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
   const { calls, unreadable } =
     firstRunId === undefined ? { calls: [], unreadable: 0 } : await callsOf(store, firstRunId);
   const waiting = record.ended ? [] : await waitingNow(store, record.id, live);
-  const recorded = totalsOf(calls);
-  const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(store, connected, sub, below)));
+  const soFar = totalsOf(calls);
+  const subRuns = await Promise.all(directSubRuns(below, record).map((sub) => tracedRun(sources, sub, below)));
   return {
-    ...{ record, firstRunId, live, unreadable, waiting },
+    ...{ record, firstRunId, live, history, unreadable, waiting },
     asked: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     status: record.ended?.outcome ?? openStatus(live, waiting),
     calls: calls.map((call) => tracedCall(call, record, reused)),
-    totals: record.ended?.totals ?? withKnownCost(recorded),
-    unrecorded: unreadable > 0 ? undefined : unrecordedOf(record, [recorded, ...subRuns.map(({ totals }) => totals)]),
+    recorded: calls,
+    totals: record.ended?.totals ?? withKnownCost(soFar),
+    unrecorded: unreadable > 0 ? undefined : unrecordedOf(record, [soFar, ...subRuns.map(({ totals }) => totals)]),
     subRuns,
   };
 }
+
+/** Of an erased run nothing is asked for: what people said stands in it, too. */
+async function historyOf(
+  temporal: Client | undefined,
+  { id, ended, erased }: RunRecord,
+  live: LiveRun | undefined,
+): Promise<TracedRun['history']> {
+  if (!temporal) return 'unreachable';
+  return live && !erased ? await readHistory(temporal, id, ended?.firstRunId ?? live.firstRunId) : 'gone';
+}
+
+export const callName = ({ fork, turn, index }: { fork: number; turn: number; index: number }): string =>
+  `${fork}/${turn}/${index}`;
+
+/** Calls whose latest completion came from a record. */
+const reusedIn = ({ calls }: RunHistory): Set<string> =>
+  new Set(calls.flatMap(({ key, reused }) => (key && reused ? [callName(key)] : [])));
 
 /** What the totals have beyond the calls of which there are records, its own and those of its sub-agents' runs. */
 function unrecordedOf({ ended, erased }: RunRecord, told: readonly CallTotals[]): Unrecorded | undefined {
@@ -125,7 +156,8 @@ function unrecordedOf({ ended, erased }: RunRecord, told: readonly CallTotals[])
   };
 }
 
-export function traceJson(traced: TracedRun): object {
+/** @param shown of its turns, those that are shown; of its sub-agents' runs all are */
+export function traceJson(traced: TracedRun, shown?: { from: number; to: number }): object {
   const { record, status, firstRunId, calls, totals, unrecorded, live, asked, waiting, unreadable, subRuns } = traced;
   const { turns, modelCalls, toolCalls, usage, cachedCalls, saved, savedCost, cost, estimated } = totals;
   return {
@@ -145,12 +177,14 @@ export function traceJson(traced: TracedRun): object {
       ...(estimated ? { estimated } : {}),
     },
     unrecorded: unrecorded ?? null,
-    turns: turnsOf(calls).map(([first, ...others]) => ({
-      fork: first.fork,
-      turn: first.turn,
-      calls: [first, ...others],
-      requests: askedIn(first, asked),
-    })),
+    turns: turnsOf(calls.filter(({ turn }) => !shown || (turn >= shown.from && turn <= shown.to))).map(
+      ([first, ...others]) => ({
+        fork: first.fork,
+        turn: first.turn,
+        calls: [first, ...others],
+        requests: askedIn(first, asked),
+      }),
+    ),
     waiting: askedNow(waiting),
     pending: live?.pending ?? [],
     failure: record.ended?.failure ?? null,
@@ -159,7 +193,7 @@ export function traceJson(traced: TracedRun): object {
     erased: record.erased ?? null,
     problems: live?.problems ?? [],
     unreadable,
-    subRuns: subRuns.map(traceJson),
+    subRuns: subRuns.map((sub) => traceJson(sub)),
   };
 }
 

@@ -1,5 +1,5 @@
 // What a run asks a person, as every command words it.
-import type { RunRequest } from '../run-requests';
+import type { RunRequest } from './run-requests';
 
 /** A request on one line, with its arguments in full. */
 export const questionLine = ({ tool, arguments: args, kind, failure }: RunRequest): string =>

@@ -1,6 +1,6 @@
 // The text of a failure as Temporal holds it: where keys are set it is sealed, and its place says only that it is encoded.
 import { defaultPayloadConverter, type Payload, type PayloadCodec } from '@temporalio/common';
-import { reasonOf } from '../../infra/temporal/error-reason';
+import { reasonOf } from '../infra/temporal/error-reason';
 
 interface RawFailure {
   message?: string | null;

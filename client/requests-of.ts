@@ -1,11 +1,11 @@
 // What a run has asked people, with who decided what and why: from the store, so that it is there when Temporal has forgotten the run.
 import { z } from 'zod';
-import { allRefs, createConversation, previewOf, type ContentStore } from '../../../activities/store';
-import { requestsOfFirst, saidOfFirst } from '../../../activities/store/ref-names';
-import type { PersonRequest } from '../../../workflows/contract/approval';
-import { requestRecordSchema, type RequestRecord } from '../../../workflows/contract/schemas/approval';
-import { argumentsOf } from '../../run-requests';
-import { questionLine } from '../question-line';
+import { allRefs, createConversation, previewOf, type ContentStore } from '../activities/store';
+import { requestsOfFirst, saidOfFirst } from '../activities/store/ref-names';
+import type { PersonRequest } from '../workflows/contract/approval';
+import { requestRecordSchema, type RequestRecord } from '../workflows/contract/schemas/approval';
+import { argumentsOf } from './run-requests';
+import { questionLine } from './question-line';
 
 export interface AskedOfRun extends Pick<PersonRequest, 'number' | 'kind' | 'turn' | 'call' | 'tool' | 'askedAt'> {
   question: string;

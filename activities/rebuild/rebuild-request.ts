@@ -1,0 +1,216 @@
+// What a model was asked, rebuilt from what is stored: the conversation as it was read, the release, and the provider's own items. No request
+// is kept twice; that a rebuilt one is the one that was sent, the hash in its record shows.
+import { createHash } from 'node:crypto';
+import { ApplicationFailure } from '@temporalio/common';
+import type { CallKey } from '../../workflows/contract/activities';
+import type { Message } from '../../workflows/contract/message';
+import type { ReleaseManifest } from '../../workflows/contract/release';
+import type { CompactionRecord, ModelRecord } from '../../workflows/contract/schemas/call-record';
+import { releaseManifestSchema } from '../../workflows/contract/schemas/release';
+import { modelRequest, summaryOf } from '../model-request';
+import type { ModelRequest } from '../model/provider';
+import { wireBody } from '../model/wire-provider';
+import { createConversation, type ContentStore, type Conversation } from '../store';
+import { chainName, earlierChainName } from '../store/ref-names';
+import type { RunCall } from '../store/run-calls';
+import { isWireForm, WIRE_FORMS, type WireForm } from './wire-forms';
+
+export interface RebuiltRequest {
+  /** As `provider/model`. */
+  route: string;
+  form: WireForm;
+  /** Below the provider's base URL. */
+  path: string;
+  /** Exactly what was sent, where `isSame`. */
+  body: string;
+  sha256: string;
+  bytes: number;
+  /** Whether it is what was sent, by the hash that was recorded then; null where none was, or nothing was answered. */
+  isSame: boolean | null;
+  /** In one sentence, where there is something to say of it. */
+  note?: string;
+}
+
+/** Why there is none, in one sentence. */
+export interface NoRequest {
+  why: string;
+}
+
+export interface RunOfCall {
+  /** Id of the run. */
+  id: string;
+  firstRunId: string;
+  tenant: string;
+}
+
+export interface RebuildOptions {
+  /** Another of the route, which was asked and did not answer. @default the one that answered */
+  route?: string;
+  /** The form of that one's server. */
+  form?: WireForm;
+}
+
+/** @returns why there is none also where a part of it is not stored any more */
+export async function rebuildRequest(
+  store: ContentStore,
+  run: RunOfCall,
+  call: RunCall,
+  options: RebuildOptions = {},
+): Promise<RebuiltRequest | NoRequest> {
+  const { record } = call;
+  if (record.kind !== 'model' && record.kind !== 'compaction')
+    return { why: `it is a call of the tool ${record.name}: no model was asked.` };
+  const route = options.route ?? (record.kind === 'model' ? record.answer.model : record.result.model);
+  const form = options.form ?? record.rawForm;
+  if (record.kind === 'model' && record.batch && !record.batch.alone)
+    return {
+      why: `it was task ${record.batch.item} of one request for ${record.batch.of}, which holds what other runs asked: that request is not kept.`,
+    };
+  if (!isWireForm(form)) return { why: noForm(record, route) };
+  try {
+    const request = await requestOf(store, run, call, record, { route, form });
+    const capped = options.route === undefined ? withCap(request, record) : request;
+    return judged(await wired(capped, route, form), record, options.route !== undefined);
+  } catch (error) {
+    return { why: whyGone(error) };
+  }
+}
+
+/** A call that nobody has answered, as it was, or would be, asked. `notice`: what the runtime tells the model. */
+export interface UnansweredCall {
+  key: CallKey;
+  entries: { hash: string; message: Message }[];
+  /** Of the entries, those before what was appended. */
+  earlier: number;
+  release: string;
+  form: WireForm;
+  /** Which of the release's route. @default the first */
+  route?: string;
+}
+
+export async function rebuildUnanswered(
+  store: ContentStore,
+  tenant: string,
+  { key, entries, earlier, release, form, route: asked }: UnansweredCall,
+): Promise<RebuiltRequest | NoRequest> {
+  try {
+    const manifest = await manifestOf(store, release);
+    const route = asked ?? manifest.model.route[0] ?? '';
+    const about = { manifest, entries, earlier, provider: { name: providerOf(route), rawItemsForm: form } };
+    const request = await modelRequest({ store: store.of(tenant) }, key, { ...about, model: modelOf(route) });
+    return { ...(await wired(request, route, form)), isSame: null };
+  } catch (error) {
+    return { why: whyGone(error) };
+  }
+}
+
+/** A part of it that is not there any more is no error of whoever looks. @throws what is none of the store's failures */
+function whyGone(error: unknown): string {
+  if (error instanceof ApplicationFailure && error.type?.startsWith('Store.'))
+    return `a part of it is not there any more: ${error.type}: ${error.message}`;
+  throw error;
+}
+
+function noForm(record: ModelRecord | CompactionRecord, route: string): string {
+  const isOld = record.kind === 'compaction' && record.request === undefined;
+  return isOld
+    ? 'it was recorded by a version that did not keep how summaries were asked for.'
+    : `${route} was not asked over HTTP: what it was given is below.`;
+}
+
+interface Place {
+  route: string;
+  form: WireForm;
+}
+
+async function requestOf(
+  store: ContentStore,
+  run: RunOfCall,
+  { fork, turn, index }: RunCall,
+  record: ModelRecord | CompactionRecord,
+  { route, form }: Place,
+): Promise<ModelRequest> {
+  const own = store.of(run.tenant);
+  const conversation = createConversation(own);
+  const manifest = await manifestOf(store, record.release);
+  const model = modelOf(route);
+  if (record.kind === 'compaction') {
+    const messages = await summedUp(conversation, run.id, record);
+    const { range, transcriptTokens: most = Infinity } = record;
+    return summaryOf({ store: own }, { manifest, messages, first: range.first, most }, model);
+  }
+  const { entries, earlier } = await givenTo(conversation, run.id, record);
+  const provider = { name: providerOf(route), rawItemsForm: form };
+  const key = { run: run.firstRunId, fork, turn, index };
+  return await modelRequest({ store: own }, key, { manifest, entries, earlier, provider, model });
+}
+
+/** What the model read: an edited conversation has a head of its own. */
+export async function givenTo(
+  conversation: Conversation,
+  id: string,
+  { from: { base, append }, edited, answer: { notices = [] } }: ModelRecord,
+): Promise<{ entries: { hash: string; message: Message }[]; earlier: number }> {
+  if (edited !== undefined) {
+    const entries = await conversation.load(edited, chainName(id));
+    return { entries, earlier: entries.length - append.length - notices.length };
+  }
+  const before = base === null ? [] : await conversation.load(base, chainName(id));
+  const added = await conversation.messages(append);
+  const appended = added.map((message, at) => ({ hash: append[at] ?? '', message }));
+  return { entries: [...before, ...appended], earlier: before.length };
+}
+
+/** What a summary stands for, as it was read to be summed up. */
+export async function summedUp(
+  conversation: Conversation,
+  id: string,
+  { result }: CompactionRecord,
+): Promise<Message[]> {
+  const [summary] = await conversation.messages([result.message.hash]);
+  const covers = summary?.role === 'user' ? summary.covers : undefined;
+  const chain = covers ? await conversation.load(covers.head, earlierChainName(id, covers.head)) : [];
+  return chain.slice(covers?.from, covers?.to).map(({ message }) => message);
+}
+
+async function manifestOf(store: ContentStore, release: string): Promise<ReleaseManifest> {
+  const [bytes] = await store.get([release]);
+  return releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+}
+
+function withCap(request: ModelRequest, { request: sent }: ModelRecord | CompactionRecord): ModelRequest {
+  const cap = sent?.maxOutputTokens;
+  return cap === undefined ? request : { ...request, parameters: { ...request.parameters, maxOutputTokens: cap } };
+}
+
+async function wired(request: ModelRequest, route: string, form: WireForm): Promise<Omit<RebuiltRequest, 'isSame'>> {
+  const adapter = WIRE_FORMS[form];
+  const body = await wireBody(adapter, request);
+  const bytes = Buffer.from(body, 'utf8');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { route, form, path: adapter.path, body, sha256, bytes: bytes.length };
+}
+
+function judged(
+  rebuilt: Omit<RebuiltRequest, 'isSame'>,
+  record: ModelRecord | CompactionRecord,
+  isOther: boolean,
+): RebuiltRequest {
+  if (isOther) return { ...rebuilt, isSame: null, note: 'it did not answer, and no hash of what it was sent is kept.' };
+  const sent = record.request?.sha256;
+  const isSame = sent === undefined ? null : sent === rebuilt.sha256;
+  const origin = record.kind === 'model' ? record.origin : undefined;
+  if (origin)
+    return {
+      ...rebuilt,
+      isSame,
+      note: `nothing was sent: the answer is that of run ${origin.run}, which asked ${isSame ? 'exactly this' : 'nearly the same'}.`,
+    };
+  return isSame === false ? { ...rebuilt, isSame, note: DIFFERS } : { ...rebuilt, isSame };
+}
+
+const DIFFERS =
+  'the same content, but not the same bytes as were sent: this version writes requests otherwise than the one that sent it.';
+
+const providerOf = (route: string): string => route.slice(0, route.indexOf('/'));
+const modelOf = (route: string): string => route.slice(route.indexOf('/') + 1);
