@@ -16,6 +16,7 @@ import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
 import { formatBytes, formatCost, formatDuration } from '../../format';
 import { liveRun } from '../../live-run';
+import { rebuildRequest } from '../../../activities/rebuild/rebuild-request';
 import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { showMessage } from '../show-message';
 import { sharedText } from '../../trace/traced-run';
@@ -35,7 +36,7 @@ export async function showCall(
     throw new ClientError('invalid-input', `run ${record.id} has ${range}: "longhaul trace ${record.id}" lists them.`);
   }
   const { record: made } = call;
-  if (made.kind === 'model') await showModelCall(context, store, record, call, made);
+  if (made.kind === 'model') await showModelCall(context, store, { record, firstRunId: firstRunId ?? '' }, call, made);
   else if (made.kind === 'tool' || made.kind === 'started-tool') await showToolCall(context, store, record, call, made);
   else await showCompaction(context, store, record, call, made);
   return EXIT.completed;
@@ -51,20 +52,22 @@ async function firstRunOf(context: CliContext, store: ContentStore, record: RunR
 async function showModelCall(
   { output }: CliContext,
   store: ContentStore,
-  { id, tenant }: RunRecord,
+  { record: { id, tenant }, firstRunId }: { record: RunRecord; firstRunId: string },
   call: RunCall,
   made: ModelRecord,
 ): Promise<void> {
   const content = await callContent(store, { id, tenant }, call);
   const given = messagesIn(content);
   const { answered } = content;
-  output.json({ id, ...placeOf(call), record: made, given, answered });
+  const exact = await rebuildRequest(store, { id, firstRunId, tenant }, call);
+  output.json({ id, ...placeOf(call), record: made, given, answered, request: exact });
   if (output.isJson) return;
   const { usage, cost, unanswered } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
   row('instead of', triedText(made));
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
+  row('rebuilt', 'why' in exact ? exact.why : exact.isSame ? 'the same bytes: with --json it is there' : exact.note);
   row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);
   row('finish', made.finish);
