@@ -2,7 +2,6 @@
 // is kept twice; that a rebuilt one is the one that was sent, the hash in its record shows.
 import { createHash } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
-import type { CallKey } from '../../workflows/contract/activities';
 import type { Message } from '../../workflows/contract/message';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { CompactionRecord, ModelRecord } from '../../workflows/contract/schemas/call-record';
@@ -71,34 +70,6 @@ export async function rebuildRequest(
     const request = await requestOf(store, run, call, record, { route, form });
     const capped = options.route === undefined ? withCap(request, record) : request;
     return judged(await wired(capped, route, form), record, options.route !== undefined);
-  } catch (error) {
-    return { why: whyGone(error) };
-  }
-}
-
-/** A call that nobody has answered, as it was, or would be, asked. `notice`: what the runtime tells the model. */
-export interface UnansweredCall {
-  key: CallKey;
-  entries: { hash: string; message: Message }[];
-  /** Of the entries, those before what was appended. */
-  earlier: number;
-  release: string;
-  form: WireForm;
-  /** Which of the release's route. @default the first */
-  route?: string;
-}
-
-export async function rebuildUnanswered(
-  store: ContentStore,
-  tenant: string,
-  { key, entries, earlier, release, form, route: asked }: UnansweredCall,
-): Promise<RebuiltRequest | NoRequest> {
-  try {
-    const manifest = await manifestOf(store, release);
-    const route = asked ?? manifest.model.route[0] ?? '';
-    const about = { manifest, entries, earlier, provider: { name: providerOf(route), rawItemsForm: form } };
-    const request = await modelRequest({ store: store.of(tenant) }, key, { ...about, model: modelOf(route) });
-    return { ...(await wired(request, route, form)), isSame: null };
   } catch (error) {
     return { why: whyGone(error) };
   }

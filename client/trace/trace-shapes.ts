@@ -92,7 +92,6 @@ export const traceSpanShape = z.object({
   taskQueue: z.string().exactOptional(),
 });
 export type TraceSpan = z.output<typeof traceSpanShape>;
-export type SpanKind = TraceSpan['kind'];
 
 export const runFactsShape = z.object({
   id: z.string(),
