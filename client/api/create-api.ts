@@ -30,7 +30,7 @@ export function createApi(deps: ApiDeps): Api {
   const text = JSON.stringify(document);
   const page = openApiPage(document);
   app.route('/ui', createDashboard(deps));
-  app.get('/', (call) => call.redirect('/ui/runs', 303));
+  app.get('/', (call) => call.redirect('/ui', 303));
   // Both tell nothing of what runs here, so they ask for no key.
   app.get(DOCUMENT, () => new Response(text, { headers: { 'content-type': 'application/json' } }));
   app.get(PAGE, (call) => call.html(page, 200, { 'content-security-policy': PAGE_POLICY }));

@@ -40,6 +40,7 @@ export async function apiCommand(context: CliContext, options: ApiCommandOptions
   const { keys } = settings.api;
   output.json({ ready: true, pid: process.pid, url: server.url, address, keys: keys.map(({ name }) => name) });
   output.line(`api       ${apiLine(server, keys.length > 0)}`);
+  output.line(`pages     ${server.url}/ui`);
   output.line(`temporal  ${address}`);
   await stopped;
   await server.close();

@@ -138,6 +138,7 @@ async function announce(
   if (codecUrl !== undefined) output.line(`codec     ${codecLine(codecUrl, isCodecTokenSet(context))}`);
   output.line(`metrics   ${metricsAt ?? 'none: the port is taken. --metrics-port 0 takes a free one'}`);
   output.line(`api       ${apiLine(api, settings.api.keys.length > 0)}`);
+  output.line(`pages     ${api.url}/ui`);
   output.line(`agents    ${settings.agentsDir} (saved changes are served at once)`);
   for (const { manifest, release } of served.loaded.agents) {
     output.line(`          ${manifest.agent}  release ${release.slice(0, 12)}  model ${modelLine(manifest)}`);

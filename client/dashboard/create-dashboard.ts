@@ -9,7 +9,7 @@ import type { ApiDeps, NodeBindings } from '../api/route';
 import { createAskApi } from './ask-api';
 import { ASSETS } from './assets';
 import { requireOwnPage, requireToken } from './own-forms';
-import { PAGE_HEADERS, pageHtml, problemPage, type Page, type Reader } from './page';
+import { firstPlace, PAGE_HEADERS, pageHtml, problemPage, type Page, type Reader } from './page';
 import type { PageRequest } from './place';
 import { FORMS, PAGES } from './places';
 import { arrivedPage, safePlace, signInPage } from './sign-in';
@@ -27,7 +27,10 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
   });
   for (const { name, type, text } of ASSETS)
     app.get(`/assets/${name}`, (call) => call.body(text, 200, { 'content-type': type, 'cache-control': 'no-cache' }));
-  app.get('/', (call) => call.redirect('/ui/runs', 303));
+  app.get('/', async (call) => {
+    const reader = await signedIn(deps, getCookie(call, COOKIE));
+    return call.redirect(reader ? firstPlace(reader.caller) : '/ui/sign-in', 303);
+  });
   addSignIn(app, deps);
   for (const { path, show } of PAGES)
     app.get(path, async (call) => {
@@ -46,6 +49,8 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
       return call.redirect(await act(pageRequest(deps, call, reader), form), 303);
     });
   app.all('*', (call) => {
+    const { path } = call.req;
+    if (path.endsWith('/')) return call.redirect(path.replace(/\/+$/, ''), 308);
     throw new Problem('Api.NotFound', `there is no page ${call.req.path.slice(0, 80)}.`);
   });
   app.onError(async (error, call) => {

@@ -39,6 +39,12 @@ const PLACES = [
   { path: 'releases', name: 'Releases', key: 'e', scopes: ['read'] },
 ] as const;
 
+const placesOf = ({ may }: Pick<Caller, 'may'>): (typeof PLACES)[number][] =>
+  PLACES.filter(({ scopes }) => scopes.some((scope) => may(scope)));
+
+/** Where a reader begins who has not said where to go. */
+export const firstPlace = (caller: Pick<Caller, 'may'>): string => `/ui/${(placesOf(caller)[0] ?? PLACES[0]).path}`;
+
 const DONE: { readonly [what: string]: string } = {
   cancel: 'The run is asked to end.',
   pause: 'The run is asked to pause.',
@@ -76,11 +82,10 @@ export function pageHtml({ title, body }: Page, path: string, reader?: Reader, d
 }
 
 function headerHtml({ caller, token }: Reader, path: string): Html {
-  const places = PLACES.filter(({ scopes }) => scopes.some((scope) => caller.may(scope)));
   return html`<header>
     <a class="brand" href="/ui">Longhaul</a>
     <nav aria-label="Pages">
-      ${places.map(
+      ${placesOf(caller).map(
         (place) =>
           html`<a
             href="/ui/${place.path}"

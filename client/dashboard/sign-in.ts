@@ -23,7 +23,7 @@ export const signInPage = (to: string, isWrong: boolean): Page => ({
 
 /** A page of this dashboard, and nothing else: a form that leads elsewhere is none of ours. */
 export const safePlace = (to: string | null): string =>
-  to !== null && /^\/ui(\/[^\\\s]*)?$/.test(to) && !to.startsWith('/ui/sign-') ? to : '/ui/runs';
+  to !== null && /^\/ui(\/[^\\\s]*)?$/.test(to) && !to.startsWith('/ui/sign-') ? to : '/ui';
 
 /**
  * A link in a mail or a chat comes from another site, and a browser sends no cookie with it that is for this site alone. Asked for again by

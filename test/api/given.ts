@@ -3,6 +3,7 @@ import { apiKeyHash, apiSigningKey, newApiKey } from '../../activities/keys/api-
 import { publicKeyText } from '../../activities/keys/decision-signature';
 import type { ApiKey, WebhookSettings } from '../../activities/define/api';
 import { serveApi, type ApiServer } from '../../client/api/serve-api';
+import type { ConfiguredQuotas } from '../../client/quota-views';
 import { openTextReader } from '../../activities/stream/open-streams';
 import type { TestStack } from '../stack/test-stack';
 import type { UsedStack } from '../stack/use-stack';
@@ -32,12 +33,14 @@ export async function startTestApi(
   stack: TestStack,
   keys: readonly ApiKey[] = [],
   webhooks?: WebhookSettings,
+  quotas?: ConfiguredQuotas,
 ): Promise<UsedApi> {
   const reported: unknown[] = [];
   const texts = openTextReader({ store: '', stateDir: stack.stateDir });
   const server: ApiServer = await serveApi({
     ...{ temporal: stack.temporal, store: stack.store, taskQueue: 'agents', tenant: 'acme', texts, keys, port: 0 },
     ...(webhooks ? { webhooks } : {}),
+    ...(quotas ? { quotas } : {}),
     report: (error) => reported.push(error),
   });
   return {

@@ -96,7 +96,7 @@ test('whoever is not signed in is asked to, and comes where they wanted to go', 
   );
   for (const to of ['https://evil.example/', '//evil.example', '/ui/../v1', '/ui/\\evil'])
     expect((await ask('/ui/sign-in', { form: { key: made.reader.key, to } })).headers.get('location')).toMatch(
-      /^\/ui\//,
+      /^\/ui($|\/)/,
     );
   expect(await ask('/ui/sign-in', { form: { key: 'lhk_wrong' } })).toMatchObject({ status: 401 });
 });
@@ -157,6 +157,7 @@ test('a key is shown and let do what its scopes say', async () => {
   const inbox = await ask('/ui/inbox', { cookie: finance });
   expect(inbox.text).toContain('&quot;amount&quot;: 5');
   expect(inbox.text).not.toContain('href="/ui/cost"');
+  expect((await ask('/ui', { cookie: finance })).headers.get('location')).toBe('/ui/inbox');
   for (const at of ['runs', `runs/${id}`, 'queues', 'cost', 'agents', 'releases'])
     expect([at, (await ask(`/ui/${at}`, { cookie: finance })).status]).toEqual([at, 403]);
 });

@@ -27,12 +27,12 @@ describe('text that others wrote', () => {
 
 test.each([
   ['/ui/runs/x?y=1', '/ui/runs/x?y=1'],
-  ['https://evil.example', '/ui/runs'],
-  ['//evil.example', '/ui/runs'],
-  ['/ui/\\evil', '/ui/runs'],
-  ['/uix', '/ui/runs'],
-  ['/ui/sign-in', '/ui/runs'],
-  [null, '/ui/runs'],
+  ['https://evil.example', '/ui'],
+  ['//evil.example', '/ui'],
+  ['/ui/\\evil', '/ui'],
+  ['/uix', '/ui'],
+  ['/ui/sign-in', '/ui'],
+  [null, '/ui'],
 ])('after signing in %s leads to %s', (to, place) => expect(safePlace(to)).toBe(place));
 
 test.each([
