@@ -1,15 +1,22 @@
 // One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
+import { setTimeout as after } from 'node:timers/promises';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
 import { formatCost, formatTokens, limitsText } from '../format';
 import { subRunsUnder } from '../sub-runs';
+import { isTemporalGone } from '../temporal-gone';
+import { readTrace } from '../trace/read-trace';
+import type { RunTrace } from '../trace/trace-shapes';
 import { takenLimits } from '../api/run-status';
 import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
 import type { PageRequest, ShownPlace } from './place';
-import { recordedTrace } from './recorded-trace';
 import { requestHtml } from './request-forms';
 import { isOpen, releaseLink, runLink, statusHtml, tookOf } from './run-facts';
 import { runFormsHtml } from './run-forms';
 import { waterfallHtml } from './waterfall';
+
+const LONG_TURNS = 100;
+/** A history of a thousand calls is read in less than a second. */
+const HISTORY_MS = 5_000;
 
 export const runPage: ShownPlace = {
   path: '/runs/:id',
@@ -18,7 +25,8 @@ export const runPage: ShownPlace = {
     const { id = '' } = params;
     const run = await ask.get(runShape, '/v1/runs/{id}', { id });
     const isLive = isOpen(run);
-    const live = isLive ? '3' : '';
+    // Each look reads the whole of its history.
+    const live = !isLive ? '' : (run.totals?.turns ?? 0) > LONG_TURNS ? '15' : '3';
     return {
       title: run.id,
       body: html`<h1>${shownText(run.id)}</h1>
@@ -91,11 +99,25 @@ async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
     <pre tabindex="0" aria-label="Answer">${shownText(text)}</pre>`;
 }
 
-async function callsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {
+async function callsHtml(request: PageRequest, run: ShownRun): Promise<Html> {
   if (run.erasedAt !== undefined) return NOTHING;
-  const { record } = await knownRun(run.id);
   return html`<h2>Calls</h2>
-    ${waterfallHtml(await recordedTrace(deps.store, record))}`;
+    ${waterfallHtml(await traceOf(request, run.id))}`;
+}
+
+/** Where Temporal does not answer in time, what the store tells. */
+async function traceOf({ knownRun, deps: { store, temporal } }: PageRequest, id: string): Promise<RunTrace> {
+  const { record } = await knownRun(id);
+  const late = AbortSignal.timeout(HISTORY_MS);
+  const whole = temporal.connection
+    .withAbortSignal(late, () => readTrace({ store, temporal }, record))
+    .catch((error: unknown) => {
+      if (!late.aborted && !isTemporalGone(error)) throw error;
+      return undefined;
+    });
+  // A connection that is only being made is not given up by the signal.
+  const found = await Promise.race([whole, after(HISTORY_MS, undefined, { ref: false })]);
+  return found ?? (await readTrace({ store }, record));
 }
 
 async function subRunsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {

@@ -5,7 +5,7 @@ import { html, linkTo, NOTHING, shownText, type Html } from './html';
 import { runLink } from './run-facts';
 
 /** What is drawn of a trace. */
-export interface DrawnTrace extends Pick<RunTrace, 'spans' | 'problems'> {
+interface DrawnTrace extends Pick<RunTrace, 'spans' | 'problems' | 'history'> {
   run: Pick<RunTrace['run'], 'id'>;
 }
 
@@ -26,11 +26,12 @@ const LOOKS: { readonly [kind in TraceSpan['kind']]?: string } = {
 };
 
 /** @param now milliseconds since 1970: what is open lasts until then */
-export function waterfallHtml({ run, spans, problems }: DrawnTrace, now = Date.now()): Html {
+export function waterfallHtml({ run, spans, problems, history }: DrawnTrace, now = Date.now()): Html {
   const from = Math.min(...spans.map(({ startMs }) => startMs));
   const to = Math.max(from + 1, ...spans.map(({ endMs }) => endMs ?? now));
   const scale = (ms: number): number => ((ms - from) / (to - from)) * WIDTH;
   return html`${problems.map((problem) => html`<p class="bad">${shownText(problem)}</p>`)}
+    ${history === 'unreachable' ? html`<p class="quiet">Temporal does not answer: waits, attempts and what people did are not in it.</p>` : NOTHING}
     <div class="scroll" tabindex="0" role="region" aria-label="Calls of ${run.id}">
       <table class="waterfall">
         <thead>

@@ -2,12 +2,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { openStore } from '../../activities/store/open-store';
 import type { ContentStore } from '../../activities/store';
 import { callRecordName, runRecordName } from '../../activities/store/ref-names';
 import { indexRuns, runEntry } from '../../activities/store/run-index';
+import { openConnection } from '../../infra/temporal/open-connection';
+import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
+import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
+import { freePort } from '../stack/free-port';
+import { temporalCli } from '../stack/test-stack';
 import { serveApi } from '../../client/api/serve-api';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { storeRun } from '../cli/store-run';
@@ -32,8 +37,13 @@ export async function dashboardFigures(size: {
   const folder = mkdtempSync(path.join(tmpdir(), 'longhaul-dashboard-'));
   const store = openStore(`lmdb:${path.join(folder, 'store')}`);
   await fill(store, size);
-  // Nothing that is shown here needs a server: all runs have ended.
-  const temporal = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
+  // Which does not know these runs: they are shown by their records.
+  const temporalServer = await startEmbeddedTemporal({
+    ...{ stateDir: folder, cliPath: await temporalCli(), preferredPort: await freePort() },
+    searchAttributes: SEARCH_ATTRIBUTES,
+  });
+  const connection = await openConnection({ address: temporalServer.address });
+  const temporal = new Client({ connection, namespace: temporalServer.namespace });
   const about = { temporal, store, taskQueue: 'agents', tenant: 'acme', keys: [], port: 0 };
   const server = await serveApi({ ...about, report: (error) => console.error(error) });
   const browser = await startBrowser();
@@ -68,6 +78,8 @@ export async function dashboardFigures(size: {
   } finally {
     await browser.close();
     await server.close();
+    await connection.close();
+    await temporalServer.stop();
     rmSync(folder, { recursive: true, force: true });
   }
 }
