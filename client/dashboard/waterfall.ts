@@ -76,10 +76,13 @@ function rowHtml(span: TraceSpan, shown: string, drawn: Drawn): Html {
   </tr>`;
 }
 
+/** Of which the name says what they are. */
+const SAY_ENOUGH: ReadonlySet<TraceSpan['kind']> = new Set(['tool', 'model', 'turn']);
+
 function nameHtml({ kind, name, run, call }: TraceSpan, shown: string): Html {
-  const text = kind === 'tool' || kind === 'model' ? shownText(name) : html`${kind} ${shownText(name)}`;
+  const text = SAY_ENOUGH.has(kind) ? shownText(name) : html`${kind} ${shownText(name)}`;
   if (call !== undefined) return html`<a href="${linkTo(['runs', run, 'calls', call])}">${text}</a>`;
-  return kind === 'run' && run !== shown ? html`${text} ${runLink(run)}` : text;
+  return kind === 'run' && run !== shown ? html`${text} ${runLink(run)}` : html`<span class="clamp">${text}</span>`;
 }
 
 function barHtml({ kind, name, startMs, endMs, queuedMs = 0, status }: TraceSpan, { scale, from, now }: Drawn): Html {
