@@ -18,7 +18,7 @@ import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
-import { storeAnswer, type Received } from './store-answer';
+import { storeAnswer, withLoser, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
@@ -50,6 +50,7 @@ async function answer(
   await deps.failpoint('store.after-put');
   unsaved.delete(name);
   if (received.shared) deps.cache?.wake(received.shared.name);
+  const told = kept === received.record ? kept : await withLoser(deps.store, records, kept, spending.keptInVain());
   // Of this attempt's own answer, whichever was kept: it was paid for.
   const { answer: own, startedAt, endedAt } = received.record;
   const of = releaseOf(input);
@@ -61,7 +62,7 @@ async function answer(
       outcome: own.problem?.type ?? 'ok',
       seconds: (endedAt - startedAt) / 1000,
     });
-  return kept.answer;
+  return told.answer;
 }
 
 async function ask(

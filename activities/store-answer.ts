@@ -1,9 +1,11 @@
 // What a model has said, on its way into the store: objects, record, indexes and head become durable in one commit, before the
 // activity completes.
 import type { CompactionRecord, ModelRecord } from '../workflows/contract/schemas/call-record';
-import { commitCallRecord, type CallRecords } from './call-records';
+import { commitCallRecord, findCallRecord, type CallRecords } from './call-records';
 import type { ActivityDeps, Attempt } from './deps';
-import type { CommitResult, RefWrite } from './store/port';
+import type { SpentDetails } from '../workflows/contract/cost';
+import { addInVain } from './gateway/money/in-vain';
+import type { CommitResult, ContentStore, RefWrite } from './store/port';
 import { headName } from './store/ref-names';
 import { callRecordWrite } from './store/tool-store';
 
@@ -45,4 +47,33 @@ export async function storeAnswer<R extends ModelRecord | CompactionRecord>(
     if (!received.shared || !conflicts.includes(received.shared.name)) return conflicts.length === 0;
     return (await commit(own)).conflicts.length === 0;
   });
+}
+
+/** A conflict is another attempt that counts itself: there are few. */
+const COUNT_ROUNDS = 5;
+
+/**
+ * Of two attempts that were both answered the later one's answer is nobody's, and was paid for: the record that is kept counts it.
+ * @param lost what it took
+ * @returns the record as it stands
+ * @throws ApplicationFailure `Store.*`
+ */
+export async function withLoser(
+  store: Pick<ContentStore, 'commit'>,
+  records: CallRecords<ModelRecord, ModelRecord>,
+  kept: ModelRecord,
+  lost: SpentDetails | undefined,
+): Promise<ModelRecord> {
+  if (!lost) return kept;
+  for (let round = 1; round <= COUNT_ROUNDS; round += 1) {
+    const { answer: found, version } = await findCallRecord(records);
+    if (!found || version === undefined) return kept;
+    const unanswered = addInVain(found.answer.unanswered, lost);
+    const value = { ...found, answer: { ...found.answer, ...(unanswered ? { unanswered } : {}) } };
+    const { conflicts } = await store.commit({
+      refs: [{ op: 'compare-and-set', name: records.name, version, value }],
+    });
+    if (conflicts.length === 0) return value;
+  }
+  return kept;
 }

@@ -102,7 +102,7 @@ export async function sendRequest(deps: GatewayDeps, toSend: ToSend): Promise<Se
       if ('error' in prepared) return { ...prepared, seen: { kind: 'unknown' } };
       return await askOne(deps, toSend, { ...prepared, route: asked, counter, patience, held });
     },
-    wasted: (answer) => toSend.spending.lost(answer.route, answer.response.usage),
+    wasted: (answer) => toSend.spending.wasted(answer.route, answer.response.usage),
     failed: (failed) => {
       if (isChoice) toSend.spending.failed([...passedOver, ...failed]);
     },

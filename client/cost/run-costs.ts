@@ -2,9 +2,9 @@
 // itself; what its sub-agents spent is theirs.
 import { allRefs, type ContentStore } from '../../activities/store';
 import { RUN_PREFIX } from '../../activities/store/ref-names';
-import { callsOf, totalsOf, withKnownCost, type CallTotals } from '../../activities/store/run-calls';
+import { callsOf, totalsOf, withKnownCost, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import { indexedRuns, recordOf } from '../../activities/store/run-index';
-import { addCosts, addUsage, type Cost } from '../../workflows/contract/cost';
+import { addCosts, addUsage, type Cost, type SpentDetails } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { costBeyond } from '../cost-beyond';
@@ -31,6 +31,17 @@ export interface Spent {
   /** What answers from the cache took when they were asked first, and what that would cost. Absent where there were none. */
   saved?: Usage;
   savedCost?: Cost;
+  /** Part of the above: requests that brought no answer, or one that nobody took. Absent where there were none. */
+  inVain?: InVain;
+}
+
+export interface InVain {
+  /** Broken off, stopped, late: no provider tells what they took, so it is estimated. */
+  unanswered: Usage;
+  /** How many of them calls record; those of a call that was stopped or has failed for good are not counted. */
+  requests: number;
+  /** Answered, as the provider tells it, and another answer was taken. */
+  wasted: Usage;
 }
 
 export interface CostLine extends Spent {
@@ -92,12 +103,51 @@ function sumOf(a: Spent, b: Spent): Spent {
   const cost = addCosts(a.cost, b.cost);
   const savedCost = addCosts(a.savedCost, b.savedCost);
   const saved = a.saved && b.saved ? addUsage(a.saved, b.saved) : (a.saved ?? b.saved);
+  const inVain = addInVain(a.inVain, b.inVain);
   return {
     usage: addUsage(a.usage, b.usage),
+    ...(inVain ? { inVain } : {}),
     ...(cost ? { cost } : {}),
     ...(saved ? { saved } : {}),
     ...(savedCost ? { savedCost } : {}),
   };
+}
+
+const NONE: InVain = { unanswered: NO_USAGE, requests: 0, wasted: NO_USAGE };
+const addInVain = (a: InVain | undefined, b: InVain | undefined): InVain | undefined =>
+  a && b
+    ? {
+        unanswered: addUsage(a.unanswered, b.unanswered),
+        requests: a.requests + b.requests,
+        wasted: addUsage(a.wasted, b.wasted),
+      }
+    : (a ?? b);
+
+/** Of a call's requests before its answer. Before it was recorded who was asked, all were estimated. */
+function inVainOf({ spent, by }: SpentDetails): InVain {
+  if (!by) return { ...NONE, unanswered: spent };
+  return by.reduce<InVain>(
+    (sum, one) =>
+      one.answered
+        ? { ...sum, wasted: addUsage(sum.wasted, one.spent) }
+        : { ...sum, unanswered: addUsage(sum.unanswered, one.spent), requests: sum.requests + one.requests },
+    NONE,
+  );
+}
+
+/** What the calls of one that has stopped or failed calls do not account for is theirs. */
+function inVainOfRun({ ended, erased }: RunRecord, calls: readonly RunCall[], recorded: Usage): Pick<Spent, 'inVain'> {
+  if (erased) return {};
+  const ofCalls = calls.reduce<InVain | undefined>((sum, { record }) => {
+    if (record.kind !== 'model' && record.kind !== 'compaction') return sum;
+    const { unanswered } = record.kind === 'model' ? record.answer : record.result;
+    return unanswered ? addInVain(sum, inVainOf(unanswered)) : sum;
+  }, undefined);
+  // Where it called agents, its totals have theirs too.
+  const isOwn = ended?.totals.estimated && ended.totals.subAgentsCost === undefined;
+  const rest = isOwn ? usageBeyond(ended.totals.usage, recorded) : NO_USAGE;
+  const inVain = rest.input + rest.output > 0 ? addInVain(ofCalls, { ...NONE, unanswered: rest }) : ofCalls;
+  return inVain ? { inVain } : {};
 }
 
 const savedOf = ({ saved, savedCost }: Pick<Spent, 'saved' | 'savedCost'>): Omit<Spent, 'usage'> => ({
@@ -110,13 +160,15 @@ async function ownSpent(store: ContentStore, record: RunRecord): Promise<Spent> 
   const { ended } = record;
   const cost = ended?.totals.cost && costBeyond(ended.totals.cost, ended.totals.subAgentsCost);
   const calledAgents = ended?.totals.subAgentsCost !== undefined;
-  if (ended && !calledAgents && !ended.totals.cachedCalls)
+  if (ended && !calledAgents && !ended.totals.cachedCalls && !ended.totals.estimated)
     return { usage: ended.totals.usage, ...(cost ? { cost } : {}) };
   const first = await firstRunIdOf(store, record);
-  const recorded = withKnownCost(totalsOf(first === undefined ? [] : (await callsOf(store, first)).calls));
+  const { calls } = first === undefined ? { calls: [] } : await callsOf(store, first);
+  const recorded = withKnownCost(totalsOf(calls));
   const known = ended ? cost : recorded.cost;
   const usage = ended && !calledAgents ? ended.totals.usage : await ownUsage(store, record, recorded);
-  return { usage, ...(known ? { cost: known } : {}), ...savedOf(recorded) };
+  const inVain = inVainOfRun(record, calls, recorded.usage);
+  return { usage, ...(known ? { cost: known } : {}), ...savedOf(recorded), ...inVain };
 }
 
 /** Of one that called agents its calls tell it; where they are erased, what those agents' runs did not use. */
@@ -159,14 +211,15 @@ async function byModel(store: ContentStore, record: RunRecord, spent: Spent): Pr
   for (const { record: call } of first === undefined ? [] : (await callsOf(store, first)).calls) {
     if (call.kind !== 'model' && call.kind !== 'compaction') continue;
     const { model, usage, cost, unanswered } = call.kind === 'model' ? call.answer : call.result;
-    const own = addCosts(cost, unanswered?.cost);
-    const part: Spent = {
-      usage: unanswered ? addUsage(usage, unanswered.spent) : usage,
-      ...(own ? { cost: own } : {}),
+    const answered: Spent = {
+      usage,
+      ...(cost ? { cost } : {}),
       ...(call.kind === 'model' ? savedOf(call.answer) : {}),
     };
-    parts.set(model, sumOf(parts.get(model) ?? NOTHING, part));
-    told = sumOf(told, part);
+    for (const [of, part] of [[model, answered] as const, ...(unanswered ? askedInVain(unanswered) : [])]) {
+      parts.set(of, sumOf(parts.get(of) ?? NOTHING, part));
+      told = sumOf(told, part);
+    }
   }
   const rest: Spent = {
     usage: usageBeyond(spent.usage, told.usage),
@@ -174,9 +227,26 @@ async function byModel(store: ContentStore, record: RunRecord, spent: Spent): Pr
   };
   const { cost, usage } = rest;
   const isSpent = usage.input + usage.output > 0 || (cost && (cost.nanoUsd > 0 || cost.unknown !== undefined));
-  if (isSpent) parts.set(NO_MODEL, rest);
+  if (isSpent) {
+    const isEstimated = record.ended?.totals.estimated && !record.erased;
+    const inVain = isEstimated ? { inVain: { ...NONE, unanswered: usage } } : {};
+    parts.set(NO_MODEL, sumOf(parts.get(NO_MODEL) ?? NOTHING, { ...rest, ...inVain }));
+  }
   return parts;
 }
+
+/** Of whoever was asked, not of who answered then. */
+const askedInVain = ({ spent, cost, by }: SpentDetails): [model: string, part: Spent][] =>
+  by
+    ? by.map((one) => [
+        one.model,
+        {
+          usage: one.spent,
+          ...(one.cost ? { cost: one.cost } : {}),
+          inVain: inVainOf({ spent: one.spent, by: [one] }),
+        },
+      ])
+    : [[NO_MODEL, { usage: spent, ...(cost ? { cost } : {}), inVain: { ...NONE, unanswered: spent } }]];
 
 const usageBeyond = (all: Usage, told: Usage): Usage => ({
   input: Math.max(0, all.input - told.input),

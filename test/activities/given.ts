@@ -82,11 +82,13 @@ export const UNCOUNTED: Spending = {
   begins: () => undefined,
   allows: () => undefined,
   lost: () => undefined,
+  wasted: () => undefined,
   answered: () => ({ nanoUsd: 0 }),
   keeps: () => undefined,
   failed: () => undefined,
   failedBefore: () => [],
   unanswered: () => ({}),
+  keptInVain: () => undefined,
   inVain: () => ({}),
 };
 

@@ -136,10 +136,10 @@ test('by several at once: one line for each combination, and as CSV, of which a 
       costCommand(context, { by: ['agent', 'tenant', 'release'], csv: true }, NOW),
     );
     expect(stdout.trim().split('\n')).toEqual([
-      'agent,tenant,release,runs,input_tokens,cached_input_tokens,output_tokens,reasoning_tokens,usd,requests_of_unknown_price,saved_tokens,saved_usd',
-      `writer,"'=HYPERLINK(""http://x"";""a,b"")",${'f'.repeat(64)},1,1,0,1,0,1,0,,`,
-      `writer,'+1,${'a'.repeat(64)},1,1,0,1,0,0.000000001,0,,`,
-      `writer,"plain, with ""quotes""",${'f'.repeat(64)},1,1,0,1,0,,0,,`,
+      'agent,tenant,release,runs,input_tokens,cached_input_tokens,output_tokens,reasoning_tokens,usd,requests_of_unknown_price,saved_tokens,saved_usd,unanswered_requests,estimated_tokens,wasted_tokens',
+      `writer,"'=HYPERLINK(""http://x"";""a,b"")",${'f'.repeat(64)},1,1,0,1,0,1,0,,,0,0,0`,
+      `writer,'+1,${'a'.repeat(64)},1,1,0,1,0,0.000000001,0,,,0,0,0`,
+      `writer,"plain, with ""quotes""",${'f'.repeat(64)},1,1,0,1,0,,0,,,0,0,0`,
     ]);
     const json = await told(other.dir, (context) => costCommand(context, { by: ['agent', 'tenant'] }, NOW), {
       json: true,

@@ -15,6 +15,19 @@ export interface Cost {
 export interface SpentDetails {
   spent: Usage;
   cost?: Cost;
+  /** The same, by who was asked. Absent in records of before it was kept. */
+  by?: readonly AskedInVain[];
+}
+
+export interface AskedInVain {
+  /** As `provider/model`. */
+  model: string;
+  /** How many; of one that tasks share each has a part. */
+  requests: number;
+  spent: Usage;
+  cost?: Cost;
+  /** They were answered, and another answer was taken: their tokens are as the provider tells them. */
+  answered?: true;
 }
 
 export const NANO_USD = 1_000_000_000;

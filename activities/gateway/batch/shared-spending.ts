@@ -7,6 +7,14 @@ import { splitUsage } from './split-usage';
 /** In even parts where nothing came back; of an answer each is told its own part, by who shares it out. */
 export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
   const ofEach = 1 / tasks.length;
+  const ofEachTask = (usage: Usage, count: (spending: Spending, part: Usage) => void): void => {
+    const parts = evenParts(usage, tasks.length);
+    tasks.forEach(({ toSend }, at) => {
+      const part = parts[at];
+      // Who has left was told when it did.
+      if (part && !toSend.call.signal.aborted) count(toSend.spending, part);
+    });
+  };
   return {
     begins: (route, request) => {
       for (const { toSend } of tasks)
@@ -30,20 +38,15 @@ export function sharedSpending(tasks: readonly { toSend: ToSend }[]): Spending {
       });
       return undefined;
     },
-    lost: (route, usage) => {
-      const parts = evenParts(usage, tasks.length);
-      tasks.forEach(({ toSend }, at) => {
-        const part = parts[at];
-        // Who has left was told when it did.
-        if (part && !toSend.call.signal.aborted) toSend.spending.lost(route, part, ofEach);
-      });
-    },
+    lost: (route, usage) => ofEachTask(usage, (spending, part) => spending.lost(route, part, ofEach)),
+    wasted: (route, usage) => ofEachTask(usage, (spending, part) => spending.wasted(route, part, ofEach)),
     answered: () => ({ nanoUsd: 0 }),
     keeps: () => undefined,
     // As with an answer: the first says it for all.
     failed: (tried) => tasks[0]?.toSend.spending.failed(tried),
     failedBefore: () => [],
     unanswered: () => ({}),
+    keptInVain: () => undefined,
     inVain: () => ({}),
   };
 }

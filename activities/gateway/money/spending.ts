@@ -3,12 +3,13 @@
 // An attempt that fails says what it had taken in its last heartbeat, where the next one finds it. One that died with its worker says
 // nothing: what it had sent is counted as one request that was read and not answered.
 import { z } from 'zod';
-import { addSpent, type Cost, type SpentDetails } from '../../../workflows/contract/cost';
+import type { Cost, SpentDetails } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
 import { triedSchema, type Tried } from '../../../workflows/contract/schemas/call-record';
 import { spentSchema } from '../../../workflows/contract/schemas/cost';
 import type { ActivityDeps, Attempt, OfRelease } from '../../deps';
 import { allowedOutput } from './allowance';
+import { addInVain } from './in-vain';
 import { costOf } from './prices';
 
 /** `part`: of the request, where tasks of other runs share it. @default 1, all of it */
@@ -22,8 +23,10 @@ export interface Spending {
    * @throws ApplicationFailure `Budget.MoneyExhausted`, `Model.PriceUnknown`
    */
   allows(route: string, request: { readonly input: number }, held?: HeldAnswer): number | undefined;
-  /** It brought nothing that the call could use. */
+  /** It brought nothing that the call could use. @param usage estimated */
   lost(route: string, usage: Usage, part?: number): void;
+  /** It was answered, and another answer is taken. @param usage as its provider tells it */
+  wasted(route: string, usage: Usage, part?: number): void;
   /** @returns what the answer alone took */
   answered(route: string, usage: Usage, part?: number): Cost;
   /** Its answer is in memory, with what went before it: who stores it counts both, and no failure before that does. */
@@ -34,6 +37,8 @@ export interface Spending {
   failedBefore(): readonly Tried[];
   /** What requests before the answer took, as it tells it. */
   unanswered(): { unanswered?: SpentDetails };
+  /** What an answer took that is in memory, with what went before it: where another attempt's is the call's answer. */
+  keptInVain(): SpentDetails | undefined;
   /** What all of them took, where the workflow is told something else instead of an answer. */
   inVain(): { unanswered?: SpentDetails };
 }
@@ -98,38 +103,42 @@ function createCounter(
   let answer: SpentDetails | undefined;
   let kept = before?.kept;
   let tried = before?.tried ?? [];
-  const count = (route: string, usage: Usage, part?: number): Required<SpentDetails> => {
+  const count = (route: string, usage: Usage, part: number | undefined, isTold: boolean): Required<SpentDetails> => {
     const cost = costOf(prices, route, usage, part);
     metrics.modelSpent({ agent, release, model: route, usage, nanoUsd: cost.nanoUsd });
-    return { spent: usage, cost };
+    const own = { model: route, requests: part ?? 1, spent: usage, cost };
+    return { spent: usage, cost, by: [isTold ? { ...own, answered: true } : own] };
   };
   const lost = (route: string, usage: Usage, part?: number): void => {
-    unanswered = addSpent(unanswered, count(route, usage, part));
+    unanswered = addInVain(unanswered, count(route, usage, part, false));
   };
-  const inVain = (): SpentDetails | undefined => addSpent(unanswered, answer);
+  const inVain = (): SpentDetails | undefined => addInVain(unanswered, answer);
   return {
     spending: {
       begins: (route, request, part) => {
         for (; silent > 0; silent -= 1)
           lost(route, { input: request.input, cachedInput: 0, output: 0, reasoning: 0 }, part);
-        unanswered = addSpent(unanswered, kept);
+        unanswered = addInVain(unanswered, kept);
         kept = undefined;
       },
       allows: (route, request, held) => {
         if (nanoUsdLeft === undefined) return undefined;
-        const spent = addSpent(kept, inVain())?.cost?.nanoUsd ?? 0;
+        const spent = addInVain(kept, inVain())?.cost?.nanoUsd ?? 0;
         const ofHeld = held ? costOf(prices, held.route, held.response.usage).nanoUsd : 0;
         return allowedOutput(prices, route, request.input, nanoUsdLeft - spent - ofHeld);
       },
       lost,
+      wasted: (route, usage, part) => {
+        unanswered = addInVain(unanswered, count(route, usage, part, true));
+      },
       answered: (route, usage, part) => {
-        const own = count(route, usage, part);
-        answer = addSpent(answer, own);
+        const own = count(route, usage, part, true);
+        answer = addInVain(answer, own);
         return own.cost;
       },
       keeps: () => {
         if (!answer) return;
-        kept = addSpent(unanswered, answer);
+        kept = addInVain(unanswered, answer);
         unanswered = undefined;
         answer = undefined;
       },
@@ -138,6 +147,11 @@ function createCounter(
       },
       failedBefore: () => tried,
       unanswered: () => (unanswered ? { unanswered } : {}),
+      keptInVain: () => {
+        const inMemory = kept;
+        kept = undefined;
+        return inMemory;
+      },
       inVain: () => {
         const spent = inVain();
         return spent ? { unanswered: spent } : {};

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { costSchema } from '../../../workflows/contract/schemas/cost';
 import { usageSchema } from '../../../workflows/contract/schemas/message';
+import { ageMs, ageQuery } from '../age-query';
 import { COST_BY, costsOf, type CostBy } from '../../cost/run-costs';
 import { seesTenant } from '../caller';
 import { maySee } from '../known-run';
@@ -9,7 +10,6 @@ import { defineRoute } from '../route';
 import { count } from '../shapes';
 import { createTurnstile } from '../turnstile';
 
-const AGE_MS = { h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 /** Each reads the records of all runs that it is about. */
 const readers = createTurnstile(8);
 
@@ -23,18 +23,18 @@ const lineShape = z.object({
   cost: costSchema.exactOptional().describe('Absent where nobody counted it.'),
   saved: usageSchema.exactOptional().describe('What answers from the cache took when they were asked first.'),
   savedCost: costSchema.exactOptional(),
+  inVain: z
+    .object({ unanswered: usageSchema, requests: z.number(), wasted: usageSchema })
+    .exactOptional()
+    .describe(
+      'Part of usage: of requests that were not answered, estimated, and how many are known; of answers that were not taken.',
+    ),
 });
 export const costsShape = z.object({
   by: z.string(),
   costs: z.array(lineShape).describe('The dearest first; by day alone, the newest.'),
   total: lineShape,
 });
-
-/** @param text a number with h, d or w */
-function ageMs(text: string): number {
-  const unit = text.at(-1);
-  return Number(text.slice(0, -1)) * (unit === 'h' || unit === 'd' || unit === 'w' ? AGE_MS[unit] : 0);
-}
 
 export const costRoute = defineRoute(
   {
@@ -50,11 +50,7 @@ export const costRoute = defineRoute(
         .string()
         .regex(BY, `one or several of ${COST_BY.join(', ')}, with commas between them`)
         .default('agent'),
-      since: z
-        .string()
-        .regex(/^\d{1,5}[hdw]$/, 'a number with h, d or w, such as 7d')
-        .optional()
-        .describe('Only runs that began within it, such as `7d`.'),
+      since: ageQuery.optional().describe('Only runs that began within it, such as `7d`.'),
     }),
     answers: { 200: { description: 'What they have cost.', schema: { name: 'Costs', shape: costsShape } } },
   },

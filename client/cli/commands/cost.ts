@@ -1,8 +1,8 @@
 // `longhaul cost`: what runs have cost, by their records, as a table, as JSON, or as CSV.
 import { InvalidArgumentError } from 'commander';
 import { costCsv } from '../../cost/cost-csv';
-import { COST_BY, costsOf, type CostBy, type Spent } from '../../cost/run-costs';
-import { counted, formatCost, formatTokens, savedText } from '../../format';
+import { COST_BY, costsOf, type CostBy, type InVain, type Spent } from '../../cost/run-costs';
+import { counted, formatCost, formatTokens, PART_LEAST, savedText } from '../../format';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 
@@ -11,6 +11,8 @@ export interface CostOptions {
   /** Milliseconds. */
   since?: number;
   csv?: boolean;
+  /** @default all */
+  tenant?: string;
 }
 
 /** Of an option: names with commas between them. */
@@ -23,11 +25,15 @@ export function costBy(value: string): CostBy[] {
 
 export async function costCommand(
   context: CliContext,
-  { by, since, csv }: CostOptions,
+  { by, since, csv, tenant }: CostOptions,
   now = Date.now(),
 ): Promise<number> {
   const { output } = context;
-  const found = await costsOf(context.readStore(), { by, ...(since === undefined ? {} : { since: now - since }) });
+  const found = await costsOf(context.readStore(), {
+    by,
+    ...(since === undefined ? {} : { since: now - since }),
+    ...(tenant === undefined ? {} : { fits: (record) => record.tenant === tenant }),
+  });
   const { costs, total } = found;
   if (csv && !output.isJson) {
     output.line(costCsv(by, found).trimEnd());
@@ -39,6 +45,7 @@ export async function costCommand(
     { title: 'runs', value: ({ runs }) => String(runs) },
     { title: 'tokens', value: ({ usage }) => formatTokens(usage.input + usage.output) },
     { title: 'cost', value: ({ cost }) => formatCost(cost) },
+    { title: 'of it unanswered', value: ({ inVain }) => (inVain ? unansweredText(inVain) : '') },
     { title: 'saved by the cache', value: ({ saved, savedCost }) => (saved ? savedText(saved, savedCost) : '') },
   ]);
   output.note(
@@ -47,6 +54,17 @@ export async function costCommand(
       : `${counted(total.runs, 'run')}, ${formatCost(total.cost)} in all${savedInAll(total)}`,
   );
   return EXIT.completed;
+}
+
+/** No provider tells what a request took that it did not answer to the end. */
+function unansweredText({ unanswered, requests, wasted }: InVain): string {
+  const estimated = unanswered.input + unanswered.output;
+  const unused = wasted.input + wasted.output;
+  const count = requests > 0 ? `, ${counted(Math.ceil(requests - PART_LEAST), 'request')}` : '';
+  return [
+    ...(estimated > 0 ? [`${formatTokens(estimated)} tokens estimated${count}`] : []),
+    ...(unused > 0 ? [`${formatTokens(unused)} tokens of answers not taken`] : []),
+  ].join('; ');
 }
 
 const savedInAll = ({ saved, savedCost }: Spent): string =>

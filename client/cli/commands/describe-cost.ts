@@ -16,6 +16,7 @@ export function describeCost(program: Command, wrap: Wrap): void {
       ['agent'] as CostBy[],
     )
     .option('--since <time>', 'only runs that began within it, such as 7d', age)
+    .option('--tenant <name>', 'only runs of this tenant')
     .option('--csv', 'as CSV, for a spreadsheet')
     .addHelpText(
       'after',

@@ -7,7 +7,16 @@ export const costSchema: z.ZodType<Cost> = z.object({
   unknown: z.number().positive().exactOptional(),
 });
 
+const askedInVainSchema = z.object({
+  model: z.string(),
+  requests: z.number().nonnegative(),
+  spent: usageSchema,
+  cost: costSchema.exactOptional(),
+  answered: z.literal(true).exactOptional(),
+});
+
 export const spentSchema: z.ZodType<SpentDetails> = z.object({
   spent: usageSchema,
   cost: costSchema.exactOptional(),
+  by: z.array(askedInVainSchema).exactOptional(),
 });
