@@ -11,6 +11,8 @@ export type { QueuePlace, WaitRange } from '../workflows/contract/queue';
 export type { RunHandle } from './run-handle';
 export type { Answerable, Approval, Decision, RunRequest } from './run-requests';
 export type { RunResult } from './run-result';
+export type { GivenScore } from './scores/score-run';
+export type { Score } from '../workflows/contract/schemas/score';
 export type { Answered } from './answer-within';
 export type { SendOptions, SessionHandle, SessionHandleOptions } from './session-handle';
 export type { SessionInfo } from './session-record';

@@ -18,12 +18,14 @@ import { QUERY_NAMES, SIGNAL_NAMES, UPDATE_NAMES } from '../workflows/contract/n
 import type { QueuePlace } from '../workflows/contract/queue';
 import type { ExtendRequest, RunProgress, RunTotals, SteerRequest } from '../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import type { Score } from '../workflows/contract/schemas/score';
 import { cancelRun } from './cancel-run';
 import { ClientError } from './errors';
 import { recordedResult } from './recorded-result';
 import { createRunRequests, type RunRequests, type Signer } from './run-requests';
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
+import { scoreRun, scoresOfRun, type GivenScore } from './scores/score-run';
 import { sharedProgress } from './shared-progress';
 import { transcriptOf } from './run-transcript';
 import { problemsOf } from './stuck-run';
@@ -83,6 +85,14 @@ export interface RunHandle<Output> extends RunRequests {
    * @throws ClientError `refused` when the run has ended, or has no such limit
    */
   extend(added: ExtendRequest, options?: { once?: string }): Promise<void>;
+  /**
+   * Says what somebody thinks of it, or of one of its calls. The same name of the same call by the same judge takes the place of what was said
+   * before.
+   * @throws ClientError `invalid-input`, `run-not-found`, `erased`
+   */
+  score(given: GivenScore): Promise<Score>;
+  /** In the order in which they were given. */
+  scores(): Promise<Score[]>;
 }
 
 export interface RunHandleOptions {
@@ -174,6 +184,8 @@ export function createRunHandle<Output>({
       await update<SteerRequest>(UPDATE_NAMES.steer, { message }, options);
     },
     extend: (added, options) => update<ExtendRequest>(UPDATE_NAMES.extend, added, options),
+    score: (given) => scoreRun(store, id, given),
+    scores: () => scoresOfRun(store, id),
   };
 }
 

@@ -82,6 +82,15 @@ export const cacheOfTenant = (tenant: string): string =>
   `cache/${/^[\w.-]{1,100}$/.test(tenant) ? tenant : `~${objectHash(new TextEncoder().encode(tenant))}`}/`;
 export const cacheName = (tenant: string, question: string): string => `${cacheOfTenant(tenant)}${question}`;
 
+/** What was thought of runs and their calls. */
+export const SCORE_PREFIX = 'score/';
+export const scoresOf = (workflowId: string): string => `${SCORE_PREFIX}${encodeURIComponent(workflowId)}/`;
+/** The longest id leaves 43 bytes; these are enough that no two scores of a run have the same. */
+const SCORE_DIGEST_CHARS = 22;
+/** @param what the scored call, the score's name and who gave it; or the key by which it is given once */
+export const scoreName = (workflowId: string, what: readonly string[]): string =>
+  `${scoresOf(workflowId)}${createHash('sha256').update(JSON.stringify(what)).digest('base64url').slice(0, SCORE_DIGEST_CHARS)}`;
+
 /** What workers have published of a queue of runs. */
 export const queuesOf = (taskQueue: string): string => `queue/${encodeURIComponent(taskQueue)}/`;
 export const queueSettingsName = (taskQueue: string, queue: string): string =>

@@ -11,6 +11,7 @@ import {
   requestsOfFirst,
   subRunName,
   saidOfFirst,
+  scoresOf,
   webhookName,
 } from '../../activities/store/ref-names';
 import type { Ref } from '../../activities/store/port';
@@ -32,9 +33,9 @@ export async function runRefNames(store: ContentStore, { id, ended }: RunRecord)
     saidOfFirst(runId),
   ]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
-  const [chains, inbox] = await Promise.all([allRefs(store, chainsOf(id)), allRefs(store, inboxOf(id))]);
+  const kept = await Promise.all([chainsOf(id), inboxOf(id), scoresOf(id)].map((prefix) => allRefs(store, prefix)));
   const shared = await sharedBy(store, id, calls.flat());
-  return [...shared, ...[...calls.flat(), ...chains, ...inbox, ...heads].map(({ name }) => name)];
+  return [...shared, ...[...calls.flat(), ...kept.flat(), ...heads].map(({ name }) => name)];
 }
 
 /** Answers of the run that others are given too: another run's may have taken the place of one. */

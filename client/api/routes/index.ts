@@ -2,6 +2,8 @@
 import type { Route } from '../route';
 import { agentRoutes } from './agents';
 import { costRoute } from './cost';
+import { profileRoute } from './profile';
+import { scoreRoutes } from './scores';
 import { interventionRoutes } from './interventions';
 import { messageRoutes } from './messages';
 import { queueRoutes } from './queues';
@@ -22,6 +24,8 @@ export const ROUTES: readonly Route[] = [
   ...sessionRoutes,
   ...queueRoutes,
   costRoute,
+  ...scoreRoutes,
   ...agentRoutes,
+  profileRoute,
   ...responseRoutes,
 ];

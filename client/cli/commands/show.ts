@@ -21,6 +21,8 @@ import { askedNow, openStatus, waitingNow } from '../../waiting-now';
 import { waitingLine } from '../waiting';
 import { showCall } from './show-call';
 import { askedLine, requestsOf, saidTo } from '../../requests-of';
+import { scoresOfRun } from '../../scores/score-run';
+import { scoreText } from '../score-text';
 import { originText } from './trace';
 
 export interface ShowOptions {
@@ -79,6 +81,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     said: firstRunId === undefined || record.erased ? [] : await saidTo(store.of(record.tenant), firstRunId),
     subRuns: await subRunFacts(store, record),
+    scores: await scoresOfRun(store, record.id),
     calledBy: record.parent ? { run: record.parent.run, root: record.parent.root } : null,
     waiting,
     firstRunId: firstRunId ?? null,
@@ -163,6 +166,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   if (totals.saved) row('saved', `${savedText(totals.saved, totals.savedCost)}, by the cache`);
   for (const { at, text } of facts.said) row('told', `${new Date(at).toISOString()}  ${text}`);
   for (const one of facts.requests) row('asked', askedLine(one));
+  for (const one of facts.scores) row('scored', scoreText(one));
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {
     row('sub-agent', `${agent} as ${id}, ${outcome ?? 'not ended'}: ${question}`);
     for (const { number, tool, preview } of asks)

@@ -27,6 +27,8 @@ import {
   type TracedRun,
   type Unrecorded,
 } from '../../trace/traced-run';
+import { scoresOfRun } from '../../scores/score-run';
+import { scoreText } from '../score-text';
 import { waitingLine } from '../waiting';
 import { decisionText, type AskedOfRun } from '../../requests-of';
 
@@ -56,10 +58,12 @@ export async function traceCommand(context: CliContext, given: string, options: 
   const trace = traceOf(traced, options);
   const { history, spans, run } = trace;
   const { release, tenant, limits, degraded } = run;
-  output.json({ ...traceJson(traced, options.turns), release, tenant, limits, degraded, history, spans });
+  const scores = await scoresOfRun(store, found.id);
+  output.json({ ...traceJson(traced, options.turns), release, tenant, limits, degraded, history, spans, scores });
   if (output.isJson) return EXIT.completed;
   const shown = createShown(context, traced, trace, options);
   showRun(shown, traced, '');
+  for (const score of scores) output.line(`${output.colors.dim('scored')}  ${output.safeLine(scoreText(score))}`);
   if (shown.waterfall) output.note(shown.waterfall.legend);
   if (trace.history === 'gone') for (const problem of trace.problems) output.note(problem);
   return EXIT.completed;
