@@ -2,6 +2,7 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { llmsText } = require('./llms-text.cjs');
 
 const TOP = path.join(__dirname, '../..');
 const DIST = path.join(TOP, 'dist');
@@ -122,6 +123,7 @@ async function finish() {
   removeOrphans();
   copyAssets();
   await bundleWorkflows();
+  writeWhole(path.join(TOP, 'llms.txt'), llmsText(fs.readFileSync(path.join(TOP, 'README.md'), 'utf8')));
   if (fs.existsSync(CLI)) fs.chmodSync(CLI, 0o755);
 }
 

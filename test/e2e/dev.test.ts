@@ -116,7 +116,9 @@ describe('while it is up', () => {
     const response = await fetch(url);
     const text = await response.text();
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
-    expect(text).toMatch(/^agent_runs_ended_total\{agent="hello",release="[0-9a-f]{12}",outcome="completed",failure="none"\} [1-9]/m);
+    expect(text).toMatch(
+      /^agent_runs_ended_total\{agent="hello",release="[0-9a-f]{12}",outcome="completed",failure="none"\} [1-9]/m,
+    );
     // Those of Temporal's SDK beside them.
     expect(text).toMatch(/^temporal_request_total\{/m);
     const named = [...text.matchAll(/^# TYPE (\S+) \S+$/gm)].map(([, name]) => name);

@@ -41,10 +41,11 @@ test('it is packed: what runs and its types, and nothing else', async () => {
     `packed ${Math.round(about.size / 1_000)} KB, unpacked ${Math.round(about.unpackedSize / 1_000)} KB, ${files.length} files; ` +
       `the workflow bundle is ${Math.round(statSync(path.join(TOP, 'dist/workflow-bundle.js')).size / 1_000)} KB of it`,
   );
-  // Compiled code, types, the workflow bundle, what pages load, what Prometheus and Grafana load with its runbooks, and the three files that npm always packs.
+  // Compiled code, types, the workflow bundle, what pages load, what Prometheus and Grafana load with its runbooks, the sections of the README for agents, and the three files that npm always packs.
   const expected =
-    /^(package\.json|README\.md|LICENSE|dist\/workflow-bundle\.js|dist\/(activities|client|infra\/temporal|test\/kit|workers|workflows)\/.+\.(js|d\.ts)|dist\/client\/dashboard\/assets\/.+\.(css|svg)|dist\/infra\/(prometheus|grafana|runbooks)\/.+\.(yml|json|md))$/;
+    /^(package\.json|README\.md|llms\.txt|LICENSE|dist\/workflow-bundle\.js|dist\/(activities|client|infra\/temporal|test\/kit|workers|workflows)\/.+\.(js|d\.ts)|dist\/client\/dashboard\/assets\/.+\.(css|svg)|dist\/infra\/(prometheus|grafana|runbooks)\/.+\.(yml|json|md))$/;
   expect(files.filter((file) => !expected.test(file))).toEqual([]);
+  expect(files).toContain('llms.txt');
   expect(files.filter((file) => /\.(test|spec)\./.test(file))).toEqual([]);
   expect(files).toEqual(
     expect.arrayContaining([

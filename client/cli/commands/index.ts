@@ -1,10 +1,12 @@
 // What the commands are called and take. main.ts adds those that start something; these look, act on a run, or prepare a folder.
-import { Option, InvalidArgumentError, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { OUTCOMES } from '../../../workflows/contract/run';
 import { age } from '../age-option';
+import { count } from '../count-option';
 import type { CliContext } from '../context';
 import { describeApiKey } from './describe-api-key';
 import { describeCost } from './describe-cost';
+import { describeObserving } from './describe-observing';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { describeSession } from './describe-session';
 import { diffCommand } from './diff';
@@ -39,12 +41,6 @@ export interface WrapOptions {
   misconfigured?: boolean;
 }
 
-const count = (value: string): number => {
-  const number = /^[1-9]\d*$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(number)) throw new InvalidArgumentError('it is a whole number from 1.');
-  return number;
-};
-
 /** Of an option that may be repeated. */
 export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
@@ -54,6 +50,7 @@ const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
 /** Adds them to the program. */
 export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
+  describeObserving(program, wrap);
   describeActing(program, wrap);
   describeDeciding(program, wrap);
   describeSession(program, wrap);
@@ -70,6 +67,8 @@ function describeLooking(program: Command, wrap: Wrap): void {
     .addOption(new Option('--outcome <outcome>').choices(OUTCOMES))
     .option('--open', 'only those that have not ended')
     .option('--sub-agents', 'runs of sub-agents too')
+    .option('--tenant <name>', 'only of this tenant')
+    .option('--before <run>', 'only those that began before this one')
     .option('--limit <n>', 'at most so many', count, 20)
     .addHelpText('after', example('list --agent repo-analyst --outcome failed'))
     .action(wrap((context, options: ListOptions) => listCommand(context, options)));

@@ -1,0 +1,21 @@
+// What tools of `longhaul mcp` have in common.
+import { z } from 'zod';
+
+export const READ_ONLY = {
+  readOnlyHint: true,
+  destructiveHint: false,
+  idempotentHint: true,
+  openWorldHint: false,
+} as const;
+
+export const cursor = z
+  .string()
+  .max(200)
+  .optional()
+  .describe('Of an answer that had more than one page: as that page gave it. Everything else must be the same.');
+
+export const since = z
+  .string()
+  .regex(/^\d{1,5}[hdw]$/, 'a number with h, d or w, such as 7d')
+  .optional()
+  .describe('Only of the time since, such as "7d".');

@@ -1,0 +1,2 @@
+/** The text of llms.txt, from that of the README. */
+export declare function llmsText(readme: string): string;
