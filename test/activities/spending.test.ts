@@ -34,7 +34,10 @@ async function begun(): Promise<{
     ...fixture.deps,
     providers: { resolve: () => ({ provider, model: 'gpt-5-mini' }) },
     prices: createPrices({ prices: { [ROUTE]: PRICE }, providers: [] }),
-    metrics: { ...fixture.deps.metrics, modelSpent: ({ usage: { input, output }, nanoUsd }) => spent.push({ input, output, nanoUsd }) },
+    metrics: {
+      ...fixture.deps.metrics,
+      modelSpent: ({ usage: { input, output }, nanoUsd }) => spent.push({ input, output, nanoUsd }),
+    },
   };
   return {
     deps,

@@ -89,7 +89,12 @@ function start(name: string): { tool: ToolProcess; spec: ToolboxSpec } {
     store,
     program: toolboxProgram(),
     env: toolboxEnvironment(spec.secrets, (variable) => ENV[variable]),
-    metrics: { toolCall: () => undefined, stepBegun: () => undefined, reused: () => undefined, callRefused: () => undefined },
+    metrics: {
+      toolCall: () => undefined,
+      stepBegun: () => undefined,
+      reused: () => undefined,
+      callRefused: () => undefined,
+    },
     onBreaker: () => undefined,
     onLine: () => undefined,
   });

@@ -1,3 +1,4 @@
+// A wait over HTTP is over in time, whatever is collected as garbage meanwhile.
 import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

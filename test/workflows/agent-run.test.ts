@@ -313,7 +313,9 @@ test('a missing object pauses the run with a typed reason instead of failing it'
 
 test('what happened is in the metrics, by bounded labels', async () => {
   const text = await stack.metrics.registry.metrics();
-  expect(text).toMatch(/agent_runs_ended_total\{agent="adder",release="[0-9a-f]{12}",outcome="completed",failure="none"\} \d+/);
+  expect(text).toMatch(
+    /agent_runs_ended_total\{agent="adder",release="[0-9a-f]{12}",outcome="completed",failure="none"\} \d+/,
+  );
   expect(text).toMatch(
     /agent_model_call_duration_seconds_count\{agent="adder",release="[0-9a-f]{12}",model="test\/model",outcome="ok"\} \d+/,
   );

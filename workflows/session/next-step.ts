@@ -26,7 +26,8 @@ export function nextStep(state: SessionState, now: number): NextStep {
   const { current, waiting, later, paused, retiring, cancelled } = state;
   if (current) return ofCurrent(current, cancelled?.reason);
   if (cancelled) {
-    if (waiting.length + later.length > 0) return { do: 'drop', reason: `${cancelled.reason}: send it again, by another id` };
+    if (waiting.length + later.length > 0)
+      return { do: 'drop', reason: `${cancelled.reason}: send it again, by another id` };
     return { do: 'end', as: retiring ? 'retired' : 'asleep' };
   }
   if (waiting.length > 0 && !paused) {
