@@ -50,16 +50,17 @@ async function answer(
   await deps.failpoint('store.after-put');
   unsaved.delete(name);
   if (received.shared) deps.cache?.wake(received.shared.name);
-  const told = kept === received.record ? kept : await withLoser(deps.store, records, kept, spending.keptInVain());
+  const own = received.record;
+  const told = await withLoser(deps.store, records, { kept, received: own, lost: spending.keptInVain() });
   // Of this attempt's own answer, whichever was kept: it was paid for.
-  const { answer: own, startedAt, endedAt } = received.record;
+  const { answer, startedAt, endedAt } = own;
   const of = releaseOf(input);
-  if (own.cached) deps.metrics.cached({ ...of, model: own.model });
+  if (answer.cached) deps.metrics.cached({ ...of, model: answer.model });
   else
     deps.metrics.modelCall({
       ...of,
-      model: own.model,
-      outcome: own.problem?.type ?? 'ok',
+      model: answer.model,
+      outcome: answer.problem?.type ?? 'ok',
       seconds: (endedAt - startedAt) / 1000,
     });
   return told.answer;

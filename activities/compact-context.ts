@@ -34,7 +34,7 @@ import { canonicalJson, encodeMessage, previewOf } from './store';
 import { summableRange } from './summable-range';
 import { placesOf } from './store/original-messages';
 import { chainName, earlierChainName } from './store/ref-names';
-import { storeAnswer, type Received } from './store-answer';
+import { storeAnswer, withLoser, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 
 const UNSAVED = createUnsavedAnswers<CompactionRecord>();
@@ -67,7 +67,8 @@ async function sumUp(
   spending.keeps();
   const kept = await storeAnswer(deps, attempt, records, { received, version: found.version });
   unsaved.delete(name);
-  return kept.result;
+  const lost = spending.keptInVain();
+  return (await withLoser(deps.store, records, { kept, received: received.record, lost })).result;
 }
 
 async function ask(

@@ -52,28 +52,38 @@ export async function storeAnswer<R extends ModelRecord | CompactionRecord>(
 /** A conflict is another attempt that counts itself: there are few. */
 const COUNT_ROUNDS = 5;
 
+type Stored = ModelRecord | CompactionRecord;
+
+/** An attempt that finds its own answer in the store has lost nothing: its commit was done, and the word of it was lost. */
+const isSame = (a: Stored, b: Stored): boolean =>
+  a.worker === b.worker && a.startedAt === b.startedAt && a.endedAt === b.endedAt;
+
 /**
  * Of two attempts that were both answered the later one's answer is nobody's, and was paid for: the record that is kept counts it.
  * @param lost what it took
  * @returns the record as it stands
  * @throws ApplicationFailure `Store.*`
  */
-export async function withLoser(
+export async function withLoser<R extends Stored>(
   store: Pick<ContentStore, 'commit'>,
-  records: CallRecords<ModelRecord, ModelRecord>,
-  kept: ModelRecord,
-  lost: SpentDetails | undefined,
-): Promise<ModelRecord> {
-  if (!lost) return kept;
+  records: CallRecords<R, R>,
+  { kept, received, lost }: { kept: R; received: R; lost: SpentDetails | undefined },
+): Promise<R> {
+  if (!lost || isSame(kept, received)) return kept;
   for (let round = 1; round <= COUNT_ROUNDS; round += 1) {
     const { answer: found, version } = await findCallRecord(records);
     if (!found || version === undefined) return kept;
-    const unanswered = addInVain(found.answer.unanswered, lost);
-    const value = { ...found, answer: { ...found.answer, ...(unanswered ? { unanswered } : {}) } };
+    const value = counting(found, lost);
     const { conflicts } = await store.commit({
       refs: [{ op: 'compare-and-set', name: records.name, version, value }],
     });
     if (conflicts.length === 0) return value;
   }
   return kept;
+}
+
+function counting<R extends Stored>(record: R, lost: SpentDetails): R {
+  const told = record.kind === 'model' ? record.answer : record.result;
+  const counted = { ...told, unanswered: addInVain(told.unanswered, lost) };
+  return record.kind === 'model' ? { ...record, answer: counted } : { ...record, result: counted };
 }

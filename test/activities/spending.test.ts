@@ -5,7 +5,7 @@ import type { ActivityDeps, Attempt } from '../../activities/deps';
 import { createPrices } from '../../activities/gateway/money/prices';
 import { spentBy, type ToldSpending } from '../../activities/gateway/money/spending';
 import { createOpenAiProvider } from '../../activities/model/openai-provider';
-import type { ModelAnswer } from '../../workflows/contract/activities';
+import type { CallModelInput, ModelAnswer } from '../../workflows/contract/activities';
 import { script, startModelServer, type Fault, type ModelServer } from '../kit/model-server';
 import { attempt, given } from './given';
 
@@ -24,6 +24,7 @@ afterAll(() => model.close());
 
 async function begun(): Promise<{
   deps: ActivityDeps;
+  input: CallModelInput;
   spent: { input: number; output: number; nanoUsd: number }[];
   call(number: number, told?: unknown): Promise<{ answer?: ModelAnswer; error?: unknown; told?: ToldSpending }>;
 }> {
@@ -41,6 +42,7 @@ async function begun(): Promise<{
   };
   return {
     deps,
+    input: fixture.input,
     spent,
     call: async (number, told) => {
       let left: ToldSpending | undefined;
@@ -141,4 +143,30 @@ test('what was lost before an answer that could not be stored is counted once, t
   deps.store.commit = commit;
   expect((await call(1)).answer?.unanswered).toEqual(cut.told?.spent);
   expect(spent).toHaveLength(2);
+});
+
+test('of two attempts that are both answered the later one is counted in what is kept, at its price', async () => {
+  const { call, deps, spent, input } = await begun();
+  let isFirst = true;
+  let other: ModelAnswer | undefined;
+  const { failpoint } = deps;
+  deps.failpoint = async (name) => {
+    if (name !== 'store.before-put' || !isFirst) return await failpoint(name);
+    isFirst = false;
+    // On another worker, which does not know what is in memory here.
+    const elsewhere = { ...deps, worker: 'another', providers: { ...deps.providers } };
+    const answer = await callModel(elsewhere, input, attempt());
+    if (answer.kind === 'answer') other = answer;
+  };
+  const { answer } = await call(1);
+  expect(model.counts()).toMatchObject({ answered: 2 });
+  expect(spent).toHaveLength(2);
+  expect(answer?.head).toBe(other?.head);
+  expect(answer?.unanswered).toEqual({
+    spent: other?.usage,
+    cost: other?.cost,
+    by: [{ model: ROUTE, requests: 1, answered: true, spent: other?.usage, cost: other?.cost }],
+  });
+  // Asked once more, the record says the same.
+  expect((await call(3)).answer).toEqual({ ...answer, reused: true });
 });

@@ -41,9 +41,13 @@ test('of two attempts that were both answered the other’s cost is in the recor
   const key = { run: 'first-of-one', fork: 0, turn: 1, index: 0 };
   const kept = modelRecordSchema.parse((await store.readRef(callRecordName(key)))?.value);
   const records = conversationRecords({ store }, { key, ...kept.from }, modelRecordSchema);
-  const told = await withLoser(store, records, kept, spent('other/model', 900, true));
+  const received = { ...kept, worker: 'another' };
+  const lost = spent('other/model', 900, true);
+  // Its own answer, of which it has not heard that it is kept.
+  expect(await withLoser(store, records, { kept, received: kept, lost })).toBe(kept);
+  const told = await withLoser(store, records, { kept, received, lost });
   expect(told.answer.unanswered).toMatchObject({ spent: { input: 900 }, cost: { nanoUsd: 9_000 } });
-  expect(await withLoser(store, records, kept, undefined)).toBe(kept);
+  expect(await withLoser(store, records, { kept, received, lost: undefined })).toBe(kept);
   // As its workflow adds it up.
   const run = runRecordSchema.parse((await store.readRef(runRecordName('one')))?.value);
   if (!run.ended) throw new Error('the run has not ended');
