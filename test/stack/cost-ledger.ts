@@ -25,7 +25,12 @@ const lookUp = defineTool({
   run: ({ of }) => ({ found: `found ${of}` }),
 });
 
-const asker = defineAgent({ name: 'asker', instructions: 'Look things up, then answer.', tools: [lookUp] });
+const asker = defineAgent({
+  name: 'asker',
+  // As long as prompts are that a provider caches.
+  instructions: `Look things up, then answer. ${'Say where it was found, when it was written, and who may read it. '.repeat(120)}`,
+  tools: [lookUp],
+});
 
 export const ledgerOptions: Omit<TestStackOptions, 'modelUrl'> = {
   agents: [asker],
@@ -37,54 +42,42 @@ export const ledgerOptions: Omit<TestStackOptions, 'modelUrl'> = {
 export function ledgerTurn({ messages }: ModelRequest): ScriptTurn {
   const said = messages.filter(({ role }) => role === 'assistant').length;
   const nth = Number(/run (\d+)/.exec(messages.map(({ text }) => text).join('\n'))?.[1] ?? 0);
-  const input = 2_000 + nth * 7 + said * 900;
-  const usage = { input, cached: 1_024 + 128 * (nth % 5), reasoning: 11 + (nth % 17), output: 60 + (nth % 23) };
+  const usage = { cached: 1_024 + 128 * (nth % 3), reasoning: 11 + (nth % 17) };
   // So long that a cut leaves none of them whole: what came whole is an answer, though its server thinks it cut.
   const of = `thing ${nth}, ${'with all that is known of it, '.repeat(8)}and no more`;
   if (said === 0) return { calls: [{ name: 'look_up', args: { of } }], usage };
-  return {
-    text: `The answer of run ${nth} is what was found, in some more words so that its stream can be cut.`,
-    usage,
-  };
+  const text = `The answer of run ${nth} is what was found, in some more words so that its stream can be cut in the middle.`;
+  return { text, usage };
 }
 
-const FAULTS = ['none', 'none', '429', '500', 'cut early', 'cut late', 'both', 'drop', 'wait'] as const;
+const FAULTS = ['none', 'none', '429', '500', 'cut early', 'cut late', 'both', 'drop', 'slow'] as const;
 type Kind = (typeof FAULTS)[number];
 
-const struck = (nth: number, provider: string, turn: number, action: Fault['do']): Fault => ({
+/** Whoever of the route is asked for that turn of that run. @param nth of the requests for it, from 1 */
+const struck = (run: number, turn: number, nth: number, action: Fault['do']): Fault => ({
   when: {
-    times: 1,
-    match: ({ headers, messages }) =>
-      headers['x-provider'] === provider &&
+    nth,
+    match: ({ messages }) =>
       messages.filter(({ role }) => role === 'assistant').length === turn &&
-      messages.some(({ text }) => new RegExp(`run ${nth}\\b`).test(text)),
+      messages.some(({ role, text }) => role === 'user' && text.includes(`run ${run}.`)),
   },
   do: action,
 });
 
-function faultsOf(nth: number, kind: Kind, turn: number): Fault[] {
-  const one = (action: Fault['do']): Fault => struck(nth, 'one', turn, action);
-  const two = (action: Fault['do']): Fault => struck(nth, 'two', turn, action);
-  switch (kind) {
-    case 'none':
-      return [];
-    case '429':
-      return [one({ status: 429, retryAfter: 0 })];
-    case '500':
-      return [one({ status: 500 })];
-    case 'cut early':
-      return [one({ cutStreamAfterChunks: 2 })];
-    case 'cut late':
-      return [one({ cutStreamAfterChunks: 5 })];
-    // All of the route: the next attempt of the call asks again.
-    case 'both':
-      return [one({ cutStreamAfterChunks: 3 }), two({ status: 503 })];
-    case 'drop':
-      return [one({ dropConnection: true })];
-    case 'wait':
-      return [one({ slowStreamMsPerChunk: 20 })];
-  }
-}
+const ACTIONS: { readonly [kind in Kind]: readonly Fault['do'][] } = {
+  none: [],
+  '429': [{ status: 429, retryAfter: 0 }],
+  '500': [{ status: 500 }],
+  'cut early': [{ cutStreamAfterChunks: 2 }],
+  'cut late': [{ cutStreamAfterChunks: 5 }],
+  // All of the route: the next attempt of the call asks again.
+  both: [{ cutStreamAfterChunks: 3 }, { status: 503 }],
+  drop: [{ dropConnection: true }],
+  slow: [{ slowStreamMsPerChunk: 20 }],
+};
+
+const faultsOf = (run: number, kind: Kind, turn: number): Fault[] =>
+  ACTIONS[kind].map((action, at) => struck(run, turn, at + 1, action));
 
 export interface LedgerRuns {
   runs: number;
