@@ -53,6 +53,7 @@ export async function askModel(
   if (full) return { instead: { kind: 'compact', reason: full } };
   const before = linked(deps, asked);
   const messages = asked.entries.map(({ message }) => message);
+  attempt.saw?.({ asked: { instructions: loaded.manifest.instructions, messages } });
   const shared = await shareQuestion(deps, input, attempt, { loaded, messages, head: before.head });
   if (shared.kind === 'wait') return { instead: shared };
   if (shared.kind === 'answered') {

@@ -42,6 +42,7 @@ export async function attended<T>(
       number: info.attempt,
       workflowId: info.workflowExecution?.workflowId ?? info.activityId,
       runId: info.workflowExecution?.runId ?? '',
+      activityId: info.activityId,
       scheduledAt: info.currentAttemptScheduledTimestampMs,
       timeoutMs: info.startToCloseTimeoutMs,
       signal: context.cancellationSignal,

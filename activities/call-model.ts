@@ -12,6 +12,7 @@ import { begunStep, releaseOf } from './counted';
 import type { ActivityDeps, Attempt, LoadedAgent } from './deps';
 import { addedTo } from './edited-conversation';
 import { landAnswer } from './gateway/cache/share-question';
+import { preferredOrder } from './gateway/routing/preferred-order';
 import { withSpending, type Spending } from './gateway/money/spending';
 import { StoppedCall } from './gateway/stopped-call';
 import { judgeAnswer, type Verdict } from './judge-answer';
@@ -75,6 +76,8 @@ async function ask(
   const loaded = await requireAgent(deps, input);
   const startedAt = deps.now();
   deps.metrics.stepBegun(begunStep(input, attempt, 'model', startedAt));
+  const [preferred] = preferredOrder(loaded.manifest.model, attempt.workflowId);
+  if (preferred !== undefined) attempt.saw?.({ preferred });
   const asked = await askModel(deps, input, attempt, { loaded, spending }).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({
@@ -87,7 +90,9 @@ async function ask(
   });
   if ('instead' in asked) return asked;
   try {
-    return await receive(deps, input, attempt, { loaded, startedAt, asked, spending });
+    const received = await receive(deps, input, attempt, { loaded, startedAt, asked, spending });
+    attempt.saw?.({ record: received.record });
+    return received;
   } catch (error) {
     await asked.flight?.giveUp(1);
     throw error;
@@ -107,6 +112,7 @@ async function receive(
   attempt: Attempt,
   { loaded, startedAt, asked, spending }: ToReceive,
 ): Promise<Received<ModelRecord>> {
+  attempt.saw?.({ response: asked.response });
   const verdict = await judgeAnswer(asked.response, loaded, {
     tenant: input.tenant,
     nameOf: (bytes) => deps.store.nameOf(bytes),

@@ -14,6 +14,7 @@ import type { ToldSpending } from './gateway/money/spending';
 import type { Quota, Routing } from './gateway/ports';
 import type { ModelProvider } from './model/provider';
 import type { TextPublisher } from './stream/port';
+import type { CallLine, SeenModelCall, Tracing } from './tracing/port';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
@@ -127,6 +128,10 @@ export interface ActivityDeps {
   /** Milliseconds since the epoch. */
   now(): number;
   metrics: ActivityMetrics;
+  /** Takes the spans of what is done. Absent where nobody traces. */
+  tracing?: Tracing;
+  /** Writes down that an attempt has ended. Absent in tests of an agent. */
+  log?(line: CallLine): void;
   /** Resolves at once outside drills. */
   failpoint(name: Failpoint): Promise<void>;
 }
@@ -158,7 +163,8 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  'store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople'
+  | ('store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople')
+  | ('tracing' | 'log')
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */
@@ -173,6 +179,12 @@ export interface Attempt {
   number: number;
   workflowId: string;
   runId: string;
+  /** Temporal's number of the activity in its execution. Absent in tests of an agent. */
+  activityId?: string;
+  /** Of its span, for what the call calls. Absent where nobody traces. */
+  traceparent?: string;
+  /** Told of what its answer does not say, for its span. Absent where nobody traces. */
+  saw?(more: SeenModelCall): void;
   /** When this attempt was scheduled, by the clock of Temporal's server: milliseconds since the epoch. */
   scheduledAt?: number;
   /** How long Temporal lets it take. */

@@ -26,13 +26,18 @@ const SECRET_CHARS = 4;
  * @param known secrets that must not show, whatever they look like
  * @param more patterns, global, of what else must not show
  */
-export function redacted(text: string, known: readonly string[] = [], more: readonly RegExp[] = []): string {
+export const redacted = (text: string, known: readonly string[] = [], more: readonly RegExp[] = []): string =>
+  // Control characters too: a terminal must not obey what somebody else wrote.
+  withoutCredentials(text, known, more)
+    .replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ')
+    .trim();
+
+/** As `redacted`, with its lines as they are. */
+export function withoutCredentials(text: string, known: readonly string[], more: readonly RegExp[] = []): string {
   // The longest first: one secret may hold another.
   const secrets = known.filter(({ length }) => length >= SECRET_CHARS).sort((a, b) => b.length - a.length);
   const hidden = secrets.reduce((left, secret) => left.replaceAll(secret, REDACTED), text);
-  const clean = [...CREDENTIALS, ...more].reduce((left, pattern) => left.replace(pattern, REDACTED), hidden);
-  // Control characters too: a terminal must not obey what somebody else wrote.
-  return clean.replace(/[\s\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  return [...CREDENTIALS, ...more].reduce((left, pattern) => left.replace(pattern, REDACTED), hidden);
 }
 
 /** A secret shorter than this may stand in a result by chance. */

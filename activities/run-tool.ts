@@ -233,6 +233,7 @@ async function contextOf(
   return {
     input: tool.needs ? await readNeeds(deps, input, tool.needs) : {},
     attempt: attempt.number,
+    ...(attempt.traceparent === undefined ? {} : { traceparent: attempt.traceparent }),
     run: {
       id: attempt.workflowId,
       tenant: input.tenant,

@@ -16,6 +16,7 @@ import { readManifest } from './require-agent';
 import { runRecordName } from './store/ref-names';
 import { outputParts, type ToldOutput } from './tool-output';
 import { keepResult, toolRecords } from './tool-records';
+import { showRunEnd } from './tracing/run-end';
 import { closeRun, recordUnrecordedEnd } from './unrecorded-end';
 
 /** Repeating it finds the call's record, and of what another call has begun nothing is taken. @throws ApplicationFailure `Store.*` */
@@ -85,7 +86,7 @@ async function endedRecord(
     if (!end) return undefined;
     const { firstRunId = '', failure: why } = end;
     const lost = { at: deps.now(), outcome: outcomeOf(why), failure: why, firstRunId };
-    await recordUnrecordedEnd(deps.store, { record, version: ref.version }, lost);
+    if (await recordUnrecordedEnd(deps.store, { record, version: ref.version }, lost)) showRunEnd(deps, { run });
   }
 }
 

@@ -23,6 +23,7 @@ import { createSessionHandle, type SessionHandle, type SessionHandleOptions } fr
 import { recordStart, startWorkflow } from './start-workflow';
 import { isTemporalGone } from './temporal-gone';
 import { requireWebhook, watchRun } from './watch-run';
+import { tracedStart, traceOf } from './traced-start';
 import { putFile, type FileAbout } from './stored-file';
 
 export interface AgentClientOptions {
@@ -152,7 +153,8 @@ async function startRun<Output>(
   const id = start.id ?? newRunId();
   const { webhook } = start;
   requireWebhook(webhook);
-  const run = await begin<Output>(options, { agent, input, id }, start);
+  const about = { agent, id, conversation: start.session };
+  const run = await tracedStart(about, () => begin<Output>(options, { agent, input, id }, start));
   if (webhook) await watchRun(options, { watch: id, run: id, target: webhook });
   return run;
 }
@@ -180,6 +182,7 @@ async function begin<Output>(
     input: message.head.hash,
     question: message.title,
     startedAt: Date.now(),
+    ...traceOf(start.traceparent),
     ...(start.webhook ? { isWatched: true } : {}),
   };
   const { temporal } = options;

@@ -26,6 +26,7 @@ import { createRunRequests, type RunRequests, type Signer } from './run-requests
 import { eventsOf, type RunEvent } from './run-events';
 import type { RunResult } from './run-result';
 import { scoreRun, scoresOfRun, type GivenScore } from './scores/score-run';
+import { tracedResult } from './traced-start';
 import { sharedProgress } from './shared-progress';
 import { transcriptOf } from './run-transcript';
 import { problemsOf } from './stuck-run';
@@ -164,7 +165,7 @@ export function createRunHandle<Output>({
     result: ({ signal } = {}) => {
       const begins = execution ? Promise.resolve(true) : waiting.untilBegun(signal);
       const wait = () => begins.then(() => resultOf<Output>({ store, handle, id, record, signal }));
-      return signal ? waitUnder(temporal.connection, signal, wait) : wait();
+      return tracedResult(id, () => (signal ? waitUnder(temporal.connection, signal, wait) : wait()));
     },
     events: ({ signal, after } = {}) =>
       eventsOf({

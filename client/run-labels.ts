@@ -24,6 +24,11 @@ export interface StartOptions {
   limits?: Partial<RunLimits>;
   /** Told when the run ends, and when it asks people. Said of a run that is there already it is told too; of two the first counts. */
   webhook?: WebhookTarget;
+  /**
+   * Of the caller's span, as W3C Trace Context writes it: the run's spans belong into that trace. @default that of the active span, where
+   * the process has an OpenTelemetry SDK; otherwise the run begins a trace of its own
+   */
+  traceparent?: string;
   /** Lifts all timeouts, for a debugger. */
   inspect?: boolean;
 }

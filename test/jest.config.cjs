@@ -12,7 +12,10 @@ module.exports = {
         sourceMaps: 'inline',
       },
     ],
+    // It loads Node's http when it first sends, by `import()`, which jest's own module system cannot do.
+    '/@opentelemetry/otlp-exporter-base/.+\\.js$': ['@swc/jest', { module: { type: 'commonjs' } }],
   },
+  transformIgnorePatterns: ['/node_modules/(?!@opentelemetry/otlp-exporter-base/)'],
   moduleNameMapper: {
     '^longhaul$': '<rootDir>/activities/define/index.ts',
     '^longhaul/(workflows|workers|client)$': '<rootDir>/$1/index.ts',

@@ -21,6 +21,7 @@ import { describeProcess, processSettings, type ProcessSettings } from './proces
 import { describeQueues, queueSettings, type QueuesByName } from './queue-settings';
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { describeTuning, tuningOf, type WorkerTuning } from './tuning';
+import { tracingSettings, type TracingSettings } from './tracing-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -58,6 +59,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   prices: Prices;
   tuning: WorkerTuning;
   process: ProcessSettings;
+  /** Absent where nothing is traced. */
+  tracing?: TracingSettings;
   /** A key of a provider or a secret of a toolbox, by the name of its environment variable; an empty one is none. */
   secret(name: string): string | undefined;
   /** What `describeSettings` shows: no credentials. */
@@ -111,7 +114,7 @@ export async function loadSettings(options: {
   const models = modelSettings(config, configName, read);
   const ofPrices = priceSettings(config, configName, models.providers);
   const ofProcess = processSettings(read);
-  const ofKeys = keySettings(read);
+  const [{ described: ofTracing, ...tracing }, ofKeys] = [tracingSettings(config, configName, read), keySettings(read)];
   const [ofBudgets, queues] = [budgetSettings(config.budgets, configName), queueSettings(config, configName, models)];
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
 
@@ -129,7 +132,7 @@ export async function loadSettings(options: {
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
     ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers) },
-    process: ofProcess,
+    ...{ process: ofProcess, ...tracing },
     secret: read,
     described: [
       {
@@ -149,7 +152,7 @@ export async function loadSettings(options: {
       ...ofPrices.described,
       ...[...ofBudgets.described, ...describeQueues(queues, configName)],
       ...describeTuning(config.workers, configName),
-      ...describeProcess(ofProcess, read),
+      ...[...ofTracing, ...describeProcess(ofProcess, read)],
     ],
   };
 }

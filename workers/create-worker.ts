@@ -20,6 +20,7 @@ import {
   type ActivityMetrics,
   type ControlDeps,
   type ToolboxCall,
+  type ToolObserveDeps,
   type WebhookDeps,
 } from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
@@ -193,25 +194,16 @@ export interface ToolboxWorkerOptions extends Pick<
   tool?: { name: string; rate: QueueRate | null };
   call: ToolboxCall;
   metrics: Pick<ActivityMetrics, 'attemptFailed'>;
+  /** What its calls are shown and written down with. @default neither */
+  watching?: ToolObserveDeps;
   /** Of its calls alone what stops them. @default UNTUNED */
   tuning?: WorkerTuning;
 }
 
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
-  const {
-    connection,
-    namespace,
-    identity,
-    taskQueue,
-    toolbox,
-    limits,
-    tool,
-    call,
-    keys,
-    metrics,
-    tuning = UNTUNED,
-  } = options;
+  const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys, metrics, watching } = options;
+  const { tuning = UNTUNED } = options;
   const rate = tool ? tool.rate : limits.rate;
   return await createListening({
     connection,
@@ -223,7 +215,7 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
       version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
     },
     dataConverter: dataConverterFor(keys),
-    activities: createToolboxActivities({ metrics }, call),
+    activities: createToolboxActivities({ metrics }, call, watching),
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
     ...(rate ? { maxTaskQueueActivitiesPerSecond: (rate.calls * 1_000) / rate.perMs } : {}),

@@ -27,6 +27,8 @@ import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes'
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 import { toolboxSpecs } from './toolbox/toolbox-specs';
 import { createWebhook, webhookProblems, webhookSending } from './webhook';
+import { watchingOf, type Watching } from './watching';
+import type { OpenTracing } from './tracing';
 import { workerIdentity } from './worker-identity';
 
 export interface ServeOptions {
@@ -86,6 +88,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
   const { settings, store } = options;
   const told = telemetryOf(options);
   const { metrics, logger } = told;
+  const watching = watchingOf(options, logger);
   const registry = createAgentRegistry({ strict: options.strict });
   const note = options.note ?? ((line: string) => logger.warn(line));
   const toolboxes = serveToolboxes({
@@ -93,6 +96,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     store,
     metrics,
     logger,
+    watching,
     connection: options.connection,
     namespace: options.namespace,
     strict: options.strict,
@@ -129,11 +133,12 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     if (!options.beside) await toolboxes.update(await leftToolboxes(store, loaded.agents));
     const runs = options.toolboxesOnly
       ? undefined
-      : await withShownTexts(options, (texts) => startRunsWorker(options, registry, metrics, texts));
-    const worker = together(runs, toolboxes);
+      : await withShownTexts(options, (texts) => startRunsWorker(options, registry, { metrics, texts, watching }));
+    const worker = together(runs, toolboxes, watching.tracing);
     return { loaded, published, ...told, worker, reload, stop: () => worker.stop() };
   } catch (error) {
     await toolboxes.stop();
+    await watching.tracing?.close();
     throw error;
   }
 }
@@ -141,8 +146,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
 const startRunsWorker = (
   options: ServeOptions,
   registry: AgentRegistry,
-  metrics: Metrics,
-  texts: TextPublisher | undefined,
+  { metrics, texts, watching }: { metrics: Metrics; texts: TextPublisher | undefined; watching: Watching },
 ): Promise<RunningWorker> => {
   const { settings, store } = options;
   const tellPeople = webhookOf(options);
@@ -166,6 +170,7 @@ const startRunsWorker = (
     ...(tellPeople ? { tellPeople } : {}),
     ...(webhooks ? { webhooks } : {}),
     metrics,
+    ...watching,
     ...(settings.keys ? { keys: settings.keys } : {}),
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
@@ -189,7 +194,11 @@ function webhookOf({ settings, note }: ServeOptions): ReturnType<typeof createWe
 }
 
 /** Both stop at once: a run hands its next tool call to whichever process goes on with it. */
-function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): RunningWorker {
+function together(
+  runs: RunningWorker | undefined,
+  toolboxes: ServedToolboxes,
+  tracing: OpenTracing | undefined,
+): RunningWorker {
   const stopped = Promise.all([runs?.finished, toolboxes.finished]).then(() => undefined);
   stopped.catch(() => undefined);
   return {
@@ -199,6 +208,8 @@ function together(runs: RunningWorker | undefined, toolboxes: ServedToolboxes): 
     stop: async () => {
       // Of one that failed `stopped` tells.
       await Promise.allSettled([runs?.stop(), toolboxes.stop()]);
+      // Calls have ended: what they were is still to be sent.
+      await tracing?.close();
       await stopped;
     },
   };

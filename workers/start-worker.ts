@@ -1,7 +1,7 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
 import { randomUUID } from 'node:crypto';
 import { NativeConnection, type NativeConnectionOptions, type State, type Worker } from '@temporalio/worker';
-import type { ActivityDeps, AgentRegistry, ProviderRegistry } from '../activities';
+import type { ActivityDeps, AgentRegistry, ProviderRegistry, Tracing } from '../activities';
 import type { WebhookSending } from '../activities/deps';
 import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
@@ -52,6 +52,10 @@ export interface StartWorkerOptions {
   /** Of callers who are told of their runs. @default what they are told waits for a worker that has the secrets */
   webhooks?: WebhookSending;
   metrics: Metrics;
+  /** @default nothing is traced */
+  tracing?: Tracing;
+  /** @default nothing is written down */
+  log?: NonNullable<ActivityDeps['log']>;
   /** Tells this worker's life from another's: a recovery after a crash must know which workers are gone. */
   identity?: string;
   /** Seal what Temporal is given; the store has its own from whoever opened it. @default none */
@@ -200,6 +204,8 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     worker,
     now: Date.now,
     metrics,
+    ...(options.tracing ? { tracing: options.tracing } : {}),
+    ...(options.log ? { log: options.log } : {}),
     failpoint: createFailpoints(failpoint),
   };
 }

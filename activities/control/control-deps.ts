@@ -12,6 +12,7 @@ import type { AgentRunInput, Outcome } from '../../workflows/contract/run';
 import type { SendAnswer, SendRequest, SessionInput, SteerSessionRunInput } from '../../workflows/contract/session';
 import type { RunEnded } from '../../workflows/contract/run-ended';
 import type { Conversation } from '../store/conversation';
+import type { Tracing } from '../tracing/port';
 import type { WithdrawDeps } from '../withdraw-requests';
 
 export interface RunStart {
@@ -66,4 +67,6 @@ export interface ControlDeps extends WithdrawDeps {
   taskQueue: string;
   /** Absent where nobody counts. */
   queueSeen?(load: QueueLoad, change?: QueueChange): void;
+  /** Takes the spans of runs that could not record their end. Absent where nobody traces. */
+  tracing?: Tracing;
 }

@@ -5,6 +5,7 @@ import { runRecordSchema, type RunRecord } from '../../workflows/contract/schema
 import { lastCheckpoint } from '../store/last-checkpoint';
 import { readQueueSettings } from '../store/queue-settings';
 import { runRecordName } from '../store/ref-names';
+import { showRunEnd } from '../tracing/run-end';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import { eachOf } from './each-of';
 import { endedOf } from './ended-of';
@@ -38,6 +39,7 @@ async function endOf(deps: ControlDeps, run: string): Promise<RunEnded | undefin
   const recorded = await recordUnrecordedEnd(deps.store, { record, version: ref.version }, end);
   // Somebody else has written it in between: it is read the next time.
   if (!recorded?.ended) return undefined;
+  showRunEnd(deps, { run });
   await closeRun(deps, run);
   return endedOf(recorded, recorded.ended);
 }

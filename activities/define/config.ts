@@ -5,6 +5,7 @@ import { budgetsSchema } from './budget';
 import { queuesSchema } from './queue';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
+import { telemetrySchema } from './telemetry';
 import { workersSchema } from './workers';
 
 /** In USD per million tokens. */
@@ -72,6 +73,8 @@ export const configSchema = z.strictObject({
   webhook: z.strictObject({ url: z.url(), secretEnv: z.string() }).optional(),
   /** Who may use the HTTP API. @default nobody is asked, and it is served to this machine alone */
   api: apiSchema.default({ keys: {}, webhooks: {} }),
+  /** Where traces go, and what of them. @default nothing is traced */
+  telemetry: telemetrySchema.default({ content: false, redact: [], sample: 1 }),
   /** Of every worker process. */
   workers: workersSchema.default({}),
   /** Folder of the agents. */

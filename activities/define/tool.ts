@@ -39,6 +39,8 @@ export interface ToolContext<Needs, Secret extends string> {
   files: ToolFiles;
   /** From 1. */
   attempt: number;
+  /** Of the call's span, as W3C Trace Context writes it: to be passed on to what the tool calls. Absent where nothing is traced. */
+  traceparent?: string;
   run: { id: string; tenant: string; user?: string; session?: string };
   /** Where this project keeps its state (`.longhaul`), absolute. */
   stateDir: string;

@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -19,6 +19,7 @@ import { printCache } from './print-cache';
 import { printDashboard } from './print-dashboard';
 import { printGateway } from './print-gateway';
 import { printManyRuns, type Place } from './print-many-runs';
+import { printObserve } from './print-observe';
 import { printQuota } from './print-quota';
 import { printStream } from './print-stream';
 import { printShards } from './print-shards';
@@ -29,7 +30,6 @@ import { longConversation, naiveRun, type LongConversation, type NaiveRun } from
 
 const isShort = process.argv.includes('--short');
 const kb = (bytes: number): string => (bytes / 1_000).toFixed(1);
-
 async function history(): Promise<void> {
   const size = isShort ? { turns: 10, pageBytes: 8_000 } : { turns: 100, pageBytes: 8_600 };
   const rows: string[][] = [];
@@ -203,7 +203,6 @@ async function cancel(): Promise<void> {
 const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
 
-/** Of Temporal's parts that push a cancel. */
 async function temporalVersions(): Promise<string> {
   const server = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
   const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');
@@ -279,6 +278,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
       onPostgres(postgres, (startServer) => printShards(isShort, postgres.freshUrl, startServer)),
     ),
   waiting: () => printWaitingRuns(isShort ? WAITING_SHORT : WAITING_LONG),
+  observe: () => printObserve(isShort),
   week: () => printWaitingRuns(isShort ? WEEK_SHORT : WEEK_LONG),
   dashboard: () => printDashboard(isShort),
 };

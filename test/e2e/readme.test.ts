@@ -170,6 +170,7 @@ describe('the code of the READMEs', () => {
       ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
       ['with-workers/longhaul.config.ts'],
+      ['with-traces/longhaul.config.ts'],
     ],
     'test/kit/model-server/README.md': [
       ['model-server.ts', "import { script, startModelServer } from 'longhaul/testing';\n"],

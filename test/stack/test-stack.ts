@@ -15,12 +15,14 @@ import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budge
 import { createProviderRegistry } from '../../activities/model/provider-registry';
 import type { AnyAgent } from '../../activities/define';
 import type { WebhookSending } from '../../activities/deps';
+import type { CallLine } from '../../activities/tracing/port';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
 import { openStore } from '../../activities/store/open-store';
 import { publishQueue } from '../../activities/store/queue-settings';
 import { openTextPublisher, openTextReader } from '../../activities/stream/open-streams';
 import { createAgentClient, type AgentClient } from '../../client/agent-client';
+import type { Logger } from 'pino';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
@@ -28,6 +30,8 @@ import { publishReleases } from '../../workers/publish-releases';
 import type { QueuePace } from '../../workers/keep-queues';
 import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { openTracing, type OpenTracing } from '../../workers/tracing';
+import type { TracingSettings } from '../../workers/tracing-settings';
 import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
@@ -83,6 +87,10 @@ export interface TestStackOptions {
   webhooks?: WebhookSending;
   /** @default unknown */
   prices?: Prices;
+  /** Of all workers, closed with the stack. @default nothing is traced */
+  tracing?: TracingSettings;
+  /** Nothing of what workers do is counted or written down: for a benchmark of what that costs. @default false */
+  unobserved?: boolean;
   /** Stopped with the stack; begun when the process has its runtime, where beginning needs that. @default an embedded one */
   server?: TestTemporal | (() => Promise<TestTemporal>);
 }
@@ -91,13 +99,14 @@ export interface TestStackOptions {
 export const temporalCli = async (): Promise<string> =>
   (await findTemporalCli({ env: process.env, cacheDir: join(__dirname, '..', '..', '.longhaul', 'bin') })).path;
 
-let telemetry: { metrics: Metrics; logFile: string } | undefined;
-function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string } {
+let telemetry: { metrics: Metrics; logFile: string; logger: Logger } | undefined;
+function telemetryOf(stateDir: string): { metrics: Metrics; logFile: string; logger: Logger } {
   if (telemetry) return telemetry;
   const logFile = join(stateDir, 'worker.log');
   const metrics = createMetrics();
-  installTelemetry({ logger: createLogger(logFile), metrics });
-  telemetry = { metrics, logFile };
+  const logger = createLogger(logFile);
+  installTelemetry({ logger, metrics });
+  telemetry = { metrics, logFile, logger };
   return telemetry;
 }
 
@@ -109,6 +118,22 @@ function providerOf(name: string, { modelUrl, apis, ...ofAll }: TestStackOptions
   };
   return api === 'messages' ? createMessagesProvider(options) : createOpenAiProvider({ ...options, api });
 }
+
+const tracingOf = ({ tracing: settings }: TestStackOptions, logger: Logger): OpenTracing | undefined =>
+  settings && openTracing({ settings, logger, instance: 'test', secrets: ['sk-test-key-of-the-model-server'] });
+
+const watching = (
+  { unobserved }: TestStackOptions,
+  { metrics, logger, tracing }: { metrics: Metrics; logger: Logger; tracing: OpenTracing | undefined },
+) => ({
+  ...(unobserved
+    ? { metrics: uncounted(metrics) }
+    : { metrics, log: (line: CallLine) => logger.info(line, 'a call has ended') }),
+  ...(tracing ? { tracing } : {}),
+});
+
+const uncounted = (metrics: Metrics): Metrics =>
+  new Proxy(metrics, { get: (of, name) => (name === 'registry' ? of.registry : () => undefined) });
 
 const publisher =
   (agents: ReturnType<typeof createAgentRegistry>, store: ContentStore, route: readonly string[]) =>
@@ -131,7 +156,8 @@ const chosen = ({ prices, queuePace, quota, budgets, webhooks, atOnce, maxCached
 
 export async function startTestStack(options: TestStackOptions): Promise<TestStack> {
   const stateDir = mkdtempSync(join(tmpdir(), 'longhaul-test-'));
-  const { metrics, logFile } = telemetryOf(stateDir);
+  const { metrics, logFile, logger } = telemetryOf(stateDir);
+  const tracing = tracingOf(options, logger);
   const server =
     (typeof options.server === 'function' ? await options.server() : options.server) ??
     (await startEmbeddedTemporal({
@@ -164,7 +190,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       providers: createProviderRegistry(providers),
       texts,
       secretsOf: ({ secrets }) => Object.fromEntries(secrets.map((name) => [name, `value-of-${name}`])),
-      metrics,
+      ...watching(options, { metrics, logger, tracing }),
       approvers: options.approvers ?? { people: {}, allowUnsigned: true },
       ...(keys ? { keys } : {}),
       ...chosen(options),
@@ -199,6 +225,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     },
     close: async () => {
       await stopWorker();
+      await tracing?.close();
       await texts.close();
       await client.close();
       await server.stop();

@@ -76,6 +76,7 @@ export const toChildSchema = z.discriminatedUnion('kind', [
       workflowId: z.string(),
       runId: z.string(),
       timeoutMs: z.number().exactOptional(),
+      traceparent: z.string().exactOptional(),
     }),
   }),
   z.object({ kind: z.literal('cancel'), id }),

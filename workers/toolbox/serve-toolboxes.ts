@@ -3,11 +3,12 @@ import { NativeConnection, type NativeConnectionOptions, type Worker } from '@te
 import ms from 'ms';
 import type { Logger } from 'pino';
 import { redacted } from '../../activities/redact';
-import type { ContentStore } from '../../activities/store';
+import { directToolStore, type ContentStore } from '../../activities/store';
 import type { Settings } from '../config';
 import { createToolboxWorker } from '../create-worker';
 import { problemLine } from '../source-loader';
 import type { Metrics } from '../telemetry';
+import type { Watching } from '../watching';
 import { workerIdentity } from '../worker-identity';
 import { missingSecrets, toolboxEnvironment, toolboxProgram } from './environment';
 import type { BeginToolbox } from './messages';
@@ -23,6 +24,8 @@ export interface ServeToolboxesOptions {
   strict: boolean;
   metrics: Metrics;
   logger: Logger;
+  /** What calls are shown and written down with. */
+  watching: Watching;
   /** Those to serve, by name. @default all */
   only?: readonly string[];
   /**
@@ -101,7 +104,7 @@ function toolboxOptions(
   spec: ToolboxSpec,
   connect: () => Promise<NativeConnection>,
 ): ServeToolboxOptions {
-  const { settings, namespace, metrics, logger, note } = options;
+  const { settings, store, namespace, metrics, logger, note, watching } = options;
   const { name } = spec;
   let lastLine = '';
   return {
@@ -123,6 +126,7 @@ function toolboxOptions(
         identity: workerIdentity(),
         call,
         metrics,
+        watching: { store, toolStore: directToolStore(store), now: Date.now, ...watching },
         tuning: settings.tuning,
         ...(settings.keys ? { keys: settings.keys } : {}),
       };

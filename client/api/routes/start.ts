@@ -10,6 +10,7 @@ import { Problem } from '../problem';
 import { shownPlace, takenLimits } from '../run-status';
 import { defineRoute } from '../route';
 import { startedShape, startShape } from '../shapes';
+import { callersTrace } from '../callers-trace';
 import { webhookTarget } from '../webhook-target';
 
 export const startRoute = defineRoute(
@@ -26,6 +27,10 @@ export const startRoute = defineRoute(
         name: 'Idempotency-Key',
         description: 'A text of your own, best in quotes: the same one is the same run.',
         pattern: IDEMPOTENCY_KEY_PATTERN,
+      },
+      {
+        name: 'traceparent',
+        description: "Of the caller's span, by W3C Trace Context: the run's spans belong into that trace.",
       },
     ],
     body: { schema: startShape },
@@ -50,6 +55,7 @@ export const startRoute = defineRoute(
           ...{ ...labels, id, tenant },
           ...(limits ? { limits: takenLimits(limits) } : {}),
           ...told,
+          ...callersTrace(header('traceparent')),
         });
         return { record: await run.record(), place: run.queued };
       } catch (error) {

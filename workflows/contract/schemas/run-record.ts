@@ -89,6 +89,8 @@ export const runRecordSchema = z.object({
       asked: z.number(),
     })
     .exactOptional(),
+  /** Of whoever started it, as W3C Trace Context writes it: its spans belong into that trace. */
+  traceparent: z.string().exactOptional(),
   /** A caller is told of its end: a workflow of its own watches it, see workflows/caller-webhook.ts. */
   isWatched: z.literal(true).exactOptional(),
   /** What the load of its queue took from it when it began. */

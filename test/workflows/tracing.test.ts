@@ -1,0 +1,202 @@
+// Needs a Temporal server (embedded, real), the model server and a receiver of OTLP over HTTP, and a store on disk. What a collector is sent
+// of runs: one tree each, by OpenTelemetry's conventions, over retries, sub-agents, continue-as-new and workers that come and go.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { agentTool, defineAgent, defineTool } from '../../activities/define';
+import { script, startModelServer, type ModelServer } from '../kit/model-server';
+import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from '../stack/otlp-receiver';
+import { conventionProblems } from '../stack/span-conventions';
+import { startTestStack, type TestStack } from '../stack/test-stack';
+import { until } from '../stack/until';
+
+const CARD = '4242424242424242';
+let shaky = 0;
+const told: (string | undefined)[] = [];
+const add = defineTool({
+  name: 'add',
+  description: 'Adds.',
+  input: z.object({ a: z.number(), note: z.string().optional() }),
+  output: z.object({ sum: z.number() }),
+  effect: 'read',
+  run: ({ a }, { traceparent }) => {
+    told.push(traceparent);
+    return { sum: a + 1 };
+  },
+});
+const flaky = defineTool({
+  name: 'flaky',
+  description: 'Fails once.',
+  input: z.object({}),
+  output: z.string(),
+  effect: 'read',
+  retry: { attempts: 3 },
+  run: () => {
+    shaky += 1;
+    if (shaky === 1) throw new Error('the line is dead');
+    return 'through';
+  },
+});
+const helper = defineAgent({ name: 'helper', description: 'Helps.', instructions: 'helper', tools: [add] });
+const lead = defineAgent({ name: 'lead', instructions: 'lead', tools: [add, flaky, agentTool(helper)] });
+
+let model: ModelServer;
+let receiver: OtlpReceiver;
+let stack: TestStack;
+beforeAll(async () => {
+  receiver = await startOtlpReceiver();
+  model = await startModelServer({ script: script() });
+  stack = await startTestStack({
+    agents: [lead, helper],
+    modelUrl: model.url,
+    tracing: {
+      ...{ url: `${receiver.url}/v1/traces`, headers: { 'x-token': 'of-the-collector' }, sample: 1 },
+      ...{ content: false, redact: [] },
+    },
+  });
+}, 60_000);
+afterAll(async () => {
+  await stack.close();
+  await model.close();
+  await receiver.close();
+});
+afterEach(() => {
+  model.clearFaults();
+  model.reset();
+});
+
+const ofRun = (id: string): ReceivedSpan[] =>
+  receiver.spans.filter(({ attributes }) => attributes['longhaul.run.id'] === id);
+async function traced(id: string): Promise<{ root: ReceivedSpan; spans: ReceivedSpan[] }> {
+  await until(() => ofRun(id).some(({ name }) => name.startsWith('invoke_agent')));
+  // What ended beside it is in the same batch, or the next.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const spans = ofRun(id);
+  const roots = spans.filter(({ name }) => name.startsWith('invoke_agent'));
+  expect(roots).toHaveLength(1);
+  expect(new Set(receiver.spans.map(({ spanId }) => spanId)).size).toBe(receiver.spans.length);
+  expect(receiver.problems).toEqual([]);
+  expect(spans.flatMap(conventionProblems)).toEqual([]);
+  const [root] = roots;
+  if (!root) throw new Error('no root');
+  return { root, spans };
+}
+
+test('a run is one tree: its calls, the attempt that failed and the one that did not, and its sub-agent with its own', async () => {
+  const said = script()
+    .calls([
+      { name: 'add', args: { a: 1, note: `card ${CARD}` } },
+      { name: 'flaky', args: {} },
+    ])
+    .calls([{ name: 'helper', args: { input: 'please' } }])
+    .answer('done');
+  model.setRespond(({ messages }) => (messages[0]?.text.startsWith('helper') ? script().answer('helped') : said));
+  const run = await stack.client.agent<typeof lead>('lead').start('go', { session: 'customer-1' });
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  const { root, spans } = await traced(run.id);
+  expect(root).toMatchObject({ parentSpanId: '', name: 'invoke_agent lead' });
+  expect(root.attributes).toMatchObject({
+    'gen_ai.conversation.id': 'customer-1',
+    'longhaul.outcome': 'completed',
+    'longhaul.tool_calls': 3,
+  });
+  const children = spans.filter(({ parentSpanId }) => parentSpanId === root.spanId);
+  expect(children.map(({ name }) => name).sort()).toEqual([
+    ...['chat model', 'chat model', 'chat model'],
+    ...['execute_tool add', 'execute_tool flaky', 'execute_tool flaky', 'execute_tool helper'],
+  ]);
+  expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([root.traceId]));
+  const attempts = spans.filter(({ name }) => name === 'execute_tool flaky');
+  expect(attempts.map(({ attributes }) => [attributes['longhaul.attempt'], attributes['error.type']]).sort()).toEqual([
+    [1, 'Tool.Failed'],
+    [2, undefined],
+  ]);
+  const adding = spans.find(({ name }) => name === 'execute_tool add');
+  expect(told).toContain(`00-${root.traceId}-${adding?.spanId}-01`);
+
+  const call = spans.find(({ name }) => name === 'execute_tool helper');
+  const below = receiver.spans.find(
+    ({ name, parentSpanId }) => name === 'invoke_agent helper' && parentSpanId === call?.spanId,
+  );
+  expect(below?.traceId).toBe(root.traceId);
+  expect(receiver.spans.filter(({ parentSpanId }) => parentSpanId === below?.spanId).map(({ name }) => name)).toEqual([
+    'chat model',
+  ]);
+
+  expect(receiver.headers.at(-1)).toMatchObject({ 'x-token': 'of-the-collector' });
+  expect(root.resource).toMatchObject({ 'service.name': 'longhaul' });
+  // Content is off: nothing that was said is there.
+  expect(JSON.stringify(receiver.spans)).not.toMatch(/4242|please|helped|instructions/);
+});
+
+test("a caller's traceparent is the run's trace, and one that is not to be traced is not", async () => {
+  const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+  model.setScript(script().answer('yes').answer('no'));
+  const start = (traceparent: string) => stack.client.agent<typeof lead>('lead').start('go', { traceparent });
+  const run = await start(`00-${traceId}-${spanId}-01`);
+  await run.result();
+  const { root } = await traced(run.id);
+  expect(root).toMatchObject({ traceId, parentSpanId: spanId });
+  const silent = await start(`00-${'c'.repeat(32)}-${spanId}-00`);
+  await silent.result();
+  await expect(start('nonsense')).rejects.toThrow(/traceparent/);
+  await stack.restartWorker();
+  expect(ofRun(silent.id)).toEqual([]);
+});
+
+test('a run that another worker goes on with, from its history alone, shows each call once', async () => {
+  model.setScript(
+    script()
+      .calls([{ name: 'add', args: { a: 1 } }])
+      .answer('done'),
+  );
+  model.addFaults({ when: { nth: 2 }, do: { hold: 'second' } });
+  const run = await stack.client.agent<typeof lead>('lead').start('go');
+  await until(() => model.requests().length === 2);
+  const restarted = stack.restartWorker();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  model.release();
+  await restarted;
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  const { spans } = await traced(run.id);
+  const answered = spans.filter(
+    ({ name, attributes }) => name === 'chat model' && attributes['error.type'] === undefined,
+  );
+  expect(answered).toHaveLength(2);
+  expect(spans.filter(({ name }) => name === 'execute_tool add')).toHaveLength(1);
+});
+
+test('a collector that refuses, or is gone, costs a run nothing; its log says that spans are lost', async () => {
+  receiver.answer(400);
+  model.setScript(script().answer('all the same'));
+  const run = await stack.client.agent<typeof lead>('lead').start('go');
+  expect(await run.result()).toMatchObject({ outcome: 'completed' });
+  await until(() => readFileSync(stack.logFile, 'utf8').includes('spans of traces are lost'));
+  receiver.answer(200);
+});
+
+test('each attempt of a call is a line of the log, by run, turn and call, with its span, and without what was said', async () => {
+  model.setScript(
+    script()
+      .calls([{ name: 'add', args: { a: 1, note: `card ${CARD}` } }])
+      .answer('done'),
+  );
+  const run = await stack.client.agent<typeof lead>('lead').start('a secret question');
+  await run.result();
+  const { root, spans } = await traced(run.id);
+  const log = readFileSync(stack.logFile, 'utf8');
+  const lines = log
+    .split('\n')
+    .filter((line) => line.includes(run.id) && line.includes('a call has ended'))
+    .map((line) => JSON.parse(line) as { [name: string]: unknown });
+  expect(
+    lines.map(({ activity, turn, call, attempt, outcome, tool }) => ({ activity, turn, call, attempt, outcome, tool })),
+  ).toEqual([
+    { activity: 'callModel', turn: 1, call: 0, attempt: 1, outcome: 'ok' },
+    { activity: 'callTool', turn: 1, call: 1, attempt: 1, outcome: 'ok', tool: 'add' },
+    { activity: 'callModel', turn: 2, call: 0, attempt: 1, outcome: 'ok' },
+    { activity: 'endRun', turn: 2, call: 0, attempt: 1, outcome: 'ok' },
+  ]);
+  expect(lines[0]).toMatchObject({ agent: 'lead', trace_id: root.traceId });
+  expect(spans.map(({ spanId }) => spanId)).toContain(lines[0]?.['span_id']);
+  expect(log).not.toMatch(/4242|secret question/);
+});
