@@ -4,7 +4,7 @@ import type { ModelProvider } from './provider';
 import { ANTHROPIC_BASE_URL, createWireProvider, type ProviderOptions } from './wire-provider';
 
 /** The only one that there is. */
-const VERSION = '2023-06-01';
+export const MESSAGES_VERSION = '2023-06-01';
 
 export function createMessagesProvider(options: ProviderOptions): ModelProvider {
   const { apiKey, baseUrl, headers } = options;
@@ -12,14 +12,14 @@ export function createMessagesProvider(options: ProviderOptions): ModelProvider 
     api: 'messages',
     adapter: messagesAdapter,
     rawItemsForm: 'anthropic-messages',
-    baseUrl: withVersion(baseUrl ?? ANTHROPIC_BASE_URL),
+    baseUrl: messagesUrl(baseUrl ?? ANTHROPIC_BASE_URL),
     client: {
       // Of another name and header here.
       apiKey: 'none',
       defaultHeaders: {
         ...headers,
         Authorization: null,
-        'anthropic-version': VERSION,
+        'anthropic-version': MESSAGES_VERSION,
         ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
       },
     },
@@ -28,7 +28,7 @@ export function createMessagesProvider(options: ProviderOptions): ModelProvider 
 }
 
 /** Anthropic's own variable holds it without `/v1`, others write it with. */
-function withVersion(baseUrl: string): string {
+export function messagesUrl(baseUrl: string): string {
   const trimmed = baseUrl.replace(/\/+$/, '');
   return /\/v\d+$/.test(trimmed) ? trimmed : `${trimmed}/v1`;
 }

@@ -75,6 +75,27 @@ export async function rebuildRequest(
   }
 }
 
+/** What a model was asked, as data, whatever form it was written in: also where it was not asked over HTTP. */
+export interface AskedModel {
+  /** As `provider/model`. */
+  route: string;
+  request: ModelRequest;
+}
+
+/** Of the one that answered. @returns why there is none also where a part of it is not stored any more */
+export async function askedModel(store: ContentStore, run: RunOfCall, call: RunCall): Promise<AskedModel | NoRequest> {
+  const { record } = call;
+  if (record.kind !== 'model' && record.kind !== 'compaction')
+    return { why: `it is a call of the tool ${record.name}: no model was asked.` };
+  const route = record.kind === 'model' ? record.answer.model : record.result.model;
+  const form = isWireForm(record.rawForm) ? record.rawForm : undefined;
+  try {
+    return { route, request: withCap(await requestOf(store, run, call, record, { route, form }), record) };
+  } catch (error) {
+    return { why: whyGone(error) };
+  }
+}
+
 /** A part of it that is not there any more is no error of whoever looks. @throws what is none of the store's failures */
 function whyGone(error: unknown): string {
   if (error instanceof ApplicationFailure && error.type?.startsWith('Store.'))
@@ -91,7 +112,8 @@ function noForm(record: ModelRecord | CompactionRecord, route: string): string {
 
 interface Place {
   route: string;
-  form: WireForm;
+  /** Undefined of a model that is not asked over HTTP. */
+  form: WireForm | undefined;
 }
 
 async function requestOf(
@@ -111,7 +133,7 @@ async function requestOf(
     return summaryOf({ store: own }, { manifest, messages, first: range.first, most }, model);
   }
   const { entries, earlier } = await givenTo(conversation, run.id, record);
-  const provider = { name: providerOf(route), rawItemsForm: form };
+  const provider = { name: providerOf(route), ...(form === undefined ? {} : { rawItemsForm: form }) };
   const key = { run: run.firstRunId, fork, turn, index };
   return await modelRequest({ store: own }, key, { manifest, entries, earlier, provider, model });
 }

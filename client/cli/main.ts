@@ -1,140 +1,14 @@
 #!/usr/bin/env node
-// The command line: what each command is called and takes. What it does is in a file of its own.
-import { dirname, resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+// The command line, as a process: settings, the context of a command, and what comes of what was typed wrongly. Commands are in program.ts.
+import { CommanderError, type Command } from 'commander';
 import { hasCode } from '../../infra/temporal/error-reason';
 import { loadSettings } from '../../workers/config';
-import { collect, describeCommands, type Wrap, type WrapOptions } from './commands';
-import { apiCommand, type ApiCommandOptions } from './api';
-import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
+import type { WrapOptions } from './commands';
 import { createContext, type CliContext } from './context';
-import { devCommand, type DevOptions } from './dev';
 import { EXIT, errorCode, errorLine, exitCodeOfError } from './exit-codes';
 import { createOutput } from './output';
-import { runCommand } from './run';
-import type { RunCommandOptions } from './start-run';
-import { submitCommand } from './submit';
+import { callersFolder, createProgram, wantsJson, type GlobalOptions } from './program';
 import { usableSettings } from './usable-settings';
-import { workerCommand, type WorkerOptions } from './worker';
-import { packageVersion } from '../../workers/package-version';
-import { PRIORITIES } from '../../workflows/contract/quota';
-
-interface GlobalOptions {
-  agents?: string;
-  json?: boolean;
-  stateDir?: string;
-  store?: string;
-  taskQueue?: string;
-}
-
-/** npm runs a script in the package's folder and tells where it was called. A program that a script starts elsewhere inherits that too. */
-function callersFolder(): string {
-  const { INIT_CWD: called, npm_package_json: manifest } = process.env;
-  return called && manifest && dirname(manifest) === process.cwd() ? called : process.cwd();
-}
-
-const folder = (value: string): string => resolve(callersFolder(), value);
-const port = (value: string): number => {
-  const number = Number(value);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
-  return number;
-};
-
-function createProgram(): Command {
-  const program = new Command('longhaul')
-    .description('Runs AI agents as durable workflows.')
-    .version(
-      wantsJson(process.argv.slice(2)) ? JSON.stringify({ version: packageVersion() }, null, 2) : packageVersion(),
-    )
-    .option('--agents <dir>', 'folder of the agents (LONGHAUL_AGENTS)', folder)
-    .option('--state-dir <dir>', 'where runs are kept (LONGHAUL_STATE_DIR, default .longhaul)', folder)
-    .option('--store <url>', 'content store (LONGHAUL_STORE)')
-    .option('--task-queue <name>', 'Temporal task queue (LONGHAUL_TASK_QUEUE)')
-    .option('--json', 'one JSON document on standard output; of tail, one a line')
-    // Said below, in the form of all other errors.
-    .configureOutput({ outputError: () => undefined })
-    .exitOverride();
-
-  /** Gives a command its context, and turns what it throws into one line and an exit code. */
-  const wrap =
-    <Args extends unknown[]>(
-      command: (context: CliContext, ...args: Args) => Promise<number>,
-      options: WrapOptions = {},
-    ) =>
-    async (...args: Args): Promise<void> => {
-      const run = (context: CliContext): Promise<number> => command(context, ...args);
-      process.exitCode = await withContext(program.opts<GlobalOptions>(), run, options);
-    };
-
-  const starting = (command: Command): Command =>
-    command
-      .argument('<agent>')
-      .argument('[text]', 'the question, for agents that take one')
-      .option('--input <json>', "the agent's input; @file reads it from there, - from standard input")
-      .option('--dir <dir>', "folder for agents whose input has 'dir' (default: the current one)", folder)
-      .option('--id <id>', 'the same id is the same run')
-      .option('--tenant <tenant>')
-      .option('--user <user>')
-      .option('--session <session>')
-      .addOption(
-        new Option('--priority <priority>', 'who goes first near the limits of a model; normal if not given').choices(
-          PRIORITIES,
-        ),
-      )
-      .option('--tag <tag>', 'may be repeated', collect);
-
-  starting(program.command('run').description('start a run, watch it, exit with its answer'))
-    .option('--new', 'start another run although an unfinished one asks the same')
-    .option('--inspect', 'lift time-outs, for a debugger')
-    .action(
-      wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
-        runCommand(context, agent, text, options),
-      ),
-    );
-  starting(program.command('submit').description('start a run on the workers that are up, print its id')).action(
-    wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
-      submitCommand(context, agent, text, options),
-    ),
-  );
-  program
-    .command('dev')
-    .description('keep everything up: Temporal, Web UI, workers; serves agents as they are saved')
-    .option('--inspect', 'lift time-outs, for a debugger')
-    .option('--metrics-port <port>', 'Prometheus metrics (default 9464, 0 for a free one)', port)
-    .action(wrap((context, options: DevOptions) => devCommand(context, options)));
-  describeServers(program, wrap);
-  describeCommands(program, wrap);
-  return program;
-}
-
-/** What goes on until it is stopped, beside `dev`. */
-function describeServers(program: Command, wrap: Wrap): void {
-  program
-    .command('worker')
-    .description('one more worker for a Temporal server or a running dev')
-    .option('--toolbox <name>', 'serve this toolbox and no runs; may be repeated', collect)
-    .option('--no-toolboxes', 'serve runs and no toolboxes: they are served elsewhere')
-    .addOption(
-      new Option('--role <role>', 'hold runs, or make their calls, and nothing else').choices(['orchestrate', 'calls']),
-    )
-    .option('--metrics-port <port>', 'serve /metrics, /healthz and /readyz (0 for a free port)', port)
-    .option('--metrics-host <address>', 'default 127.0.0.1; 0.0.0.0 for a platform that asks from elsewhere')
-    .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
-  program
-    .command('api')
-    .description('serve the HTTP API, for workers that are elsewhere; dev serves it too')
-    .option('--port <port>', 'default 8235, 0 for a free one', port)
-    .option('--host <address>', 'default 127.0.0.1; any other needs keys, see api-key')
-    .action(wrap((context, options: ApiCommandOptions) => apiCommand(context, options)));
-  program
-    .command('codec-server')
-    .description('show clear text to the Web UI and the temporal command line, where keys are set')
-    .option('--port <port>', 'default 8234, 0 for a free one', port)
-    .option('--host <address>', 'default 127.0.0.1; any other needs LONGHAUL_CODEC_TOKEN')
-    .option('--origin <url>', 'of a web page that may read; may be repeated', collect)
-    .action(wrap((context, options: CodecServerCommandOptions) => codecServerCommand(context, options)));
-}
 
 async function withContext(
   options: GlobalOptions,
@@ -166,10 +40,6 @@ async function withContext(
     return exitCodeOfError(error);
   }
 }
-
-/** As typed: what commander could not read, it has not taken in either. */
-const wantsJson = (args: readonly string[]): boolean =>
-  (args.includes('--') ? args.slice(0, args.indexOf('--')) : args).includes('--json');
 
 /** What was typed could not be understood, or help was asked for. */
 function reportParsing(program: Command, error: unknown): number {
@@ -205,7 +75,7 @@ function readerIsGone(error: Error): void {
 
 async function main(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', readerIsGone);
-  const program = createProgram();
+  const program = createProgram(withContext);
   try {
     await program.parseAsync();
   } catch (error) {

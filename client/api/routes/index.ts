@@ -1,6 +1,7 @@
 // All there is to ask for, in the order of the document.
 import type { Route } from '../route';
 import { agentRoutes } from './agents';
+import { callRoutes } from './calls';
 import { costRoute } from './cost';
 import { profileRoute } from './profile';
 import { scoreRoutes } from './scores';
@@ -18,6 +19,7 @@ export const ROUTES: readonly Route[] = [
   startRoute,
   ...runRoutes,
   ...traceRoutes,
+  ...callRoutes,
   ...interventionRoutes,
   ...requestRoutes,
   ...messageRoutes,

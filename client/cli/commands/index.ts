@@ -1,15 +1,15 @@
 // What the commands are called and take. main.ts adds those that start something; these look, act on a run, or prepare a folder.
-import { Option, type Command } from 'commander';
-import { OUTCOMES } from '../../../workflows/contract/run';
+import type { Command } from 'commander';
 import { age } from '../age-option';
-import { count } from '../count-option';
 import type { CliContext } from '../context';
+import { count } from '../count-option';
+import { example, RUN } from '../command-parts';
 import { describeApiKey } from './describe-api-key';
 import { describeCost } from './describe-cost';
 import { describeObserving } from './describe-observing';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
+import { describeLooking } from './describe-looking';
 import { describeSession } from './describe-session';
-import { diffCommand } from './diff';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
 import { forkCommand, type ForkCommandOptions } from './fork';
@@ -20,14 +20,8 @@ import { identityCommand } from './identity';
 import { inboxCommand } from './inbox';
 import { initCommand } from './init';
 import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
-import { listCommand, type ListOptions } from './list';
-import { providersCommand } from './providers';
-import { showCommand, type ShowOptions } from './show';
 import { extendCommand, steerCommand, type ExtendOptions } from './steer';
-import { tailCommand } from './tail';
 import { testCommand, type TestOptions } from './test';
-import { traceCommand, type TraceOptions } from './trace';
-import { turnRange } from '../turn-range';
 import { usd } from '../usd-option';
 
 /** Gives a command its context, and turns what it throws into one line and an exit code. */
@@ -44,9 +38,6 @@ export interface WrapOptions {
 /** Of an option that may be repeated. */
 export const collect = (value: string, earlier: string[] = []): string[] => [...earlier, value];
 
-const RUN = ['<run>', "id of a run, or the beginning of it that is no other run's"] as const;
-const example = (text: string): string => `\nExample:\n  $ longhaul ${text}`;
-
 /** Adds them to the program. */
 export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
@@ -57,57 +48,6 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);
-}
-
-function describeLooking(program: Command, wrap: Wrap): void {
-  program
-    .command('list')
-    .description('runs, newest first; needs no server')
-    .option('--agent <name>')
-    .addOption(new Option('--outcome <outcome>').choices(OUTCOMES))
-    .option('--open', 'only those that have not ended')
-    .option('--sub-agents', 'runs of sub-agents too')
-    .option('--tenant <name>', 'only of this tenant')
-    .option('--before <run>', 'only those that began before this one')
-    .option('--limit <n>', 'at most so many', count, 20)
-    .addHelpText('after', example('list --agent repo-analyst --outcome failed'))
-    .action(wrap((context, options: ListOptions) => listCommand(context, options)));
-  program
-    .command('show')
-    .description('what a run is and what it answered; needs no server')
-    .argument(...RUN)
-    .option('--transcript', 'the whole conversation')
-    .option('--call <n>', 'one call in full, by its number in the trace', count)
-    .addHelpText('after', example('show run_7kq --call 3'))
-    .action(wrap((context, run: string, options: ShowOptions) => showCommand(context, run, options)));
-  program
-    .command('trace')
-    .description("a run's calls as a tree, with times, tokens and previews; needs no server")
-    .argument(...RUN)
-    .option('--turns <a..b>', 'only these of its turns', turnRange)
-    .option('--wide', 'also who made each call, with which release, and why it went as it did')
-    .option('--waterfall', 'bars of when each part was, not on a terminal alone')
-    .addHelpText('after', example('trace run_7kq --turns 3..5 --wide'))
-    .action(wrap((context, run: string, options: TraceOptions) => traceCommand(context, run, options)));
-  program
-    .command('tail')
-    .description("watch a run until its end, and exit with its outcome's code")
-    .argument(...RUN)
-    .addHelpText('after', '\nWith --json: one JSON document a line for each event, the last of them the result.')
-    .addHelpText('after', example('tail run_7kq'))
-    .action(wrap((context, run: string) => tailCommand(context, run)));
-  program
-    .command('providers')
-    .description('the models that can be asked, and how workers have found them lately; needs no server')
-    .addHelpText('after', example('providers'))
-    .action(wrap((context) => providersCommand(context)));
-  program
-    .command('diff')
-    .description('the first step at which two runs differ, and in what; needs no server')
-    .argument(...RUN)
-    .argument('<other>', 'the other run')
-    .addHelpText('after', example('diff run_7kq run_m2x'))
-    .action(wrap((context, run: string, other: string) => diffCommand(context, run, other)));
 }
 
 function describeActing(program: Command, wrap: Wrap): void {

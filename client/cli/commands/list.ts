@@ -1,17 +1,16 @@
 // `longhaul list`: runs by their records, so it works without a server; where one answers, what runs now is asked of it.
-import { allRefs, type ContentStore } from '../../../activities/store';
-import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../../activities/store/ref-names';
-import { indexedRuns, recordOf, runEntryName } from '../../../activities/store/run-index';
+import type { ContentStore } from '../../../activities/store';
+import { runEntryName } from '../../../activities/store/run-index';
 import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
 import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
-import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
+import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
+import { wantedRuns, type WantedRuns } from '../wanted-runs';
 import { erasedText } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
-import { findRun } from '../find-run';
 import { liveRun, type LiveRun } from '../../live-run';
 import { settledRecord } from '../settled-record';
 import type { Waiting } from '../../inbox';
@@ -19,16 +18,7 @@ import { askedNow, openStatus, waitingNow } from '../../waiting-now';
 import { waitingLine } from '../waiting';
 import { formatAge, formatTokens, type Column } from '../output';
 
-export interface ListOptions {
-  agent?: string;
-  outcome?: Outcome;
-  open?: boolean;
-  subAgents?: boolean;
-  tenant?: string;
-  /** Only those that began before this run. */
-  before?: string;
-  limit: number;
-}
+export type ListOptions = WantedRuns;
 
 interface ListedRun {
   id: string;
@@ -58,7 +48,7 @@ interface ListedRun {
 export async function listCommand(context: CliContext, options: ListOptions): Promise<number> {
   const { output } = context;
   const store = context.readStore();
-  const newest = (await recordsOf(store, options)).sort((a, b) => (runEntryName(a) < runEntryName(b) ? -1 : 1));
+  const newest = (await wantedRuns(store, options)).sort((a, b) => (runEntryName(a) < runEntryName(b) ? -1 : 1));
   const more = newest.length > options.limit;
   const runs = (await listed(context, store, newest.slice(0, options.limit))).filter(
     // What was open by its record may have been ended from outside.
@@ -71,63 +61,12 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
     if (problems.length > 0)
       output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
   }
-  const { agent, outcome, open, tenant, before } = options;
-  const isFiltered = [agent, outcome, tenant, before].some((one) => one !== undefined) || open === true;
+  const { subAgents: _all, limit: _most, ...filters } = options;
+  const isFiltered = Object.values(filters).some((value) => value !== undefined && value !== false);
   if (runs.length === 0) output.note(isFiltered ? 'no run fits.' : 'no runs. Start one: longhaul run AGENT "..."');
   if (more) output.note('there are older ones; --limit shows more.');
   return EXIT.completed;
 }
-
-/** In no order; at least the newest that fit, and one more than may be shown. */
-async function recordsOf(store: ContentStore, options: ListOptions): Promise<RunRecord[]> {
-  const { agent, outcome, open, subAgents, tenant, before, limit } = options;
-  const behind = before === undefined ? undefined : await findRun(store, before);
-  const fits = (record: RunRecord): boolean =>
-    (agent === undefined || record.agent === agent) &&
-    (outcome === undefined || record.ended?.outcome === outcome) &&
-    (!open || !record.ended) &&
-    (tenant === undefined || record.tenant === tenant) &&
-    (!behind || isBehind(record, behind)) &&
-    (subAgents === true || !record.parent);
-  const ids = open ? await openIds(store) : await newestIds(store, options, limit + 1, behind);
-  // Older than the index; the next worker brings them into it.
-  if (!ids) return parsed(await allRefs(store, RUN_PREFIX)).filter(fits);
-  const refs = await Promise.all(ids.map((id) => store.readRef(runRecordName(id))));
-  return parsed(refs).filter(fits);
-}
-
-const openIds = async (store: ContentStore): Promise<string[]> =>
-  (await allRefs(store, OPEN_PREFIX)).map(({ name }) => decodeURIComponent(name.slice(OPEN_PREFIX.length)));
-
-async function newestIds(
-  store: ContentStore,
-  { agent, outcome, subAgents, tenant }: ListOptions,
-  most: number,
-  behind: RunRecord | undefined,
-): Promise<string[] | undefined> {
-  const ids = new Set<string>();
-  const runs = await indexedRuns(store, behind);
-  if (!runs) return undefined;
-  for await (const run of runs) {
-    if ((agent !== undefined && run.agent !== agent) || (outcome !== undefined && run.outcome !== outcome)) continue;
-    if (run.isSubRun && !subAgents) continue;
-    // Whose it is, its record alone says.
-    if (tenant !== undefined && (await recordOf(store, run))?.tenant !== tenant) continue;
-    ids.add(run.id);
-    if (ids.size === most) break;
-  }
-  return [...ids];
-}
-
-const isBehind = ({ id, startedAt }: RunRecord, other: RunRecord): boolean =>
-  startedAt < other.startedAt ||
-  (startedAt === other.startedAt && runEntryName({ id, startedAt }) > runEntryName(other));
-
-const parsed = (refs: readonly ({ value: unknown } | undefined)[]): RunRecord[] =>
-  refs.flatMap((ref) => {
-    const record = runRecordSchema.safeParse(ref?.value);
-    return record.success ? [record.data] : [];
-  });
 
 async function listed(context: CliContext, store: ContentStore, records: readonly RunRecord[]): Promise<ListedRun[]> {
   const connected = records.every((record) => record.ended)

@@ -1,4 +1,4 @@
-// `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full.
+// `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full; what changed since another, and as a command.
 import type { ContentStore } from '../../../activities/store';
 import type { Message } from '../../../workflows/contract/message';
 import type {
@@ -9,36 +9,53 @@ import type {
 } from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { callContent, type CallContent } from '../../call-content';
-import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
 import { formatBytes, formatCost, formatDuration } from '../../format';
 import { liveRun } from '../../live-run';
-import { rebuildRequest } from '../../../activities/rebuild/rebuild-request';
-import { callsOf, type RunCall } from '../../../activities/store/run-calls';
+import { askedModel, rebuildRequest, type RunOfCall } from '../../../activities/rebuild/rebuild-request';
+import type { RunCall } from '../../../activities/store/run-calls';
+import { chosenCall, findCall, type CallWanted } from '../../find-call';
+import type { Output } from '../output';
 import { showMessage } from '../show-message';
 import { sharedText } from '../../trace/traced-run';
+import { showChanges } from './show-changes';
+import { showCurl } from './show-curl';
+
+export interface ShowCallOptions {
+  call: CallWanted;
+  /** The number of another call: what changed since that one. */
+  diff?: number;
+  /** As a command for a shell. */
+  curl?: boolean;
+}
 
 /** @throws ClientError `invalid-input` when the run has no such call */
 export async function showCall(
   context: CliContext,
   store: ContentStore,
   record: RunRecord,
-  number: number,
+  { call: wanted, diff, curl }: ShowCallOptions,
 ): Promise<number> {
   const firstRunId = await firstRunOf(context, store, record);
-  const { calls } = firstRunId === undefined ? { calls: [] } : await callsOf(store, firstRunId);
-  const call = calls.find((one) => one.number === number);
-  if (!call) {
-    const range = calls.length === 0 ? 'no recorded calls' : `calls 1 to ${calls.length}`;
-    throw new ClientError('invalid-input', `run ${record.id} has ${range}: "longhaul trace ${record.id}" lists them.`);
+  const { call, note, calls } = await findCall(store, record, firstRunId, wanted);
+  if (note !== undefined) context.output.note(note);
+  const run = { id: record.id, firstRunId: firstRunId ?? '', tenant: record.tenant };
+  if (diff !== undefined) {
+    const { call: before } = chosenCall(record, calls, diff);
+    await showChanges(context, store, run, [before, call]);
+    return EXIT.completed;
+  }
+  if (curl === true) {
+    await showCurl(context, store, run, call);
+    return EXIT.completed;
   }
   const { record: made } = call;
-  if (made.kind === 'model') await showModelCall(context, store, { record, firstRunId: firstRunId ?? '' }, call, made);
+  if (made.kind === 'model') await showModelCall(context, store, run, call, made);
   else if (made.kind === 'tool' || made.kind === 'started-tool') await showToolCall(context, store, record, call, made);
-  else await showCompaction(context, store, record, call, made);
+  else await showCompaction(context, store, run, call, made);
   return EXIT.completed;
 }
 
@@ -52,22 +69,22 @@ async function firstRunOf(context: CliContext, store: ContentStore, record: RunR
 async function showModelCall(
   { output }: CliContext,
   store: ContentStore,
-  { record: { id, tenant }, firstRunId }: { record: RunRecord; firstRunId: string },
+  run: RunOfCall,
   call: RunCall,
   made: ModelRecord,
 ): Promise<void> {
-  const content = await callContent(store, { id, tenant }, call);
+  const content = await callContent(store, run, call);
   const given = messagesIn(content);
   const { answered } = content;
-  const exact = await rebuildRequest(store, { id, firstRunId, tenant }, call);
-  output.json({ id, ...placeOf(call), record: made, given, answered, request: exact });
+  const exact = await rebuildRequest(store, run, call);
+  output.json({ id: run.id, ...placeOf(call), record: made, given, answered, request: exact });
   if (output.isJson) return;
   const { usage, cost, unanswered } = made.answer;
   const row = rowOf(call, output);
   row('model', made.answer.model);
   row('instead of', triedText(made));
   row('request', `${made.request.sha256}, ${formatBytes(made.request.bytes)}`);
-  row('rebuilt', 'why' in exact ? exact.why : exact.isSame ? 'the same bytes: with --json it is there' : exact.note);
+  row('rebuilt', 'why' in exact ? exact.why : exact.isSame ? 'the same bytes: --curl prints them' : exact.note);
   row('shared', made.batch && sharedText(made.batch));
   row('provider id', made.requestId);
   row('finish', made.finish);
@@ -83,10 +100,27 @@ async function showModelCall(
       `requests before it, estimated: ${unanswered.spent.input} in, ${unanswered.spent.output} out, ${formatCost(unanswered.cost)}`,
   );
   row('problem', made.answer.problem && `${made.answer.problem.type}: ${made.answer.problem.message}`);
+  await showFrame(output, store, run, call);
   output.line('\ngiven');
   given.forEach((message, at) => showMessage(output, String(at + 1), message));
   output.line('answered');
   answered.forEach((message, at) => showMessage(output, String(given.length + at + 1), message));
+}
+
+/** What stands around the conversation: the system prompt, and by what the model was held. */
+async function showFrame(output: Output, store: ContentStore, run: RunOfCall, call: RunCall): Promise<void> {
+  const asked = await askedModel(store, run, call);
+  if ('why' in asked) {
+    output.line(`\n${output.colors.yellow('system')} ${output.safeLine(asked.why)}`);
+    return;
+  }
+  const { instructions, tools, parameters, output: schema } = asked.request;
+  const { dim } = output.colors;
+  output.line(`\nsystem\n${output.safe(instructions)}`);
+  if (tools.length > 0) output.line(`\n${dim('tools')} ${output.safeLine(tools.map(({ name }) => name).join(', '))}`);
+  if (Object.keys(parameters).length > 0)
+    output.line(`${dim('parameters')} ${output.safeLine(JSON.stringify(parameters))}`);
+  if (schema) output.line(`${dim('answer by')} ${output.safeLine(JSON.stringify(schema.schema))}`);
 }
 
 const triedText = ({ tried }: Pick<ModelRecord, 'tried'>): string | undefined =>
@@ -101,14 +135,15 @@ const triedText = ({ tried }: Pick<ModelRecord, 'tried'>): string | undefined =>
 async function showCompaction(
   { output }: CliContext,
   store: ContentStore,
-  { id, tenant }: RunRecord,
+  run: RunOfCall,
   call: RunCall,
   made: CompactionRecord,
 ): Promise<void> {
-  const content = await callContent(store, { id, tenant }, call);
+  const content = await callContent(store, run, call);
   const given = messagesIn(content);
   const [summary] = content.answered;
-  output.json({ id, ...placeOf(call), record: made, given, answered: summary ?? null });
+  const exact = await rebuildRequest(store, run, call);
+  output.json({ id: run.id, ...placeOf(call), record: made, given, answered: summary ?? null, request: exact });
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('model', made.result.model);

@@ -19,6 +19,8 @@ import { showMessage } from '../show-message';
 import { answerText } from '../show-result';
 import { askedNow, openStatus, waitingNow } from '../../waiting-now';
 import { waitingLine } from '../waiting';
+import { ClientError } from '../../errors';
+import type { CallWanted } from '../../find-call';
 import { showCall } from './show-call';
 import { askedLine, requestsOf, saidTo } from '../../requests-of';
 import { scoresOfRun } from '../../scores/score-run';
@@ -27,14 +29,22 @@ import { originText } from './trace';
 
 export interface ShowOptions {
   transcript?: boolean;
-  call?: number;
+  call?: CallWanted;
+  /** Of a call: what changed since this other one. */
+  diff?: number;
+  /** Of a call: its request as a command. */
+  curl?: boolean;
 }
 
 export async function showCommand(context: CliContext, given: string, options: ShowOptions): Promise<number> {
   const store = context.readStore();
   const found = await findRun(store, given);
-  if (options.call !== undefined || options.transcript) refuseErased(found);
-  if (options.call !== undefined) return await showCall(context, store, found, options.call);
+  const { call, diff, curl } = options;
+  if (call === undefined && (diff !== undefined || curl)) throw new ClientError('invalid-input', NEEDS_CALL);
+  if (diff !== undefined && curl)
+    throw new ClientError('invalid-input', '--diff compares two calls, --curl is of one: give one of them.');
+  if (call !== undefined || options.transcript) refuseErased(found);
+  if (call !== undefined) return await showCall(context, store, found, { ...options, call });
   if (options.transcript) return await showTranscript(context, store, found);
   const connected = await context.connectIfPossible((reason) => {
     if (!found.ended) context.output.note(`what it does now is not known: ${errorLine(reason)}`);
@@ -47,6 +57,8 @@ export async function showCommand(context: CliContext, given: string, options: S
   if (!context.output.isJson) showFacts(context, record, facts, where, live);
   return EXIT.completed;
 }
+
+const NEEDS_CALL = '--diff and --curl are of one call: name it by --call, as "--call last".';
 
 async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | undefined) {
   const result = record.erased ? undefined : await recordedResult(store, record);

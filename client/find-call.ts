@@ -1,0 +1,69 @@
+// A run's call by its number, or by what it is to the run's end: the last, or the one that its failure goes back to.
+import { callsOf, type RunCall } from '../activities/store/run-calls';
+import type { ContentStore } from '../activities/store';
+import type { CallRecord } from '../workflows/contract/schemas/call-record';
+import type { RunRecord } from '../workflows/contract/schemas/run-record';
+import { ClientError } from './errors';
+
+/** A number of its trace; `failed` is the call that the run's failure goes back to, or the newest that failed. */
+export type CallWanted = number | 'last' | 'failed';
+
+export interface FoundCall {
+  call: RunCall;
+  /** What is to be said of the choice, in one sentence. */
+  note?: string;
+}
+
+/** @throws ClientError `invalid-input` where the run has no such call */
+export function chosenCall(record: RunRecord, calls: readonly RunCall[], wanted: CallWanted): FoundCall {
+  const last = calls.at(-1);
+  if (!last)
+    throw new ClientError(
+      'invalid-input',
+      `run ${record.id} has no recorded calls: "longhaul trace ${record.id}" says why.`,
+    );
+  if (wanted === 'last') return { call: last };
+  if (wanted === 'failed') return guiltyCall(record, calls, last);
+  const call = calls.find(({ number }) => number === wanted);
+  if (call) return { call };
+  throw new ClientError(
+    'invalid-input',
+    `run ${record.id} has calls 1 to ${calls.length}: "longhaul trace ${record.id}" lists them.`,
+  );
+}
+
+/** @param firstRunId undefined of a run that has recorded nothing yet */
+export async function findCall(
+  store: ContentStore,
+  record: RunRecord,
+  firstRunId: string | undefined,
+  wanted: CallWanted,
+): Promise<FoundCall & { calls: readonly RunCall[] }> {
+  const { calls } = firstRunId === undefined ? { calls: [] } : await callsOf(store, firstRunId);
+  return { ...chosenCall(record, calls, wanted), calls };
+}
+
+/** Where no call's failure tells which: a loop, a limit that was reached, a cancel. What was asked for last is what it came to. */
+function guiltyCall({ id, ended }: RunRecord, calls: readonly RunCall[], last: RunCall): FoundCall {
+  const newest = [...calls].reverse();
+  const type = ended?.failure?.type;
+  const failed = newest.find(({ record }) => {
+    const own = failureOf(record);
+    return own !== undefined && (type === undefined || own === type);
+  });
+  if (failed) return { call: failed };
+  if (type === undefined)
+    throw new ClientError('invalid-input', `no call of run ${id} has failed: "--call last" is its newest.`);
+  const asked = newest.find(({ record }) => record.kind === 'model') ?? last;
+  if (!type.startsWith('Model.') && !type.startsWith('Tool.')) return { call: asked };
+  return {
+    call: asked,
+    note: `no call of the run is recorded as ${type}: what brought no answer has no record. This is the last model call that was answered.`,
+  };
+}
+
+/** What became of an answer that could not be used, or of a tool call. */
+export function failureOf(record: CallRecord): string | undefined {
+  if (record.kind === 'model') return record.answer.problem?.type;
+  return record.kind === 'tool' ? record.result.failure : undefined;
+}
