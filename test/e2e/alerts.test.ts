@@ -153,7 +153,7 @@ scrape_configs:
     const alert = await firing();
     expect(alert?.labels).toMatchObject({ agent: 'failing', failure: 'Tool.Rejected', severity: 'critical' });
     const command = / Next: longhaul (.*)$/.exec(alert?.annotations['summary'] ?? '')?.[1] ?? '';
-    expect(command).toBe('list --agent failing --outcome failed');
+    expect(command).toBe('list --agent failing --failure Tool.Rejected');
     const listed = await cli(command.split(' '), { cwd: project });
     expect(listed.stdout).toMatch(/fails-6/);
   });

@@ -24,7 +24,7 @@ const named = files.flatMap((file) => commandsIn(file).map((text) => ({ file, te
 const wordsOf = (text: string): string[] =>
   Array.from(
     text
-      .replace(/\{\{[^}]*failure[^}]*\}\}/g, 'Tool.Failed')
+      .replace(/\{\{[^}]*(failure|outcome)[^}]*\}\}/g, 'Tool.Failed')
       .replace(/\{\{[^}]*release[^}]*\}\}/g, 'aaaaaaaaaaaa')
       .replace(/\{\{[^}]*\}\}/g, 'x')
       .matchAll(/"([^"]*)"|(\S+)/g),
@@ -32,7 +32,13 @@ const wordsOf = (text: string): string[] =>
   );
 
 /** What stands for something else is given something that fits. */
-const STANDS_FOR: { [word: string]: string } = { N: '3', M: '2', HASH: 'aaaaaaaaaaaa', TYPE: 'Tool.Failed' };
+const STANDS_FOR: { [word: string]: string } = {
+  N: '3',
+  M: '2',
+  HASH: 'aaaaaaaaaaaa',
+  TYPE: 'Tool.Failed',
+  JSON: '{}',
+};
 
 async function problemOf(text: string): Promise<string | undefined> {
   const program = createProgram(() => Promise.resolve(0));

@@ -19,7 +19,7 @@ const position = count.nullable();
 
 const requestShape = z.object({
   route: z.string().describe('As provider/model.'),
-  form: z.string().describe('openai-responses, openai-chat or anthropic-messages.'),
+  form: z.enum(['openai-responses', 'openai-chat', 'anthropic-messages']),
   path: z.string().describe("Below the provider's base URL."),
   body: z.string().describe('What was sent, byte for byte, where isSame is true.'),
   sha256: z.string(),

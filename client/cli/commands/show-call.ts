@@ -54,7 +54,8 @@ export async function showCall(
   }
   const { record: made } = call;
   if (made.kind === 'model') await showModelCall(context, store, run, call, made);
-  else if (made.kind === 'tool' || made.kind === 'started-tool') await showToolCall(context, store, record, call, made);
+  else if (made.kind === 'tool' || made.kind === 'started-tool')
+    await showToolCall(context, store, record, call, { made, calls });
   else await showCompaction(context, store, run, call, made);
   return EXIT.completed;
 }
@@ -161,7 +162,7 @@ async function showToolCall(
   store: ContentStore,
   { id, tenant }: RunRecord,
   call: RunCall,
-  made: ToolRecord | StartedToolRecord,
+  { made, calls }: { made: ToolRecord | StartedToolRecord; calls: readonly RunCall[] },
 ): Promise<void> {
   const result = made.kind === 'tool' ? made.result : undefined;
   const content = await callContent(store, { id, tenant }, call);
@@ -171,6 +172,10 @@ async function showToolCall(
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('tool', made.name);
+  const asking = calls.find(
+    ({ fork, turn, record }) => fork === call.fork && turn === call.turn && record.kind === 'model',
+  );
+  row('asked by', asking && `call ${asking.number}: "longhaul show ${id} --call ${asking.number}"`);
   row('failure', result?.failure);
   if (made.kind === 'started-tool') row('has begun', JSON.stringify(made.started));
   output.line(`\ngiven\n${output.safe(JSON.stringify(given, null, 2) ?? 'nothing')}`);
