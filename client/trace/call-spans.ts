@@ -35,7 +35,8 @@ export function recordedSpan(
     kind: traced.kind,
     name: traced.name,
     status: record.kind === 'started-tool' ? 'open' : traced.failure === null ? 'done' : 'failed',
-    startMs: record.startedAt,
+    // The record is of the attempt that succeeded: those before it belong to the call, too.
+    startMs: made && record.attempt > 1 ? Math.min(made.scheduledMs, record.startedAt) : record.startedAt,
     endMs: record.kind === 'started-tool' ? null : record.endedAt,
     ...(traced.asked === null ? {} : { asked: traced.asked }),
     ...(traced.preview === '' ? {} : { preview: traced.preview }),

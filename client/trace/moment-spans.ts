@@ -152,8 +152,10 @@ const DONE: { readonly [what: string]: string } = {
 
 /** What people did that is no answer to a question: those stand with the question. */
 function acts(run: string, { acts: all }: RunHistory): CallSpan[] {
+  // Temporal is asked to cancel by whoever was told to: that is the same act.
+  const cancel = all.find(({ what }) => what === 'cancel');
   return all.flatMap((act) => {
-    const name = DONE[act.what];
+    const name = act.what === 'cancel' && act !== cancel ? undefined : DONE[act.what];
     const note = detailOf(act);
     return name === undefined
       ? []
