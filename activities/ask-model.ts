@@ -45,7 +45,13 @@ export async function askModel(
   // One that has failed, waited or been compacted finds the same again.
   const isFirst = attempt.number === 1 && input.waitingSince === undefined && !input.compacted;
   const counted = isFirst ? releaseOf(input) : undefined;
-  const stored = await withNotices(deps, found, { loaded, attempt, notice: input.notice, counted });
+  const stored = await withNotices(deps, found, {
+    loaded,
+    attempt,
+    tenant: input.tenant,
+    notice: input.notice,
+    counted,
+  });
   const { context } = loaded.manifest;
   const asked = context ? prune(stored, context, loaded, (bytes) => deps.store.nameOf(bytes)) : stored;
   const isCompacted = input.compacted ?? false;

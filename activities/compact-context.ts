@@ -83,7 +83,13 @@ async function ask(
     throw failure('Model.ContextTooLong', `agent ${input.agent} sums nothing up: it has no such plan.`);
   const stored = await loadConversation(deps, input, attempt);
   // As the model is going to be asked, so that the summary makes room for what it is told; that comes after it, and is not linked here.
-  const told = await withNotices(deps, stored, { loaded, attempt, notice: input.notice, counted: undefined });
+  const told = await withNotices(deps, stored, {
+    loaded,
+    attempt,
+    tenant: input.tenant,
+    notice: input.notice,
+    counted: undefined,
+  });
   const toAsk = prune(told, context, loaded, (bytes) => deps.store.nameOf(bytes));
   const range = rangeOf(toAsk, context, loaded, input.refused ?? false);
   const asked = withoutOwn(toAsk);

@@ -18,6 +18,7 @@ import type { CallLine, SeenModelCall, Tracing } from './tracing/port';
 import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
+import type { OddRun } from './watch/keep-finding';
 
 /** An agent whose code this worker has, with the manifest that its runs are pinned to. */
 export interface LoadedAgent {
@@ -121,6 +122,8 @@ export interface ActivityDeps {
   approvers: Approvers;
   /** Sends on that a person is asked. Absent where nobody wants to be told. */
   tellPeople?(event: PeopleEvent): Promise<void>;
+  /** Keeps, for people, that a run is unlike the others: it goes round in circles. Absent where nobody watches. */
+  oddRunFound?(odd: OddRun): Promise<void>;
   /** Absolute. */
   stateDir: string;
   /** Identity of this worker, for call records. */
@@ -164,7 +167,7 @@ export interface PeopleEvent {
 export type ToolCallDeps = Omit<
   ActivityDeps,
   | ('store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople')
-  | ('tracing' | 'log')
+  | ('tracing' | 'log' | 'oddRunFound')
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */

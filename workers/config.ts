@@ -22,6 +22,7 @@ import { describeQueues, queueSettings, type QueuesByName } from './queue-settin
 import { quotaSettings, type QuotasByRoute } from './quota-settings';
 import { describeTuning, tuningOf, type WorkerTuning } from './tuning';
 import { tracingSettings, type TracingSettings } from './tracing-settings';
+import { describeWatch, watchPlan, type WatchPlan } from './watch-settings';
 import { compileCache, loadSource, problemLine, sourceProblem } from './source-loader';
 
 export interface SettingsOverrides {
@@ -57,6 +58,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   queues: QueuesByName;
   /** What models cost. */
   prices: Prices;
+  /** Absent where agents are not watched. */
+  watch?: WatchPlan;
   tuning: WorkerTuning;
   process: ProcessSettings;
   /** Absent where nothing is traced. */
@@ -113,7 +116,7 @@ export async function loadSettings(options: {
   const user = config.identity.user ?? osUser();
   const models = modelSettings(config, configName, read);
   const ofPrices = priceSettings(config, configName, models.providers);
-  const ofProcess = processSettings(read);
+  const [ofProcess, ofWatch] = [processSettings(read), watchPlan(config.watch)];
   const [{ described: ofTracing, ...tracing }, ofKeys] = [tracingSettings(config, configName, read), keySettings(read)];
   const [ofBudgets, queues] = [budgetSettings(config.budgets, configName), queueSettings(config, configName, models)];
   const { described: ofPeople, ...people } = peopleSettings(config, configName, env);
@@ -131,7 +134,7 @@ export async function loadSettings(options: {
     identity: { tenant: config.identity.tenant ?? 'default', ...(user === undefined ? {} : { user }) },
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
-    ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers) },
+    ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers), ...(ofWatch ? { watch: ofWatch } : {}) },
     ...{ process: ofProcess, ...tracing },
     secret: read,
     described: [
@@ -151,7 +154,7 @@ export async function loadSettings(options: {
       ...describeModels(models, configName, read),
       ...ofPrices.described,
       ...[...ofBudgets.described, ...describeQueues(queues, configName)],
-      ...describeTuning(config.workers, configName),
+      ...[...describeWatch(ofWatch, configName), ...describeTuning(config.workers, configName)],
       ...[...ofTracing, ...describeProcess(ofProcess, read)],
     ],
   };

@@ -26,6 +26,7 @@ import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 import { toolboxSpecs } from './toolbox/toolbox-specs';
+import { watchSettings } from './watch-settings';
 import { createWebhook, webhookProblems, webhookSending } from './webhook';
 import { watchingOf, type Watching } from './watching';
 import type { OpenTracing } from './tracing';
@@ -153,7 +154,10 @@ const startRunsWorker = (
   const webhooks = webhookSending(settings.api.webhooks, settings.secret);
   for (const problem of webhookProblems(settings.api.webhooks, webhooks))
     options.note?.(`problem  ${problem} Callers who asked to be told wait.`);
+  const watch = settings.watch && watchSettings(settings.watch, settings.secret);
+  if (watch?.problem !== undefined) options.note?.(`problem  ${watch.problem}`);
   return startWorker({
+    ...(watch ? { watch: watch.settings } : {}),
     connection: options.connection,
     namespace: options.namespace,
     taskQueue: settings.taskQueue,

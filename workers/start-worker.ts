@@ -16,6 +16,8 @@ import { createConversation, directToolStore, type ContentStore } from '../activ
 import { controlClient, controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/run-index';
+import { keepOddRun } from '../activities/watch/keep-finding';
+import type { WatchSettings } from '../activities/watch/watch-settings';
 import { createFailpoints } from './failpoints';
 import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
 import type { FailpointPlan } from './process-settings';
@@ -23,6 +25,7 @@ import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority'
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
+import { keepWatchSchedule } from './watch-settings';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
@@ -51,6 +54,8 @@ export interface StartWorkerOptions {
   tellPeople?: NonNullable<ActivityDeps['tellPeople']>;
   /** Of callers who are told of their runs. @default what they are told waits for a worker that has the secrets */
   webhooks?: WebhookSending;
+  /** Compares what agents do with what they did. @default nobody does */
+  watch?: WatchSettings;
   metrics: Metrics;
   /** @default nothing is traced */
   tracing?: Tracing;
@@ -132,10 +137,12 @@ interface Control {
   control: Worker;
   /** Once the worker runs: what has ended is read by it. */
   keepQueues(): QueueKeeper;
+  /** Resolves whatever Temporal says to it, and once it is aborted. */
+  keepWatch(signal: AbortSignal): Promise<void>;
 }
 
 async function controlOf(
-  { store, metrics, queuePace }: StartWorkerOptions,
+  { store, metrics, queuePace, watch }: StartWorkerOptions,
   process: AuthorityOptions,
   deps: ActivityDeps,
 ): Promise<Control> {
@@ -145,9 +152,14 @@ async function controlOf(
   return {
     control: await createControlWorker({
       ...process,
-      deps: { ...deps, taskQueue, executions, queueSeen: metrics.queueSeen },
+      deps: {
+        ...{ ...deps, taskQueue, executions, queueSeen: metrics.queueSeen, anomalyFound: metrics.anomalyFound },
+        ...(watch ? { watch } : {}),
+      },
     }),
     keepQueues: () => startQueueKeeper({ temporal, store, taskQueue, ...(queuePace ? { pace: queuePace } : {}) }),
+    keepWatch: (signal) =>
+      temporal.connection.withAbortSignal(signal, () => keepWatchSchedule(temporal, taskQueue, watch)),
   };
 }
 
@@ -182,9 +194,10 @@ function leasesOf(
 }
 
 function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
-  const { store, stateDir, agents, providers, secretsOf, metrics, failpoint } = options;
+  const { store, stateDir, agents, providers, secretsOf, metrics, failpoint, watch } = options;
+  const { anomalyFound } = metrics;
   return {
-    store: withEndedRuns(store),
+    store: withEndedRuns(store, watch !== undefined),
     conversation: createConversation(store),
     toolStore: directToolStore(store),
     agents,
@@ -200,6 +213,9 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),
+    ...(watch
+      ? { oddRunFound: async (odd) => void (await keepOddRun({ store, now: Date.now, anomalyFound }, odd)) }
+      : {}),
     stateDir,
     worker,
     now: Date.now,
@@ -219,7 +235,16 @@ interface Parts extends Partial<Control> {
   identity: string;
 }
 
-function running({ worker, control, telling, keepQueues, leases, connection, identity }: Parts): RunningWorker {
+function running({
+  worker,
+  control,
+  telling,
+  keepQueues,
+  keepWatch,
+  leases,
+  connection,
+  identity,
+}: Parts): RunningWorker {
   const stop = (one: Worker | undefined): void => {
     if (one?.getState() === 'RUNNING') one.shutdown();
   };
@@ -232,9 +257,14 @@ function running({ worker, control, telling, keepQueues, leases, connection, ide
   const controlled = control?.run().finally(() => stop(worker));
   const told = telling?.run().finally(() => stop(worker));
   const keeper = keepQueues?.();
+  const over = new AbortController();
+  const scheduled = keepWatch?.(over.signal);
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled, told])
-    .finally(() => keeper?.stop())
+    .finally(() => {
+      over.abort();
+      return Promise.all([keeper?.stop(), scheduled]);
+    })
     .then(() => Promise.all([served, controlled, told]))
     .then(() => undefined)
     .finally(() => {

@@ -21,10 +21,14 @@ import { callMetrics } from './call-metrics';
 import { releaseSeries } from './release-series';
 import { runMetrics } from './run-metrics';
 import { runQueueMetrics } from './run-queue-metrics';
+import { watchMetrics } from './watch-metrics';
 import { webhookMetrics } from './webhook-metrics';
 
 export interface Metrics
-  extends ActivityMetrics, Required<Pick<ControlDeps, 'queueSeen'>>, Required<Pick<WebhookDeps, 'webhookCame'>> {
+  extends
+    ActivityMetrics,
+    Required<Pick<ControlDeps, 'queueSeen' | 'anomalyFound'>>,
+    Required<Pick<WebhookDeps, 'webhookCame'>> {
   /** Written by metrics-text.ts. */
   readonly registry: Registry;
   workflowTaskFailed(workflowType: string): void;
@@ -78,6 +82,7 @@ export function createMetrics(): Metrics {
     ...batchMetrics(registers),
     ...runQueueMetrics(registers),
     ...webhookMetrics(registers),
+    ...watchMetrics(registers),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

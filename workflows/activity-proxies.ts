@@ -10,6 +10,7 @@ import type { QueueActivities } from './contract/queue-activities';
 import type { RunPlan, ToolPlan } from './contract/run';
 import type { SessionActivities } from './contract/session';
 import { WEBHOOK_ATTEMPTS, WEBHOOK_BACKOFF, type WatchActivities, type WebhookActivities } from './contract/webhook';
+import type { AgentWatchActivities } from './contract/watch';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
 /** A dead worker is noticed after this long; each beat is a database write, so it is not shorter. */
@@ -167,6 +168,13 @@ export const watchActivities: WatchActivities = {
   lookAtRun: (input) =>
     watched.lookAtRun.executeWithOptions({ ...CONTROL, ...summaryOf(`looks at ${input.run}`) }, [input]),
 };
+
+/** It stops by itself in half of this. What failed is done by the next look: a look is not worth many attempts. */
+export const agentWatchActivities = proxyActivities<AgentWatchActivities>({
+  startToCloseTimeout: RECORD_TIMEOUT_MS,
+  heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+  retry: { ...RECORD_BACKOFF, maximumAttempts: 3 },
+});
 
 /** The receiver has five seconds; what is left is for the store. A worker that is gone is noticed after this long. */
 const WEBHOOK: ActivityOptions = {

@@ -5,3 +5,4 @@ export { runQueue } from './run-queue';
 export { agentSession } from './agent-session';
 export { sessionWake } from './session-wake';
 export { callerWebhook } from './caller-webhook';
+export { agentWatch } from './agent-watch';

@@ -13,6 +13,8 @@ import type { SendAnswer, SendRequest, SessionInput, SteerSessionRunInput } from
 import type { RunEnded } from '../../workflows/contract/run-ended';
 import type { Conversation } from '../store/conversation';
 import type { Tracing } from '../tracing/port';
+import type { FindingDeps } from '../watch/keep-finding';
+import type { WatchSettings } from '../watch/watch-settings';
 import type { WithdrawDeps } from '../withdraw-requests';
 
 export interface RunStart {
@@ -69,4 +71,7 @@ export interface ControlDeps extends WithdrawDeps {
   queueSeen?(load: QueueLoad, change?: QueueChange): void;
   /** Takes the spans of runs that could not record their end. Absent where nobody traces. */
   tracing?: Tracing;
+  /** Absent where agents are not watched from here. */
+  watch?: WatchSettings;
+  anomalyFound?: NonNullable<FindingDeps['anomalyFound']>;
 }

@@ -2,6 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { QueueActivities } from '../../workflows/contract/queue-activities';
 import type { SessionActivities } from '../../workflows/contract/session';
+import type { AgentWatchActivities, WatchLook } from '../../workflows/contract/watch';
 import type { WatchActivities } from '../../workflows/contract/webhook';
 import { attended } from '../attended';
 import { beginSessionRun } from './begin-session-run';
@@ -14,9 +15,10 @@ import { keepSession } from './keep-session';
 import { reconcileRuns } from './reconcile-runs';
 import { startRuns } from './start-runs';
 import { wakeSession } from './wake-session';
+import { watchAgents } from '../watch/watch-agents';
 import { withdrawSessionRun } from './withdraw-session-run';
 
-export type ControlActivities = SessionActivities & QueueActivities & WatchActivities;
+export type ControlActivities = SessionActivities & QueueActivities & WatchActivities & AgentWatchActivities;
 
 export const createControlActivities = (deps: ControlDeps): ControlActivities => ({
   beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
@@ -30,7 +32,12 @@ export const createControlActivities = (deps: ControlDeps): ControlActivities =>
   startRuns: (input) => attended(() => untilDone(startRuns(deps, input))),
   reconcileRuns: (input) => attended(() => untilDone(reconcileRuns(deps, input))),
   endWaiting: (input) => attended(() => untilDone(endWaiting(deps, input))),
+  watchAgents: () => attended(() => lookAtAgents(deps)),
 });
+
+/** A worker whose configuration has nobody watched leaves what has ended to one that watches. */
+const lookAtAgents = async ({ watch, ...deps }: ControlDeps): Promise<WatchLook> =>
+  watch ? await watchAgents({ ...deps, watch }) : { runs: 0, findings: 0 };
 
 /** As the tenant's view of the store names things. */
 const ofTenant = (deps: ControlDeps, { tenant }: { tenant: string }): ControlDeps => ({

@@ -6,6 +6,7 @@ import { queuesSchema } from './queue';
 import { quotaSchema } from './quota';
 import { routeSchema } from './route';
 import { telemetrySchema } from './telemetry';
+import { watchSchema } from './watch';
 import { workersSchema } from './workers';
 
 /** In USD per million tokens. */
@@ -75,6 +76,8 @@ export const configSchema = z.strictObject({
   api: apiSchema.default({ keys: {}, webhooks: {} }),
   /** Where traces go, and what of them. @default nothing is traced */
   telemetry: telemetrySchema.default({ content: false, redact: [], sample: 1 }),
+  /** Compares what agents do with what they did. `false`: nobody does. */
+  watch: watchSchema.default({}),
   /** Of every worker process. */
   workers: workersSchema.default({}),
   /** Folder of the agents. */

@@ -9,7 +9,9 @@ import { describeLoop, failureOfLoop, tellLoop } from './describe-loop';
 import { findLoops, turnsLookedAt, type FoundLoop } from './find-loops';
 import { newestEntries, unreadTurns } from './newest-turns';
 
-type NoticeDeps = Pick<ActivityDeps, 'conversation' | 'store'> & { metrics: Pick<ActivityMetrics, 'loopFound'> };
+type NoticeDeps = Pick<ActivityDeps, 'conversation' | 'store' | 'oddRunFound'> & {
+  metrics: Pick<ActivityMetrics, 'loopFound'>;
+};
 type Stored = EditedConversation & { nodes: string[] };
 
 /**
@@ -23,16 +25,19 @@ export async function withNotices(
   {
     loaded,
     attempt,
+    tenant,
     notice,
     counted,
   }: {
     loaded: LoadedAgent;
     attempt: Pick<Attempt, 'workflowId'>;
+    tenant: string;
     notice: string | undefined;
     counted: OfRelease | undefined;
   },
 ): Promise<Stored> {
   const loops = await loopsIn(deps, stored, { loaded, attempt });
+  await tellOfLoops(deps, loops, { loaded, run: attempt.workflowId, tenant });
   if (counted) for (const { kind, then } of loops) deps.metrics.loopFound({ ...counted, kind, then });
   const over = loops.find(({ then }) => then === 'stop');
   if (over) throw failure(failureOfLoop(over), describeLoop(over));
@@ -46,8 +51,21 @@ export async function withNotices(
   return addOwn(deps, stored, message);
 }
 
+/** A finding each, for people: where it cannot be kept the run goes on all the same. */
+async function tellOfLoops(
+  { oddRunFound }: NoticeDeps,
+  loops: readonly FoundLoop[],
+  { loaded: { manifest, release }, ...of }: { loaded: LoadedAgent; run: string; tenant: string },
+): Promise<void> {
+  for (const loop of loops) {
+    const { kind, times } = loop;
+    const about = { agent: manifest.agent, release, metric: `loop-${kind}`, after: times, why: describeLoop(loop) };
+    await oddRunFound?.({ ...about, ...of }).catch(() => undefined);
+  }
+}
+
 async function loopsIn(
-  { conversation }: Pick<ActivityDeps, 'conversation'>,
+  { conversation }: NoticeDeps,
   { entries }: Stored,
   { loaded: { manifest }, attempt }: { loaded: LoadedAgent; attempt: Pick<Attempt, 'workflowId'> },
 ): Promise<FoundLoop[]> {

@@ -60,6 +60,21 @@ export const mailName = (session: string, message: string): string =>
 export const WEBHOOK_PREFIX = 'webhook/';
 export const webhookName = (watch: string): string => `${WEBHOOK_PREFIX}${encodeURIComponent(watch)}`;
 
+/** Runs that have ended and that no watch has seen yet: a short list, in the order of their ends. */
+export const UNWATCHED_PREFIX = 'unwatched/';
+export const unwatchedName = (workflowId: string, endedAt: number): string =>
+  `${UNWATCHED_PREFIX}${padded(endedAt, 13)}/${encodeURIComponent(workflowId)}`;
+/** What a watch keeps of an agent's newest runs, numbered in the order in which it saw them, and how far it has come. */
+export const WATCHED_PREFIX = 'watched/';
+export const watchedRunsOf = (agent: string): string => `${WATCHED_PREFIX}run/${encodeURIComponent(agent)}/`;
+export const watchedRunName = (agent: string, number: number): string => `${watchedRunsOf(agent)}${padded(number, 10)}`;
+export const WATCHED_AGENTS = `${WATCHED_PREFIX}agent/`;
+export const watchedAgentName = (agent: string): string => `${WATCHED_AGENTS}${encodeURIComponent(agent)}`;
+/** What it has found. */
+export const FINDING_PREFIX = 'finding/';
+export const findingsOf = (agent: string): string => `${FINDING_PREFIX}${encodeURIComponent(agent)}/`;
+export const findingName = (agent: string, id: string): string => `${findingsOf(agent)}${id}`;
+
 /** What workers know of a model's provider, by `provider/model`. */
 export const HEALTH_PREFIX = 'health/';
 const healthOf = (route: string): string =>

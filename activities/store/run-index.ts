@@ -1,7 +1,7 @@
 // Runs in the order of their starts, newest first: so that a list of twenty reads about twenty records, however many there are or are open.
 import { z } from 'zod';
 import type { ContentStore, Ref, RefWrite } from './port';
-import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from './ref-names';
+import { OPEN_PREFIX, RUN_PREFIX, runRecordName, unwatchedName } from './ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** From when only ended runs were in it: entries of that time are of today's form. */
@@ -42,19 +42,31 @@ export function runEntry(record: RunRecord): Extract<RefWrite, { op: 'put' }> {
   return { op: 'put', name: runEntryName(record), value };
 }
 
-/** The same store, which writes an ended run's entry together with its record, whoever ends it. */
-export function withEndedRuns(store: ContentStore): ContentStore {
+/** Where no watch comes for so long it need not see them. */
+const UNWATCHED_MS = 7 * 86_400_000;
+
+/**
+ * The same store, which writes an ended run's entry together with its record, whoever ends it.
+ * @param isWatched whether a watch is to see the run too
+ */
+export function withEndedRuns(store: ContentStore, isWatched = false): ContentStore {
   return {
     ...store,
-    of: (tenant) => withEndedRuns(store.of(tenant)),
+    of: (tenant) => withEndedRuns(store.of(tenant), isWatched),
     commit: ({ objects = [], refs = [] }) =>
-      store.commit({ objects, refs: [...refs, ...refs.flatMap((write) => entriesFor(write))] }),
+      store.commit({ objects, refs: [...refs, ...refs.flatMap((write) => entriesFor(write, isWatched))] }),
   };
 }
 
-function entriesFor({ name, value }: RefWrite): RefWrite[] {
-  const record = name.startsWith(RUN_PREFIX) ? runRecordSchema.safeParse(value) : undefined;
-  return record?.data?.ended ? [runEntry(record.data)] : [];
+function entriesFor({ name, value }: RefWrite, isWatched: boolean): RefWrite[] {
+  const record = name.startsWith(RUN_PREFIX) ? runRecordSchema.safeParse(value).data : undefined;
+  if (!record?.ended) return [];
+  const { at } = record.ended;
+  const unwatched: RefWrite = {
+    ...{ op: 'put', name: unwatchedName(record.id, at), value: { id: record.id } },
+    expiresAt: at + UNWATCHED_MS,
+  };
+  return [runEntry(record), ...(isWatched && !record.erased ? [unwatched] : [])];
 }
 
 /**

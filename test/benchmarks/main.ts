@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
 import { temporalCli } from '../stack/test-stack';
+import { printAnomalies } from './print-anomalies';
 import { printBatch } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
@@ -281,6 +282,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   observe: () => printObserve(isShort),
   week: () => printWaitingRuns(isShort ? WEEK_SHORT : WEEK_LONG),
   dashboard: () => printDashboard(isShort),
+  anomalies: () => printAnomalies(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -18,6 +18,7 @@ import type { WebhookSending } from '../../activities/deps';
 import type { CallLine } from '../../activities/tracing/port';
 import { dataConverterFor, type KeyRing } from '../../activities/keys';
 import type { ContentStore } from '../../activities/store';
+import type { WatchSettings } from '../../activities/watch/watch-settings';
 import { openStore } from '../../activities/store/open-store';
 import { publishQueue } from '../../activities/store/queue-settings';
 import { openTextPublisher, openTextReader } from '../../activities/stream/open-streams';
@@ -85,6 +86,8 @@ export interface TestStackOptions {
   approvers?: Approvers;
   /** @default callers are told nothing */
   webhooks?: WebhookSending;
+  /** @default nobody is watched */
+  watch?: WatchSettings;
   /** @default unknown */
   prices?: Prices;
   /** Of all workers, closed with the stack. @default nothing is traced */
@@ -144,7 +147,17 @@ const publisher =
   };
 
 /** Of the worker: what is said of it, and nothing else. */
-const chosen = ({ prices, queuePace, quota, budgets, webhooks, atOnce, maxCachedWorkflows }: TestStackOptions) => ({
+const chosen = ({
+  prices,
+  queuePace,
+  quota,
+  budgets,
+  webhooks,
+  watch,
+  atOnce,
+  maxCachedWorkflows,
+}: TestStackOptions) => ({
+  ...(watch ? { watch } : {}),
   ...(prices ? { prices } : {}),
   ...(queuePace ? { queuePace } : {}),
   ...(quota ? { quotas: { 'test/model': quota } } : {}),

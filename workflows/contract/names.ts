@@ -22,6 +22,9 @@ export const webhookQueue = (taskQueue: string): string => `${controlQueue(taskQ
 /** Id of the workflow that watches a run for a caller. @param watch see WebhookInput */
 export const webhookWorkflowId = (watch: string): string => `webhook:${watch}`;
 
+/** Id of the schedule that has the agents of a task queue watched, and of its workflows, with a time behind it. */
+export const agentWatchId = (taskQueue: string): string => `watch/${taskQueue}`;
+
 /** Id of the workflow that keeps the quota of a model and key, for the workers of one task queue. @param key names the key, and is none */
 export const quotaId = (taskQueue: string, route: string, key: string): string => `quota/${taskQueue}/${route}/${key}`;
 
@@ -47,6 +50,8 @@ export const WORKFLOW_TYPES = {
   sessionWake: 'sessionWake',
   /** It watches a run for a caller who is told. */
   callerWebhook: 'callerWebhook',
+  /** Of a Temporal Schedule: it compares what agents do with what they did. */
+  agentWatch: 'agentWatch',
 } as const;
 
 export const SIGNAL_NAMES = {
@@ -115,6 +120,7 @@ export const ACTIVITY_NAMES = {
   wakeSession: 'wakeSession',
   lookAtRun: 'lookAtRun',
   deliverWebhook: 'deliverWebhook',
+  watchAgents: 'watchAgents',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

@@ -5,6 +5,7 @@ import { callRoutes } from './calls';
 import { costRoute } from './cost';
 import { profileRoute } from './profile';
 import { scoreRoutes } from './scores';
+import { findingRoutes } from './findings';
 import { interventionRoutes } from './interventions';
 import { messageRoutes } from './messages';
 import { queueRoutes } from './queues';
@@ -29,5 +30,6 @@ export const ROUTES: readonly Route[] = [
   ...scoreRoutes,
   ...agentRoutes,
   profileRoute,
+  ...findingRoutes,
   ...responseRoutes,
 ];

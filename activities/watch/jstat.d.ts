@@ -1,0 +1,7 @@
+// What is used of jstat, which brings no types of its own.
+declare module 'jstat' {
+  export const jStat: {
+    normal: { cdf(x: number, mean: number, deviation: number): number };
+    beta: { inv(p: number, alpha: number, beta: number): number };
+  };
+}

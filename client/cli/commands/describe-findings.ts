@@ -1,0 +1,15 @@
+// What `longhaul findings` is called and takes.
+import type { Command } from 'commander';
+import { findingsCommand, type FindingsOptions } from './findings';
+import type { Wrap } from './index';
+
+/** @param count reads a whole number from 1 */
+export function describeFindings(program: Command, wrap: Wrap, count: (value: string) => number): void {
+  program
+    .command('findings')
+    .description('where agents behave otherwise than they did, and the runs that show it; needs no server')
+    .option('--agent <name>')
+    .option('--limit <n>', 'at most so many', count, 20)
+    .addHelpText('after', '\nExample:\n  $ longhaul findings --agent repo-analyst')
+    .action(wrap((context, options: FindingsOptions) => findingsCommand(context, options)));
+}

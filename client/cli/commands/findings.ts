@@ -1,0 +1,69 @@
+// `longhaul findings`: where agents behave otherwise than they did, and the runs that show it. From the store alone.
+import { isDefinitionName } from '../../../activities/define/definition-name';
+import { findingsIn } from '../../../activities/store/findings';
+import type { Finding } from '../../../workflows/contract/schemas/finding';
+import type { CliContext } from '../context';
+import { EXIT } from '../exit-codes';
+import { counted, formatAge, formatCost, formatDuration, formatTokens } from '../format';
+import type { Output } from '../output';
+
+export interface FindingsOptions {
+  agent?: string;
+  limit: number;
+}
+
+const RELEASE_CHARS = 12;
+
+export async function findingsCommand(
+  context: CliContext,
+  { agent, limit }: FindingsOptions,
+  now = Date.now(),
+): Promise<number> {
+  const { output } = context;
+  const isKnown = agent === undefined || isDefinitionName(agent);
+  const found = isKnown ? await findingsIn(context.readStore(), agent) : [];
+  const shown = found.slice(0, limit);
+  output.json({ findings: shown.map(({ upTo: _, isTold: __, ...finding }) => finding), more: found.length > limit });
+  if (output.isJson) return EXIT.completed;
+  for (const finding of shown) show(output, finding, now);
+  if (found.length === 0)
+    output.note(agent === undefined ? 'no agent was found to behave otherwise.' : 'nothing was found of this agent.');
+  if (found.length > limit) output.note('there are older ones; --limit shows more.');
+  return EXIT.completed;
+}
+
+function show(output: Output, finding: Finding, now: number): void {
+  const { id, agent, release, against, why, runs, at } = finding;
+  const { bold, yellow } = output.colors;
+  const versus = against === undefined ? '' : `, against ${against.slice(0, RELEASE_CHARS)}`;
+  output.line(
+    output.safeLine(`${id}  ${agent}  `) +
+      bold(yellow(output.safeLine(changeOf(finding)))) +
+      output.safeLine(`  ${now - at < 1_000 ? 'now' : `${formatAge(now - at)} ago`}`),
+  );
+  output.line(output.safeLine(`    release ${release.slice(0, RELEASE_CHARS)}${versus}${comparedOf(finding)}`));
+  if (why !== undefined) output.line(output.safeLine(`    ${why}`));
+  output.line(output.safeLine(`    ${runs.map((run) => run.id).join(' ')}`));
+}
+
+function changeOf({ metric, direction, of, before, after }: Finding): string {
+  const text = (value: number): string => valueText(metric, of, value);
+  if (of === 'run') return `${metric} ${text(after)}${before === undefined ? '' : `, usually ${text(before)}`}`;
+  return `${metric} ${direction}, ${before === undefined ? '' : `${text(before)} → `}${text(after)}`;
+}
+
+function comparedOf({ compared, chance }: Finding): string {
+  if (!compared) return '';
+  const { window, baseline } = compared;
+  const by = chance === undefined ? '' : `; by chance 1 in ${formatTokens(Math.round(1 / chance))}`;
+  return `: its newest ${counted(window, 'run')} and ${baseline} before them${by}`;
+}
+
+const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
+
+function valueText(metric: string, of: Finding['of'], value: number): string {
+  if (of === 'share' || /^(tool-share:|cached-share)/.test(metric)) return percent(value);
+  if (metric === 'cost') return formatCost({ nanoUsd: Math.round(value) });
+  if (metric === 'duration') return formatDuration(value);
+  return metric.endsWith('tokens') ? `${formatTokens(Math.round(value))}` : String(Number(value.toFixed(2)));
+}

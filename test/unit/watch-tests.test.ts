@@ -1,0 +1,143 @@
+// Needs: nothing. The tests by which runs are compared, against what is counted by hand; when they are asked, and how sure they must be.
+import { changesBetween } from '../../activities/watch/compare-runs';
+import { BASELINE_LEAST, lookAt } from '../../activities/watch/looks';
+import { rankTest, usualValue } from '../../activities/watch/rank-test';
+import { drawnAtLeast, shareTest } from '../../activities/watch/share-test';
+import type { WatchedRun } from '../../activities/watch/watched-run';
+import { chanceOf } from '../benchmarks/anomalies';
+
+const choose = (of: number, some: number): number => {
+  let ways = 1;
+  for (let at = 1; at <= some; at += 1) ways = (ways * (of - some + at)) / at;
+  return ways;
+};
+
+test('how likely a draw is equals what counting gives', () => {
+  for (const [least, runs, marked, drawn] of [
+    [2, 10, 3, 4],
+    [1, 12, 5, 5],
+    [4, 84, 4, 4],
+    [3, 30, 20, 6],
+  ] as const) {
+    let ways = 0;
+    for (let hit = least; hit <= Math.min(marked, drawn); hit += 1)
+      ways += choose(marked, hit) * choose(runs - marked, drawn - hit);
+    expect(drawnAtLeast(least, { runs, marked, drawn })).toBeCloseTo(ways / choose(runs, drawn), 12);
+  }
+  expect(drawnAtLeast(0, { runs: 10, marked: 3, drawn: 4 })).toBeCloseTo(1, 12);
+});
+
+/** All ways in which the window's values may be any of all. */
+function exactRank(window: readonly number[], baseline: readonly number[]): number {
+  const all = [...window, ...baseline];
+  const above = (ours: readonly number[], others: readonly number[]): number =>
+    ours.reduce(
+      (sum, one) =>
+        sum + others.filter((other) => one > other).length + others.filter((other) => one === other).length / 2,
+      0,
+    );
+  const seen = above(window, baseline);
+  let [hits, ways] = [0, 0];
+  const draw = (from: number, taken: readonly number[]): void => {
+    if (taken.length === window.length) {
+      const rest = all.filter((_, at) => !taken.includes(at));
+      ways += 1;
+      if (
+        above(
+          taken.map((at) => all[at] ?? 0),
+          rest,
+        ) >= seen
+      )
+        hits += 1;
+      return;
+    }
+    for (let at = from; at < all.length; at += 1) draw(at + 1, [...taken, at]);
+  };
+  draw(0, []);
+  return hits / ways;
+}
+
+test('far out the rank test says less than what counting gives, and never more', () => {
+  const baseline = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+  for (const window of [
+    [13, 14, 15, 16],
+    [12.5, 13, 14, 11.5],
+    [20, 20, 20, 20],
+  ]) {
+    const asked = rankTest(window, baseline);
+    expect(asked).toMatchObject({ direction: 'up', isLarge: true });
+    expect(asked?.p).toBeGreaterThanOrEqual(exactRank(window, baseline));
+    expect(asked?.p).toBeLessThan(0.02);
+  }
+  expect(rankTest([1, 1, 1], [1, 1, 1])).toBeUndefined();
+});
+
+test('one that is far off does not make a difference, many that are a little off do', () => {
+  const chance = chanceOf(5);
+  const values = (count: number, by = 1): number[] => Array.from({ length: count }, () => by * (1 + chance()));
+  expect(rankTest([...values(39), 1e9], values(400))?.p).toBeGreaterThan(0.01);
+  expect(rankTest(values(80, 1.3), values(400))?.p).toBeLessThan(1e-6);
+});
+
+test('what more than half have is the usual value, and nothing else is', () => {
+  expect(usualValue([1, 2, 1, 3, 1])).toBe(1);
+  expect(usualValue([1, 2, 1, 3])).toBeUndefined();
+  expect(usualValue([0, 0, 5])).toBe(0);
+});
+
+test('a share that is lower is told as lower', () => {
+  const marks = (yes: number, no: number): number[] => [...Array<number>(yes).fill(1), ...Array<number>(no).fill(0)];
+  expect(shareTest(marks(2, 38), marks(150, 50))).toMatchObject({ direction: 'down', isLarge: true });
+  expect(shareTest(marks(2, 38), marks(150, 50)).p).toBeLessThan(1e-9);
+  expect(shareTest(marks(30, 10), marks(150, 50)).isLarge).toBe(false);
+});
+
+const run = (about: Partial<WatchedRun> = {}): WatchedRun => ({
+  ...{ schemaVersion: 1, id: 'r', tenant: 't', release: 'a', at: 0, completed: true, refused: false },
+  ...{ values: { tokens: 100 }, tools: { look: [1, 0] }, failures: [] },
+  ...about,
+});
+const many = (count: number, about: Partial<WatchedRun> = {}): WatchedRun[] =>
+  Array.from({ length: count }, () => run(about));
+
+test('what changes where all were alike is found: more, fewer, another tool, another failure', () => {
+  const changes = (about: Partial<WatchedRun>): string[] =>
+    changesBetween(many(10, about), many(60), 0.001).map(({ metric, direction }) => `${metric} ${direction}`);
+  expect(changes({})).toEqual([]);
+  expect(changes({ values: { tokens: 130 } })).toEqual(['tokens-above-usual up']);
+  expect(changes({ values: { tokens: 70 } })).toEqual(['tokens-below-usual up']);
+  expect(changes({ completed: false })).toEqual(['completed down']);
+  expect(changes({ tools: {} })).toEqual(['tool-used:look down']);
+  expect(changes({ tools: { look: [2, 1] }, failures: ['Tool.Timeout'] })).toEqual([
+    'tool-failed:look up',
+    'failure:Tool.Timeout up',
+  ]);
+  expect(changes({ refused: true })).toEqual(['refused up']);
+});
+
+test('nothing is said with too few runs, and of a number that runs do not have', () => {
+  expect(changesBetween(many(7, { completed: false }), many(60), 0.5)).toEqual([]);
+  expect(changesBetween(many(10, { completed: false }), many(39), 0.5)).toEqual([]);
+  expect(changesBetween(many(10, { values: {} }), many(60), 0.5)).toEqual([]);
+});
+
+test('so many looks come in so many runs that all of them together spend what was said', () => {
+  const spent = new Map<number, number>();
+  const [runs, before] = [many(400), many(400)];
+  for (let number = 1; number <= 640; number += 1)
+    for (const { window } of lookAt({ runs, before, number }, 0.01))
+      spent.set(window.length, (spent.get(window.length) ?? 0) + 1);
+  // After every half of a window: each kind of them has an equal part of the chance.
+  for (const [window, looks] of spent) expect(looks).toBe(640 / (window / 2));
+  expect([...spent.keys()].sort((one, other) => one - other)).toEqual([10, 20, 40, 80, 160, 320]);
+});
+
+test('a release is compared with the one before until it has runs enough of its own, and nothing is without a baseline', () => {
+  const broken = { completed: false, release: 'b' };
+  expect(lookAt({ runs: many(10, broken), before: many(BASELINE_LEAST), number: 10 }, 0.01)).toMatchObject([
+    { baseline: { length: BASELINE_LEAST }, changes: [{ metric: 'completed', direction: 'down' }] },
+  ]);
+  expect(lookAt({ runs: many(10, broken), before: many(BASELINE_LEAST - 1), number: 10 }, 0.01)).toEqual([]);
+  expect(lookAt({ runs: many(9, broken), before: many(BASELINE_LEAST), number: 10 }, 0.01)).toEqual([]);
+  expect(lookAt({ runs: many(60), before: [], number: 60 }, 0.01)).toMatchObject([{ changes: [] }]);
+});

@@ -1,0 +1,98 @@
+// How agents are watched, as the configuration says; and the Temporal Schedule by which it comes about.
+import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
+import { Runtime } from '@temporalio/worker';
+import { durationMs } from '../activities/define/duration';
+import type { WatchConfig } from '../activities/define/watch';
+import { webhookSecrets } from '../activities/http/webhook-signature';
+import {
+  WATCH_EVERY_MS,
+  WATCH_FALSE_ALARMS,
+  WATCH_TOKENS_TIMES,
+  type WatchSettings,
+} from '../activities/watch/watch-settings';
+import { WORKFLOW_TYPES, agentWatchId, controlQueue } from '../workflows/contract/names';
+import type { AgentWatchInput } from '../workflows/contract/watch';
+import type { Setting } from './describe-settings';
+
+/** Before the secret is read. */
+export type WatchPlan = Omit<WatchSettings, 'webhook'> & { webhook?: { url: string; secretEnv: string } };
+
+/** @returns undefined where nobody is watched */
+export function watchPlan(config: WatchConfig): WatchPlan | undefined {
+  if (config === false) return undefined;
+  const { every, falseAlarms, tokensTimes, webhook } = config;
+  return {
+    everyMs: every === undefined ? WATCH_EVERY_MS : durationMs(every, 'watch.every'),
+    falseAlarms: falseAlarms ?? WATCH_FALSE_ALARMS,
+    tokensTimes: tokensTimes ?? WATCH_TOKENS_TIMES,
+    ...(webhook ? { webhook } : {}),
+  };
+}
+
+export function describeWatch(plan: WatchPlan | undefined, configName: string): Setting[] {
+  const value = plan
+    ? `every ${plan.everyMs / 1_000} s, false alarms at most ${plan.falseAlarms} in 100 runs, a run at ${plan.tokensTimes} times the usual tokens${plan.webhook ? ', a webhook is told' : ''}`
+    : 'nobody';
+  return [{ what: 'watch', value, source: configName }];
+}
+
+/** A secret that is missing, or is none, keeps findings from being told and nothing else. */
+export function watchSettings(
+  plan: WatchPlan,
+  secret: (name: string) => string | undefined,
+): { settings: WatchSettings; problem?: string } {
+  const { webhook, ...settings } = plan;
+  if (!webhook) return { settings };
+  const text = secret(webhook.secretEnv);
+  const refuse = (why: string): ReturnType<typeof watchSettings> => ({
+    settings,
+    problem: `${webhook.secretEnv}, the secret of watch.webhook, ${why} Nobody is told of findings.`,
+  });
+  if (text === undefined) return refuse('is not set.');
+  try {
+    return { settings: { ...settings, webhook: { url: webhook.url, secrets: webhookSecrets(text) } } };
+  } catch (error) {
+    return refuse(`cannot be used: ${error instanceof Error ? error.message : ''}.`);
+  }
+}
+
+/** After so long without a server a look is not made up for: the next one sees the same. */
+const CATCH_UP = '1m';
+
+/**
+ * Of all workers of a task queue one schedule, with the pace of the one that was started last. Where Temporal refuses it the worker
+ * serves its runs all the same.
+ */
+export async function keepWatchSchedule(
+  temporal: Client,
+  taskQueue: string,
+  watch: Pick<WatchSettings, 'everyMs'> | undefined,
+): Promise<void> {
+  const scheduleId = agentWatchId(taskQueue);
+  const handle = temporal.schedule.getHandle(scheduleId);
+  try {
+    if (!watch) return void (await handle.delete().catch(unlessMissing));
+    const input: AgentWatchInput = { schemaVersion: 1 };
+    const spec = { intervals: [{ every: watch.everyMs }] };
+    const action = {
+      type: 'startWorkflow' as const,
+      workflowType: WORKFLOW_TYPES.agentWatch,
+      workflowId: scheduleId,
+      taskQueue: controlQueue(taskQueue),
+      args: [input],
+    };
+    const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP } as const;
+    try {
+      await temporal.schedule.create({ scheduleId, spec, policies, action });
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      await handle.update((known) => ({ ...known, spec, policies, action }));
+    }
+  } catch (error) {
+    Runtime.instance().logger.warn('agents are not watched: Temporal takes no schedule', { error });
+  }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!(error instanceof ScheduleNotFoundError)) throw error;
+}
