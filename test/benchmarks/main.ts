@@ -204,6 +204,7 @@ async function cancel(): Promise<void> {
 const machine = (): string =>
   `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
 
+/** Of Temporal's parts that push a cancel. */
 async function temporalVersions(): Promise<string> {
   const server = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
   const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');

@@ -169,6 +169,7 @@ describe('the code of the READMEs', () => {
       ['receiver/is-ours.ts'],
       ['with-openai/ask.mts'],
       ['agents/clerk/agent.ts'],
+      ['with-watch/longhaul.config.ts'],
       ['with-workers/longhaul.config.ts'],
       ['with-traces/longhaul.config.ts'],
     ],

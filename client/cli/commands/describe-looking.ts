@@ -7,6 +7,7 @@ import { age } from '../age-option';
 import { example, RUN } from '../command-parts';
 import { count } from '../count-option';
 import { turnRange } from '../turn-range';
+import { describeFindings } from './describe-findings';
 import { diffCommand } from './diff';
 import type { Wrap } from './index';
 import { listCommand, type ListOptions } from './list';
@@ -86,6 +87,7 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .description('the models that can be asked, and how workers have found them lately; needs no server')
     .addHelpText('after', example('providers'))
     .action(wrap((context) => providersCommand(context)));
+  describeFindings(program, wrap, count);
   program
     .command('diff')
     .description('the first step at which two runs differ, and in what; needs no server')

@@ -4,7 +4,7 @@ import { findingsIn } from '../../../activities/store/findings';
 import type { Finding } from '../../../workflows/contract/schemas/finding';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { counted, formatAge, formatCost, formatDuration, formatTokens } from '../format';
+import { counted, formatAge, formatCost, formatDuration, formatTokens } from '../../format';
 import type { Output } from '../output';
 
 export interface FindingsOptions {

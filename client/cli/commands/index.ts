@@ -9,7 +9,6 @@ import { describeCost } from './describe-cost';
 import { describeObserving } from './describe-observing';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { describeLooking } from './describe-looking';
-import { describeFindings } from './describe-findings';
 import { describeSession } from './describe-session';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
@@ -43,7 +42,6 @@ export const collect = (value: string, earlier: string[] = []): string[] => [...
 export function describeCommands(program: Command, wrap: Wrap): void {
   describeLooking(program, wrap);
   describeObserving(program, wrap);
-  describeFindings(program, wrap, count);
   describeActing(program, wrap);
   describeDeciding(program, wrap);
   describeSession(program, wrap);
