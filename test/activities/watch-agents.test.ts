@@ -10,10 +10,16 @@ import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 const usage = { input: 90, cachedInput: 0, output: 10, reasoning: 0 };
 const totals = { turns: 1, modelCalls: 1, toolCalls: 0, reusedCalls: 0, usage };
 
+interface About {
+  outcome?: 'failed';
+  release?: string;
+  erased?: { at: number; by: string };
+}
+
 function watching(): WatchDeps & {
   store: ContentStore;
   told: Finding[];
-  end(name: string, count: number, about?: object): Promise<void>;
+  end(name: string, count: number, about?: About): Promise<void>;
 } {
   const store = createMemoryStore();
   const told: Finding[] = [];
@@ -22,14 +28,14 @@ function watching(): WatchDeps & {
     ...{ store, told, now: Date.now },
     anomalyFound: (finding) => told.push(finding),
     watch: { everyMs: 1_000, falseAlarms: 0.01, tokensTimes: 10 },
-    end: async (name, count, about = {}) => {
+    end: async (name, count, { outcome = 'completed', ...about } = {}) => {
       const ended = withEndedRuns(store, true);
       for (let nth = 0; nth < count; nth += 1) {
         at += 1;
         const value: RunRecord = {
           ...{ schemaVersion: 1, id: `${name}-${nth}`, agent: 'teller', release: 'a', tenant: 't', tags: [] },
           ...{ input: '', question: '', startedAt: at - 5 },
-          ended: { at, outcome: 'completed', head: null, length: 1, firstRunId: `${name}-${nth}`, totals },
+          ended: { at, outcome, head: null, length: 1, firstRunId: `${name}-${nth}`, totals },
           ...about,
         };
         await ended.commit({ refs: [{ op: 'put', name: runRecordName(value.id), value }] });
@@ -38,7 +44,7 @@ function watching(): WatchDeps & {
   };
 }
 
-const failed = { ended: { at: Date.now() + 1_000, outcome: 'failed', head: null, length: 1, firstRunId: 'f', totals } };
+const failed = { outcome: 'failed' } as const;
 const kept = async (store: ContentStore): Promise<number> => (await store.listRefs(watchedRunsOf('teller'))).length;
 
 test('runs that fail are found, once, and what has been seen is not seen again', async () => {
