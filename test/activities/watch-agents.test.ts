@@ -11,7 +11,7 @@ const usage = { input: 90, cachedInput: 0, output: 10, reasoning: 0 };
 const totals = { turns: 1, modelCalls: 1, toolCalls: 0, reusedCalls: 0, usage };
 
 interface About {
-  outcome?: 'failed';
+  outcome?: 'completed' | 'failed';
   release?: string;
   erased?: { at: number; by: string };
 }
@@ -28,7 +28,7 @@ function watching(): WatchDeps & {
     ...{ store, told, now: Date.now },
     anomalyFound: (finding) => told.push(finding),
     watch: { everyMs: 1_000, falseAlarms: 0.01, tokensTimes: 10 },
-    end: async (name, count, { outcome = 'completed', ...about } = {}) => {
+    end: async (name, count, { outcome = 'completed', ...about }: About = {}) => {
       const ended = withEndedRuns(store, true);
       for (let nth = 0; nth < count; nth += 1) {
         at += 1;

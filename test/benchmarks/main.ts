@@ -245,7 +245,6 @@ async function failovers(): Promise<void> {
     ]),
   );
 }
-
 /** One after the other. */
 async function eachPlace(work: (place: Place) => Promise<void>): Promise<void> {
   await work({ name: 'embedded' });
