@@ -82,7 +82,7 @@ export function createMetrics(): Metrics {
     ...batchMetrics(registers),
     ...runQueueMetrics(registers),
     ...webhookMetrics(registers),
-    ...watchMetrics(registers),
+    ...watchMetrics(series),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

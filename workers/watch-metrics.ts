@@ -1,19 +1,19 @@
 // What a process finds of agents that behave otherwise than they did: counted, and a line in the log.
 import { Runtime } from '@temporalio/worker';
-import { Counter, type Registry } from 'prom-client';
 import type { ControlDeps } from '../activities';
+import type { ReleaseSeries } from './release-series';
 
-export function watchMetrics(registers: Registry[]): Required<Pick<ControlDeps, 'anomalyFound'>> {
-  const found = new Counter({
+export function watchMetrics(series: ReleaseSeries): Required<Pick<ControlDeps, 'anomalyFound'>> {
+  const found = series.counter({
     name: 'agent_anomalies_found_total',
     help: 'Findings: an agent behaves otherwise than it did, or one of its runs otherwise than the others. Alert on any.',
-    labelNames: ['agent', 'release', 'metric', 'direction'],
-    registers,
+    labels: ['metric', 'direction'],
   });
   return {
     anomalyFound: (finding) => {
       const { id, agent, release, metric, direction, before, after, runs } = finding;
-      found.inc({ agent, release, metric, direction });
+      const [first] = runs;
+      found({ agent, release }, { metric, direction }, 1, first && { tenant: first.tenant, run: first.id });
       Runtime.instance().logger.warn('an agent behaves otherwise than it did', {
         ...{ finding: id, agent, release, metric, direction, before, after },
         runs: runs.map((run) => run.id).join(' '),

@@ -10,8 +10,8 @@ import {
   WATCH_TOKENS_TIMES,
   type WatchSettings,
 } from '../activities/watch/watch-settings';
-import { WORKFLOW_TYPES, agentWatchId, controlQueue } from '../workflows/contract/names';
-import type { AgentWatchInput } from '../workflows/contract/watch';
+import { WORKFLOW_TYPES, controlQueue } from '../workflows/contract/names';
+import { agentWatchId, type AgentWatchInput } from '../workflows/contract/watch';
 import type { Setting } from './describe-settings';
 
 /** Before the secret is read. */
@@ -58,6 +58,8 @@ export function watchSettings(
 
 /** After so long without a server a look is not made up for: the next one sees the same. */
 const CATCH_UP = '1m';
+/** More than all attempts take. A look that fell to a worker from before there was a watch, which cannot do it, keeps no other waiting. */
+const LOOK_TIMEOUT_MS = 10 * 60_000;
 
 /**
  * Of all workers of a task queue one schedule, with the pace of the one that was started last. Where Temporal refuses it the worker
@@ -79,6 +81,7 @@ export async function keepWatchSchedule(
       workflowType: WORKFLOW_TYPES.agentWatch,
       workflowId: scheduleId,
       taskQueue: controlQueue(taskQueue),
+      workflowExecutionTimeout: LOOK_TIMEOUT_MS,
       args: [input],
     };
     const policies = { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP } as const;

@@ -1,4 +1,5 @@
 // One look of the watch: runs that have ended since the last one are taken in one by one, open runs are looked at, and the webhook is told.
+import { setImmediate } from 'node:timers/promises';
 import type { WatchLook } from '../../workflows/contract/watch';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { eachOf } from '../control/each-of';
@@ -74,6 +75,8 @@ async function takeIn(deps: WatchDeps, agent: string, ended: readonly WatchedRun
   for (const run of ended) {
     const taken = watched.take(run);
     if (!taken) continue;
+    // Comparing takes milliseconds, and this process has other things to do.
+    await setImmediate();
     for (const look of lookAt(taken, deps.watch.falseAlarms))
       for (const change of look.changes)
         if (await keepChange(deps, { agent, release: run.release, taken, look, change })) findings += 1;

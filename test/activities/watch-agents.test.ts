@@ -1,6 +1,7 @@
 // Needs: nothing. One look of the watch after another, over ended runs that are recorded as a run records its end.
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { findingsIn } from '../../activities/store/findings';
+import type { RefWrite } from '../../activities/store/port';
 import { UNWATCHED_PREFIX, runRecordName, watchedRunsOf } from '../../activities/store/ref-names';
 import { withEndedRuns } from '../../activities/store/run-index';
 import { watchAgents, type WatchDeps } from '../../activities/watch/watch-agents';
@@ -91,4 +92,29 @@ test('an erased run is not taken in', async () => {
   const on = watching();
   await on.end('gone', 5, { erased: { at: 1, by: 'somebody' } });
   expect(await watchAgents(on)).toEqual({ runs: 0, findings: 0 });
+});
+
+test('a look with nothing new reads no run, however many are kept', async () => {
+  const on = watching();
+  await on.end('well', 60);
+  await watchAgents(on);
+  const refs = Array.from({ length: 10_000 }, (_, nth): RefWrite => {
+    const id = `old-${nth}`;
+    const ended = { at: nth, outcome: 'completed', head: null, length: 1, firstRunId: id, totals };
+    const value = { schemaVersion: 1, id, agent: 'teller', release: 'a', tenant: 't', tags: [], ended };
+    return { op: 'put', name: runRecordName(id), value };
+  });
+  await on.store.commit({ refs });
+  const asked: string[] = [];
+  const listRefs: ContentStore['listRefs'] = async (prefix, options) => {
+    const found = await on.store.listRefs(prefix, options);
+    asked.push(`${prefix} ${found.length}`);
+    return found;
+  };
+  const nothing = (): never => {
+    throw new Error('it reads or writes.');
+  };
+  const store = { ...on.store, listRefs, readRef: nothing, get: nothing, commit: nothing };
+  expect(await watchAgents({ ...on, store })).toEqual({ runs: 0, findings: 0 });
+  expect(asked).toEqual(['unwatched/ 0', 'watched/agent/ 1', 'open/ 0']);
 });

@@ -1,23 +1,21 @@
 // `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { printTable } from '../../infra/drills/print-table';
 import { databaseBytes, startPostgres, type TestPostgres } from '../stack/postgres';
 import { findTemporalServer, startTemporalOnPostgres, type TestTemporal } from '../stack/temporal-on-postgres';
-import { temporalCli } from '../stack/test-stack';
+import { machine, temporalVersions } from './machine';
 import { printAnomalies } from './print-anomalies';
 import { printBatch } from './batch';
 import { cancelFigures, percentile } from './cancel';
 import { storeLoads } from './store-loads';
-import { failover, FAILOVER_LONG, FAILOVER_SHORT } from './failover';
 import { compactionFigures, placeholderFigures } from './compaction';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { printCache } from './print-cache';
 import { printDashboard } from './print-dashboard';
+import { printFailover } from './print-failover';
 import { printGateway } from './print-gateway';
 import { printManyRuns, type Place } from './print-many-runs';
 import { printObserve } from './print-observe';
@@ -201,15 +199,6 @@ async function cancel(): Promise<void> {
   for (const { what, ms } of figures) console.log(`${what}: ${ms.map((each) => each.toFixed(1)).join(' ')}`);
 }
 
-const machine = (): string =>
-  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${process.platform} ${process.arch}; Node ${process.version}`;
-
-/** Of Temporal's parts that push a cancel. */
-async function temporalVersions(): Promise<string> {
-  const server = execFileSync(await temporalCli(), ['--version'], { encoding: 'utf8' }).trim();
-  const sdk = readFileSync(require.resolve('@temporalio/worker/package.json'), 'utf8');
-  return `${server}; SDK ${/"version": "([^"]+)"/.exec(sdk)?.[1] ?? 'unknown'}`;
-}
 async function parallel(): Promise<void> {
   const { outcome, most, turns: made } = await parallelTurns({ turns: isShort ? 3 : 20, tools: 5, toolMs: 1_000 });
   console.log(
@@ -226,25 +215,6 @@ async function parallel(): Promise<void> {
   );
 }
 
-async function failovers(): Promise<void> {
-  const size = isShort ? FAILOVER_SHORT : FAILOVER_LONG;
-  console.log(await temporalVersions());
-  const { runs, failed, phases, troubles } = await failover(size);
-  console.log(
-    `${size.workers} worker processes, ${size.runsPerSecond} runs/s: ${runs} runs, of which ${failed.length} did not complete ${failed.join(' ')}`,
-  );
-  printTable(
-    ['phase', 'calls', 'by A', 'p50 ms', 'p95 ms', 'max ms'],
-    phases.map(({ name, calls, byA, p50, p95, max }) => [name, ...[calls, byA, p50, p95, max].map(String)]),
-  );
-  printTable(
-    ['A is', 'ms until 10 in a row go to B', 'ms from its end until 10 go to A', 'requests to A meanwhile'],
-    troubles.map(({ name, divertMs, returnMs, requestsToA }) => [
-      name,
-      ...[divertMs, returnMs, requestsToA].map(String),
-    ]),
-  );
-}
 /** One after the other. */
 async function eachPlace(work: (place: Place) => Promise<void>): Promise<void> {
   await work({ name: 'embedded' });
@@ -266,7 +236,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   batch: () => printBatch(isShort),
   cache: () => printCache(isShort),
   gateway: () => printGateway(isShort),
-  failover: failovers,
+  failover: () => printFailover(isShort),
   quota: () => printQuota(isShort),
   stream: async () => {
     console.log(await temporalVersions());

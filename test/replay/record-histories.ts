@@ -1,4 +1,4 @@
-// Records one history per path through the workflows of runs, sessions, queues and webhooks, on the code of today, into histories/. Run by hand when a path
+// Records one history per path through the workflows of runs, sessions, queues, webhooks and the watch, on the code of today, into histories/. Run by hand when a path
 // is new: `npm run record:histories -- DATE`. A path that is kept already is never recorded again: it stands for what is out there.
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool } from '../../activities/define';
@@ -8,6 +8,7 @@ import { startTestStack, type TestStack } from '../stack/test-stack';
 import { keepHistory } from './keep-history';
 import { recordQueues } from './record-queues';
 import { recordSessions } from './record-sessions';
+import { recordWatch } from './record-watch';
 import { recordWebhooks } from './record-webhooks';
 
 const look = defineTool({
@@ -247,7 +248,7 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks])
+  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch])
     await record(model, date);
   await model.close();
 }

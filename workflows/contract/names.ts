@@ -22,9 +22,6 @@ export const webhookQueue = (taskQueue: string): string => `${controlQueue(taskQ
 /** Id of the workflow that watches a run for a caller. @param watch see WebhookInput */
 export const webhookWorkflowId = (watch: string): string => `webhook:${watch}`;
 
-/** Id of the schedule that has the agents of a task queue watched, and of its workflows, with a time behind it. */
-export const agentWatchId = (taskQueue: string): string => `watch/${taskQueue}`;
-
 /** Id of the workflow that keeps the quota of a model and key, for the workers of one task queue. @param key names the key, and is none */
 export const quotaId = (taskQueue: string, route: string, key: string): string => `quota/${taskQueue}/${route}/${key}`;
 

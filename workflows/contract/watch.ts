@@ -1,4 +1,7 @@
-// The watch of agents: compares what they do with what they did.
+// The watch of agents: compares what they do with what they did. Workflow code imports nothing but types of it.
+
+/** Id of the schedule that has the agents of a task queue watched, and of its workflows, with a time behind it. */
+export const agentWatchId = (taskQueue: string): string => `watch/${taskQueue}`;
 
 /** Of the workflow that a Temporal Schedule begins. */
 export interface AgentWatchInput {

@@ -36,14 +36,12 @@ function show(output: Output, finding: Finding, now: number): void {
   const { id, agent, release, against, why, runs, at } = finding;
   const { bold, yellow } = output.colors;
   const versus = against === undefined ? '' : `, against ${against.slice(0, RELEASE_CHARS)}`;
-  output.line(
-    output.safeLine(`${id}  ${agent}  `) +
-      bold(yellow(output.safeLine(changeOf(finding)))) +
-      output.safeLine(`  ${now - at < 1_000 ? 'now' : `${formatAge(now - at)} ago`}`),
-  );
-  output.line(output.safeLine(`    release ${release.slice(0, RELEASE_CHARS)}${versus}${comparedOf(finding)}`));
-  if (why !== undefined) output.line(output.safeLine(`    ${why}`));
-  output.line(output.safeLine(`    ${runs.map((run) => run.id).join(' ')}`));
+  const age = now - at < 1_000 ? 'now' : `${formatAge(now - at)} ago`;
+  const what = bold(yellow(output.safeLine(changeOf(finding))));
+  output.line([output.safeLine(id), output.safeLine(agent), what, age].join('  '));
+  output.line(`    ${output.safeLine(`release ${release.slice(0, RELEASE_CHARS)}${versus}${comparedOf(finding)}`)}`);
+  if (why !== undefined) output.line(`    ${output.safeLine(why)}`);
+  output.line(`    ${output.safeLine(runs.map((run) => run.id).join(' '))}`);
 }
 
 function changeOf({ metric, direction, of, before, after }: Finding): string {
@@ -55,9 +53,14 @@ function changeOf({ metric, direction, of, before, after }: Finding): string {
 function comparedOf({ compared, chance }: Finding): string {
   if (!compared) return '';
   const { window, baseline } = compared;
-  const by = chance === undefined ? '' : `; by chance 1 in ${formatTokens(Math.round(1 / chance))}`;
+  const by = chance === undefined ? '' : `; by chance ${chanceText(chance)}`;
   return `: its newest ${counted(window, 'run')} and ${baseline} before them${by}`;
 }
+
+/** Beyond this a number says no more. */
+const SURE = 1e-6;
+const chanceText = (chance: number): string =>
+  chance < SURE ? 'less than 1 in a million' : `1 in ${formatTokens(Math.round(1 / chance))}`;
 
 const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
 
