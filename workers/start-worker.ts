@@ -235,16 +235,7 @@ interface Parts extends Partial<Control> {
   identity: string;
 }
 
-function running({
-  worker,
-  control,
-  telling,
-  keepQueues,
-  keepWatch,
-  leases,
-  connection,
-  identity,
-}: Parts): RunningWorker {
+function running({ worker, control, telling, leases, connection, ...parts }: Parts): RunningWorker {
   const stop = (one: Worker | undefined): void => {
     if (one?.getState() === 'RUNNING') one.shutdown();
   };
@@ -256,9 +247,9 @@ function running({
   });
   const controlled = control?.run().finally(() => stop(worker));
   const told = telling?.run().finally(() => stop(worker));
-  const keeper = keepQueues?.();
+  const keeper = parts.keepQueues?.();
   const over = new AbortController();
-  const scheduled = keepWatch?.(over.signal);
+  const scheduled = parts.keepWatch?.(over.signal);
   // The connection is closed when nobody holds it any more.
   const finished = Promise.allSettled([served, controlled, told])
     .finally(() => {
@@ -272,7 +263,7 @@ function running({
       return connection.close();
     });
   return {
-    identity,
+    identity: parts.identity,
     finished,
     load: () => loadOf(worker),
     stop: async () => {
