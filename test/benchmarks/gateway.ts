@@ -144,7 +144,6 @@ export function benchDeps(
   const loaded = manifestFor(definition, 'openai/gpt-5-mini');
   const agents = createAgentRegistry({ strict: true });
   agents.replaceAll([loaded]);
-  const nothing = (): void => undefined;
   return {
     deps: {
       store,

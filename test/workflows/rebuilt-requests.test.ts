@@ -134,7 +134,10 @@ describe.each([
   'recorded conversations, played as sessions: every request of theirs is rebuilt',
   async () => {
     process.env['LONGHAUL_SHARED'] = SHARED;
-    const agents = Object.values(require('../../infra/drills/airline-agents/airline') as { [name: string]: AnyAgent });
+    // Reads the recordings when it is loaded.
+    const agents = Object.values(
+      jest.requireActual<{ [name: string]: AnyAgent }>('../../infra/drills/airline-agents/airline'),
+    );
     const recordings = allRecordings(folder).slice(0, PLAYED);
     const overs = new Map<number, () => void>();
     const model = await startModelServer({ respond: respondAsRecorded(recordings, (at) => overs.get(at)?.()) });
