@@ -75,6 +75,7 @@ export const toChildSchema = z.discriminatedUnion('kind', [
       number: z.number(),
       workflowId: z.string(),
       runId: z.string(),
+      scheduledAt: z.number().exactOptional(),
       timeoutMs: z.number().exactOptional(),
       traceparent: z.string().exactOptional(),
     }),

@@ -12,6 +12,7 @@ import type { ModelCall, ModelProvider, ModelResponse } from '../../../activitie
 import { createMemoryStore } from '../../../activities/store';
 import { FAILURES, type FailureType } from '../../../workflows/contract/failures';
 import { isInTable } from '../../../activities/gateway/routing/failover';
+import type { Usage } from '../../../workflows/contract/message';
 import type { RoutePlan } from '../../../workflows/contract/release';
 import { manifestFor } from '../../stack/manifest-for';
 import { UNCOUNTED } from '../given';
@@ -43,7 +44,9 @@ interface Options {
 function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ...rest }: Options) {
   const asked: string[] = [];
   const failovers: string[] = [];
+  /** What was paid for and is no answer. */
   const lost: string[] = [];
+  const paid = (name: string, { input, output }: Usage): void => void lost.push(`${name} ${input} ${output}`);
   const loaded = manifestFor(defineAgent({ name: 'a', instructions: 'x' }), route[0] ?? '');
   const manifest = { ...loaded.manifest, model: { ...loaded.manifest.model, route, ...(plan ? { plan } : {}) } };
   const signal = rest.signal ?? new AbortController().signal;
@@ -68,7 +71,7 @@ function given({ says, route, plan, routing = AS_PREFERRED, quota = NO_QUOTA, ..
     loaded: { ...loaded, manifest },
     caller: { agent: 'a', release: 'r', tenant: 't', run: rest.run ?? 'run', signal },
     call: { signal },
-    spending: { ...UNCOUNTED, lost: (name, { input, output }) => void lost.push(`${name} ${input} ${output}`) },
+    spending: { ...UNCOUNTED, lost: paid, wasted: paid },
     requestTo: (_provider, model) =>
       Promise.resolve({
         model,
