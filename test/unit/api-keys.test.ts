@@ -98,7 +98,7 @@ test('an Idempotency-Key is a text in quotes, or bare', () => {
   expect(idempotencyKeyOf(' a-1 ')).toBe('a-1');
   expect(idempotencyKeyOf(undefined)).toBeUndefined();
   for (const none of ['', ' ', '"', '""', '"a', 'a b', '"a"b"', 'ä', 'x'.repeat(256)])
-    expect(() => idempotencyKeyOf(none)).toThrow('an Idempotency-Key has 1 to 255 printable characters');
+    expect(() => idempotencyKeyOf(none)).toThrow('an Idempotency-Key is one, of 1 to 255 printable characters');
 });
 
 test('a run may be held to less than its release says, and never to more', () => {
