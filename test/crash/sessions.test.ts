@@ -18,7 +18,7 @@ const CHOSEN = 3;
     const all = allRecordings(folder);
     const toTool = all.find(({ messages }) => messages.at(-1)?.role === 'tool');
     const recordings = [...all.slice(0, CHOSEN - 1), ...(toTool ? [toTool] : [])];
-    const run = await sessionsRun({ shared, recordings, atOnce: CHOSEN, workers: 2, killEveryMs: 3_000, seed: 1 });
+    const run = await sessionsRun({ shared, recordings, atOnce: CHOSEN, workers: 2, killEveryMs: 600, seed: 1 });
     expect(run.problems).toEqual([]);
     expect(run.messages).toBe(recordings.reduce((sum, { messages }) => sum + messages.length, 0));
     expect(run.kills).toBeGreaterThan(0);
