@@ -1,9 +1,8 @@
 // What one call of a run was given, and what it answered, whole, from the store.
-import { createConversation, type ContentStore, type Conversation } from '../activities/store';
-import { chainName, earlierChainName } from '../activities/store/ref-names';
+import { givenTo, summedUp } from '../activities/rebuild/rebuild-request';
+import { createConversation, type ContentStore } from '../activities/store';
 import type { RunCall } from '../activities/store/run-calls';
 import type { Message } from '../workflows/contract/message';
-import type { ModelRecord } from '../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 
 export interface CallContent {
@@ -22,7 +21,7 @@ export async function callContent(
   const conversation = createConversation(store.of(tenant));
   if (record.kind === 'model')
     return {
-      given: { messages: await givenTo(conversation, record, chainName(id)) },
+      given: { messages: (await givenTo(conversation, id, record)).entries.map(({ message }) => message) },
       answered: await conversation.messages(record.answer.messages.map(({ hash }) => hash)),
     };
   if (record.kind === 'tool' || record.kind === 'started-tool') {
@@ -31,22 +30,10 @@ export async function callContent(
     const [asking, ...answered] = await conversation.messages(hashes);
     return { given: { arguments: argumentsOf(asking, record.from.call) }, answered };
   }
-  const answered = await conversation.messages([record.result.message.hash]);
-  const [summary] = answered;
-  const covers = summary?.role === 'user' ? summary.covers : undefined;
-  const chain = covers ? await conversation.load(covers.head, earlierChainName(id, covers.head)) : [];
-  return { given: { messages: chain.slice(covers?.from, covers?.to).map(({ message }) => message) }, answered };
-}
-
-/** What the model read: an edited conversation has a head of its own. */
-async function givenTo(
-  conversation: Conversation,
-  { from: { base, append }, edited }: ModelRecord,
-  chain: string,
-): Promise<Message[]> {
-  if (edited !== undefined) return (await conversation.load(edited, chain)).map(({ message }) => message);
-  const before = base === null ? [] : await conversation.load(base, chain);
-  return [...before.map(({ message }) => message), ...(await conversation.messages(append))];
+  return {
+    given: { messages: await summedUp(conversation, id, record) },
+    answered: await conversation.messages([record.result.message.hash]),
+  };
 }
 
 function argumentsOf(message: Message | undefined, at: number): unknown {

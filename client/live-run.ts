@@ -73,7 +73,8 @@ export async function pendingOf(
   codecs: readonly PayloadCodec[],
 ): Promise<PendingCall[]> {
   const known: readonly string[] = Object.values(ACTIVITY_NAMES);
-  const pending = raw.pendingActivities ?? [];
+  // Temporal tells them in any order; they are numbered as they were asked for.
+  const pending = (raw.pendingActivities ?? []).toSorted((a, b) => Number(a.activityId) - Number(b.activityId));
   const texts = await Promise.all(
     pending.map(({ lastFailure }) => (lastFailure ? failureText(codecs, lastFailure) : Promise.resolve(''))),
   );

@@ -30,14 +30,14 @@ export function runMetrics(series: ReleaseSeries): Pick<ActivityMetrics, 'runEnd
   });
   const tokens = series.histogram({
     name: 'agent_run_tokens',
-    help: 'Tokens of a run, by kind: input (with cached_input, which the provider had kept), output (with reasoning).',
+    help: 'Tokens of a run, its sub-agents included, by kind: input (with cached_input, which the provider had kept), output (with reasoning).',
     labels: ['kind'],
     buckets: TOKEN_BUCKETS,
   });
   const calls = (name: string, help: string) => series.histogram({ name, help, buckets: CALL_BUCKETS });
   const turns = calls('agent_run_turns', 'Turns of a run.');
-  const modelCalls = calls('agent_run_model_calls', 'Model calls of a run.');
-  const toolCalls = calls('agent_run_tool_calls', 'Tool calls of a run.');
+  const modelCalls = calls('agent_run_model_calls', 'Model calls of a run, its sub-agents included.');
+  const toolCalls = calls('agent_run_tool_calls', 'Tool calls of a run, its sub-agents included.');
   const cost = series.histogram({
     name: 'agent_run_cost_usd',
     help: 'US dollars that a run took, its sub-agents included, where the price of all its calls is known.',

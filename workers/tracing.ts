@@ -57,11 +57,13 @@ export function openTracing({ settings, logger, instance, secrets, onDropped }: 
     ...(headers ? { headers: { ...headers } } : {}),
   });
   const complain = complainer(logger, secrets);
+  const dropped = (spans: number, error: unknown): void => {
+    onDropped?.(spans);
+    complain(spans, error);
+  };
+  let waiting = 0;
   const processor = new BatchSpanProcessor(
-    forgiving(exporter, (spans, error) => {
-      onDropped?.(spans);
-      complain(spans, error);
-    }),
+    forgiving(exporter, { taken: (spans) => void (waiting -= spans), failed: dropped }),
     {
       maxQueueSize: QUEUE_SPANS,
       maxExportBatchSize: BATCH_SPANS,
@@ -75,13 +77,22 @@ export function openTracing({ settings, logger, instance, secrets, onDropped }: 
     sample,
     runs: new LRUCache<string, RunTrace>({ max: RUNS_KNOWN }),
     ...(content ? { content: (text: string) => withoutCredentials(text, secrets, redact.map(everywhere)) } : {}),
-    ended: (span) => processor.onEnd(readable(span, resource)),
+    ended: (span) => {
+      // Beyond that the SDK drops them, too, and tells nobody.
+      if (waiting >= QUEUE_SPANS) return dropped(1, new Error('the collector does not keep up'));
+      waiting += 1;
+      processor.onEnd(readable(span, resource));
+    },
     later: (work) => {
-      if (background.size >= LATER_MOST) return complain(1, new Error('the store does not keep up'));
+      if (background.size >= LATER_MOST) {
+        complain(1, new Error('the store does not keep up'));
+        return false;
+      }
       const done = work()
         .catch((error: unknown) => complain(1, error))
         .finally(() => background.delete(done));
       background.add(done);
+      return true;
     },
     close: async () => {
       const drained = (async () => {
@@ -114,13 +125,18 @@ function complainer(logger: Pick<Logger, 'warn'>, secrets: readonly string[]): (
 const TAKEN = 0;
 
 /** A failure is told here and to nobody else: the SDK's own way is a handler of the whole process. */
-function forgiving(exporter: SpanExporter, failed: (spans: number, error: unknown) => void): SpanExporter {
+function forgiving(
+  exporter: SpanExporter,
+  { taken, failed }: { taken(spans: number): void; failed(spans: number, error: unknown): void },
+): SpanExporter {
   return {
-    export: (spans, done) =>
+    export: (spans, done) => {
+      taken(spans.length);
       exporter.export(spans, (result) => {
         if (Number(result.code) !== TAKEN) failed(spans.length, result.error ?? 'the collector does not take them');
         done({ code: TAKEN });
-      }),
+      });
+    },
     forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve(),
     shutdown: () => exporter.shutdown(),
   };

@@ -16,7 +16,8 @@ export function watchingOf({ settings }: { settings: Settings }, logger: Logger)
   const { tracing } = settings;
   if (!tracing) return { log };
   const secrets = settings.providers.flatMap(({ keyFrom }) => settings.secret(keyFrom) ?? []);
-  const headers = Object.values(tracing.headers ?? {});
+  // As in `Bearer KEY`: the key by itself, too.
+  const headers = Object.values(tracing.headers ?? {}).flatMap((value) => [value, ...value.split(' ').slice(1)]);
   return {
     log,
     tracing: openTracing({ settings: tracing, logger, instance: workerIdentity(), secrets: [...secrets, ...headers] }),

@@ -92,7 +92,7 @@ function told<Result>(deps: ObserveDeps, about: Observed<Result>, what: Told<Res
   };
   const { tracing, log } = deps;
   if (!tracing) return log?.(line);
-  tracing.later(async () => {
+  const isSeenTo = tracing.later(async () => {
     let ids: Pick<CallLine, 'trace_id' | 'span_id'> = {};
     try {
       const trace = await traceOfRun({ store: deps.store, tracing }, { run: line.run, firstRunId: input.key.run });
@@ -104,6 +104,7 @@ function told<Result>(deps: ObserveDeps, about: Observed<Result>, what: Told<Res
       log?.({ ...line, ...ids });
     }
   });
+  if (!isSeenTo) log?.(line);
 }
 
 function show<Result>(

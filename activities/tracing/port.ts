@@ -45,8 +45,11 @@ export interface RunTrace {
 export interface Tracing {
   /** Never throws, and never waits. */
   ended(span: EndedSpan): void;
-  /** Work in the background that ends in spans: waited for when the process stops. */
-  later(work: () => Promise<void>): void;
+  /**
+   * Work in the background that ends in spans: waited for when the process stops.
+   * @returns false where too much of it is under way: then it is not done
+   */
+  later(work: () => Promise<void>): boolean;
   /** Of traces that no caller began, how many are kept: from 0 to 1. */
   sample: number;
   /** Absent where no content is exported. @returns the text without what must not be shown */

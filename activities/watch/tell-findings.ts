@@ -13,6 +13,9 @@ import type { WatchSettings } from './watch-settings';
 const TOLD_MOST = 4;
 /** Whoever has not taken it for so long is told no more. */
 const TRIED_MS = 86_400_000;
+/** As HTTP has them: asked too often, and from here on not able to answer. */
+const TOO_MANY = 429;
+const DOWN = 500;
 
 /** One that is not reached keeps nothing else waiting. */
 export async function tellFindings(deps: FindingDeps & { watch: WatchSettings }): Promise<void> {
@@ -20,10 +23,10 @@ export async function tellFindings(deps: FindingDeps & { watch: WatchSettings })
   if (!webhook) return;
   const untold = (await findingsIn(deps.store)).filter(({ isTold, at }) => !isTold && at > deps.now() - TRIED_MS);
   for (const finding of untold.reverse().slice(0, TOLD_MOST)) {
-    const isTaken = await post(deps, webhook, finding).catch(() => false);
-    // Whoever does not answer now need not be asked again this time.
-    if (!isTaken) return;
-    await markTold(deps, finding);
+    const status = await post(deps, webhook, finding).catch(() => undefined);
+    // Whoever does not answer now need not be asked again this time; what one refuses keeps no other from being told.
+    if (status === undefined || status === TOO_MANY || status >= DOWN) return;
+    if (status >= 200 && status < 300) await markTold(deps, finding);
   }
 }
 
@@ -31,7 +34,7 @@ async function post(
   { now }: FindingDeps,
   { url: text, secrets }: NonNullable<WatchSettings['webhook']>,
   finding: Finding,
-): Promise<boolean> {
+): Promise<number> {
   const url = new URL(text);
   const { isTold: _, upTo: __, ...data } = finding;
   const body = JSON.stringify({ type: 'finding', timestamp: new Date(finding.at).toISOString(), data });
@@ -42,7 +45,7 @@ async function post(
     { url, body, headers },
     createWalls({ hosts: [url.origin], allowPrivate: true }),
   );
-  return status >= 200 && status < 300;
+  return status;
 }
 
 /** It may have been seen again meanwhile: then it is told once more, under the same id. */

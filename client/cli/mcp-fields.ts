@@ -1,5 +1,6 @@
 // What tools of `longhaul mcp` have in common.
 import { z } from 'zod';
+import { ageQuery } from '../api/age-query';
 
 export const READ_ONLY = {
   readOnlyHint: true,
@@ -14,8 +15,4 @@ export const cursor = z
   .optional()
   .describe('Of an answer that had more than one page: as that page gave it. Everything else must be the same.');
 
-export const since = z
-  .string()
-  .regex(/^\d{1,5}[hdw]$/, 'a number with h, d or w, such as 7d')
-  .optional()
-  .describe('Only of the time since, such as "7d".');
+export const since = ageQuery.optional().describe('Only of the time since, such as "7d".');

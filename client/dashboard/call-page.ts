@@ -148,6 +148,9 @@ export const diffPage: ShownPlace = {
     const { query } = request;
     const [a, b] = await called(request, [query.get('a') ?? '', query.get('b') ?? '']);
     if (!a || !b) throw new Problem('Api.NotFound', 'two calls are compared.');
+    const other = [a, b].find(({ content }) => !('messages' in content.given));
+    if (other)
+      throw new Problem('Api.Invalid', `call ${other.call.number} asked no model: calls of models are compared.`);
     const { id } = a;
     const [left, right] = [messagesOf(a.content), messagesOf(b.content)];
     const { before, after } = sameEnds(left, right);

@@ -11,10 +11,11 @@ export const NOTHING = html``;
 
 /**
  * What is not seen where it stands, and what turns the direction of the text beside it: controls but tab and line feed, spaces of no width,
- * marks, embeddings, overrides and isolates. What joins letters, or parts them, belongs to the scripts and emoji that need it.
+ * marks, embeddings, overrides and isolates, and the tags that spell a second text. What joins letters, or parts them, belongs to the scripts
+ * and emoji that need it, as do the six tags behind a black flag.
  */
 const UNSEEN =
-  /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])/;
+  /([\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}](?<!\u{1f3f4}[\u{e0020}-\u{e007f}]{1,6}))/u;
 
 /** Text that others wrote, whole: what would not be seen is shown by its number, and what looks like markup is text. */
 export function shownText(text: string): Html {

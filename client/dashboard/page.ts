@@ -45,20 +45,22 @@ const placesOf = ({ may }: Pick<Caller, 'may'>): (typeof PLACES)[number][] =>
 /** Where a reader begins who has not said where to go. */
 export const firstPlace = (caller: Pick<Caller, 'may'>): string => `/ui/${(placesOf(caller)[0] ?? PLACES[0]).path}`;
 
-const DONE: { readonly [what: string]: string } = {
-  cancel: 'The run is asked to end.',
-  pause: 'The run is asked to pause.',
-  resume: 'The run goes on.',
-  steer: 'The run has taken what you said.',
-  extend: 'The run has more from now on.',
-  approve: 'Approved. Whoever makes the call checks it; where it does not count, the run asks again.',
-  deny: 'Denied: the model is told.',
-  replace: 'The run has taken the result.',
-};
+const DONE: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    cancel: 'The run is asked to end.',
+    pause: 'The run is asked to pause.',
+    resume: 'The run goes on.',
+    steer: 'The run has taken what you said.',
+    extend: 'The run has more from now on.',
+    approve: 'Approved. Whoever makes the call checks it; where it does not count, the run asks again.',
+    deny: 'Denied: the model is told.',
+    replace: 'The run has taken the result.',
+  }),
+);
 
 /** @param path of the page, by which it is known where one is; @param done what was just done, by its name */
 export function pageHtml({ title, body }: Page, path: string, reader?: Reader, done?: string | null): Html {
-  const told = done ? DONE[done] : undefined;
+  const told = done ? DONE.get(done) : undefined;
   return html`<!doctype html>
     <html lang="en">
       <head>

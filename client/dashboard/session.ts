@@ -53,7 +53,10 @@ export async function signedIn({ store, keys }: Place, cookie: string | undefine
   if (keys.length === 0) return { caller: ANYBODY, token: TOKEN_OF_ANYBODY };
   const text = cookie === undefined ? undefined : await unsealed(store, PURPOSE, cookie);
   if (text === undefined) return undefined;
-  const { hash, seed, token, until } = sessionSchema.parse(JSON.parse(text));
+  // One of another version is none.
+  const { data: session } = sessionSchema.safeParse(JSON.parse(text));
+  if (!session) return undefined;
+  const { hash, seed, token, until } = session;
   const key = keys.find((one) => one.hash === hash);
   if (!key || until <= Date.now()) return undefined;
   const signs = (): ReturnType<typeof signingKeyOfSeed> | undefined =>

@@ -1,5 +1,5 @@
 // Signing in with a key of the API, and out again.
-import { html, NOTHING } from './html';
+import { html, NOTHING, type Html } from './html';
 import type { Page } from './page';
 
 /** @param to where the reader wanted to go; @param isWrong a key was given, and is none of this server's */
@@ -29,6 +29,15 @@ export const safePlace = (to: string | null): string =>
  * A link in a mail or a chat comes from another site, and a browser sends no cookie with it that is for this site alone. Asked for again by
  * this page it does.
  */
-export const arrivedPage = (to: string): string =>
-  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Longhaul</title>` +
-  `<meta http-equiv="refresh" content="0"></head><body><a href="${encodeURI(to)}">Go on</a></body></html>`;
+export const arrivedPage = (to: string): Html =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta http-equiv="refresh" content="0" />
+        <title>Longhaul</title>
+      </head>
+      <body>
+        <a href="${to}">Go on</a>
+      </body>
+    </html>`;

@@ -87,9 +87,11 @@ function nameHtml({ kind, name, run, call }: TraceSpan, shown: string): Html {
 
 function barHtml({ kind, name, startMs, endMs, queuedMs = 0, status }: TraceSpan, { scale, from, now }: Drawn): Html {
   const [x, end] = [scale(startMs), scale(endMs ?? now)];
-  const before = Math.min(end - x, scale(startMs + queuedMs) - x);
-  const width = Math.max(NARROWEST, end - x - before);
-  const at = Math.min(x + before, WIDTH - NARROWEST);
+  // It waited for a worker before it began.
+  const queued = Math.max(0, scale(startMs - queuedMs));
+  const before = x - queued;
+  const width = Math.max(NARROWEST, end - x);
+  const at = Math.min(x, WIDTH - NARROWEST);
   const look = status === 'failed' ? 'failed' : (LOOKS[kind] ?? '');
   return html`<svg
     viewBox="0 0 ${WIDTH} 16"
@@ -97,7 +99,7 @@ function barHtml({ kind, name, startMs, endMs, queuedMs = 0, status }: TraceSpan
     role="img"
     aria-label="${kind} ${name}, after ${formatDuration(startMs - from)}"
   >
-    ${before > 0.5 ? html`<rect class="before" x="${x.toFixed(1)}" y="5" width="${before.toFixed(1)}" height="6" />` : NOTHING}
+    ${before > 0.5 ? html`<rect class="before" x="${queued.toFixed(1)}" y="5" width="${before.toFixed(1)}" height="6" />` : NOTHING}
     <rect class="${look}" x="${at.toFixed(1)}" y="2" width="${width.toFixed(1)}" height="12" />
   </svg>`;
 }

@@ -72,7 +72,7 @@ export const traceSpanShape = z.object({
   queuedMs: z
     .number()
     .exactOptional()
-    .describe('How long its attempts waited for a worker. Absent where no history tells.'),
+    .describe('How long it waited for a worker before `startMs`. Absent where no history tells.'),
   attempts: z.array(attemptShape).exactOptional().describe('Those that there is a history of, oldest first.'),
   attempt: count.exactOptional().describe('The one that succeeded, or is under way, from 1.'),
   usage: usageSchema.exactOptional(),

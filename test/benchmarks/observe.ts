@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
+import { metricsText } from '../../workers/metrics-text';
 import { script, startModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 
@@ -39,6 +40,8 @@ const work = defineTool({
 });
 
 const SCRAPE_MS = 1_000;
+/** As Prometheus asks for it. */
+const OPEN_METRICS = 'application/openmetrics-text';
 
 /** The first pair warms up, and is not among the results. */
 export async function observePairs({ pairs, runs, turns }: ObserveOptions): Promise<ObservePair[]> {
@@ -54,7 +57,8 @@ export async function observePairs({ pairs, runs, turns }: ObserveOptions): Prom
   const watched = await startTestStack({ agents: [worker], modelUrl: model.url, tracing: settings });
   const plain = await startTestStack({ agents: [worker], modelUrl: model.url, unobserved: true });
   const round = async (stack: TestStack): Promise<number> => {
-    const scraping = setInterval(() => void (stack === watched && stack.metrics.registry.metrics()), SCRAPE_MS);
+    const { registry } = stack.metrics;
+    const scraping = setInterval(() => void (stack === watched && metricsText({ registry }, OPEN_METRICS)), SCRAPE_MS);
     const startedAt = performance.now();
     const all = Array.from({ length: runs }, async () => {
       const run = await stack.client.agent<typeof worker>('worker').start('work');

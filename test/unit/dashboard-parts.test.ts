@@ -12,6 +12,12 @@ describe('text that others wrote', () => {
     ['an escape', '\u001b[31m', '<span class="unseen">U+001B</span>[31m'],
     ['a space of no width, beside markup', '\u200b<i>', '<span class="unseen">U+200B</span>&lt;i&gt;'],
     ['lines and tabs', 'a\r\n\tb', 'a\n\tb'],
+    ['a tag', 'a\u{e0041}b', 'a<span class="unseen">U+E0041</span>b'],
+    [
+      'a flag of six tags',
+      '\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+      '\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}',
+    ],
     ['letters of every script', 'שלום 日本 👩‍👩‍👧', 'שלום 日本 👩‍👩‍👧'],
     ['nothing', '', ''],
   ])('%s is text', async (_, text, shown) => {
@@ -114,9 +120,9 @@ test('a trace is rows with bars: waits before what they waited for, failures tol
     ),
   ).replace(/\s+/g, ' ');
   expect(text).toContain('href="/ui/runs/r%2F1/calls/1"');
-  // From 1 s to 2 s of 8: half a second of it waited.
-  expect(text).toMatch(/<rect class="before" x="125\.0" y="5" width="62\.5"/);
-  expect(text).toMatch(/<rect class="" x="187\.5" y="2" width="62\.5"/);
+  // It ran from 1 s to 2 s of 8, and had waited for half a second before.
+  expect(text).toMatch(/<rect class="before" x="62\.5" y="5" width="62\.5"/);
+  expect(text).toMatch(/<rect class="" x="125\.0" y="2" width="125\.0"/);
   expect(text).toMatch(/<rect class="failed" x="250\.0"/);
   expect(text).toMatch(/<rect class="wait" x="375\.0" y="2" width="625\.0"/);
   expect(text).toContain('5.0 s so far');

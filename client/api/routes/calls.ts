@@ -12,6 +12,10 @@ import { knownRun } from '../known-run';
 import { Problem } from '../problem';
 import { defineRoute } from '../route';
 import { count, jsonSchema, ms, runIdShape } from '../shapes';
+import { createTurnstile } from '../turnstile';
+
+/** Each reads whole conversations. */
+const readers = createTurnstile(20);
 
 const change = z.enum(['added', 'removed', 'edited']);
 const textChange = z.object({ was: z.string(), is: z.string() }).nullable();
@@ -93,11 +97,13 @@ const callRoute = defineRoute(
     const run = { id: record.id, firstRunId, tenant: record.tenant };
     const mayAll = caller.may('administer');
     const before = query.diff === undefined ? undefined : chosenCall(record, calls, query.diff).call;
-    const [{ given, answered }, rebuilt, changes] = await Promise.all([
-      callContent(store, record, call),
-      mayAll ? rebuildRequest(store, run, call) : { why: 'the exact request is for keys that may administer.' },
-      before && callChanges(store, run, [before, call]),
-    ]);
+    const [{ given, answered }, rebuilt, changes] = await readers.pass(caller, () =>
+      Promise.all([
+        callContent(store, record, call),
+        mayAll ? rebuildRequest(store, run, call) : { why: 'the exact request is for keys that may administer.' },
+        before && callChanges(store, run, [before, call]),
+      ]),
+    );
     const { record: made } = call;
     return {
       status: 200,

@@ -8,9 +8,10 @@ import { defineRoute } from '../route';
 
 const FINDINGS_MAX = 100;
 
-const findingShape = findingSchema
-  .omit({ schemaVersion: true, upTo: true, isTold: true, runs: true })
-  .extend({ runs: z.array(z.string()).describe('Those that show it most.') });
+const findingShape = findingSchema.omit({ schemaVersion: true, upTo: true, isTold: true, runs: true }).extend({
+  after: z.number().exactOptional().describe('Of runs one by one that of the first, to whom may see it.'),
+  runs: z.array(z.string()).describe('Those that show it most.'),
+});
 const findingsShape = z.object({
   findings: z.array(findingShape),
   more: z.boolean().describe('There are older ones.'),
@@ -27,7 +28,13 @@ function shownTo(
   if (!seesAgent(caller, finding.agent)) return [];
   if (caller.tenants && finding.of !== 'run') return [];
   const runs = finding.runs.filter(({ tenant }) => seesTenant(caller, tenant)).map(({ id }) => id);
-  return caller.tenants && runs.length === 0 ? [] : [{ ...finding, runs }];
+  if (!caller.tenants) return [{ ...finding, runs }];
+  if (runs.length === 0) return [];
+  const [first] = finding.runs;
+  if (first && seesTenant(caller, first.tenant)) return [{ ...finding, runs }];
+  // Its number and its words are of the first run.
+  const { after: _after, why: _why, ...others } = finding;
+  return [{ ...others, runs }];
 }
 
 const listRoute = defineRoute(

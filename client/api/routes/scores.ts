@@ -1,9 +1,11 @@
 // What people, rules and judges think of runs and their calls.
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
   SCORE_BY_CHARS,
   SCORE_CATEGORIES_MAX,
   SCORE_CATEGORY_CHARS,
+  SCORE_KEY_CHARS,
   SCORE_NAME,
   SCORE_NAME_CHARS,
   SCORE_NOTE_CHARS,
@@ -54,10 +56,13 @@ const givenShape = z.strictObject({
 
 /** Nobody speaks in the name of another key. */
 const judgeOf = ({ name }: Caller, by: string | undefined): string =>
-  [name, by]
-    .filter((one) => one !== undefined)
-    .join('/')
-    .slice(0, SCORE_BY_CHARS) || 'anybody';
+  [name, by].filter((one) => one !== undefined).join('/') || 'anybody';
+
+/** One caller's key says nothing of another's. */
+function keyOf({ name }: Caller, key: string): string {
+  const own = name === undefined ? key : `${name}/${key}`;
+  return own.length <= SCORE_KEY_CHARS ? own : createHash('sha256').update(own).digest('base64url');
+}
 
 const giveRoute = defineRoute(
   {
@@ -77,9 +82,7 @@ const giveRoute = defineRoute(
   async ({ params, body, caller, deps, header }) => {
     const { id } = await knownRun(caller, deps.store, params.id);
     const key = idempotencyKeyOf(header('idempotency-key'));
-    // One caller's key says nothing of another's.
-    const own =
-      key === undefined ? {} : { key: caller.name === undefined ? key : `${caller.name}/${key}`.slice(0, 255) };
+    const own = key === undefined ? {} : { key: keyOf(caller, key) };
     const score = await scoreRun(deps.store, id, { ...body, by: judgeOf(caller, body.by), ...own });
     return { status: 200, body: score };
   },

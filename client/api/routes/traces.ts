@@ -5,6 +5,15 @@ import { runTraceShape } from '../../trace/trace-shapes';
 import { knownRun } from '../known-run';
 import { defineRoute } from '../route';
 import { runIdShape } from '../shapes';
+import { createTurnstile } from '../turnstile';
+
+/** Each reads the whole of a run's history. */
+const readers = createTurnstile(20);
+
+function turnsOf(text: string): { from: number; to: number } {
+  const [from = 0, to = 0] = text.split('..').map(Number);
+  return { from, to };
+}
 
 const traceRoute = defineRoute(
   {
@@ -20,6 +29,7 @@ const traceRoute = defineRoute(
       turns: z
         .string()
         .regex(/^[1-9]\d{0,6}\.\.[1-9]\d{0,6}$/, 'it is two turns, such as 3..5')
+        .refine((text) => turnsOf(text).from <= turnsOf(text).to, 'the first of them is not behind the second')
         .exactOptional()
         .describe('Only these of its turns, such as 3..5.'),
     }),
@@ -27,9 +37,9 @@ const traceRoute = defineRoute(
   },
   async ({ params, query, caller, deps: { store, temporal } }) => {
     const record = await knownRun(caller, store, params.id);
-    const [from, to] = query.turns?.split('..').map(Number) ?? [];
-    const turns = from === undefined || to === undefined ? {} : { turns: { from, to } };
-    return { status: 200, body: await readTrace({ store, temporal }, record, turns) };
+    const turns = query.turns === undefined ? {} : { turns: turnsOf(query.turns) };
+    const body = await readers.pass(caller, () => readTrace({ store, temporal }, record, turns));
+    return { status: 200, body };
   },
 );
 
