@@ -8,7 +8,7 @@ import { firstRunIdOf } from '../first-run';
 import { formatBytes, formatCost, formatDuration, formatTokens } from '../format';
 import { refuseErased } from '../recorded-result';
 import { readManifest } from '../releases';
-import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
+import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
 import { messageHtml } from './message';
 import type { PageRequest, ShownPlace } from './place';
 import { releaseLink, runLink } from './run-facts';
@@ -125,7 +125,7 @@ async function instructionsHtml({ caller, deps }: PageRequest, { record }: RunCa
   if (!isStored) return NOTHING;
   const { instructions } = await readManifest(deps.store, record.release);
   return html`<h2>Instructions</h2>
-    <pre tabindex="0" aria-label="Instructions">${shownText(instructions)}</pre>`;
+    <pre tabindex="0" aria-label="Instructions">${preText(instructions)}</pre>`;
 }
 
 function diffForm({ id, call, calls }: Called): Html {

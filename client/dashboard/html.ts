@@ -24,6 +24,9 @@ export function shownText(text: string): Html {
   return html`${parts.map((part, at) => (at % 2 === 0 ? part : html`<span class="unseen">${numberOf(part)}</span>`))}`;
 }
 
+/** At the beginning of a `pre`, of which HTML drops a first line feed. */
+export const preText = (text: string): Html => html`${/^\r?\n/.test(text) ? '\n' : ''}${shownText(text)}`;
+
 const numberOf = (character: string): string =>
   `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
 

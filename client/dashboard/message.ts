@@ -1,7 +1,7 @@
 // A message of a conversation, whole.
 import type { Message } from '../../workflows/contract/message';
 import { formatBytes } from '../format';
-import { html, shownText, type Html } from './html';
+import { html, preText, shownText, type Html } from './html';
 
 type Part = Message['parts'][number];
 
@@ -10,7 +10,7 @@ export function messageHtml(message: Message, title: string, isTop = false): Htm
   const heading = html`${title} ${roleOf(message)}`;
   return html`<section class="message">
     ${isTop ? html`<h2>${heading}</h2>` : html`<h3>${heading}</h3>`}
-    ${message.parts.map((part) => html`<pre tabindex="0">${shownText(partText(part))}</pre>`)}
+    ${message.parts.map((part) => html`<pre tabindex="0">${preText(partText(part))}</pre>`)}
   </section>`;
 }
 

@@ -7,7 +7,7 @@ import { isTemporalGone } from '../temporal-gone';
 import { readTrace } from '../trace/read-trace';
 import type { RunTrace } from '../trace/trace-shapes';
 import { takenLimits } from '../api/run-status';
-import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
+import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
 import type { PageRequest, ShownPlace } from './place';
 import { requestHtml } from './request-forms';
 import { isOpen, releaseLink, runLink, statusHtml, tookOf } from './run-facts';
@@ -96,7 +96,7 @@ async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
   if (said === undefined) return NOTHING;
   const text = typeof said === 'string' ? said : JSON.stringify(said, null, 2);
   return html`<h2>${result.outcome === 'completed' ? 'Answer' : 'What it had said by then'}</h2>
-    <pre tabindex="0" aria-label="Answer">${shownText(text)}</pre>`;
+    <pre tabindex="0" aria-label="Answer">${preText(text)}</pre>`;
 }
 
 async function callsHtml(request: PageRequest, run: ShownRun): Promise<Html> {

@@ -120,7 +120,7 @@ test('the cookie is not the key, and is worth nothing once it is changed, or its
 test("another tenant's run is none, on every page and by every form", async () => {
   const cookie = await signIn('globex');
   const token = tokenIn(await ask('/ui/runs', { cookie }));
-  for (const at of [`/ui/runs/${id}`, `/ui/runs/${id}/conversation`]) {
+  for (const at of ['', '/conversation', '/calls/1', '/diff?a=1&b=1'].map((place) => `/ui/runs/${id}${place}`)) {
     const seen = await ask(at, { cookie });
     expect(seen.status).toBe(404);
     const nobody = await ask(at.replace(id, 'run_nobody'), { cookie });
