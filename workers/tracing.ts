@@ -46,10 +46,9 @@ export interface TracingOptions {
   instance: string;
   /** Values that content must not show, whatever they look like. */
   secrets: readonly string[];
-  onDropped?(spans: number): void;
 }
 
-export function openTracing({ settings, logger, instance, secrets, onDropped }: TracingOptions): OpenTracing {
+export function openTracing({ settings, logger, instance, secrets }: TracingOptions): OpenTracing {
   const { url, headers, content, redact, sample } = settings;
   const exporter = new OTLPTraceExporter({
     url,
@@ -57,13 +56,9 @@ export function openTracing({ settings, logger, instance, secrets, onDropped }: 
     ...(headers ? { headers: { ...headers } } : {}),
   });
   const complain = complainer(logger, secrets);
-  const dropped = (spans: number, error: unknown): void => {
-    onDropped?.(spans);
-    complain(spans, error);
-  };
   let waiting = 0;
   const processor = new BatchSpanProcessor(
-    forgiving(exporter, { taken: (spans) => void (waiting -= spans), failed: dropped }),
+    forgiving(exporter, { taken: (spans) => void (waiting -= spans), failed: complain }),
     {
       maxQueueSize: QUEUE_SPANS,
       maxExportBatchSize: BATCH_SPANS,
@@ -79,7 +74,7 @@ export function openTracing({ settings, logger, instance, secrets, onDropped }: 
     ...(content ? { content: (text: string) => withoutCredentials(text, secrets, redact.map(everywhere)) } : {}),
     ended: (span) => {
       // Beyond that the SDK drops them, too, and tells nobody.
-      if (waiting >= QUEUE_SPANS) return dropped(1, new Error('the collector does not keep up'));
+      if (waiting >= QUEUE_SPANS) return complain(1, new Error('the collector does not keep up'));
       waiting += 1;
       processor.onEnd(readable(span, resource));
     },

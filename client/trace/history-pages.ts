@@ -18,7 +18,8 @@ export interface Executions {
 export async function executionsOf(temporal: Client, id: string): Promise<Executions | undefined> {
   const runIds: string[] = [];
   let first = '';
-  for (let runId: string | undefined = ''; runId !== undefined && runIds.length < EXECUTIONS_MOST;) {
+  let runId: string | undefined = '';
+  while (runId !== undefined && runIds.length < EXECUTIONS_MOST) {
     const started: HistoryEvent | undefined = await firstEvent(temporal, id, runId);
     const about = started?.workflowExecutionStartedEventAttributes;
     if (!about) return runIds.length === 0 ? undefined : { runIds, first, isPartial: true };
@@ -26,7 +27,7 @@ export async function executionsOf(temporal: Client, id: string): Promise<Execut
     runIds.unshift(runId);
     runId = about.continuedExecutionRunId || undefined;
   }
-  return { runIds, first, isPartial: false };
+  return { runIds, first, isPartial: runId !== undefined };
 }
 
 async function firstEvent(temporal: Client, id: string, runId: string): Promise<HistoryEvent | undefined> {

@@ -18,12 +18,7 @@ export const msOf = (time: Time): number => Number(time?.seconds ?? 0) * 1_000 +
 const KEYED: readonly string[] = [ACTIVITY_NAMES.callModel, ACTIVITY_NAMES.callTool, ACTIVITY_NAMES.compactContext];
 const KNOWN: readonly string[] = Object.values(ACTIVITY_NAMES);
 
-const inputSchema = z.object({
-  key: z.object({ fork: z.number(), turn: z.number(), index: z.number() }),
-  base: z.string().nullable().optional(),
-  append: z.array(z.string()).optional(),
-  notice: z.string().optional(),
-});
+const inputSchema = z.object({ key: z.object({ fork: z.number(), turn: z.number(), index: z.number() }) });
 
 export async function callAsked(
   converter: LoadedDataConverter,
@@ -35,11 +30,10 @@ export async function callAsked(
   const input = KEYED.includes(activity)
     ? inputSchema.safeParse((await decode(converter, asked.input?.payloads))[0])
     : undefined;
-  const { key, base, append, notice } = input?.success ? input.data : {};
+  const key = input?.data?.key;
   return {
     activity: KNOWN.includes(activity) ? activity : 'activity',
     ...(key ? { key } : {}),
-    ...(append ? { asks: { base: base ?? null, append, ...(notice === undefined ? {} : { notice }) } } : {}),
     label: typeof summary === 'string' ? summary : '',
     taskQueue: asked.taskQueue?.name ?? '',
     scheduledMs: msOf(event.eventTime),

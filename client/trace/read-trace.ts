@@ -39,7 +39,9 @@ function problemsOf({ live, history, record, unreadable }: TracedRun): string[] 
   const told = typeof history === 'string' ? undefined : history;
   return [
     ...(live?.problems ?? []),
-    ...(told?.isPartial ? ['the oldest part of its history is gone: of that time its records alone tell.'] : []),
+    ...(told?.isPartial
+      ? ['the oldest part of its history is gone, or too long ago to be read: of that time its records alone tell.']
+      : []),
     ...(history === 'gone' && !record.erased
       ? ['Temporal does not have its history any more: its records tell what was called, and not what was waited for.']
       : []),

@@ -13,8 +13,6 @@ export interface HistoryCall {
   activity: string;
   /** Of a call that has a record, or will have: the run, turn and place. */
   key?: { fork: number; turn: number; index: number };
-  /** What a model was to be asked. */
-  asks?: { base: string | null; append: string[]; notice?: string };
   /** As the run labels it. */
   label: string;
   taskQueue: string;
@@ -49,11 +47,9 @@ export interface HistoryAct {
 export interface RunHistory {
   /** When its first execution began. */
   startedMs: number;
-  executions: number;
   calls: HistoryCall[];
   timers: HistoryTimer[];
   acts: HistoryAct[];
-  events: number;
   /** Executions that are gone, before those that are read. */
   isPartial: boolean;
 }
@@ -87,20 +83,20 @@ export async function readHistory(
     for await (const events of pagesOf(temporal, id, runId)) for (const event of events) await reader.read(event);
     reader.nextExecution();
   }
-  return { ...reader.told(), executions: executions.runIds.length, isPartial: executions.isPartial };
+  return { ...reader.told(), isPartial: executions.isPartial };
 }
 
 interface Reader {
   read(event: HistoryEvent): Promise<void>;
   nextExecution(): void;
-  told(): Omit<RunHistory, 'executions' | 'isPartial'>;
+  told(): Omit<RunHistory, 'isPartial'>;
 }
 
 function createReader(converter: LoadedDataConverter): Reader {
   const calls: HistoryCall[] = [];
   const moments = createMoments(converter);
   const openCalls = new Map<string, HistoryCall>();
-  let [startedMs, events] = [0, 0];
+  let startedMs = 0;
   const decoded = async (payloads: Payload[] | null | undefined): Promise<unknown> =>
     (await decode(converter, payloads))[0];
 
@@ -148,7 +144,6 @@ function createReader(converter: LoadedDataConverter): Reader {
 
   return {
     read: async (event) => {
-      events += 1;
       if (event.workflowExecutionStartedEventAttributes && startedMs === 0) startedMs = msOf(event.eventTime);
       await readCall(event);
       await moments.read(event);
@@ -157,7 +152,7 @@ function createReader(converter: LoadedDataConverter): Reader {
       openCalls.clear();
       moments.nextExecution();
     },
-    told: () => ({ startedMs, calls, events, ...moments.told() }),
+    told: () => ({ startedMs, calls, ...moments.told() }),
   };
 }
 

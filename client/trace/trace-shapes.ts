@@ -145,7 +145,7 @@ export const runTraceShape = z.object({
     .object({ from: count, to: count, of: count })
     .describe('Which turns of the run these are: all of them unless fewer were asked for.'),
   history: z
-    .enum(['read', 'gone', 'unreachable', 'unreadable'])
+    .enum(['read', 'gone', 'unreachable'])
     .describe(
       'Whether Temporal’s history is in it. Without one there are no attempts, waits and human acts, and no times in queues.',
     ),
