@@ -5,9 +5,9 @@
   /** @param {Element | null} at */
   const isField = (at) => at instanceof HTMLElement && at.matches('input, textarea, select');
 
-  /** Whether somebody is filling in something of it, which must not be taken from under their hands. */
+  /** Whether somebody is at something of it, which must not be taken from under their hands: nor may another request come in its place. */
   const isInUse = (/** @type {Element} */ part) =>
-    (part.contains(document.activeElement) && isField(document.activeElement)) ||
+    part.querySelector(':is(input, textarea, select, button, summary):focus, form:hover') !== null ||
     [...part.querySelectorAll('input:not([type=hidden]), textarea')].some((one) => one.value !== one.defaultValue) ||
     part.querySelector('details[open]') !== null;
 
