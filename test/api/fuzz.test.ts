@@ -87,13 +87,13 @@ async function givenRuns(api: UsedApi, key?: string): Promise<Known> {
 }
 
 /**
- * An agent's own input and mode, a cursor, which events of a stream are kept, when it is, which calls a run has, and what of a score goes
- * together, are not in the document: there 422 is right for what fits the document too.
+ * An agent's own input and mode, a cursor, which events of a stream are kept, when it is, which calls a run has, which of two turns
+ * comes first, and what of a score goes together, are not in the document: there 422 is right for what fits the document too.
  */
 const HALF_KNOWN = [
   ...['runs', 'responses', 'responses/{id}', 'requests'],
   ...['sessions', 'sessions/{id}/messages', 'sessions/{id}/wakes'],
-  ...['scores', 'runs/{id}/scores', 'runs/{id}/calls/{call}'],
+  ...['scores', 'runs/{id}/scores', 'runs/{id}/calls/{call}', 'runs/{id}/trace'],
 ];
 const ALSO_UNFIT = ['2xx', 401, 403, 404, 409, 410, 422, 429];
 const bound = (dictionary: string, probability: number): string =>
