@@ -28,7 +28,7 @@ const traceRoute = defineRoute(
     query: z.strictObject({
       turns: z
         .string()
-        .regex(/^[1-9]\d{0,6}\.\.[1-9]\d{0,6}$/, 'it is two turns, such as 3..5')
+        .regex(/^[1-9]\d{0,6}\.\.[1-9]\d{0,6}$/, { error: 'it is two turns, such as 3..5', abort: true })
         .refine((text) => turnsOf(text).from <= turnsOf(text).to, 'the first of them is not behind the second')
         .exactOptional()
         .describe('Only these of its turns, such as 3..5.'),

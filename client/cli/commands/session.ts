@@ -1,4 +1,5 @@
 // `longhaul session`: messages to a persistent agent, what it is doing, its life, and messages that come by themselves.
+import type { Client } from '@temporalio/client';
 import type { AnyAgent } from '../../../activities/define/agent';
 import type { Duration } from '../../../activities/define/duration';
 import { sessionRecordName } from '../../../activities/store/ref-names';
@@ -7,7 +8,9 @@ import type { MailView } from '../../../workflows/contract/session';
 import type { AgentClient } from '../../agent-client';
 import { ClientError } from '../../errors';
 import type { SessionHandle } from '../../session-handle';
+import { isSessionId } from '../../session-ids';
 import type { SessionInfo } from '../../session-record';
+import { sessionView } from '../../session-view';
 import type { CliContext } from '../context';
 import { EXIT, exitCodeOf } from '../exit-codes';
 import { placeText } from '../place-text';
@@ -48,9 +51,9 @@ export async function sessionSendCommand(
   options: SendCommandOptions,
 ): Promise<number> {
   const { output } = context;
-  const { client, close } = await context.connect();
+  const { client, temporal, close } = await context.connect();
   try {
-    const { session, agent } = reach(context, client, id, await agentOf(context, id, options), options);
+    const { session, agent } = reach(context, client, id, await agentOf(context, temporal, id, options), options);
     const { at, after, user } = options;
     const run = await session.send(await inputOf(context, client, agent, text, options), {
       ...(options.id === undefined ? {} : { id: options.id }),
@@ -80,9 +83,9 @@ export async function sessionShowCommand(
   options: ShowSessionOptions,
 ): Promise<number> {
   const { output } = context;
-  const { client, close } = await context.connect();
+  const { client, temporal, close } = await context.connect();
   try {
-    const { session } = reach(context, client, id, await agentOf(context, id, options), options);
+    const { session } = reach(context, client, id, await agentOf(context, temporal, id, options), options);
     const info = await session.info();
     const transcript = options.transcript ? await session.transcript() : undefined;
     output.json({ ...info, ...(transcript ? { transcript } : {}) });
@@ -143,9 +146,9 @@ async function act(
   says: string,
   work: (session: Handle, agent: string, client: AgentClient) => Promise<void>,
 ): Promise<number> {
-  const { client, close } = await context.connect();
+  const { client, temporal, close } = await context.connect();
   try {
-    const { session, agent } = reach(context, client, id, await agentOf(context, id, options), options);
+    const { session, agent } = reach(context, client, id, await agentOf(context, temporal, id, options), options);
     await work(session, agent, client);
     context.output.json({ session: id, asked: says });
     context.output.line(`${id}  ${says}`);
@@ -166,10 +169,13 @@ function reach(
 }
 
 /** Of a session that is there nobody need say whose it is. */
-async function agentOf(context: CliContext, id: string, { agent }: SessionOptions): Promise<string> {
+async function agentOf(context: CliContext, temporal: Client, id: string, { agent }: SessionOptions): Promise<string> {
   if (agent !== undefined) return agent;
   const ref = await context.readStore().readRef(sessionRecordName(id));
   if (ref) return sessionRecordSchema.parse(ref.value).agent;
+  // One that has just begun has its record in a moment.
+  const view = isSessionId(id) ? await sessionView(temporal, id) : undefined;
+  if (view) return view.agent;
   throw new ClientError(
     'session-not-found',
     `there is no session "${id.slice(0, 40)}": the first message begins one, and names its agent with --agent.`,
