@@ -9,7 +9,7 @@ const RELEASES_MOST = 20;
 const AGENTS_MOST = 500;
 /** Of one metric and one release: tools, models, types. What comes later is counted as `other`, for names may come from outside. */
 const SETS_MOST = 500;
-const RELEASE_CHARS = 12;
+export const RELEASE_CHARS = 12;
 const OTHER = 'other';
 
 type Labels = Partial<{ readonly [name: string]: string }>;

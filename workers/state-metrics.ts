@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { OfRelease } from '../activities';
 import type { QueueView } from '../workflows/contract/queue';
 import type { QuotaView } from '../workflows/contract/quota';
+import { RELEASE_CHARS } from './release-series';
 
 export interface StateMetricsOptions {
   /** Each may reject, or not answer: then nothing is said of it. */
@@ -20,7 +21,6 @@ export interface StateMetricsOptions {
 const LOOK_MS = 10_000;
 /** A scrape must be answered within ten seconds, as a rule. */
 const ANSWER_MS = 2_000;
-const RELEASE_CHARS = 12;
 
 type Look<T> = () => Promise<T | undefined>;
 

@@ -10,7 +10,16 @@ import type { RunHandle } from '../run-handle';
 import type { ApiDeps } from './route';
 import type { ShownRun } from './shapes';
 
-const OPEN_STATUSES = ['open', 'queued', 'running', 'waiting', 'asking', 'paused', 'cancelling', 'stuck'] as const;
+export const OPEN_STATUSES = [
+  'open',
+  'queued',
+  'running',
+  'waiting',
+  'asking',
+  'paused',
+  'cancelling',
+  'stuck',
+] as const;
 export const RUN_STATUSES = [
   ...OPEN_STATUSES,
   'completed',

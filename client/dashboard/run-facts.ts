@@ -1,4 +1,5 @@
 // How a run is said in a table and on its own page.
+import { OPEN_STATUSES } from '../api/run-status';
 import type { ShownRun } from '../api/shapes';
 import { formatCost, formatDuration, formatTokens } from '../format';
 import { html, linkTo, shownText, type Html } from './html';
@@ -20,15 +21,8 @@ export const statusHtml = (status: ShownRun['status']): Html =>
   html`<span class="status ${TONES[status] ?? ''}">${status}</span>`;
 
 export const isOpen = ({ endedAt, erasedAt, status }: ShownRun): boolean =>
-  endedAt === undefined && erasedAt === undefined && !ENDED.has(status);
-const ENDED: ReadonlySet<string> = new Set([
-  'completed',
-  'failed',
-  'escalated',
-  'cancelled',
-  'budget-exhausted',
-  'erased',
-]);
+  endedAt === undefined && erasedAt === undefined && OPEN.has(status);
+const OPEN: ReadonlySet<string> = new Set(OPEN_STATUSES);
 
 export const tookOf = ({ startedAt, endedAt }: ShownRun): string =>
   endedAt === undefined ? '' : formatDuration(endedAt - startedAt);

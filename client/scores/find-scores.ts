@@ -19,6 +19,35 @@ export interface ScoreFilter {
   fits?(score: Score): boolean;
 }
 
+/** What a caller asks for, in the words of the command line and of the API. */
+export interface WantedScores {
+  agent?: string | undefined;
+  release?: string | undefined;
+  name?: string | undefined;
+  judge?: string | undefined;
+  source?: Score['source'] | undefined;
+  below?: number | undefined;
+  above?: number | undefined;
+  /** Milliseconds before now. */
+  within?: number | undefined;
+}
+
+export function scoreFilter(
+  { agent, release, name, judge, source, below, above, within }: WantedScores,
+  now: number,
+): ScoreFilter {
+  return {
+    ...(agent === undefined ? {} : { agent }),
+    ...(release === undefined ? {} : { release }),
+    ...(name === undefined ? {} : { name }),
+    ...(judge === undefined ? {} : { by: judge }),
+    ...(source === undefined ? {} : { source }),
+    ...(below === undefined ? {} : { below }),
+    ...(above === undefined ? {} : { above }),
+    ...(within === undefined ? {} : { since: now - within }),
+  };
+}
+
 const PAGE = 1_000;
 
 const asNumber = (score: Score): number | undefined =>

@@ -1,27 +1,13 @@
 // Needs a Temporal server (embedded, real) and the model server: what a key may, whose runs it reaches, and in whose name it decides.
-import { z } from 'zod';
-import { defineAgent, defineTool } from '../../activities/define';
+import { defineAgent } from '../../activities/define';
 import type { RefWrite } from '../../activities/store/port';
 import { inboxName, openRunName, runRecordName, sessionRecordName } from '../../activities/store/ref-names';
 import { runEntry } from '../../activities/store/run-index';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
 import { madeKey, startTestApi, type UsedApi } from './given';
+import { paid, payer } from './paying';
 
-const paid: number[] = [];
-const pay = defineTool({
-  name: 'pay',
-  description: 'Pays.',
-  input: z.object({ amount: z.number() }),
-  output: z.object({ receipt: z.string() }),
-  effect: 'keyed',
-  approval: { by: 'finance' },
-  run: ({ amount }) => {
-    paid.push(amount);
-    return { receipt: `for ${amount}` };
-  },
-});
-const payer = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [pay] });
 const greeter = defineAgent({ name: 'greeter', instructions: 'Greet.' });
 
 const made = {

@@ -1,24 +1,8 @@
 // Needs a Temporal server (embedded, real) and the model server: who may see and do what in the dashboard, and which forms are taken.
-import { z } from 'zod';
-import { defineAgent, defineTool } from '../../activities/define';
 import { madeKey, startTestApi, type UsedApi } from '../api/given';
+import { paid, payer } from '../api/paying';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
-
-const paid: number[] = [];
-const pay = defineTool({
-  name: 'pay',
-  description: 'Pays.',
-  input: z.object({ amount: z.number() }),
-  output: z.object({ receipt: z.string() }),
-  effect: 'keyed',
-  approval: { by: 'finance' },
-  run: ({ amount }) => {
-    paid.push(amount);
-    return { receipt: `for ${amount}` };
-  },
-});
-const payer = defineAgent({ name: 'payer', instructions: 'Pay.', tools: [pay] });
 
 const made = {
   all: madeKey('all', { scopes: ['administer'] }),

@@ -13,7 +13,14 @@ import {
   scoreSchema,
   type Score,
 } from '../../../workflows/contract/schemas/score';
-import { findScores, summariseScores, SCORES_BY, type ScoreFilter, type ScorePlace } from '../../scores/find-scores';
+import {
+  findScores,
+  scoreFilter,
+  summariseScores,
+  SCORES_BY,
+  type ScoreFilter,
+  type ScorePlace,
+} from '../../scores/find-scores';
 import { scoreRun, scoresOfRun } from '../../scores/score-run';
 import { ageMs, ageQuery } from '../age-query';
 import { seesAgent, seesTenant, type Caller } from '../caller';
@@ -126,20 +133,10 @@ const filterShape = {
 
 type FilterQuery = { [Name in keyof typeof filterShape]?: z.output<(typeof filterShape)[Name]> };
 
-function filterOf(query: FilterQuery, caller: Caller): ScoreFilter {
-  const { judge, since, agent, release, name, source, below, above } = query;
-  return {
-    ...(agent === undefined ? {} : { agent }),
-    ...(release === undefined ? {} : { release }),
-    ...(name === undefined ? {} : { name }),
-    ...(judge === undefined ? {} : { by: judge }),
-    ...(source === undefined ? {} : { source }),
-    ...(below === undefined ? {} : { below }),
-    ...(above === undefined ? {} : { above }),
-    ...(since === undefined ? {} : { since: Date.now() - ageMs(since) }),
-    fits: (score: Score) => seesTenant(caller, score.tenant) && seesAgent(caller, score.agent),
-  };
-}
+const filterOf = ({ since, ...wanted }: FilterQuery, caller: Caller): ScoreFilter => ({
+  ...scoreFilter({ ...wanted, within: since === undefined ? undefined : ageMs(since) }, Date.now()),
+  fits: (score: Score) => seesTenant(caller, score.tenant) && seesAgent(caller, score.agent),
+});
 
 const placeSchema = z.tuple([z.number(), z.string()]);
 async function placeOf({ store }: ApiDeps, cursor: string): Promise<ScorePlace> {

@@ -5,6 +5,7 @@ import { ClientError } from '../../errors';
 import { counted, formatAge } from '../../format';
 import {
   findScores,
+  scoreFilter,
   summariseScores,
   type ScoreFilter,
   type ScoresBy,
@@ -119,21 +120,9 @@ export async function scoresCommand(context: CliContext, options: ScoresOptions,
   return EXIT.completed;
 }
 
-function filterOf(
-  { agent, release, name, tenant, judge, source, below, above, since }: ScoresOptions,
-  now: number,
-): ScoreFilter {
-  return {
-    ...(agent === undefined ? {} : { agent }),
-    ...(release === undefined ? {} : { release }),
-    ...(name === undefined ? {} : { name }),
-    ...(judge === undefined ? {} : { by: judge }),
-    ...(source === undefined ? {} : { source }),
-    ...(below === undefined ? {} : { below }),
-    ...(above === undefined ? {} : { above }),
-    ...(since === undefined ? {} : { since: now - since }),
-    ...(tenant === undefined ? {} : { fits: (score) => score.tenant === tenant }),
-  };
+function filterOf({ tenant, since: within, ...wanted }: ScoresOptions, now: number): ScoreFilter {
+  const filter = scoreFilter({ ...wanted, within }, now);
+  return tenant === undefined ? filter : { ...filter, fits: (score) => score.tenant === tenant };
 }
 
 const short = (value: number | undefined): string => (value === undefined ? '' : String(Number(value.toFixed(3))));
