@@ -56,8 +56,9 @@ export function queueMetrics(registry: Registry, { queues, backlogOf, load }: Qu
     collect() {
       const now = load();
       if (!now) return;
-      this.set({ kind: 'calls' }, now.calls);
-      this.set({ kind: 'steps' }, now.steps);
+      // By what is not told an alert knows that no worker takes it.
+      if (now.calls !== undefined) this.set({ kind: 'calls' }, now.calls);
+      if (now.steps !== undefined) this.set({ kind: 'steps' }, now.steps);
     },
   });
   new Gauge({

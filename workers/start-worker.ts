@@ -87,9 +87,9 @@ export interface RunningWorker {
 
 export interface WorkerLoad {
   state: 'running' | 'draining' | 'stopped' | 'failed';
-  /** Calls, and steps of runs, under way. */
-  calls: number;
-  steps: number;
+  /** Calls, and steps of runs, under way: none is told of what its role does not take. */
+  calls?: number;
+  steps?: number;
   /** Runs held in memory. */
   held: number;
 }
@@ -124,7 +124,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       role,
       tuning,
     });
-    return running({ worker, ...control, telling, leases, connection, identity });
+    return running({ worker, ...control, telling, leases, connection, identity, role });
   } catch (error) {
     leases?.stop();
     // A worker that was made and never ran keeps its hold of the connection, which then cannot be closed: why it failed is what counts.
@@ -233,6 +233,7 @@ interface Parts extends Partial<Control> {
   leases: Leases | undefined;
   connection: NativeConnection;
   identity: string;
+  role: WorkerRole;
 }
 
 function running({ worker, control, telling, leases, connection, ...parts }: Parts): RunningWorker {
@@ -265,7 +266,7 @@ function running({ worker, control, telling, leases, connection, ...parts }: Par
   return {
     identity: parts.identity,
     finished,
-    load: () => loadOf(worker),
+    load: () => loadOf(worker, parts.role),
     stop: async () => {
       stop(worker);
       await keeper?.stop();
@@ -284,12 +285,12 @@ const STATES: Readonly<Record<State, WorkerLoad['state']>> = {
   FAILED: 'failed',
 };
 
-function loadOf(worker: Worker): WorkerLoad {
+function loadOf(worker: Worker, role: WorkerRole): WorkerLoad {
   const { runState, numInFlightActivities, numInFlightWorkflowActivations, numCachedWorkflows } = worker.getStatus();
   return {
     state: STATES[runState],
-    calls: numInFlightActivities,
-    steps: numInFlightWorkflowActivations,
+    ...(role === 'orchestrate' ? {} : { calls: numInFlightActivities }),
+    ...(role === 'calls' ? {} : { steps: numInFlightWorkflowActivations }),
     held: numCachedWorkflows,
   };
 }

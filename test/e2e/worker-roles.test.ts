@@ -71,7 +71,9 @@ test('one process holds runs, another makes their calls: with both a run complet
   await submit('roles-1');
   await until('a call that waits for somebody to make it', async () => (await backlog(holds.url, 'tasks')) === 1);
   await until('its age', async () => ((await backlog(holds.url, 'age_seconds')) ?? 0) > 0);
-  expect(await metric(holds.url, 'agent_worker_slots_used{kind="calls"}')).toBe(0);
+  expect(await metric(holds.url, 'agent_worker_slots_used{kind="steps"}')).toBe(0);
+  // What it does not take it does not tell: by that WorkerAbsent knows.
+  expect(await metric(holds.url, 'agent_worker_slots_used{kind="calls"}')).toBeUndefined();
   expect(await metric(holds.url, 'agent_worker_runs_held')).toBe(1);
   const calls = await worker(['--role', 'calls']);
   expect(await tail('roles-1')).toMatchObject({ code: 0, stdout: 'Hello, world!\n' });
