@@ -12,6 +12,7 @@ import { findTemporal, type FoundTemporal } from '../find-temporal';
 import { createClosing } from './closing';
 import { settingsFor, storeInUse } from './in-use';
 import { ownSigner } from './own-identity';
+import { readingTold } from './reading-told';
 import type { Output } from './output';
 
 export interface Connected {
@@ -63,9 +64,10 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
   let url: string | undefined;
   const storeUrl = (): string => (url ??= storeInUse(settings, env));
   const openStore = (): ContentStore => (store ??= openStoreAt(storeUrl(), settings.keys));
+  const telling = readingTold((text) => output.wait(text));
   const readStore = (): ContentStore => {
     const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
-    return store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore());
+    return telling(store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore()));
   };
   const connectTo = async ({ server, uiUrl, taskQueue = settings.taskQueue }: FoundTemporal): Promise<Connected> => {
     // First, because it is the quickest to fail.

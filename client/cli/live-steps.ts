@@ -20,6 +20,8 @@ export interface LiveSteps {
   show(step: Step): void;
   /** A piece of an answer that is under way. */
   say(event: TextEvent): void;
+  /** One line about a wait, until what was waited for is written; on a terminal alone. */
+  wait(text: string): void;
   /** Writes what stays, above the lines that change. */
   above(write: () => void): void;
   /** Takes the changing lines away. */
@@ -36,6 +38,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   let drawn = 0;
   let frame = 0;
   let timer: NodeJS.Timeout | undefined;
+  let waiting = '';
   const answer = createLiveAnswer();
   const announced = createAnnounced();
 
@@ -45,15 +48,10 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
     drawn = 0;
   };
   const draw = (): void => {
-    if (running.size === 0) return;
-    const steps = [...running.values()];
-    const spinner = colors.cyan(FRAMES[frame % FRAMES.length] ?? '');
-    const lines = steps.slice(0, LINES).map((step) => {
-      const time = formatDuration(Date.now() - step.startedAt);
-      return `${spinner} ${clipped(safeLine(step.label), columns() - time.length - 5)}  ${colors.dim(time)}`;
-    });
-    if (steps.length > LINES) lines.push(`  and ${steps.length - LINES} more`);
-    lines.push(...answer.lines(columns()).map((line) => colors.dim(line)));
+    if (running.size === 0 && waiting === '') return;
+    const lines = runningLines([...running.values()], FRAMES[frame % FRAMES.length] ?? '', columns(), colors);
+    if (running.size > 0) lines.push(...answer.lines(columns()).map((line) => colors.dim(line)));
+    if (waiting !== '') lines.push(colors.dim(clipped(safeLine(waiting), columns() - 1)));
     write(lines.map((line) => `${line}\n`).join(''));
     drawn = lines.length;
   };
@@ -74,6 +72,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
   };
   const above = (writeKept: () => void): void => {
     erase();
+    waiting = '';
     if (!interactive) write(answer.lineEnd());
     writeKept();
     draw();
@@ -81,6 +80,12 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
 
   return {
     above,
+    wait: (text) => {
+      if (!interactive) return;
+      waiting = text;
+      erase();
+      draw();
+    },
     show: (step) => {
       const line = stepLine(step, colors, interactive ? columns() : Infinity);
       if (step.kind === 'model') answer.told(step);
@@ -88,6 +93,7 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
         if (!announced.isSaid(step)) write(`${answer.lineEnd()}${line}\n`);
         return;
       }
+      waiting = '';
       if (step.state === 'running') running.set(step.seq, step);
       else running.delete(step.seq);
       if (step.state === 'running') redraw();
@@ -103,11 +109,20 @@ export function createLiveSteps({ write, columns, colors, interactive }: LiveSte
     },
     close: () => {
       erase();
+      waiting = '';
       if (!interactive) write(answer.lineEnd());
       running.clear();
       keepDrawing();
     },
   };
+}
+
+function runningLines(steps: readonly Step[], spinner: string, columns: number, colors: Colors): string[] {
+  const lines = steps.slice(0, LINES).map((step) => {
+    const time = formatDuration(Date.now() - step.startedAt);
+    return `${colors.cyan(spinner)} ${clipped(safeLine(step.label), columns - time.length - 5)}  ${colors.dim(time)}`;
+  });
+  return steps.length > LINES ? [...lines, `  and ${steps.length - LINES} more`] : lines;
 }
 
 /**

@@ -58,6 +58,8 @@ export interface Output {
    * @param options.always elsewhere too, where it stays
    */
   text(event: TextEvent, options?: { always?: boolean }): void;
+  /** Of a wait, to standard error: on a terminal one line that changes in place, and goes with the next that stays; elsewhere nothing. */
+  wait(text: string): void;
   /** Content without control characters and escape sequences. */
   safe(text: string): string;
   safeLine(text: string): string;
@@ -122,6 +124,7 @@ export function createOutput(options: OutputOptions): Output {
     text: (event, { always = false } = {}) => {
       if (!isJson && (interactive || always)) live.say(event);
     },
+    wait: live.wait,
     safe: safeForTerminal,
     safeLine,
     close: live.close,

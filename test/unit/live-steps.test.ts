@@ -20,3 +20,23 @@ test.each([
   live.show({ ...step, ...of });
   expect(written).toBe(line);
 });
+
+describe('a wait', () => {
+  const written = (interactive: boolean): string => {
+    let text = '';
+    const live = createLiveSteps({
+      ...{ write: (more: string) => void (text += more), columns: () => 20 },
+      ...{ colors: createColors(false), interactive },
+    });
+    live.wait('1,000 records read');
+    live.wait('2,000 records read, and more than a line');
+    live.above(() => void (text += 'what stays\n'));
+    live.close();
+    return text;
+  };
+  const GONE = '\u001b[1A\u001b[J';
+
+  test('is one line of a terminal, which goes with the next that stays', () =>
+    expect(written(true)).toBe(`1,000 records read\n${GONE}2,000 records read…\n${GONE}what stays\n`));
+  test('is nothing elsewhere', () => expect(written(false)).toBe('what stays\n'));
+});
