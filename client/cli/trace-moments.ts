@@ -1,6 +1,6 @@
 // What a printed trace shows beside calls: waits, acts of people, decisions, and calls that brought nothing.
 import type { TraceSpan } from '../trace/trace-shapes';
-import type { TracedCall } from '../trace/traced-run';
+import type { TracedCall } from '../trace/traced-call';
 import { formatDuration } from '../format';
 import type { Output } from './output';
 

@@ -1,11 +1,8 @@
 // One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
-import { setTimeout as after } from 'node:timers/promises';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
 import { formatCost, formatTokens, limitsText } from '../format';
 import { subRunsUnder } from '../sub-runs';
-import { isTemporalGone } from '../temporal-gone';
 import { readTrace } from '../trace/read-trace';
-import type { RunTrace } from '../trace/trace-shapes';
 import { takenLimits } from '../api/run-status';
 import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
 import type { PageRequest, ShownPlace } from './place';
@@ -15,8 +12,6 @@ import { runFormsHtml } from './run-forms';
 import { waterfallHtml } from './waterfall';
 
 const LONG_TURNS = 100;
-/** A history of a thousand calls is read in less than a second. */
-const HISTORY_MS = 5_000;
 
 export const runPage: ShownPlace = {
   path: '/runs/:id',
@@ -101,23 +96,13 @@ async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
 
 async function callsHtml(request: PageRequest, run: ShownRun): Promise<Html> {
   if (run.erasedAt !== undefined) return NOTHING;
+  const {
+    knownRun,
+    deps: { store, temporal },
+  } = request;
+  const { record } = await knownRun(run.id);
   return html`<h2>Calls</h2>
-    ${waterfallHtml(await traceOf(request, run.id))}`;
-}
-
-/** Where Temporal does not answer in time, what the store tells. */
-async function traceOf({ knownRun, deps: { store, temporal } }: PageRequest, id: string): Promise<RunTrace> {
-  const { record } = await knownRun(id);
-  const late = AbortSignal.timeout(HISTORY_MS);
-  const whole = temporal.connection
-    .withAbortSignal(late, () => readTrace({ store, temporal }, record))
-    .catch((error: unknown) => {
-      if (!late.aborted && !isTemporalGone(error)) throw error;
-      return undefined;
-    });
-  // A connection that is only being made is not given up by the signal.
-  const found = await Promise.race([whole, after(HISTORY_MS, undefined, { ref: false })]);
-  return found ?? (await readTrace({ store }, record));
+    ${waterfallHtml(await readTrace({ store, temporal }, record))}`;
 }
 
 async function subRunsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {

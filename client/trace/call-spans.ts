@@ -6,7 +6,8 @@ import type { ModelRecord, Tried } from '../../workflows/contract/schemas/call-r
 import { counted } from '../format';
 import type { HistoryCall } from './run-history';
 import type { TraceSpan } from './trace-shapes';
-import { callName, sharedText, type TracedCall, type TracedRun } from './traced-run';
+import { callName, sharedText, type TracedCall } from './traced-call';
+import type { TracedRun } from './traced-run';
 
 /** Without its place in the tree. */
 export type CallSpan = Omit<TraceSpan, 'parent' | 'depth'>;

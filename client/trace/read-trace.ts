@@ -1,24 +1,26 @@
 // A run as a trace: its record, its calls, what it asked people and its sub-agents' runs, from the store; and what Temporal's history adds,
 // where there still is one. See trace-shapes.ts.
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
-import { subRunsUnder } from '../sub-runs';
+import { counted } from '../format';
 import { historyByCall, recordedSpan, unrecordedSpan, type CallSpan } from './call-spans';
 import { degradedText, momentSpans } from './moment-spans';
 import type { RunTrace, TraceRun, TraceSpan } from './trace-shapes';
-import { callName, tracedRun, type TracedRun, type TraceSources } from './traced-run';
+import { tracedInTime, type TraceWithin } from './traced-in-time';
+import { callName } from './traced-call';
+import type { TracedRun, TraceSources } from './traced-run';
 
-export interface ReadTraceOptions {
+export interface ReadTraceOptions extends TraceWithin {
   /** Of the run itself; those of its sub-agents are whole. @default all */
   turns?: { from: number; to: number };
 }
 
-/** @throws what keeps the store or Temporal from telling */
+/** Where Temporal does not answer in time, `history` says so, and the store alone tells. @throws what keeps the store from telling */
 export async function readTrace(
   sources: TraceSources,
   record: RunRecord,
   options: ReadTraceOptions = {},
 ): Promise<RunTrace> {
-  return traceOf(await tracedRun(sources, record, await subRunsUnder(sources.store, record)), options);
+  return traceOf(await tracedInTime(sources, record, options), options);
 }
 
 export function traceOf(traced: TracedRun, { turns }: ReadTraceOptions = {}): RunTrace {
@@ -31,23 +33,41 @@ export function traceOf(traced: TracedRun, { turns }: ReadTraceOptions = {}): Ru
     turns: { from: shown.from, to: Math.min(shown.to, all), of: all },
     history: typeof traced.history === 'string' ? traced.history : 'read',
     problems: problemsOf(traced),
-    unreadable: traced.unreadable,
+    unreadable: withSubRuns(traced).reduce((sum, one) => sum + one.unreadable, 0),
   };
 }
 
-function problemsOf({ live, history, record, unreadable }: TracedRun): string[] {
-  const told = typeof history === 'string' ? undefined : history;
+function problemsOf(traced: TracedRun): string[] {
+  const stuck = withSubRuns(traced).flatMap((one) => (one.live?.problems ?? []).map(of(one, traced)));
+  return [...stuck, ...missingOf(traced)];
+}
+
+/** What is not in it, and why: a line each, for whoever would look for it there. */
+export function missingOf(traced: TracedRun): string[] {
   return [
-    ...(live?.problems ?? []),
-    ...(told?.isPartial
-      ? ['the oldest part of its history is gone, or too long ago to be read: of that time its records alone tell.']
+    ...(traced.history === 'unreachable'
+      ? ['Temporal did not answer: the records tell what was called, and not what was waited for or is under way.']
       : []),
-    ...(history === 'gone' && !record.erased
-      ? ['Temporal does not have its history any more: its records tell what was called, and not what was waited for.']
-      : []),
-    ...(unreadable > 0 ? [`${unreadable} of its records cannot be read by this version.`] : []),
+    ...withSubRuns(traced).flatMap((one) => missingIn(one).map(of(one, traced))),
   ];
 }
+
+const withSubRuns = (traced: TracedRun): TracedRun[] => [traced, ...traced.subRuns.flatMap(withSubRuns)];
+
+const of =
+  ({ record: { id } }: TracedRun, root: TracedRun) =>
+  (text: string): string =>
+    id === root.record.id ? text : `run ${id}: ${text}`;
+
+const missingIn = ({ history, record, unreadable }: TracedRun): string[] => [
+  ...(typeof history !== 'string' && history.isPartial
+    ? ['the oldest part of its history is gone, or too long ago to be read: of that time its records alone tell.']
+    : []),
+  ...(history === 'gone' && !record.erased
+    ? ['Temporal does not have its history any more: its records tell what was called, and not what was waited for.']
+    : []),
+  ...(unreadable > 0 ? [`${counted(unreadable, 'record')} of its calls cannot be read by this version.`] : []),
+];
 
 function factsOf({ record, status, live, firstRunId, totals }: TracedRun): TraceRun {
   const { id, agent, release, tenant, question, startedAt, ended, degraded, forkedFrom, parent, erased } = record;

@@ -149,7 +149,11 @@ export const runTraceShape = z.object({
     .describe(
       'Whether Temporal’s history is in it. Without one there are no attempts, waits and human acts, and no times in queues.',
     ),
-  problems: z.array(z.string()).describe('Why it makes no headway, and what of it cannot be read.'),
-  unreadable: count.describe('Records that this version cannot read.'),
+  problems: z
+    .array(z.string())
+    .describe('Why it, or a run of its sub-agents, makes no headway, and what of them is not told here.'),
+  unreadable: count.describe(
+    'Records of calls that this version cannot read: of the run, and of those of its sub-agents.',
+  ),
 });
 export type RunTrace = z.output<typeof runTraceShape>;

@@ -20,7 +20,7 @@ import type { RunCall } from '../../../activities/store/run-calls';
 import { chosenCall, findCall, type CallWanted } from '../../find-call';
 import type { Output } from '../output';
 import { showMessage } from '../show-message';
-import { sharedText } from '../../trace/traced-run';
+import { sharedText } from '../../trace/traced-call';
 import { showChanges } from './show-changes';
 import { showCurl } from './show-curl';
 

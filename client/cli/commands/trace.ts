@@ -4,29 +4,21 @@ import { FALLBACK_INDEX_STEP } from '../../../workflows/contract/limits';
 import type { Usage } from '../../../workflows/contract/message';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { erasedText } from '../../recorded-result';
-import { subRunsUnder } from '../../sub-runs';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { findRun } from '../find-run';
 import { counted, formatCost, formatDuration, formatTokens, savedText } from '../../format';
 import type { PendingCall } from '../../live-run';
 import { COMPACTION_INDEX } from '../../../workflows/contract/context';
-import { traceOf } from '../../trace/read-trace';
+import { missingOf, traceOf } from '../../trace/read-trace';
 import type { RunTrace, TraceSpan } from '../../trace/trace-shapes';
 import { settledRecord } from '../settled-record';
 import { isElsewhere, looseSpans, momentText, type Below } from '../trace-moments';
 import { createWaterfall, isUnicodeTerminal, waterfallWidth, type Waterfall } from '../waterfall';
 import type { Output } from '../output';
-import {
-  askedIn,
-  callName,
-  traceJson,
-  tracedRun,
-  turnsOf,
-  type TracedCall,
-  type TracedRun,
-  type Unrecorded,
-} from '../../trace/traced-run';
+import { callName, type TracedCall } from '../../trace/traced-call';
+import { tracedInTime } from '../../trace/traced-in-time';
+import { askedIn, traceJson, turnsOf, type TracedRun, type Unrecorded } from '../../trace/traced-run';
 import { scoresOfRun } from '../../scores/score-run';
 import { scoreText } from '../score-text';
 import { waitingLine } from '../waiting';
@@ -41,6 +33,9 @@ export interface TraceOptions {
   waterfall?: boolean;
 }
 
+/** Whoever types a command waits longer than whoever reloads a page: for a history of thousands of calls, from a server far away. */
+const HISTORY_MS = 30_000;
+
 export async function traceCommand(context: CliContext, given: string, options: TraceOptions = {}): Promise<number> {
   const { output } = context;
   const store = context.readStore();
@@ -54,18 +49,19 @@ export async function traceCommand(context: CliContext, given: string, options: 
     store,
     ...(temporal ? { temporal, settled: (record: RunRecord) => settledRecord(store, temporal, record) } : {}),
   };
-  const traced = await tracedRun(sources, found, await subRunsUnder(store, found));
+  const traced = await tracedInTime(sources, found, { withinMs: HISTORY_MS });
   const trace = traceOf(traced, options);
-  const { history, spans, run } = trace;
+  const { history, spans, run, problems, unreadable } = trace;
   const { release, tenant, limits, degraded } = run;
   const scores = await scoresOfRun(store, found.id);
-  output.json({ ...traceJson(traced, options.turns), release, tenant, limits, degraded, history, spans, scores });
+  const facts = { release, tenant, limits, degraded, history, spans, problems, unreadable };
+  output.json({ ...traceJson(traced, options.turns), ...facts, scores });
   if (output.isJson) return EXIT.completed;
   const shown = createShown(context, traced, trace, options);
   showRun(shown, traced, '');
   for (const score of scores) output.line(`${output.colors.dim('scored')}  ${output.safeLine(scoreText(score))}`);
   if (shown.waterfall) output.note(shown.waterfall.legend);
-  if (trace.history === 'gone') for (const problem of trace.problems) output.note(problem);
+  for (const missing of missingOf(traced)) output.note(output.safeLine(missing));
   return EXIT.completed;
 }
 
@@ -113,7 +109,7 @@ function createShown(
 /** @param indent of a sub-agent's run: it stands under the call that began it */
 function showRun(shown: Shown, traced: TracedRun, indent: string): void {
   const { output } = shown;
-  const { record, status, totals, live, waiting, unreadable } = traced;
+  const { record, status, totals, live, waiting } = traced;
   const { colors } = output;
   const line = (text: string, span?: TraceSpan): void => shown.line(`${indent}${text}`, span);
   const time = record.ended ? ` in ${formatDuration(record.ended.at - record.startedAt)}` : '';
@@ -130,7 +126,6 @@ function showRun(shown: Shown, traced: TracedRun, indent: string): void {
   for (const one of waiting) line(`${colors.yellow('asks')}  ${waitingLine(output, one)}`);
   const failure = record.ended?.failure;
   if (failure) line(`${colors.red(status)}  ${failure.type}: ${output.safeLine(failure.message)}`);
-  if (unreadable > 0) output.note(`${counted(unreadable, 'record')} not readable by this version.`);
 }
 
 const callerText = ({ run, turn, root }: NonNullable<RunRecord['parent']>): string =>
