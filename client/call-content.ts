@@ -1,39 +1,128 @@
-// What one call of a run was given, and what it answered, whole, from the store.
-import { givenTo, summedUp } from '../activities/rebuild/rebuild-request';
-import { createConversation, type ContentStore } from '../activities/store';
+// What one call of a run was given, and what it answered, whole, from the store; where a part of it cannot be read, all the rest.
+import { givenHashes, summedUpHashes } from '../activities/rebuild/rebuild-request';
+import { createConversation, type ContentStore, type Conversation } from '../activities/store';
 import type { RunCall } from '../activities/store/run-calls';
-import type { Message } from '../workflows/contract/message';
+import { orWhy, whyUnreadable } from '../activities/store/why-unreadable';
+import type { Message, MessageHead } from '../workflows/contract/message';
+import type { CallRecord } from '../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
+import { fewAtOnce } from './few-at-once';
+
+/** A part that cannot be read. */
+export interface GonePart {
+  part: 'given' | 'answered';
+  /**
+   * Which of its messages, from 1, those that cannot be read counted too. Null: how many they were is not known, and they came before
+   * all that can be read; of a tool call its arguments.
+   */
+  position: number | null;
+  /** How it began, where the call's record has that. */
+  preview?: string;
+  /** In one sentence. */
+  why: string;
+}
 
 export interface CallContent {
   /** Of a model call or a compaction the messages that it read; of a tool call its arguments, as JSON, absent where they cannot be read. */
   given: { messages: Message[] } | { arguments: unknown };
   /** Nothing of a tool call that has begun work elsewhere and has not ended. */
   answered: Message[];
+  /** What of it cannot be read, and why. */
+  gone: GonePart[];
 }
 
-/** @param store of all tenants @throws what keeps the store from telling */
+/** @param store of all tenants @throws what keeps the store from telling anything */
 export async function callContent(
   store: ContentStore,
   { id, tenant }: Pick<RunRecord, 'id' | 'tenant'>,
-  { record }: Pick<RunCall, 'record'>,
+  { record, asked }: Pick<RunCall, 'record' | 'asked'>,
 ): Promise<CallContent> {
   const conversation = createConversation(store.of(tenant));
-  if (record.kind === 'model')
-    return {
-      given: { messages: (await givenTo(conversation, id, record)).entries.map(({ message }) => message) },
-      answered: await conversation.messages(record.answer.messages.map(({ hash }) => hash)),
-    };
+  const answers = await readable(conversation, 'answered', answersOf(record));
   if (record.kind === 'tool' || record.kind === 'started-tool') {
-    const result = record.kind === 'tool' ? record.result : undefined;
-    const hashes = [record.from.message, ...(result ? [result.message.hash] : [])];
-    const [asking, ...answered] = await conversation.messages(hashes);
-    return { given: { arguments: argumentsOf(asking, record.from.call) }, answered };
+    const { got, why } = await orWhy(conversation.messages([record.from.message]));
+    const preview = asked === undefined ? {} : { preview: asked };
+    return {
+      given: { arguments: argumentsOf(got?.[0], record.from.call) },
+      answered: answers.messages,
+      gone: [...(got ? [] : [{ part: 'given' as const, position: null, ...preview, why }]), ...answers.gone],
+    };
   }
+  const { hashes, why } = await askedOf(conversation, id, record);
+  const given = await readable(
+    conversation,
+    'given',
+    hashes.map((hash) => ({ hash })),
+  );
   return {
-    given: { messages: await summedUp(conversation, id, record) },
-    answered: await conversation.messages([record.result.message.hash]),
+    given: { messages: given.messages },
+    answered: answers.messages,
+    gone: [
+      ...(why === undefined ? [] : [{ part: 'given' as const, position: null, why }]),
+      ...given.gone,
+      ...answers.gone,
+    ],
   };
+}
+
+function answersOf(record: CallRecord): readonly Pick<MessageHead, 'hash' | 'preview'>[] {
+  if (record.kind === 'model') return record.answer.messages;
+  return record.kind === 'started-tool' ? [] : [record.result.message];
+}
+
+/** @returns why what came before cannot be told, where that is so */
+async function askedOf(
+  conversation: Conversation,
+  id: string,
+  record: Extract<CallRecord, { kind: 'model' | 'compaction' }>,
+): Promise<{ hashes: readonly string[]; why?: string }> {
+  if (record.kind === 'compaction') {
+    const { got, why } = await orWhy(summedUpHashes(conversation, id, record));
+    return got ? { hashes: got } : { hashes: [], why };
+  }
+  const { hashes, broken } = await givenHashes(conversation, id, record);
+  const why = whyUnreadable(broken);
+  if (broken !== undefined && why === undefined) throw broken;
+  return { hashes, ...(why === undefined ? {} : { why }) };
+}
+
+/** Read one by one only where not all can be read together. */
+const READ_AT_ONCE = 8;
+
+async function readable(
+  conversation: Conversation,
+  part: GonePart['part'],
+  heads: readonly { hash: string; preview?: string }[],
+): Promise<{ messages: Message[]; gone: GonePart[] }> {
+  const all = await orWhy(conversation.messages(heads.map(({ hash }) => hash)));
+  if (all.got) return { messages: all.got, gone: [] };
+  const read = await fewAtOnce(heads, READ_AT_ONCE, ({ hash }) => orWhy(conversation.messages([hash])));
+  return {
+    messages: read.flatMap(({ got = [] }) => got),
+    gone: read.flatMap(({ why }, at): GonePart[] => {
+      const preview = heads[at]?.preview;
+      return why === undefined ? [] : [{ part, position: at + 1, ...(preview ? { preview } : {}), why }];
+    }),
+  };
+}
+
+/** The messages of a part in their order, with what cannot be read at its place. */
+export function inPlace(
+  messages: readonly Message[],
+  part: GonePart['part'],
+  gone: readonly GonePart[],
+): { position: number | null; message?: Message; gone?: GonePart }[] {
+  const own = gone.filter((one) => one.part === part);
+  const before = own.filter(({ position }) => position === null).map((one) => ({ position: null, gone: one }));
+  const byPosition = new Map(own.map((one) => [one.position, one]));
+  const rest = [...messages];
+  const total = messages.length + own.length - before.length;
+  const placed = Array.from({ length: total }, (_, at) => {
+    const missing = byPosition.get(at + 1);
+    const message = missing ? undefined : rest.shift();
+    return { position: at + 1, ...(missing ? { gone: missing } : {}), ...(message ? { message } : {}) };
+  });
+  return [...before, ...placed];
 }
 
 function argumentsOf(message: Message | undefined, at: number): unknown {

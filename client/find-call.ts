@@ -43,10 +43,17 @@ export async function findCall(
   return { ...chosenCall(record, calls, wanted), calls };
 }
 
-/** Where no call's failure tells which: a loop, a limit that was reached, a cancel. What was asked for last is what it came to. */
-function guiltyCall({ id, ended }: RunRecord, calls: readonly RunCall[], last: RunCall): FoundCall {
+/**
+ * Where no call's failure tells which: a loop, a limit that was reached, a cancel. What was asked for last is what it came to.
+ * @param type of the failure that is looked into: of a run that went on after it another than its own, or none
+ */
+export function guiltyCall(
+  { id, ended }: RunRecord,
+  calls: readonly RunCall[],
+  last: RunCall,
+  type: string | undefined = ended?.failure?.type,
+): FoundCall {
   const newest = [...calls].reverse();
-  const type = ended?.failure?.type;
   const failed = newest.find(({ record }) => {
     const own = failureOf(record);
     return own !== undefined && (type === undefined || own === type);
@@ -61,6 +68,12 @@ function guiltyCall({ id, ended }: RunRecord, calls: readonly RunCall[], last: R
     note: `no call of the run is recorded as ${type}: what brought no answer has no record. This is the last model call that was answered.`,
   };
 }
+
+/** The model call whose answer a tool call is part of. */
+export const askedBy = (calls: readonly RunCall[], { fork, turn, record }: RunCall): RunCall | undefined =>
+  record.kind === 'tool' || record.kind === 'started-tool'
+    ? calls.find((call) => call.fork === fork && call.turn === turn && call.record.kind === 'model')
+    : undefined;
 
 /** What became of an answer that could not be used, or of a tool call. */
 export function failureOf(record: CallRecord): string | undefined {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { allRefs, createConversation, previewOf, type ContentStore } from '../activities/store';
 import { requestsOfFirst, saidOfFirst } from '../activities/store/ref-names';
+import { orWhy } from '../activities/store/why-unreadable';
 import type { PersonRequest } from '../workflows/contract/approval';
 import { requestRecordSchema, type RequestRecord } from '../workflows/contract/schemas/approval';
 import { argumentsOf } from './run-requests';
@@ -52,10 +53,14 @@ export async function saidTo(store: ContentStore, firstRunId: string): Promise<{
   const said = (await allRefs(store, saidOfFirst(firstRunId))).flatMap(
     ({ value }) => saidSchema.safeParse(value).data ?? [],
   );
-  const messages = await createConversation(store).messages(said.map(({ message }) => message));
-  return said
-    .flatMap(({ at }, nth) => (messages[nth] ? [{ at, text: previewOf(messages[nth]) }] : []))
-    .sort((a, b) => a.at - b.at);
+  const conversation = createConversation(store);
+  const told = await Promise.all(
+    said.map(async ({ at, message: hash }) => {
+      const { got: [message] = [], why = 'it is no message' } = await orWhy(conversation.messages([hash]));
+      return { at, text: message ? previewOf(message) : `(cannot be read: ${why})` };
+    }),
+  );
+  return told.sort((a, b) => a.at - b.at);
 }
 
 const textOf = async (store: ContentStore, name: string | undefined): Promise<string | undefined> =>
@@ -63,7 +68,7 @@ const textOf = async (store: ContentStore, name: string | undefined): Promise<st
     ? undefined
     : await store.get([name]).then(
         ([bytes]) => new TextDecoder().decode(bytes),
-        () => undefined,
+        () => '(what cannot be read)',
       );
 
 const SAID = { approve: 'approved', deny: 'denied', replace: 'replaced' } as const;

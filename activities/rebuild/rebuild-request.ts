@@ -1,7 +1,6 @@
 // What a model was asked, rebuilt from what is stored: the conversation as it was read, the release, and the provider's own items. No request
 // is kept twice; that a rebuilt one is the one that was sent, the hash in its record shows.
 import { createHash } from 'node:crypto';
-import { ApplicationFailure } from '@temporalio/common';
 import type { Message } from '../../workflows/contract/message';
 import type { ReleaseManifest } from '../../workflows/contract/release';
 import type { CompactionRecord, ModelRecord } from '../../workflows/contract/schemas/call-record';
@@ -10,8 +9,10 @@ import { modelRequest, summaryOf } from '../model-request';
 import type { ModelRequest } from '../model/provider';
 import { wireBody } from '../model/wire-provider';
 import { createConversation, type ContentStore, type Conversation } from '../store';
+import type { Reached } from '../store/chain-links';
 import { chainName, earlierChainName } from '../store/ref-names';
 import type { RunCall } from '../store/run-calls';
+import { orWhy } from '../store/why-unreadable';
 import { isWireForm, WIRE_FORMS, type WireForm } from './wire-forms';
 
 export interface RebuiltRequest {
@@ -66,14 +67,14 @@ export async function rebuildRequest(
       why: `it was task ${record.batch.item} of one request for ${record.batch.of}, which holds what other runs asked: that request is not kept.`,
     };
   if (!isWireForm(form)) return { why: noForm(record, route) };
-  try {
-    const request = await requestOf(store, run, call, record, { route, form });
-    const capped = options.route === undefined ? withCap(request, record) : request;
-    return judged(await wired(capped, route, form), record, options.route !== undefined);
-  } catch (error) {
-    return { why: whyGone(error) };
-  }
+  const rebuilding = requestOf(store, run, call, record, { route, form }).then((request) =>
+    wired(options.route === undefined ? withCap(request, record) : request, route, form),
+  );
+  const { got, why } = await orWhy(rebuilding);
+  return got ? judged(got, record, options.route !== undefined) : partGone(why);
 }
+
+const partGone = (why: string): NoRequest => ({ why: `a part of it cannot be read: ${why}` });
 
 /** What a model was asked, as data, whatever form it was written in: also where it was not asked over HTTP. */
 export interface AskedModel {
@@ -89,18 +90,8 @@ export async function askedModel(store: ContentStore, run: RunOfCall, call: RunC
     return { why: `it is a call of the tool ${record.name}: no model was asked.` };
   const route = record.kind === 'model' ? record.answer.model : record.result.model;
   const form = isWireForm(record.rawForm) ? record.rawForm : undefined;
-  try {
-    return { route, request: withCap(await requestOf(store, run, call, record, { route, form }), record) };
-  } catch (error) {
-    return { why: whyGone(error) };
-  }
-}
-
-/** A part of it that is not there any more is no error of whoever looks. @throws what is none of the store's failures */
-function whyGone(error: unknown): string {
-  if (error instanceof ApplicationFailure && error.type?.startsWith('Store.'))
-    return `a part of it is not there any more: ${error.type}: ${error.message}`;
-  throw error;
+  const { got, why } = await orWhy(requestOf(store, run, call, record, { route, form }));
+  return got ? { route, request: withCap(got, record) } : partGone(why);
 }
 
 function noForm(record: ModelRecord | CompactionRecord, route: string): string {
@@ -128,7 +119,7 @@ async function requestOf(
   const manifest = await manifestOf(store, record.release);
   const model = modelOf(route);
   if (record.kind === 'compaction') {
-    const messages = await summedUp(conversation, run.id, record);
+    const messages = await conversation.messages(await summedUpHashes(conversation, run.id, record));
     const { range, transcriptTokens: most = Infinity } = record;
     return summaryOf({ store: own }, { manifest, messages, first: range.first, most }, model);
   }
@@ -138,32 +129,50 @@ async function requestOf(
   return await modelRequest({ store: own }, key, { manifest, entries, earlier, provider, model });
 }
 
-/** What the model read: an edited conversation has a head of its own. */
-export async function givenTo(
+/** What the model read, in its order: an edited conversation has a head of its own. */
+export interface GivenHashes extends Pick<Reached, 'broken'> {
+  hashes: string[];
+  /** How many of them came before what this call was given to read. */
+  earlier: number;
+}
+
+/** As far back as the chain can be read. */
+export async function givenHashes(
   conversation: Conversation,
   id: string,
   { from: { base, append }, edited, answer: { notices = [] } }: ModelRecord,
+): Promise<GivenHashes> {
+  const head = edited ?? base;
+  const { links, ...broken }: Reached = head === null ? { links: [] } : await conversation.reach(head, chainName(id));
+  const before = links.map(({ hash }) => hash);
+  if (edited !== undefined)
+    return { hashes: before, earlier: before.length - append.length - notices.length, ...broken };
+  return { hashes: [...before, ...append], earlier: before.length, ...broken };
+}
+
+async function givenTo(
+  conversation: Conversation,
+  id: string,
+  record: ModelRecord,
 ): Promise<{ entries: { hash: string; message: Message }[]; earlier: number }> {
-  if (edited !== undefined) {
-    const entries = await conversation.load(edited, chainName(id));
-    return { entries, earlier: entries.length - append.length - notices.length };
-  }
-  const before = base === null ? [] : await conversation.load(base, chainName(id));
-  const added = await conversation.messages(append);
-  const appended = added.map((message, at) => ({ hash: append[at] ?? '', message }));
-  return { entries: [...before, ...appended], earlier: before.length };
+  const { hashes, earlier, broken } = await givenHashes(conversation, id, record);
+  if (broken !== undefined) throw broken;
+  const messages = await conversation.messages(hashes);
+  return { entries: messages.map((message, at) => ({ hash: hashes[at] ?? '', message })), earlier };
 }
 
 /** What a summary stands for, as it was read to be summed up. */
-export async function summedUp(
+export async function summedUpHashes(
   conversation: Conversation,
   id: string,
   { result }: CompactionRecord,
-): Promise<Message[]> {
+): Promise<string[]> {
   const [summary] = await conversation.messages([result.message.hash]);
   const covers = summary?.role === 'user' ? summary.covers : undefined;
-  const chain = covers ? await conversation.load(covers.head, earlierChainName(id, covers.head)) : [];
-  return chain.slice(covers?.from, covers?.to).map(({ message }) => message);
+  if (!covers) return [];
+  const { links, broken } = await conversation.reach(covers.head, earlierChainName(id, covers.head));
+  if (broken !== undefined) throw broken;
+  return links.slice(covers.from, covers.to).map(({ hash }) => hash);
 }
 
 async function manifestOf(store: ContentStore, release: string): Promise<ReleaseManifest> {

@@ -21,10 +21,19 @@ export interface ChainLinks {
    * @throws ApplicationFailure `Store.ObjectMissing`, `Store.ObjectCorrupt`
    */
   load(head: string, chain?: string): Promise<Link[]>;
+  /** As `load`, as far back as it goes. */
+  reach(head: string, chain?: string): Promise<Reached>;
   /** The index of a stored head, with the segments to store where it had to be made anew. */
   levelsOf(head: string | null, chain: string): Promise<{ levels: Levels; segments: Uint8Array[] }>;
   /** Keeps the index of a head that is about to be stored. */
   keepLevels(indexed: IndexedHead): void;
+}
+
+export interface Reached {
+  /** The newest of the conversation, oldest first: all of it unless `broken`. */
+  links: Link[];
+  /** What keeps the node before the first of them from being read. */
+  broken?: unknown;
 }
 
 /** A node or index entry with its keys, in V8: an estimate on the safe side. */
@@ -78,7 +87,7 @@ export function createChainLinks(store: ContentStore, { nodes, indexes, segments
   }
 
   /** From the head backwards: what is kept, then the index once, otherwise node by node. */
-  async function load(head: string, chain?: string): Promise<Link[]> {
+  async function reach(head: string, chain?: string): Promise<Reached> {
     const backwards: Link[] = [];
     let indexed: Map<string, { links: Link[]; at: number }> | undefined;
     for (let at: string | null = head; at !== null;) {
@@ -86,19 +95,30 @@ export function createChainLinks(store: ContentStore, { nodes, indexes, segments
       if (!node) {
         indexed ??= await linksByIndex(chain);
         const known = indexed.get(at);
-        if (known) return [...known.links.slice(0, known.at + 1), ...backwards.reverse()];
-        node = decodeNode((await store.get([at]))[0] ?? new Uint8Array());
+        if (known) return { links: [...known.links.slice(0, known.at + 1), ...backwards.reverse()] };
+        try {
+          node = decodeNode((await store.get([at]))[0] ?? new Uint8Array());
+        } catch (broken) {
+          return { links: backwards.reverse(), broken };
+        }
         nodes.set(at, node);
       }
       backwards.push({ node: at, hash: node.message });
       at = node.parent;
     }
-    return backwards.reverse();
+    return { links: backwards.reverse() };
+  }
+
+  async function load(head: string, chain?: string): Promise<Link[]> {
+    const { links, broken } = await reach(head, chain);
+    if (broken !== undefined) throw broken;
+    return links;
   }
 
   return {
     extend,
     load,
+    reach,
     levelsOf: async (head, chain) => {
       if (head === null) return { levels: [], segments: [] };
       const known = indexes.get(head);

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Message } from '../../workflows/contract/message';
 import { appendToLevels, chainIndexValue } from './chain-index';
-import { createChainCache, createChainLinks, type ChainCache, type Link } from './chain-links';
+import { createChainCache, createChainLinks, type ChainCache, type Link, type Reached } from './chain-links';
 import { decodeMessage } from './message-codec';
 import { expandEntries, type OriginalEntry } from './original-messages';
 import type { ContentStore, RefWrite } from './port';
@@ -40,6 +40,8 @@ export interface Conversation {
    * @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt`
    */
   load(head: string, chain?: string): Promise<ChainEntry[]>;
+  /** Which messages `load` would give, as far back as the nodes of the chain can be read: nothing of the messages themselves is. */
+  reach(head: string, chain?: string): Promise<Reached>;
   /** In the order asked; shared and frozen. @throws ApplicationFailure `Store.ObjectMissing` or `Store.ObjectCorrupt` */
   messages(hashes: readonly string[]): Promise<Message[]>;
   /**
@@ -128,6 +130,7 @@ function conversationOn(store: ContentStore, cache: ConversationCache): Conversa
     messages: loadMessages,
     of: (tenant) => conversationOn(store.of(tenant), cache),
     load,
+    reach: links.reach,
     originals: async (head, workflowId) =>
       expandEntries(await load(head, chainName(workflowId)), {
         chain: (earlier) => load(earlier, earlierChainName(workflowId, earlier)),

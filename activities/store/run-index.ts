@@ -1,6 +1,7 @@
 // Runs in the order of their starts, newest first: so that a list of twenty reads about twenty records, however many there are or are open.
 import { z } from 'zod';
-import type { ContentStore, Ref, RefWrite } from './port';
+import { refPages } from './all-refs';
+import type { ContentStore, RefWrite } from './port';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName, unwatchedName } from './ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 
@@ -76,7 +77,7 @@ function entriesFor({ name, value }: RefWrite, isWatched: boolean): RefWrite[] {
 export async function indexRuns(store: ContentStore): Promise<void> {
   if (await store.readRef(COMPLETE)) return;
   const prefix = (await store.readRef(ENDED_COMPLETE)) ? OPEN_PREFIX : RUN_PREFIX;
-  for await (const page of pagesOf(store, prefix)) {
+  for await (const page of refPages(store, prefix, { size: PAGE })) {
     const refs =
       prefix === RUN_PREFIX
         ? page
@@ -109,7 +110,7 @@ export async function indexedRuns(
 }
 
 async function* entriesOf(store: ContentStore, behind: string | undefined): AsyncGenerator<IndexedRun> {
-  for await (const page of pagesOf(store, PREFIX, behind))
+  for await (const page of refPages(store, PREFIX, { from: behind, size: PAGE }))
     for (const { name, value } of page) {
       const entry = entrySchema.safeParse(value);
       const inverted = Number(name.slice(PREFIX.length, name.indexOf('/', PREFIX.length)));
@@ -121,13 +122,4 @@ async function* entriesOf(store: ContentStore, behind: string | undefined): Asyn
 export async function recordOf(store: ContentStore, { id, startedAt }: IndexedRun): Promise<RunRecord | undefined> {
   const { data } = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value);
   return data?.startedAt === startedAt ? data : undefined;
-}
-
-async function* pagesOf(store: ContentStore, prefix: string, behind?: string): AsyncGenerator<Ref[]> {
-  for (let after = behind; ;) {
-    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-    yield page;
-    after = page.at(-1)?.name;
-    if (page.length < PAGE) return;
-  }
 }

@@ -1,11 +1,11 @@
 // The records of the runs that `longhaul list` is asked for: by the index of runs, newest first, as far as it must be read.
 import { allRefs, type ContentStore } from '../../activities/store';
 import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../activities/store/ref-names';
-import { callsOf } from '../../activities/store/run-calls';
+import { callsOf, type RunCall } from '../../activities/store/run-calls';
 import { indexedRuns, runEntryName } from '../../activities/store/run-index';
 import type { Outcome } from '../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
-import { failureOf } from '../find-call';
+import { askedBy, failureOf, guiltyCall } from '../find-call';
 import { firstRunIdOf } from '../first-run';
 import { findRun } from './find-run';
 
@@ -64,11 +64,33 @@ export async function wantedRuns(store: ContentStore, options: WantedRuns): Prom
 }
 
 /** A run may have gone on after a call of it failed: who is told of failing tools looks for those, too. */
-async function hasFailed(store: ContentStore, record: RunRecord, type: string): Promise<boolean> {
-  if (record.ended?.failure?.type === type) return true;
+const hasFailed = async (store: ContentStore, record: RunRecord, type: string): Promise<boolean> =>
+  record.ended?.failure?.type === type ||
+  (await recordedCalls(store, record)).some((call) => failureOf(call.record) === type);
+
+async function recordedCalls(store: ContentStore, record: RunRecord): Promise<RunCall[]> {
   const first = await firstRunIdOf(store, record);
-  if (first === undefined) return false;
-  return (await callsOf(store, first)).calls.some((call) => failureOf(call.record) === type);
+  return first === undefined ? [] : (await callsOf(store, first)).calls;
+}
+
+/** Of a run: the call that a failure of that type goes back to, as `show --call` takes it. */
+export interface GuiltyCall {
+  call: number;
+  /** The model or the tool. */
+  name: string;
+  /** Of a tool call: the model call that asked for it. */
+  askedBy: number | null;
+}
+
+/** @returns null of a run that has recorded no call */
+export async function guiltyCallOf(store: ContentStore, record: RunRecord, type: string): Promise<GuiltyCall | null> {
+  const calls = record.erased ? [] : await recordedCalls(store, record);
+  const last = calls.at(-1);
+  if (!last) return null;
+  const { call } = guiltyCall(record, calls, last, type);
+  const { record: made } = call;
+  const name = made.kind === 'model' ? made.answer.model : made.kind === 'compaction' ? made.result.model : made.name;
+  return { call: call.number, name, askedBy: askedBy(calls, call)?.number ?? null };
 }
 
 const openIds = async (store: ContentStore): Promise<string[]> =>

@@ -1,6 +1,7 @@
 // What runs have cost, by their records: the ledger of the command line, of the API and of the dashboard. Each run counts what it spent
 // itself; what its sub-agents spent is theirs.
-import { allRefs, type ContentStore } from '../../activities/store';
+import type { ContentStore } from '../../activities/store';
+import { refPages } from '../../activities/store/all-refs';
 import { RUN_PREFIX } from '../../activities/store/ref-names';
 import { callsOf, totalsOf, withKnownCost, type CallTotals, type RunCall } from '../../activities/store/run-calls';
 import { indexedRuns, recordOf } from '../../activities/store/run-index';
@@ -84,10 +85,11 @@ export async function costsOf(store: ContentStore, { by, since, fits = () => tru
 async function* recordsSince(store: ContentStore, since: number | undefined): AsyncGenerator<RunRecord> {
   const runs = since === undefined ? undefined : await indexedRuns(store);
   if (!runs || since === undefined) {
-    for (const { value } of await allRefs(store, RUN_PREFIX)) {
-      const { data: record } = runRecordSchema.safeParse(value);
-      if (record && (since === undefined || record.startedAt >= since)) yield record;
-    }
+    for await (const page of refPages(store, RUN_PREFIX))
+      for (const { value } of page) {
+        const { data: record } = runRecordSchema.safeParse(value);
+        if (record && (since === undefined || record.startedAt >= since)) yield record;
+      }
     return;
   }
   for await (const entry of runs) {

@@ -109,25 +109,46 @@ const reasonSchema = z.tuple([z.object({ reason: z.string() }).partial()]).rest(
 const reasonOf = ({ given }: HistoryAct): string | undefined =>
   reasonSchema.safeParse(Array.isArray(given) ? given : [given]).data?.[0].reason;
 
+interface Pause {
+  atMs: number;
+  note: string;
+}
+
 /** From a person's pause, or a failure that only a person can mend, until it was resumed. */
-function pauses({ record: { id, ended } }: TracedRun, { acts: all, calls }: RunHistory): CallSpan[] {
-  const resumed = all.filter(({ what }) => what === SIGNAL_NAMES.resume).map(({ atMs }) => atMs);
-  const asked = all
+function pauses({ record: { id, ended } }: TracedRun, history: RunHistory): CallSpan[] {
+  const resumed = history.acts.filter(({ what }) => what === SIGNAL_NAMES.resume).map(({ atMs }) => atMs);
+  const asked = history.acts
     .filter(({ what }) => what === SIGNAL_NAMES.pause)
     .map((act) => ({ atMs: act.atMs, note: reasonOf(act) ?? 'paused by a person' }));
-  const failed = calls.flatMap(({ status, attempts, endMs }) => {
-    const failure = status === 'failed' ? attempts.at(-1)?.failure : undefined;
-    if (!failure || endMs === undefined || !isFailureType(failure.type)) return [];
-    return consequenceOf(failure.type) === 'pause'
-      ? [{ atMs: endMs, note: `${failure.type}: ${failure.message}` }]
-      : [];
-  });
-  return [...asked, ...failed].map(({ atMs, note }): CallSpan => {
+  const failed = failures(history)
+    .filter(({ then }) => then === 'pause')
+    .map(({ atMs, note }) => ({ atMs, note }));
+  const known = [...asked, ...failed];
+  return [...known, ...earlierPauses(history, resumed, known)].map(({ atMs, note }): CallSpan => {
     const until = resumed.find((at) => at >= atMs) ?? ended?.at ?? null;
     return {
       ...{ id: `${id}/paused/${atMs}`, run: id, kind: 'paused', name: 'paused', startMs: atMs, endMs: until, note },
       status: until === null ? 'open' : 'done',
     };
+  });
+}
+
+const failures = ({ calls }: RunHistory): (Pause & { then: string })[] =>
+  calls.flatMap(({ status, attempts, endMs }) => {
+    const failure = status === 'failed' ? attempts.at(-1)?.failure : undefined;
+    return failure && endMs !== undefined && isFailureType(failure.type)
+      ? [{ atMs: endMs, note: `${failure.type}: ${failure.message}`, then: consequenceOf(failure.type) }]
+      : [];
+  });
+
+/** Versions of before paused for a person where today's waits by itself: for nothing it waited then, and somebody resumed it. */
+function earlierPauses(history: RunHistory, resumed: readonly number[], known: readonly Pause[]): Pause[] {
+  return resumed.flatMap((until, nth) => {
+    const since = resumed[nth - 1] ?? 0;
+    if (known.some(({ atMs }) => atMs >= since && atMs <= until)) return [];
+    const last = failures(history).findLast(({ atMs, then }) => then === 'wait' && atMs >= since && atMs <= until);
+    const hasWaited = last && history.timers.some(({ startMs }) => startMs >= last.atMs && startMs <= until);
+    return last && !hasWaited ? [{ atMs: last.atMs, note: last.note }] : [];
   });
 }
 

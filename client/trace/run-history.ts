@@ -78,12 +78,21 @@ export async function readHistory(
 ): Promise<RunHistory | 'gone'> {
   const executions = await executionsOf(temporal, id);
   if (!executions || (firstRunId !== undefined && executions.first !== firstRunId)) return 'gone';
-  const reader = createReader(temporal.options.loadedDataConverter);
-  for (const runId of executions.runIds) {
-    for await (const events of pagesOf(temporal, id, runId)) for (const event of events) await reader.read(event);
+  const pages = executions.runIds.map((runId) => pagesOf(temporal, id, runId));
+  return { ...(await toldBy(temporal.options.loadedDataConverter, pages)), isPartial: executions.isPartial };
+}
+
+/** @param executions the pages of each, oldest first */
+export async function toldBy(
+  converter: LoadedDataConverter,
+  executions: readonly AsyncIterable<readonly HistoryEvent[]>[],
+): Promise<Omit<RunHistory, 'isPartial'>> {
+  const reader = createReader(converter);
+  for (const pages of executions) {
+    for await (const events of pages) for (const event of events) await reader.read(event);
     reader.nextExecution();
   }
-  return { ...reader.told(), isPartial: executions.isPartial };
+  return reader.told();
 }
 
 interface Reader {

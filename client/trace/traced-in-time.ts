@@ -1,4 +1,5 @@
 // A run as far as it can be traced now: where Temporal does not answer in time, what the store tells.
+import { setMaxListeners } from 'node:events';
 import { setTimeout as after } from 'node:timers/promises';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { subRunsUnder } from '../sub-runs';
@@ -24,6 +25,8 @@ export async function tracedInTime(
     await tracedRun(from, record, await subRunsUnder(store, record));
   if (!temporal) return await read({ store });
   const late = new AbortController();
+  // Of the many requests of a long history each listens.
+  setMaxListeners(0, late.signal);
   const over = new AbortController();
   const whole = temporal.connection
     .withAbortSignal(late.signal, () => read(sources))

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
+import { storeRun } from '../cli/store-run';
 import { useStack } from '../stack/use-stack';
 import { madeKey, startTestApi, useApi, type UsedApi } from './given';
 
@@ -81,6 +82,25 @@ test('a call has its exact request, its answer, and what changed since another',
       withheld: /* of no model */ expect.stringContaining('look'),
     },
   });
+});
+
+test('of a call whose objects are gone all else is there, and what is gone is told', async () => {
+  await storeRun(on.stack.store, { id: 'run_lost', lost: ['calling', 'final', 'release'], form: 'openai-chat' });
+  const { status, body } = await api.ask('GET', '/v1/runs/run_lost/calls/3');
+  expect(status).toBe(200);
+  expect(body).toMatchObject({
+    given: { messages: [{ role: 'user' }, { role: 'tool' }] },
+    answered: [],
+    gone: [
+      { part: 'given', position: 2, why: expect.stringContaining('it is not in the store any more') },
+      { part: 'answered', position: 1, preview: 'It stands in a.txt:1' },
+    ],
+    request: null,
+    withheld: expect.stringContaining('a part of it cannot be read: it is not in the store any more'),
+  });
+  const trace = await api.ask('GET', '/v1/runs/run_lost/trace');
+  expect(trace.body).toMatchObject({ history: 'gone', unreadable: 0, problems: [expect.stringContaining('history')] });
+  expect(spansShape.parse(trace.body['spans'])).toHaveLength(6);
 });
 
 test('what there is not, and what does not fit, is told', async () => {

@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies|trace [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -23,6 +23,7 @@ import { printQuota } from './print-quota';
 import { printStream } from './print-stream';
 import { printShards } from './print-shards';
 import { printThroughput } from './print-throughput';
+import { printTraces } from './print-traces';
 import { printWaitingRuns } from './print-waiting-runs';
 import { WAITING_LONG, WAITING_SHORT, WEEK_LONG, WEEK_SHORT } from './waiting-runs';
 import { longConversation, naiveRun, type LongConversation, type NaiveRun } from './long-conversation';
@@ -253,6 +254,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   week: () => printWaitingRuns(isShort ? WEEK_SHORT : WEEK_LONG),
   dashboard: () => printDashboard(isShort),
   anomalies: () => printAnomalies(isShort),
+  trace: () => printTraces(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -11,6 +11,7 @@ import { longConversation, naiveRun } from './long-conversation';
 import { manyTurns } from './many-turns';
 import { parallelTurns } from './parallel';
 import { storeLoads } from './store-loads';
+import { traceFigures } from './traces';
 
 jest.setTimeout(120_000);
 
@@ -50,6 +51,17 @@ test(
   },
   CANCELS_MS,
 );
+
+test('traces of runs have all of their calls, and each time is taken as often as its floor', async () => {
+  const figures = await traceFigures({ calls: [4, 10], samples: 2 });
+  // And the answer.
+  expect(figures.map(({ calls }) => calls)).toEqual([5, 11]);
+  for (const { calls, spans, events, ms } of figures) {
+    expect(spans).toBeGreaterThan(calls);
+    expect(events).toBeGreaterThan(3 * calls);
+    expect(Object.values(ms).map(({ length }) => length)).toEqual([2, 2, 2, 2]);
+  }
+});
 
 test('tools of one turn that only read run side by side', async () => {
   const made = await parallelTurns({ turns: 2, tools: 5, toolMs: 1_000 });

@@ -47,6 +47,10 @@ export interface StoredRunOptions {
   agent?: string;
   /** Milliseconds after STARTED_AT. */
   startedAt?: number;
+  /** In which its model was asked. @default none: not over HTTP */
+  form?: 'openai-chat';
+  /** Objects that are named and are not there, as after a loss: messages, the release, the answer, the node of its first message. */
+  lost?: readonly (keyof Said | 'release' | 'output' | 'node')[];
 }
 
 const headOf = (message: Message): MessageHead => ({
@@ -115,7 +119,7 @@ const toolRecord = ({ calling, looked }: Said, times: Times): ToolRecord => ({
 });
 
 export async function storeRun(store: ContentStore, options: StoredRunOptions): Promise<void> {
-  const { id, ended = true } = options;
+  const { id, ended = true, lost = [] } = options;
   const said = conversationOf(options);
   const messages = [said.asked, said.calling, said.looked, said.final];
   const hashes = messages.map((message) => headOf(message).hash);
@@ -150,13 +154,21 @@ export async function storeRun(store: ContentStore, options: StoredRunOptions): 
   ];
   const output = new TextEncoder().encode(options.answer ?? ANSWER);
   const record = runRecord(options, said, startedAt, { head: chain.head, firstRunId, output });
+  const isKept = <T>(name: (typeof lost)[number], object: T): T[] => (lost.includes(name) ? [] : [object]);
+  const [node, ...nodes] = chain.objects;
   await store.commit({
-    objects: [release, output, ...messages.map(encodeMessage), ...chain.objects],
+    objects: [
+      ...[...isKept('release', release), ...isKept('output', output), ...(node ? isKept('node', node) : []), ...nodes],
+      ...isKept('asked', encodeMessage(said.asked)),
+      ...isKept('calling', encodeMessage(said.calling)),
+      ...isKept('looked', encodeMessage(said.looked)),
+      ...isKept('final', encodeMessage(said.final)),
+    ],
     refs: [
       ...places.map((place, at) => ({
         op: 'put' as const,
         name: callRecordName({ run: firstRunId, fork: 0, ...place }),
-        value: records[at],
+        value: { ...records[at], ...(options.form && place.index === 0 ? { rawForm: options.form } : {}) },
       })),
       { op: 'put', name: headName(id, firstRunId), value: { head: chain.head, length: 4, at: startedAt + 3_300 } },
       { op: 'put', name: runRecordName(id), value: record },

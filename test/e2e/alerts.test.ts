@@ -138,23 +138,38 @@ scrape_configs:
     expect(labels).toContainEqual({ tenant: 'default', run: 'said-1' });
   });
 
-  test('an agent whose runs fail makes an alert fire, which names it and says what to do next', async () => {
+  test('an agent whose runs fail makes alerts fire, and two commands from their texts show the request of the call', async () => {
     for (let nth = 1; nth <= 6; nth += 1) {
       expect((await run(`fails-${nth}`, 'failing', '{"name":"Ada"}')).code).not.toBe(0);
       // The first is where the count begins: Prometheus must have seen it.
       if (nth === 1)
         await until('it', async () => (await asked('agent_runs_ended_total{agent="failing"}')).length === 1);
     }
-    const firing = async () => {
+    const firing = async (name: string) => {
       const { alerts } = alertsSchema.parse(await (await fetch(`${url}/api/v1/alerts`)).json()).data;
-      return alerts.find(({ state, labels }) => state === 'firing' && labels['alertname'] === 'AgentRunsFail');
+      return alerts.find(({ state, labels }) => state === 'firing' && labels['alertname'] === name);
     };
-    await until('the alert', async () => (await firing()) !== undefined, 60_000);
-    const alert = await firing();
-    expect(alert?.labels).toMatchObject({ agent: 'failing', failure: 'Tool.Rejected', severity: 'critical' });
-    const command = / Next: longhaul (.*)$/.exec(alert?.annotations['summary'] ?? '')?.[1] ?? '';
-    expect(command).toBe('list --agent failing --failure Tool.Rejected');
-    const listed = await cli(command.split(' '), { cwd: project });
-    expect(listed.stdout).toMatch(/fails-6/);
+    /** Nothing is known but what the alert says: its command, then the one that this prints. */
+    const twoCommands = async (name: string): Promise<{ labels: unknown; next: string; shown: string }> => {
+      await until(name, async () => (await firing(name)) !== undefined, 60_000);
+      const alert = await firing(name);
+      const next = / Next: longhaul (.*)$/.exec(alert?.annotations['summary'] ?? '')?.[1] ?? '';
+      const listed = await cli(next.split(' '), { cwd: project });
+      expect(listed.stdout).toMatch(/fails-6/);
+      const then = /^failed {2}fails-6: .*: longhaul (show .*)$/m.exec(listed.stderr)?.[1] ?? '';
+      return { labels: alert?.labels, next, shown: (await cli(then.split(' '), { cwd: project })).stdout };
+    };
+    const request =
+      /system\nGreet whoever is named\.[\s\S]*given\n── 1 user\n\{"name":"Ada"\}[\s\S]*answered\n── 2 assistant\n→ greet\(/;
+    expect(await twoCommands('AgentRunsFail')).toEqual({
+      labels: expect.objectContaining({ agent: 'failing', failure: 'Tool.Rejected', severity: 'critical' }),
+      next: 'list --agent failing --failure Tool.Rejected --since 2h',
+      shown: expect.stringMatching(request),
+    });
+    expect(await twoCommands('ToolFails')).toEqual({
+      labels: expect.objectContaining({ agent: 'failing', tool: 'greet', outcome: 'Tool.Rejected' }),
+      next: 'list --agent failing --failure Tool.Rejected --since 2h',
+      shown: expect.stringMatching(request),
+    });
   });
 });

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { createProgram } from '../../client/cli/program';
-import { testProject, told, type TestProject } from '../cli/given';
+import { testProject, told, type TestProject, type Told } from '../cli/given';
 import { readTracked } from '../habits/tracked-files';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
@@ -88,44 +88,48 @@ const begun = async (name: string): Promise<unknown> =>
   await (await stack.client.agent(name).start(question(name), { id: `run_${name}` })).result();
 
 /** Typed as it stands. */
-async function typed(line: string): Promise<string> {
+async function typed(line: string): Promise<Told> {
   const env = { LONGHAUL_STORE: `lmdb:${path.join(stack.stateDir, 'store')}` };
-  let stdout = '';
+  let seen: Told = { code: 2, stdout: '', stderr: '' };
   const program = createProgram(async (_, command) => {
-    const seen = await told(project.dir, command, { env });
-    stdout = seen.stdout;
+    seen = await told(project.dir, command, { env });
     return seen.code;
   });
   await program.parseAsync(line.split(' ').slice(1), { from: 'user' });
   process.exitCode = 0;
-  return stdout;
+  return seen;
 }
 
 interface Incident {
   alert: string;
   agent: string;
   failure?: string;
-  /** The second command, behind the run's id. */
-  then: string;
+  /** The second command, behind the run's id. @default the one that the first prints */
+  then?: string;
   /** All that must be read there. */
   reads: (string | RegExp)[];
 }
 
 const INCIDENTS: Incident[] = [
   {
-    ...{ alert: 'AgentRunsFail', agent: 'garbles', failure: 'Model.InvalidOutput', then: '--call failed' },
+    ...{ alert: 'AgentRunsFail', agent: 'garbles', failure: 'Model.InvalidOutput' },
     reads: ['Say a number.', question('garbles'), '{"number": "seven', 'Model.InvalidOutput'],
   },
   {
-    ...{ alert: 'ToolFails', agent: 'mistypes', failure: 'Tool.InvalidArguments', then: '--call failed' },
-    reads: ['"page": "the first"', 'Tool.InvalidArguments', /asked by +call 1/],
+    ...{ alert: 'ToolFails', agent: 'mistypes', failure: 'Tool.InvalidArguments' },
+    reads: [
+      'Look pages up.',
+      question('mistypes'),
+      'tools look',
+      /answered\n── 2 assistant\n→ look\(\{"page":"the first"\}\)/,
+    ],
   },
   {
-    ...{ alert: 'AgentRunsFail', agent: 'circles', failure: 'Loop.RepeatedCall', then: '--call failed' },
+    ...{ alert: 'AgentRunsFail', agent: 'circles', failure: 'Loop.RepeatedCall' },
     reads: ['Go round.', question('circles'), /(→ look\(\{"page":1\}\)[\s\S]*){3}/],
   },
   {
-    ...{ alert: 'AgentBudgetsExhausted', agent: 'swells', failure: 'Budget.TokensExhausted', then: '--call failed' },
+    ...{ alert: 'AgentBudgetsExhausted', agent: 'swells', failure: 'Budget.TokensExhausted' },
     reads: ['Read on.', question('swells'), PAGES],
   },
   {
@@ -144,9 +148,10 @@ test.each(INCIDENTS)('$alert of $agent: two commands', async ({ alert, agent, fa
   const text = alertText(alert, { agent, release: release.slice(0, 12), failure, outcome: failure });
   expect(text).toContain(release.slice(0, 12));
   const next = / Next: (longhaul .*)$/.exec(text)?.[1] ?? '';
-  const listed = await typed(next);
-  const [id = ''] = listed.split('\n')[1]?.split(' ') ?? [];
-  const shown = await typed(`longhaul show ${id} ${then}`);
+  const { stdout, stderr } = await typed(next);
+  const [id = ''] = stdout.split('\n')[1]?.split(' ') ?? [];
+  const printed = /^failed {2}.*: (longhaul show .*)$/m.exec(stderr)?.[1] ?? '';
+  const { stdout: shown } = await typed(then === undefined ? printed : `longhaul show ${id} ${then}`);
   for (const part of reads) {
     if (typeof part === 'string') expect(shown).toContain(part);
     else expect(shown).toMatch(part);

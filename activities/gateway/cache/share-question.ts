@@ -1,5 +1,4 @@
 // A model call that may be answered by what another call was told: before the model is asked, and after it has answered.
-import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { CallModelInput } from '../../../workflows/contract/activities';
 import type { CachePlan } from '../../../workflows/contract/cache';
@@ -13,6 +12,7 @@ import { spreadMs } from '../../retry-delay';
 import type { ModelResponse } from '../../model/provider';
 import type { RefWrite } from '../../store/port';
 import { cacheName, runRecordName } from '../../store/ref-names';
+import { orWhy } from '../../store/why-unreadable';
 import type { Sent } from '../send-request';
 import type { Answered } from './answer-cache';
 import type { Flight } from './flight';
@@ -116,16 +116,9 @@ async function isErased({ store }: ActivityDeps, run: string): Promise<boolean> 
 }
 const erasedSchema = z.object({ erased: z.object({ at: z.number() }) });
 
-async function storedMessage({ conversation }: ActivityDeps, hash: string): Promise<Message | undefined> {
-  try {
-    return (await conversation.messages([hash]))[0];
-  } catch (error) {
-    // What is kept is a saving, and no reason for a run to stop.
-    if (error instanceof ApplicationFailure && UNREADABLE.includes(error.type ?? '')) return undefined;
-    throw error;
-  }
-}
-const UNREADABLE = ['Store.ObjectMissing', 'Store.ObjectCorrupt', 'Store.KeyMissing'];
+/** What is kept is a saving, and no reason for a run to stop. */
+const storedMessage = async ({ conversation }: ActivityDeps, hash: string): Promise<Message | undefined> =>
+  (await orWhy(conversation.messages([hash]))).got?.[0];
 
 /** Neither what is wrong, nor, unless declared, what leads to an effect. */
 function mayShare({ problem, message }: Verdict, { manifest }: LoadedAgent, { toolCalls }: CachePlan): boolean {

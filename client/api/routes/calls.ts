@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { rebuildRequest, type RebuiltRequest } from '../../../activities/rebuild/rebuild-request';
 import { callChanges, type RequestChanges } from '../../call-changes';
-import { callContent } from '../../call-content';
+import { callContent, type GonePart } from '../../call-content';
 import { chosenCall } from '../../find-call';
 import { callsOf } from '../../../activities/store/run-calls';
 import { messageSchema } from '../../../workflows/contract/schemas/message';
@@ -49,6 +49,15 @@ const changesShape = z.object({
   same: count.describe('Messages that both were given.'),
 });
 
+const goneShape = z.object({
+  part: z.enum(['given', 'answered']),
+  position: position.describe(
+    'Which message of the part, from 1, those that are gone counted too. Null: all before the first that is there, or the arguments of a tool call.',
+  ),
+  preview: z.string().exactOptional().describe('How it began, where that is recorded.'),
+  why: z.string(),
+}) satisfies z.ZodType<GonePart>;
+
 const callShape = z.object({
   run: z.string(),
   call: count.describe('Its number in the trace, from 1.'),
@@ -64,6 +73,7 @@ const callShape = z.object({
   record: jsonSchema.describe('As it is stored.'),
   given: z.union([z.object({ messages: z.array(messageSchema) }), z.object({ arguments: jsonSchema.nullable() })]),
   answered: z.array(messageSchema),
+  gone: z.array(goneShape).describe('What of it cannot be read, and why: all else is here.'),
   request: requestShape.nullable().describe('What the model was sent. Null where `withheld` says why.'),
   withheld: z.string().nullable(),
   changes: changesShape.exactOptional().describe('What changed since the call that was asked for.'),
@@ -97,7 +107,7 @@ const callRoute = defineRoute(
     const run = { id: record.id, firstRunId, tenant: record.tenant };
     const mayAll = caller.may('administer');
     const before = query.diff === undefined ? undefined : chosenCall(record, calls, query.diff).call;
-    const [{ given, answered }, rebuilt, changes] = await readers.pass(caller, () =>
+    const [{ given, answered, gone }, rebuilt, changes] = await readers.pass(caller, () =>
       Promise.all([
         callContent(store, record, call),
         mayAll ? rebuildRequest(store, run, call) : { why: 'the exact request is for keys that may administer.' },
@@ -112,7 +122,7 @@ const callRoute = defineRoute(
         ...{ startedMs: made.startedAt, endedMs: made.endedAt, attempt: made.attempt },
         ...{ worker: made.worker, release: made.release, record: made },
         given: 'messages' in given ? given : { arguments: given.arguments ?? null },
-        answered,
+        ...{ answered, gone },
         request: 'why' in rebuilt ? null : rebuilt,
         withheld: 'why' in rebuilt ? rebuilt.why : null,
         ...(changes && before ? { changes: { from: before.number, ...seenChanges(changes, mayAll) } } : {}),

@@ -6,7 +6,7 @@ import type { Cost } from '../../../workflows/contract/cost';
 import type { Usage } from '../../../workflows/contract/message';
 import type { Outcome } from '../../../workflows/contract/run';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
-import { wantedRuns, type WantedRuns } from '../wanted-runs';
+import { guiltyCallOf, wantedRuns, type GuiltyCall, type WantedRuns } from '../wanted-runs';
 import { erasedText } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
@@ -43,6 +43,8 @@ interface ListedRun {
   /** Why an open run makes no headway. */
   problems: string[];
   waiting: Waiting[];
+  /** Of runs that are listed by a failure: the call that it goes back to. */
+  failed?: GuiltyCall | null;
 }
 
 export async function listCommand(context: CliContext, options: ListOptions): Promise<number> {
@@ -50,13 +52,14 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
   const store = context.readStore();
   const newest = (await wantedRuns(store, options)).sort((a, b) => (runEntryName(a) < runEntryName(b) ? -1 : 1));
   const more = newest.length > options.limit;
-  const runs = (await listed(context, store, newest.slice(0, options.limit))).filter(
+  const runs = (await listed(context, store, newest.slice(0, options.limit), options.failure)).filter(
     // What was open by its record may have been ended from outside.
     (run) => !options.open || run.outcome === null,
   );
   output.json({ runs: runs.map(({ waiting, ...run }) => ({ ...run, requests: askedNow(waiting) })), more });
   output.table(runs, columns(context));
-  for (const { id, problems, waiting } of runs) {
+  for (const { id, problems, waiting, failed } of runs) {
+    if (failed) output.note(`${output.colors.red('failed')}  ${output.safeLine(guiltyLine(id, failed))}`);
     for (const one of waiting) output.note(`${output.colors.yellow('asks')}  ${id}  ${waitingLine(output, one)}`);
     if (problems.length > 0)
       output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
@@ -68,7 +71,16 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
   return EXIT.completed;
 }
 
-async function listed(context: CliContext, store: ContentStore, records: readonly RunRecord[]): Promise<ListedRun[]> {
+/** What was given to the model stands with the call that asked; what a tool was given with its own. */
+const guiltyLine = (id: string, { call, name, askedBy }: GuiltyCall): string =>
+  `${id}: call ${call}, ${name}${askedBy === null ? '' : `, asked for by call ${askedBy}`}: longhaul show ${id} --call ${askedBy ?? call}`;
+
+async function listed(
+  context: CliContext,
+  store: ContentStore,
+  records: readonly RunRecord[],
+  failure: string | undefined,
+): Promise<ListedRun[]> {
   const connected = records.every((record) => record.ended)
     ? undefined
     : await context.connectIfPossible((reason) => {
@@ -77,7 +89,8 @@ async function listed(context: CliContext, store: ContentStore, records: readonl
   return await Promise.all(
     records.map(async (known) => {
       const record = connected ? await settledRecord(store, connected.temporal, known) : known;
-      return record.ended ? endedRun(record, record.ended) : await openRun(store, record, connected);
+      const run = record.ended ? endedRun(record, record.ended) : await openRun(store, record, connected);
+      return failure === undefined ? run : { ...run, failed: await guiltyCallOf(store, record, failure) };
     }),
   );
 }

@@ -1,5 +1,6 @@
 // `longhaul show RUN --call N`: one call, with what it was given and what it answered, in full; what changed since another, and as a command.
 import type { ContentStore } from '../../../activities/store';
+import { orWhy } from '../../../activities/store/why-unreadable';
 import type { Message } from '../../../workflows/contract/message';
 import type {
   CompactionRecord,
@@ -8,7 +9,7 @@ import type {
   ToolRecord,
 } from '../../../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
-import { callContent, type CallContent } from '../../call-content';
+import { callContent, inPlace, type CallContent, type GonePart } from '../../call-content';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { firstRunIdOf } from '../../first-run';
@@ -17,7 +18,8 @@ import { formatBytes, formatCost, formatDuration } from '../../format';
 import { liveRun } from '../../live-run';
 import { askedModel, rebuildRequest, type RunOfCall } from '../../../activities/rebuild/rebuild-request';
 import type { RunCall } from '../../../activities/store/run-calls';
-import { chosenCall, findCall, type CallWanted } from '../../find-call';
+import { askedBy, chosenCall, findCall, type CallWanted } from '../../find-call';
+import { readManifest } from '../../releases';
 import type { Output } from '../output';
 import { showMessage } from '../show-message';
 import { sharedText } from '../../trace/traced-call';
@@ -76,9 +78,9 @@ async function showModelCall(
 ): Promise<void> {
   const content = await callContent(store, run, call);
   const given = messagesIn(content);
-  const { answered } = content;
+  const { answered, gone } = content;
   const exact = await rebuildRequest(store, run, call);
-  output.json({ id: run.id, ...placeOf(call), record: made, given, answered, request: exact });
+  output.json({ id: run.id, ...placeOf(call), record: made, given, answered, gone, request: exact });
   if (output.isJson) return;
   const { usage, cost, unanswered } = made.answer;
   const row = rowOf(call, output);
@@ -103,25 +105,47 @@ async function showModelCall(
   row('problem', made.answer.problem && `${made.answer.problem.type}: ${made.answer.problem.message}`);
   await showFrame(output, store, run, call);
   output.line('\ngiven');
-  given.forEach((message, at) => showMessage(output, String(at + 1), message));
+  const behind = showPart(output, content, 'given', 0);
   output.line('answered');
-  answered.forEach((message, at) => showMessage(output, String(given.length + at + 1), message));
+  showPart(output, content, 'answered', behind);
+}
+
+/** @param behind how many messages came before @returns how many there are now */
+function showPart(output: Output, content: CallContent, part: GonePart['part'], behind: number): number {
+  const placed = inPlace(part === 'given' ? messagesIn(content) : content.answered, part, content.gone);
+  for (const { position, message, gone } of placed) {
+    const title = position === null ? '' : String(behind + position);
+    if (message) showMessage(output, title, message);
+    if (gone) showGone(output, title, gone);
+  }
+  return behind + Math.max(0, ...placed.map(({ position }) => position ?? 0));
+}
+
+function showGone(output: Output, title: string, { position, preview, why }: GonePart): void {
+  const { dim, yellow } = output.colors;
+  const what = position === null ? 'what came before cannot be read' : 'cannot be read';
+  output.line(`${dim('──')}${title === '' ? '' : ` ${title}`} ${yellow(`${what}: ${output.safeLine(why)}`)}`);
+  if (preview !== undefined) output.line(`it begins: ${output.safe(preview)}`);
+  output.line();
 }
 
 /** What stands around the conversation: the system prompt, and by what the model was held. */
 async function showFrame(output: Output, store: ContentStore, run: RunOfCall, call: RunCall): Promise<void> {
   const asked = await askedModel(store, run, call);
-  if ('why' in asked) {
-    output.line(`\n${output.colors.yellow('system')} ${output.safeLine(asked.why)}`);
+  const { got: release, why } = await orWhy(readManifest(store, call.record.release));
+  const { dim, yellow } = output.colors;
+  if (!release) {
+    output.line(`\nsystem\n${yellow(`the release of the call cannot be read: ${output.safeLine(why)}`)}`);
     return;
   }
-  const { instructions, tools, parameters, output: schema } = asked.request;
-  const { dim } = output.colors;
+  const { instructions, tools, parameters } =
+    'why' in asked ? { ...release, parameters: release.model.parameters } : asked.request;
+  const schema = 'why' in asked ? release.output : asked.request.output?.schema;
   output.line(`\nsystem\n${output.safe(instructions)}`);
   if (tools.length > 0) output.line(`\n${dim('tools')} ${output.safeLine(tools.map(({ name }) => name).join(', '))}`);
   if (Object.keys(parameters).length > 0)
     output.line(`${dim('parameters')} ${output.safeLine(JSON.stringify(parameters))}`);
-  if (schema) output.line(`${dim('answer by')} ${output.safeLine(JSON.stringify(schema.schema))}`);
+  if (schema) output.line(`${dim('answer by')} ${output.safeLine(JSON.stringify(schema))}`);
 }
 
 const triedText = ({ tried }: Pick<ModelRecord, 'tried'>): string | undefined =>
@@ -143,8 +167,9 @@ async function showCompaction(
   const content = await callContent(store, run, call);
   const given = messagesIn(content);
   const [summary] = content.answered;
+  const { gone } = content;
   const exact = await rebuildRequest(store, run, call);
-  output.json({ id: run.id, ...placeOf(call), record: made, given, answered: summary ?? null, request: exact });
+  output.json({ id: run.id, ...placeOf(call), record: made, given, answered: summary ?? null, gone, request: exact });
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('model', made.result.model);
@@ -152,9 +177,9 @@ async function showCompaction(
   row('prompt', made.prompt);
   row('sums up', `messages ${made.range.first} to ${made.range.last}`);
   output.line('\ngiven');
-  given.forEach((message, at) => showMessage(output, String(made.range.first + at), message));
+  showPart(output, content, 'given', made.range.first - 1);
   output.line('answered');
-  if (summary) showMessage(output, '', summary);
+  showPart(output, content, 'answered', made.range.last);
 }
 
 async function showToolCall(
@@ -167,21 +192,22 @@ async function showToolCall(
   const result = made.kind === 'tool' ? made.result : undefined;
   const content = await callContent(store, { id, tenant }, call);
   const given = 'arguments' in content.given ? content.given.arguments : undefined;
+  const { gone } = content;
   const [answered] = content.answered;
-  output.json({ id, ...placeOf(call), record: made, given: given ?? null, answered: answered ?? null });
+  output.json({ id, ...placeOf(call), record: made, given: given ?? null, answered: answered ?? null, gone });
   if (output.isJson) return;
   const row = rowOf(call, output);
   row('tool', made.name);
-  const asking = calls.find(
-    ({ fork, turn, record }) => fork === call.fork && turn === call.turn && record.kind === 'model',
-  );
+  const asking = askedBy(calls, call);
   row('asked by', asking && `call ${asking.number}: "longhaul show ${id} --call ${asking.number}"`);
   row('failure', result?.failure);
   if (made.kind === 'started-tool') row('has begun', JSON.stringify(made.started));
-  output.line(`\ngiven\n${output.safe(JSON.stringify(given, null, 2) ?? 'nothing')}`);
-  if (!answered) return;
+  output.line('\ngiven');
+  for (const one of gone.filter(({ part }) => part === 'given')) showGone(output, '', one);
+  if (given !== undefined || gone.length === 0) output.line(output.safe(JSON.stringify(given, null, 2) ?? 'nothing'));
+  if (made.kind === 'started-tool') return;
   output.line('\nanswered');
-  showMessage(output, String(call.number), answered);
+  showPart(output, content, 'answered', call.number - 1);
 }
 
 const messagesIn = ({ given }: CallContent): Message[] => ('messages' in given ? given.messages : []);

@@ -3,6 +3,7 @@ import { createConversation, type ContentStore } from '../../../activities/store
 import { askedBelow, subRunsUnder } from '../../sub-runs';
 import { lastCheckpoint } from '../../../activities/store/last-checkpoint';
 import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
+import { orWhy } from '../../../activities/store/why-unreadable';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { readManifest } from '../../releases';
@@ -61,7 +62,7 @@ export async function showCommand(context: CliContext, given: string, options: S
 const NEEDS_CALL = '--diff and --curl are of one call: name it by --call, as "--call last".';
 
 async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | undefined) {
-  const result = record.erased ? undefined : await recordedResult(store, record);
+  const { got: result, why: noAnswer } = record.erased ? {} : await orWhy(recordedResult(store, record));
   const firstRunId = record.ended?.firstRunId ?? live?.firstRunId ?? (await firstRunIdOf(store, record));
   const recorded = totalsOf(firstRunId === undefined || record.ended ? [] : (await callsOf(store, firstRunId)).calls);
   const totals = record.ended?.totals ?? withKnownCost(live?.progress?.totals ?? { ...recorded, reusedCalls: 0 });
@@ -89,6 +90,8 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     answer: result?.outcome === 'completed' ? result.output : null,
     /** Of a run whose budget was exhausted: what its model had said by then. */
     achieved: (result?.outcome === 'budget-exhausted' && result.achieved) || null,
+    /** Why the answer, or what it had said, cannot be read. */
+    unreadable: noAnswer ?? null,
     failure: record.ended?.failure ?? null,
     requests: firstRunId === undefined || record.erased ? [] : await requestsOf(store.of(record.tenant), firstRunId),
     said: firstRunId === undefined || record.erased ? [] : await saidTo(store.of(record.tenant), firstRunId),
@@ -190,7 +193,9 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   if (record.erased) row('erased', `it ${erasedText(record.erased)}`);
   if (facts.failure) row('failure', `${facts.failure.type}: ${facts.failure.message}`);
   if (facts.achieved !== null) output.line(`\nwhat it had said by then:\n${output.safe(facts.achieved)}`);
-  if (facts.outcome === 'completed' && !record.erased) output.line(`\n${output.safe(answerText(facts.answer))}`);
+  if (facts.unreadable !== null)
+    output.line(`\n${output.colors.yellow(`its answer cannot be read: ${output.safeLine(facts.unreadable)}`)}`);
+  else if (facts.outcome === 'completed' && !record.erased) output.line(`\n${output.safe(answerText(facts.answer))}`);
 }
 
 async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {
