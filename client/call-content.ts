@@ -82,7 +82,7 @@ async function askedOf(
   }
   const { hashes, broken } = await givenHashes(conversation, id, record);
   const why = whyUnreadable(broken);
-  if (broken !== undefined && why === undefined) throw broken;
+  if (broken && why === undefined) throw broken;
   return { hashes, ...(why === undefined ? {} : { why }) };
 }
 

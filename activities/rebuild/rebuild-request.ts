@@ -156,7 +156,7 @@ async function givenTo(
   record: ModelRecord,
 ): Promise<{ entries: { hash: string; message: Message }[]; earlier: number }> {
   const { hashes, earlier, broken } = await givenHashes(conversation, id, record);
-  if (broken !== undefined) throw broken;
+  if (broken) throw broken;
   const messages = await conversation.messages(hashes);
   return { entries: messages.map((message, at) => ({ hash: hashes[at] ?? '', message })), earlier };
 }
@@ -171,7 +171,7 @@ export async function summedUpHashes(
   const covers = summary?.role === 'user' ? summary.covers : undefined;
   if (!covers) return [];
   const { links, broken } = await conversation.reach(covers.head, earlierChainName(id, covers.head));
-  if (broken !== undefined) throw broken;
+  if (broken) throw broken;
   return links.slice(covers.from, covers.to).map(({ hash }) => hash);
 }
 

@@ -33,7 +33,7 @@ export interface Reached {
   /** The newest of the conversation, oldest first: all of it unless `broken`. */
   links: Link[];
   /** What keeps the node before the first of them from being read. */
-  broken?: unknown;
+  broken?: Error;
 }
 
 /** A node or index entry with its keys, in V8: an estimate on the safe side. */
@@ -99,6 +99,7 @@ export function createChainLinks(store: ContentStore, { nodes, indexes, segments
         try {
           node = decodeNode((await store.get([at]))[0] ?? new Uint8Array());
         } catch (broken) {
+          if (!(broken instanceof Error)) throw broken;
           return { links: backwards.reverse(), broken };
         }
         nodes.set(at, node);
@@ -111,7 +112,7 @@ export function createChainLinks(store: ContentStore, { nodes, indexes, segments
 
   async function load(head: string, chain?: string): Promise<Link[]> {
     const { links, broken } = await reach(head, chain);
-    if (broken !== undefined) throw broken;
+    if (broken) throw broken;
     return links;
   }
 

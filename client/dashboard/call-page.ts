@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { callsOf, type RunCall } from '../../activities/store/run-calls';
 import type { Message } from '../../workflows/contract/message';
 import { Problem } from '../api/problem';
-import { callContent, inPlace, type CallContent, type GonePart } from '../call-content';
+import { callContent, type CallContent } from '../call-content';
 import { firstRunIdOf } from '../first-run';
 import { formatBytes, formatCost, formatDuration, formatTokens } from '../format';
 import { refuseErased } from '../recorded-result';
 import { readManifest } from '../releases';
+import { gonePartsHtml } from './gone-parts';
 import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
 import { messageHtml } from './message';
 import type { PageRequest, ShownPlace } from './place';
@@ -66,44 +67,25 @@ export const callPage: ShownPlace = {
         <nav class="pager" aria-label="Calls">
           ${step(-1, 'Call before', 'prev')} ${step(1, 'Call after', 'next')} ${diffForm(found)}
         </nav>
-        ${factsHtml(call)} ${await instructionsHtml(request, call)}
+        ${factsHtml(call)} ${gonePartsHtml(content.gone)} ${await instructionsHtml(request, call)}
         <h2>Given</h2>
         ${givenHtml(content)}
         <h2>Answered</h2>
-        ${hasAnswer(content) ? partHtml(content, 'answered') : html`<p>Nothing yet.</p>`}`,
+        ${content.answered.length === 0 ? html`<p>Nothing yet.</p>` : messagesHtml(content.answered, startOf(content))}`,
     };
   },
 };
 
-const hasAnswer = ({ answered, gone }: CallContent): boolean =>
-  answered.length > 0 || gone.some(({ part }) => part === 'answered');
+const startOf = ({ given }: CallContent): number => ('messages' in given ? given.messages.length + 1 : 1);
 
 const messagesHtml = (messages: readonly Message[], from: number): Html =>
   html`${messages.map((message, at) => messageHtml(message, String(from + at)))}`;
 
-/** What cannot be read stands at its place. */
-function partHtml(content: CallContent, part: GonePart['part']): Html {
-  const isGiven = part === 'given';
-  const placed = inPlace(isGiven ? messagesOf(content) : content.answered, part, content.gone);
-  const before = isGiven ? 0 : inPlace(messagesOf(content), 'given', content.gone).filter((one) => one.position).length;
-  return html`${placed.map(({ position, message, gone }) => {
-    const title = position === null ? 'What came before' : String(before + position);
-    return message ? messageHtml(message, title) : gone ? goneHtml(title, gone) : NOTHING;
-  })}`;
-}
-
-const goneHtml = (title: string, { preview, why }: GonePart): Html =>
-  html`<p class="bad">
-    ${title} cannot be read:
-    ${shownText(why)}${preview === undefined ? NOTHING : html` It begins: ${shownText(preview)}`}
-  </p>`;
-
-const givenHtml = (content: CallContent): Html =>
-  'messages' in content.given
-    ? partHtml(content, 'given')
-    : html`${content.gone.filter(({ part }) => part === 'given').map((one) => goneHtml('What it was given', one))}
-        <pre tabindex="0" aria-label="Arguments">
-${shownText(JSON.stringify(content.given.arguments, null, 2) ?? 'nothing that can be read')}</pre>`;
+const givenHtml = ({ given }: CallContent): Html =>
+  'messages' in given
+    ? messagesHtml(given.messages, 1)
+    : html`<pre tabindex="0" aria-label="Arguments">
+${shownText(JSON.stringify(given.arguments, null, 2) ?? 'nothing that can be read')}</pre>`;
 
 function factsHtml(call: RunCall): Html {
   const { record } = call;

@@ -141,12 +141,14 @@ function toolNotes({ repeats, person }: Extract<RunCall['record'], { kind: 'tool
 export function unrecordedSpan({ record: { id } }: TracedRun, call: HistoryCall, nth: number): CallSpan {
   const { key, status, attempts, attempt } = call;
   const failed = attempts.at(-1)?.failure;
+  const isRefused = kindOf(call) === 'model' && status === 'failed' && failed !== undefined && isRefusal(failed.type);
   return {
     id: `${id}/${key ? callName(key) : call.activity}#${nth}`,
     run: id,
     ...(key ?? {}),
-    kind: kindOf(call),
-    name: call.label === '' ? call.activity : call.label,
+    kind: isRefused ? 'decision' : kindOf(call),
+    name: isRefused ? 'asks no more' : call.label === '' ? call.activity : call.label,
+    ...(isRefused ? { note: 'the model was not asked again' } : {}),
     status,
     startMs: call.startMs ?? call.scheduledMs,
     endMs: call.endMs ?? null,
@@ -159,6 +161,9 @@ export function unrecordedSpan({ record: { id } }: TracedRun, call: HistoryCall,
     ...ofHistory(call),
   };
 }
+
+/** Found before the model is asked: that it goes in circles, or may use no more. */
+const isRefusal = (type: string): boolean => type.startsWith('Loop.') || type.startsWith('Budget.');
 
 function kindOf({ activity, key }: HistoryCall): CallSpan['kind'] {
   if (activity === ACTIVITY_NAMES.callModel) return 'model';

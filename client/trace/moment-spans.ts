@@ -16,7 +16,7 @@ const FOR_PEOPLE = 'a person (';
 export function momentSpans(traced: TracedRun): CallSpan[] {
   const { history, record } = traced;
   const known = typeof history === 'string' ? undefined : history;
-  return [
+  return unique([
     ...queuedSpan(traced, known),
     ...degradedSpan(traced),
     ...traced.asked.map((asked): CallSpan => {
@@ -41,7 +41,17 @@ export function momentSpans(traced: TracedRun): CallSpan[] {
           ...decisions(record.id, known),
         ]
       : []),
-  ];
+  ]);
+}
+
+/** Some are named by their time: two people may act within a millisecond. */
+function unique(spans: readonly CallSpan[]): CallSpan[] {
+  const seen = new Map<string, number>();
+  return spans.map((span) => {
+    const nth = seen.get(span.id) ?? 0;
+    seen.set(span.id, nth + 1);
+    return nth === 0 ? span : { ...span, id: `${span.id}.${nth}` };
+  });
 }
 
 function queuedSpan({ record, live }: TracedRun, history: RunHistory | undefined): CallSpan[] {

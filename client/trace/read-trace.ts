@@ -37,20 +37,16 @@ export function traceOf(traced: TracedRun, { turns }: ReadTraceOptions = {}): Ru
   };
 }
 
-function problemsOf(traced: TracedRun): string[] {
-  const stuck = withSubRuns(traced).flatMap((one) => (one.live?.problems ?? []).map(of(one, traced)));
-  return [...stuck, ...missingOf(traced)];
-}
+const problemsOf = (traced: TracedRun): string[] =>
+  withSubRuns(traced).flatMap((one) => [...(one.live?.problems ?? []), ...missingIn(one)].map(of(one, traced)));
 
 /** What is not in it, and why: a line each, for whoever would look for it there. */
-export function missingOf(traced: TracedRun): string[] {
-  return [
-    ...(traced.history === 'unreachable'
-      ? ['Temporal did not answer: the records tell what was called, and not what was waited for or is under way.']
-      : []),
-    ...withSubRuns(traced).flatMap((one) => missingIn(one).map(of(one, traced))),
-  ];
-}
+export const missingOf = (traced: TracedRun): string[] => [
+  ...(traced.history === 'unreachable'
+    ? ['Temporal did not answer: the records tell what was called, and not what was waited for or is under way.']
+    : []),
+  ...withSubRuns(traced).flatMap((one) => missingIn(one).map(of(one, traced))),
+];
 
 const withSubRuns = (traced: TracedRun): TracedRun[] => [traced, ...traced.subRuns.flatMap(withSubRuns)];
 

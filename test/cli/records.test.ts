@@ -229,7 +229,7 @@ describe('trace', () => {
         await store.commit({ refs: [{ op: 'put', name, value: { kind: 'oracle' } }] });
       });
       const { stderr } = await told(other.dir, (context) => traceCommand(context, 'run_new'));
-      expect(stderr).toContain('1 record not readable');
+      expect(stderr).toContain('1 record of its calls cannot be read by this version.');
     } finally {
       other.remove();
     }

@@ -69,6 +69,15 @@ test('what people did, from a version that kept it in the history alone', async 
   expect(paused).toMatchObject([{ status: 'done' }]);
 });
 
+test('two acts within a millisecond are two spans', async () => {
+  const events = eventsOf(kept.find((file) => file.startsWith('agent-run-paused-and-resumed')) ?? '');
+  const { spans } = await traced([
+    events.flatMap((event) => (event.workflowExecutionSignaledEventAttributes ? [event, event] : [event])),
+  ]);
+  expect(spans.filter(({ kind }) => kind === 'human')).toHaveLength(2);
+  expect(new Set(spans.map(({ id }) => id)).size).toBe(spans.length);
+});
+
 test('a failure that only a person can mend: paused until it was resumed', async () => {
   const trace = await traceIn('before-wait-for-store');
   expect(ofKind(trace, 'paused')).toMatchObject([{ status: 'done', note: expect.stringContaining('Store.') }]);

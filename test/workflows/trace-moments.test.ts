@@ -104,6 +104,12 @@ test('a run that goes on in other executions, sums up and goes round in circles:
   const warned = ofKind(trace, 'model').filter(({ note }) => note?.includes('You have called look 3 times'));
   expect(warned).toHaveLength(1);
   expect(trace.spans[0]).toMatchObject({ kind: 'run', status: 'failed', failure: { type: 'Loop.RepeatedCall' } });
+  // Of the turn for which it was not asked any more.
+  const decisions = ofKind(trace, 'decision');
+  expect(decisions.filter(({ name }) => name === 'sums up first')).toHaveLength(summaries.length);
+  expect(decisions.filter(({ name }) => name !== 'sums up first')).toMatchObject([
+    { name: 'asks no more', turn: trace.run.totals.turns + 1, failure: { type: 'Loop.RepeatedCall' } },
+  ]);
 });
 
 test('a run that was reset: each call once, taken from its record', async () => {

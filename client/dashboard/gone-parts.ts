@@ -1,0 +1,17 @@
+// What of a call cannot be read any more, and why: all else of it stands below.
+import type { GonePart } from '../call-content';
+import { html, NOTHING, shownText, type Html } from './html';
+
+export const gonePartsHtml = (gone: readonly GonePart[]): Html =>
+  html`${gone.map(
+    (one) =>
+      html`<p class="bad">
+        ${nameOf(one)} cannot be read:
+        ${shownText(one.why)}${one.preview === undefined ? NOTHING : html` It begins: ${shownText(one.preview)}`}
+      </p>`,
+  )}`;
+
+function nameOf({ part, position }: GonePart): string {
+  if (position !== null) return `Message ${position} of what it ${part === 'given' ? 'was given' : 'answered'}`;
+  return 'What it was given, or the first of it,';
+}
