@@ -138,7 +138,7 @@ scrape_configs:
     expect(labels).toContainEqual({ tenant: 'default', run: 'said-1' });
   });
 
-  test('an agent whose runs fail makes alerts fire, and two commands from their texts show the request of the call', async () => {
+  test('an agent whose runs fail makes an alert fire, and two commands from its text show the request of the call', async () => {
     for (let nth = 1; nth <= 6; nth += 1) {
       expect((await run(`fails-${nth}`, 'failing', '{"name":"Ada"}')).code).not.toBe(0);
       // The first is where the count begins: Prometheus must have seen it.
@@ -163,11 +163,6 @@ scrape_configs:
       /system\nGreet whoever is named\.[\s\S]*given\n── 1 user\n\{"name":"Ada"\}[\s\S]*answered\n── 2 assistant\n→ greet\(/;
     expect(await twoCommands('AgentRunsFail')).toEqual({
       labels: expect.objectContaining({ agent: 'failing', failure: 'Tool.Rejected', severity: 'critical' }),
-      next: 'list --agent failing --failure Tool.Rejected --since 2h',
-      shown: expect.stringMatching(request),
-    });
-    expect(await twoCommands('ToolFails')).toEqual({
-      labels: expect.objectContaining({ agent: 'failing', tool: 'greet', outcome: 'Tool.Rejected' }),
       next: 'list --agent failing --failure Tool.Rejected --since 2h',
       shown: expect.stringMatching(request),
     });
