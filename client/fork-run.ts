@@ -23,8 +23,10 @@ import { createRunHandle, type RunHandle } from './run-handle';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
 import { startQueued, type QueuedStart } from './start-queued';
 import { recordStart, startWorkflow } from './start-workflow';
+import { tracedFork, traceOf } from './traced-start';
 
-export interface ForkOptions extends ForkChanges, Pick<StartOptions, 'id' | 'user' | 'session' | 'tags'> {
+export interface ForkOptions
+  extends ForkChanges, Pick<StartOptions, 'id' | 'user' | 'session' | 'tags' | 'traceparent'> {
   /** The step that is made anew, as the trace numbers them. @default behind the last: the run is taken as far as it came */
   at?: number;
   /** Hash of a release of the same agent, or its beginning; `current` for what new runs take. @default the other run's */
@@ -41,7 +43,12 @@ export interface Forker {
 }
 
 /** @throws ClientError `run-not-found`, `invalid-input`, `unknown-agent`, `id-in-use`, `erased`, `queue-full`, `no-worker`, `temporal-unreachable` */
-export async function forkRun(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
+export function forkRun(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
+  const id = options.id ?? newRunId();
+  return tracedFork(id, run, () => begin(forker, run, { ...options, id }));
+}
+
+async function begin(forker: Forker, run: string, options: ForkOptions): Promise<RunHandle<unknown>> {
   const { temporal, texts } = forker;
   const shown = texts ? { texts } : {};
   const { store, manifest, point, beginning, record: planned, ...stored } = await planFork(forker, run, options);
@@ -129,6 +136,7 @@ export async function planFork(
     input: beginning.input.hash,
     question: beginning.title ?? origin.question,
     startedAt: Date.now(),
+    ...traceOf(options.traceparent),
     forkedFrom: {
       run: origin.id,
       step,

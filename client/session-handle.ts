@@ -36,6 +36,7 @@ import { requireAnswered, retired } from './retired-session';
 import { timeOf } from './session-times';
 import { withBeginning, type Sent, type SessionRun } from './session-run';
 import { answered, sessionView } from './session-view';
+import { tracedSend, traceOf } from './traced-start';
 import { requireWebhook, watchRun } from './watch-run';
 import { createSessionWakes, type SessionWakes } from './session-wakes';
 
@@ -50,6 +51,8 @@ export interface SendOptions {
   after?: Duration;
   /** Told when the run that answers it ends, and when that asks people. */
   webhook?: WebhookTarget;
+  /** Of the caller's span: the spans of the run that answers it belong into that trace. @default as of `start` */
+  traceparent?: string;
 }
 
 export interface SessionHandle<A extends AnyAgent> extends SessionWakes<A> {
@@ -106,7 +109,12 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
   };
   return {
     id: session,
-    send: (input, options = {}) => send<A>(maker, of, input, options),
+    send: async (input, options = {}) => {
+      const id = options.id ?? newMessageId();
+      requireMessageId(id);
+      const about = { ...of, run: sessionRunId(session, id) };
+      return await tracedSend(about, () => send<A>(maker, of, input, { ...options, id }));
+    },
     info: async () => {
       const record = await readRecord(maker, of);
       if (record?.status === 'retired') return infoOf(record);
@@ -150,13 +158,13 @@ async function send<A extends AnyAgent>(
   maker: SessionMaker,
   of: SessionOf,
   input: AgentInput<A>,
-  options: SendOptions,
+  options: SendOptions & { id: string },
 ): Promise<SessionRun<AgentOutput<A>>> {
   const { temporal, taskQueue, tenant } = maker;
   const { session, agent } = of;
-  const id = options.id ?? newMessageId();
-  requireMessageId(id);
+  const { id } = options;
   requireWebhook(options.webhook);
+  const trace = traceOf(options.traceparent);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
     currentRelease(maker.store, agent),
@@ -183,8 +191,8 @@ async function send<A extends AnyAgent>(
     ...timeOf(options),
   };
   const mail = mailName(session, id);
-  // What a waiting message needs: itself, and the release that takes it whatever comes.
-  const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now() };
+  // What a waiting message needs: itself, and the release that takes it whatever comes. And in whose trace its run will be.
+  const value = { schemaVersion: 1, message: message.head.hash, release, at: Date.now(), ...trace };
   const { conflicts } = await store.commit({
     objects: [message.bytes],
     refs: [{ op: 'create', name: mail, value }],

@@ -40,6 +40,22 @@ export function tracedStart<T>(
   return asSpan(`start ${agent}`, SpanKind.PRODUCER, attributes, work);
 }
 
+/** Of a run that goes on from another. @returns what `work` returns @throws what it throws */
+export const tracedFork = <T>(id: string, from: string, work: () => Promise<T>): Promise<T> =>
+  asSpan('fork', SpanKind.PRODUCER, { 'longhaul.run.id': id, 'longhaul.forked_from': from }, work);
+
+/** Of a message to a session. @param run that answers it, if none that is under way does @returns what `work` returns @throws what it throws */
+export const tracedSend = <T>(
+  { agent, session, run }: { agent: string; session: string; run: string },
+  work: () => Promise<T>,
+): Promise<T> =>
+  asSpan(
+    `send ${agent}`,
+    SpanKind.PRODUCER,
+    { 'gen_ai.agent.name': agent, 'gen_ai.conversation.id': session, 'longhaul.run.id': run },
+    work,
+  );
+
 /** Of waiting for the answer of a run. */
 export const tracedResult = <T>(id: string, work: () => Promise<T>): Promise<T> =>
   asSpan('await result', SpanKind.CLIENT, { 'longhaul.run.id': id }, work);

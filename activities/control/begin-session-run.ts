@@ -165,6 +165,14 @@ function isInput({ input }: ReleaseManifest, { parts }: UserMessage): boolean {
   }
 }
 
+const sentSchema = z.object({ traceparent: z.string().exactOptional() });
+
+/** Of whoever sent the message: it stands beside that in the store, and in no history. */
+async function traceOf(store: ContentStore, session: string, message: string): Promise<{ traceparent?: string }> {
+  const { traceparent } = sentSchema.safeParse((await store.readRef(mailName(session, message)))?.value).data ?? {};
+  return traceparent === undefined ? {} : { traceparent };
+}
+
 async function recordBegin(
   { store, conversation, now }: ControlDeps,
   input: BeginSessionRunInput,
@@ -176,6 +184,7 @@ async function recordBegin(
     ...(mail.user === undefined ? {} : { user: mail.user }),
     ...{ input: mail.message, question: mail.preview, startedAt: now() },
     goesOnFrom: { base: from.head, length: from.length },
+    ...(await traceOf(store, session, mail.id)),
     ...(mail.isWatched ? { isWatched: true } : {}),
     ...(queue ? { queue: { name: queue.name, workflow: queue.workflow, asked: 1 } } : {}),
   };

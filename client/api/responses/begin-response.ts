@@ -5,6 +5,7 @@ import { currentRelease } from '../../releases';
 import type { RunHandle } from '../../run-handle';
 import { untilBegun } from '../../session-run';
 import { seesAgent } from '../caller';
+import { callersTrace } from '../callers-trace';
 import { recordOf } from '../known-run';
 import { Problem } from '../problem';
 import type { ApiRequest } from '../route';
@@ -20,7 +21,10 @@ export interface BegunResponse {
   told: ToldResponse;
 }
 
-type Asking = Pick<ApiRequest<unknown, unknown, ResponseRequest>, 'body' | 'caller' | 'deps' | 'client' | 'gone'>;
+type Asking = Pick<
+  ApiRequest<unknown, unknown, ResponseRequest>,
+  'body' | 'caller' | 'deps' | 'client' | 'gone' | 'header'
+>;
 
 /** A session that is at rest begins a run within this; a busy one when it comes to it. */
 const BEGUN_MS = 2_000;
@@ -44,12 +48,14 @@ export async function beginResponse(asking: Asking, id: string): Promise<BegunRe
       });
     const run = await client()
       .agent(agent)
-      .start(input() as never, { ...labelsOf(body, id), tenant });
+      .start(input() as never, { ...labelsOf(body, id), tenant, ...traceOf(asking) });
     return { run, told: responseOf(await run.record()) };
   } catch (error) {
     throw await retold(error, { agent, id, caller, store: deps.store });
   }
 }
+
+const traceOf = ({ header }: Asking): { traceparent?: string } => callersTrace(header('traceparent'));
 
 const messageOf = (id: string): string => id.replace('run_', 'msg_');
 
@@ -85,7 +91,8 @@ async function goOn(asking: Asking, { previous, id, input, hasSessions }: GoingO
     throw new Problem('Run.Refused', 'the previous response is not complete yet: its conversation goes on after it.', {
       errors: [{ pointer: '/previous_response_id', detail: 'that response is in progress' }],
     });
-  const run = await client().fork(previous, { ...labelsOf(body, id), say: textOf(body), release: 'current' });
+  const labels = { ...labelsOf(body, id), ...traceOf(asking) };
+  const run = await client().fork(previous, { ...labels, say: textOf(body), release: 'current' });
   return { run, told: responseOf(await run.record()) };
 }
 
@@ -104,7 +111,7 @@ async function say(asking: Asking, { session, message, tenant, input }: Saying):
     });
   const sent = await client()
     .session(body.model, session, { tenant })
-    .send(input as never, { id: message, ...(body.user ? { user: body.user } : {}) });
+    .send(input as never, { id: message, ...(body.user ? { user: body.user } : {}), ...traceOf(asking) });
   const record = await begun(asking, session, sent.id);
   // The run under way answers it too, where the agent says so by `onBusy: 'steer'`.
   const previous = sent.id === sessionRunId(session, message) ? (body.previous_response_id ?? undefined) : undefined;

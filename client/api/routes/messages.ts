@@ -9,6 +9,7 @@ import type { SessionInfo } from '../../session-record';
 import { untilBegun, type SessionRun } from '../../session-run';
 import { RESULT_ANSWERS, resultOfRun, waited, waitQuery } from '../await-result';
 import { seesAgent } from '../caller';
+import { callersTrace, TRACEPARENT_HEADER } from '../callers-trace';
 import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { recordOf } from '../known-run';
 import { knownSession, noSession, seenSession } from '../known-session';
@@ -41,6 +42,7 @@ const sendRoute = defineRoute(
         description: 'A text of your own, best in quotes: the same one is the same message.',
         pattern: IDEMPOTENCY_KEY_PATTERN,
       },
+      TRACEPARENT_HEADER,
     ],
     body: { schema: sendShape },
     answers: {
@@ -66,6 +68,7 @@ const sendRoute = defineRoute(
           ...(at === undefined ? {} : { at: new Date(at) }),
           ...(afterMs === undefined ? {} : { after: afterMs }),
           ...told,
+          ...callersTrace(header('traceparent')),
         });
       } catch (error) {
         // Without the names of what the caller may not see.

@@ -8,6 +8,7 @@ import type { RunHandle } from '../../run-handle';
 import { newRunId } from '../../run-labels';
 import type { RunResult } from '../../run-result';
 import { waitForBeginning } from '../../session-run';
+import { TRACEPARENT_HEADER } from '../callers-trace';
 import { IDEMPOTENCY_KEY_PATTERN, idempotencyKeyOf, startOnce } from '../idempotency';
 import { Problem } from '../problem';
 import { beginResponse, type BegunResponse } from '../responses/begin-response';
@@ -49,6 +50,7 @@ const createRoute = defineRoute(
         description: 'The same one is the same response, for a day.',
         pattern: IDEMPOTENCY_KEY_PATTERN,
       },
+      TRACEPARENT_HEADER,
     ],
     body: { schema: responseRequestShape },
     answers: { 200: { description: 'The response.', schema: RESPONSE, streams: true } },

@@ -10,7 +10,7 @@ import { Problem } from '../problem';
 import { shownPlace, takenLimits } from '../run-status';
 import { defineRoute } from '../route';
 import { startedShape, startShape } from '../shapes';
-import { callersTrace } from '../callers-trace';
+import { callersTrace, TRACEPARENT_HEADER } from '../callers-trace';
 import { webhookTarget } from '../webhook-target';
 
 export const startRoute = defineRoute(
@@ -28,10 +28,7 @@ export const startRoute = defineRoute(
         description: 'A text of your own, best in quotes: the same one is the same run.',
         pattern: IDEMPOTENCY_KEY_PATTERN,
       },
-      {
-        name: 'traceparent',
-        description: "Of the caller's span, by W3C Trace Context: the run's spans belong into that trace.",
-      },
+      TRACEPARENT_HEADER,
     ],
     body: { schema: startShape },
     answers: {
