@@ -77,7 +77,8 @@ async function ask(
   const startedAt = deps.now();
   deps.metrics.stepBegun(begunStep(input, attempt, 'model', startedAt));
   const [preferred] = preferredOrder(loaded.manifest.model, attempt.workflowId);
-  if (preferred !== undefined) attempt.saw?.({ preferred });
+  const { model, output } = loaded.manifest;
+  attempt.saw?.({ ...(preferred === undefined ? {} : { preferred }), parameters: model.parameters, isJson: !!output });
   const asked = await askModel(deps, input, attempt, { loaded, spending }).catch((error: unknown) => {
     if (error instanceof StoppedCall)
       deps.metrics.modelCall({

@@ -27,6 +27,7 @@ export function createChatReader(request: ModelRequest): AnswerReader {
   let finish: string | undefined;
   let usage: JsonObject | undefined;
   let model: string | undefined;
+  let id: string | undefined;
 
   const readCall = (delta: JsonValue): void => {
     const call = callOf(delta, calls, byIndex);
@@ -39,6 +40,7 @@ export function createChatReader(request: ModelRequest): AnswerReader {
   return {
     read(chunk) {
       model ??= textAt(chunk, 'model') || undefined;
+      id ??= textAt(chunk, 'id') || undefined;
       // Only choice 0 is an answer. Moonshot reports the tokens inside it.
       const choice = listAt(chunk, 'choices').find((one) => (countAt(one, 'index') ?? 0) === 0);
       usage = objectAt(chunk, 'usage') ?? objectAt(choice, 'usage') ?? usage;
@@ -62,6 +64,7 @@ export function createChatReader(request: ModelRequest): AnswerReader {
         finish: finishOf(finish, message),
         ...readUsage(usage),
         model: model ?? request.model,
+        ...(id === undefined ? {} : { responseId: id }),
         raw: rawMessage({ text, refusal, extra, calls }),
       };
     },

@@ -23,6 +23,7 @@ export function createMessagesReader(request: ModelRequest): AnswerReader {
   const blocks = new Map<number, StreamedBlock>();
   let usage: JsonObject = {};
   let model: string | undefined;
+  let id: string | undefined;
   let stop: Stop | undefined;
   return {
     read(event) {
@@ -30,6 +31,7 @@ export function createMessagesReader(request: ModelRequest): AnswerReader {
         case 'message_start': {
           const message = objectAt(event, 'message');
           model = textAt(message, 'model');
+          id = textAt(message, 'id');
           usage = withTold(usage, objectAt(message, 'usage'));
           return undefined;
         }
@@ -64,6 +66,7 @@ export function createMessagesReader(request: ModelRequest): AnswerReader {
         finish: finishOf(stop, message),
         ...readUsage(usage),
         model: model ?? request.model,
+        ...(id ? { responseId: id } : {}),
         raw: rawBlocks(read, message),
       };
     },

@@ -57,12 +57,16 @@ export interface ModelResponse {
   request: { sha256: string; bytes: number; maxOutputTokens?: number };
   /** The provider's id of the request, for its support desk. */
   requestId?: string;
+  /** The provider's id of the answer, where it gives it one. */
+  responseId?: string;
 }
 
 export interface ModelProvider {
   readonly name: string;
   /** Names the form of its raw items, where it wants its own back: items of another form or provider are never sent to it. */
   readonly rawItemsForm?: string;
+  /** Where its server is, and that answers come from it in a stream; absent where there is none. */
+  readonly server?: { readonly address: string; readonly port: number };
   /** What its server can; absent where nothing is known of it. */
   readonly capabilities?: EndpointCapabilities;
   /** @throws ApplicationFailure with a `Model.*` type */

@@ -62,6 +62,7 @@ function reported(error: JsonObject | undefined): Error {
 function parseResponse(response: JsonObject, items: JsonObject[], model: string): ParsedAnswer {
   const message = messageOf(items);
   const usage = objectAt(response, 'usage');
+  const id = textAt(response, 'id');
   return {
     message,
     finish: finishOf(response, message),
@@ -74,6 +75,7 @@ function parseResponse(response: JsonObject, items: JsonObject[], model: string)
       reasoning: countAt(objectAt(usage, 'output_tokens_details'), 'reasoning_tokens'),
     }),
     model: textAt(response, 'model') ?? model,
+    ...(id ? { responseId: id } : {}),
     raw: items,
   };
 }

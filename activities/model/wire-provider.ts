@@ -53,6 +53,7 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
   return {
     name: options.name,
     rawItemsForm: wire.rawItemsForm,
+    ...serverOf(wire.baseUrl),
     capabilities: capabilitiesOf({ name: options.name, api: wire.api, baseUrl: options.baseUrl }),
     async generate(request, call) {
       const context: ErrorContext = {
@@ -97,6 +98,14 @@ export function createWireProvider(options: ProviderOptions, wire: Wire): ModelP
       }
     },
   };
+}
+
+/** What is no address fails with the first request, and says so then. */
+function serverOf(baseUrl: string): Pick<ModelProvider, 'server'> {
+  if (!URL.canParse(baseUrl)) return {};
+  const { hostname, port, protocol } = new URL(baseUrl);
+  const usual = protocol === 'http:' ? 80 : 443;
+  return { server: { address: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : Number(port) } };
 }
 
 /** Names of headers whose value nobody is to read. */

@@ -6,6 +6,7 @@ import type { Usage } from '../../workflows/contract/message';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { NANO_USD } from '../../workflows/contract/cost';
 import type { Attempt } from '../deps';
+import type { ModelProvider } from '../model/provider';
 import type { SeenModelCall, SpanAttributes, SpanEvent } from './port';
 
 const RELEASE_DIGITS = 12;
@@ -74,10 +75,33 @@ const costAttributes = (cost: Cost | undefined): SpanAttributes => ({
 export const spentAttributes = (spent: { spent: Usage; cost?: Cost } | undefined): SpanAttributes =>
   spent ? { ...usageAttributes(spent.spent), ...costAttributes(spent.cost) } : {};
 
-export const chatAttributes = (
-  { preferred, response, record }: SeenModelCall,
-  answered: { model: string; usage: Usage; cost?: Cost; cached?: true } | undefined,
+/** How a model was asked: nothing of it where another's answer was given. */
+const requestAttributes = (
+  { parameters = {}, isJson, response, record }: SeenModelCall,
+  server: ModelProvider['server'],
 ): SpanAttributes => {
+  const numberOf = (name: string): number | undefined => {
+    const value = parameters[name];
+    return typeof value === 'number' ? value : undefined;
+  };
+  return {
+    'gen_ai.request.max_tokens': record?.request.maxOutputTokens ?? numberOf('maxOutputTokens'),
+    'gen_ai.request.temperature': numberOf('temperature'),
+    'gen_ai.request.stream': server ? true : undefined,
+    'gen_ai.output.type': isJson ? 'json' : undefined,
+    'gen_ai.response.id': response?.responseId,
+    'server.address': server?.address,
+    'server.port': server?.port,
+  };
+};
+
+/** @param serverOf of the provider of a route */
+export const chatAttributes = (
+  seen: SeenModelCall,
+  answered: { model: string; usage: Usage; cost?: Cost; cached?: true } | undefined,
+  serverOf: (route: string) => ModelProvider['server'],
+): SpanAttributes => {
+  const { preferred, response, record } = seen;
   const route = answered?.model ?? preferred;
   const of = route === undefined ? undefined : modelOf(route);
   return {
@@ -86,6 +110,7 @@ export const chatAttributes = (
     'gen_ai.provider.name': of?.provider ?? 'unknown',
     'gen_ai.request.model': of?.model,
     'gen_ai.response.model': response?.model,
+    ...(answered?.cached ? {} : requestAttributes(seen, route === undefined ? undefined : serverOf(route))),
     'gen_ai.response.finish_reasons': record ? [record.finish] : undefined,
     ...(answered ? { ...usageAttributes(answered.usage), ...costAttributes(answered.cost) } : {}),
     'longhaul.request.id': record?.requestId,

@@ -16,6 +16,7 @@ import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import type { CallToolResult, ToolWait } from '../../workflows/contract/tool-call';
 import { asEdited } from '../approvals/decided-call';
 import type { ActivityDeps, Attempt } from '../deps';
+import type { ModelProvider } from '../model/provider';
 import { readCall } from '../read-call';
 import { readManifest } from '../require-agent';
 import { decodeMessage } from '../store';
@@ -46,12 +47,27 @@ export const observedModelCall = (
       activity: 'callModel',
       outcomeOf: (result) =>
         result.kind !== 'answer' ? result.kind : result.reused ? 'reused' : (result.problem?.type ?? 'ok'),
-      spanOf: chatSpan,
+      spanOf: (ended, tracing) => chatSpan(deps, ended, tracing),
     },
     work,
   );
 
-function chatSpan({ result, failed, seen }: Ended<CallModelResult>, tracing: Tracing): CallSpan | undefined {
+/** Undefined where its code has gone since, as in development, or where it needs none. */
+const serverOf =
+  ({ providers }: Pick<ActivityDeps, 'providers'>) =>
+  (route: string): ModelProvider['server'] => {
+    try {
+      return providers.resolve(route).provider.server;
+    } catch {
+      return undefined;
+    }
+  };
+
+function chatSpan(
+  deps: ActivityDeps,
+  { result, failed, seen }: Ended<CallModelResult>,
+  tracing: Tracing,
+): CallSpan | undefined {
   const { record, preferred } = seen;
   // Found again, told to wait, or to be shorter: nothing was answered here.
   if (failed === undefined && (!record || result?.kind !== 'answer' || result.reused)) return undefined;
@@ -60,7 +76,7 @@ function chatSpan({ result, failed, seen }: Ended<CallModelResult>, tracing: Tra
     name: chatName(answer?.model ?? preferred),
     kind: 'client',
     attributes: {
-      ...chatAttributes(seen, answer),
+      ...chatAttributes(seen, answer, serverOf(deps)),
       ...(tracing.content ? chatContent(seen, tracing.content) : {}),
     },
     ...(record?.tried ? { events: failovers(record.tried, record.startedAt) } : {}),
@@ -88,7 +104,7 @@ export const observedCompaction = (
           name: chatName(summary?.model),
           kind: 'client',
           attributes: {
-            ...chatAttributes({}, summary),
+            ...chatAttributes({}, summary, serverOf(deps)),
             'longhaul.purpose': 'compaction',
             'longhaul.covered_messages': summary?.covered,
           },

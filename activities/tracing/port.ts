@@ -2,7 +2,7 @@
 import type { LRUCache } from 'lru-cache';
 import type { SpentDetails } from '../../workflows/contract/cost';
 import type { ModelRecord } from '../../workflows/contract/schemas/call-record';
-import type { Message } from '../../workflows/contract/message';
+import type { JsonValue, Message } from '../../workflows/contract/message';
 import type { ModelResponse } from '../model/provider';
 
 export type SpanValue = string | number | boolean | readonly string[];
@@ -62,9 +62,15 @@ export interface Tracing {
 export interface SeenModelCall {
   /** Whom it would ask first, as `provider/model`. */
   preferred?: string;
+  /** Of the release: as `temperature` and `maxOutputTokens`, and whether the answer is to be JSON. */
+  parameters?: { readonly [name: string]: JsonValue };
+  isJson?: boolean;
   asked?: { instructions: string; messages: readonly Message[] };
   response?: ModelResponse;
-  record?: Pick<ModelRecord, 'answer' | 'finish' | 'tried' | 'requestId' | 'batch' | 'startedAt' | 'endedAt'>;
+  record?: Pick<
+    ModelRecord,
+    'answer' | 'finish' | 'tried' | 'request' | 'requestId' | 'batch' | 'startedAt' | 'endedAt'
+  >;
   /** By requests that brought no answer, of an attempt that failed. */
   spent?: SpentDetails;
 }

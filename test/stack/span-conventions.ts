@@ -2,13 +2,18 @@
 import type { ReceivedSpan } from './otlp-receiver';
 
 const [INTERNAL, CLIENT] = [1, 3];
-type Rule = 'string' | 'int' | 'strings';
+type Rule = 'string' | 'int' | 'double' | 'true' | 'strings';
 
 const KNOWN: { readonly [name: string]: Rule } = {
   'gen_ai.operation.name': 'string',
   'gen_ai.provider.name': 'string',
   'gen_ai.request.model': 'string',
+  'gen_ai.request.temperature': 'double',
+  'gen_ai.request.max_tokens': 'int',
+  'gen_ai.request.stream': 'true',
+  'gen_ai.output.type': 'string',
   'gen_ai.response.model': 'string',
+  'gen_ai.response.id': 'string',
   'gen_ai.response.finish_reasons': 'strings',
   'gen_ai.usage.input_tokens': 'int',
   'gen_ai.usage.output_tokens': 'int',
@@ -27,14 +32,18 @@ const KNOWN: { readonly [name: string]: Rule } = {
   'gen_ai.tool.call.arguments': 'string',
   'gen_ai.tool.call.result': 'string',
   'error.type': 'string',
+  'server.address': 'string',
+  'server.port': 'int',
 };
 
-const fits = (rule: Rule, value: unknown): boolean =>
-  rule === 'strings'
-    ? Array.isArray(value) && value.every((one) => typeof one === 'string')
-    : rule === 'int'
-      ? Number.isSafeInteger(value)
-      : typeof value === 'string' && value !== '';
+const FITS: { readonly [R in Rule]: (value: unknown) => boolean } = {
+  string: (value) => typeof value === 'string' && value !== '',
+  int: (value) => Number.isSafeInteger(value),
+  double: (value) => typeof value === 'number',
+  // Left out where it does not hold.
+  true: (value) => value === true,
+  strings: (value) => Array.isArray(value) && value.every((one) => typeof one === 'string'),
+};
 
 /** @returns what is wrong, a line each */
 export function conventionProblems({ name, kind, attributes, status }: ReceivedSpan): string[] {
@@ -43,7 +52,7 @@ export function conventionProblems({ name, kind, attributes, status }: ReceivedS
   const problems = Object.entries(attributes).flatMap(([key, value]) => {
     const rule = KNOWN[key];
     if (rule === undefined) return key.startsWith('longhaul.') ? [] : [`${name}: ${key} is in no convention`];
-    return fits(rule, value) ? [] : [`${name}: ${key} is ${JSON.stringify(value)}`];
+    return FITS[rule](value) ? [] : [`${name}: ${key} is ${JSON.stringify(value)}`];
   });
   const expect = (holds: boolean, what: string): void => void (holds || problems.push(`${name}: ${what}`));
   const required: { [operation: string]: readonly string[] } = {
@@ -60,6 +69,10 @@ export function conventionProblems({ name, kind, attributes, status }: ReceivedS
   if (object !== undefined)
     expect(typeof object === 'string' && name === `${operation} ${object}`, 'its name is another');
   expect(kind === (operation === 'chat' ? CLIENT : INTERNAL), `its kind is ${kind}`);
+  expect(
+    (attributes['server.address'] === undefined) === (attributes['server.port'] === undefined),
+    'its server is half told',
+  );
   expect((status?.code === 2) === (attributes['error.type'] !== undefined), 'status and error.type differ');
   return problems;
 }

@@ -47,6 +47,8 @@ export interface TellerStackOptions {
   model: ProcessOptions;
   /** @default one of LMDB in the stack's own folder */
   storeUrl?: string;
+  /** Where the spans of its workers go. @default nowhere */
+  tracesUrl?: string;
 }
 
 export async function startTellerStack(options: TellerStackOptions): Promise<TellerStack> {
@@ -72,6 +74,7 @@ export async function startTellerStack(options: TellerStackOptions): Promise<Tel
     startWorker: async () => {
       const worker = await startWorkerProcess<TellerWorkerOptions>(path.join(__dirname, 'teller-worker.ts'), {
         ...{ address, namespace, stateDir, storeUrl, modelUrl: model.url },
+        ...(options.tracesUrl === undefined ? {} : { tracesUrl: options.tracesUrl }),
       });
       workers.add(worker);
       return worker;
