@@ -26,6 +26,7 @@ import {
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { controlQueue, toolQueue, toolboxQueue, webhookQueue } from '../workflows/contract/names';
+import { callNames } from './call-names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
 import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';
@@ -118,7 +119,7 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     dataConverter: dataConverterFor(options.keys),
     ...(role === 'orchestrate'
       ? { enableNonLocalActivities: false }
-      : { activities: { ...createActivities(options.deps) } }),
+      : { activities: { ...createActivities(options.deps) }, interceptors: { activity: [callNames] } }),
     maxCachedWorkflows: options.maxCachedWorkflows ?? 200,
     // A worker that died leaves its runs' next tasks on its own queue for this long; replaying elsewhere costs milliseconds.
     stickyQueueScheduleToStartTimeout: '5s',
@@ -216,6 +217,7 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     },
     dataConverter: dataConverterFor(keys),
     activities: createToolboxActivities({ metrics }, call, watching),
+    interceptors: { activity: [callNames] },
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),
     ...(rate ? { maxTaskQueueActivitiesPerSecond: (rate.calls * 1_000) / rate.perMs } : {}),

@@ -15,6 +15,7 @@ import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import type { ActivityMetrics, ControlDeps, WebhookDeps } from '../activities';
 import { safeText } from '../activities/redact';
 import { LOG_ROTATE_BYTES, rotateLog } from '../infra/temporal/rotate-log';
+import { WORKFLOW_TYPES } from '../workflows/contract/names';
 import { routeMetrics } from './route-metrics';
 import { batchMetrics } from './batch-metrics';
 import { callMetrics } from './call-metrics';
@@ -139,8 +140,8 @@ export function installTelemetry({ logger, metrics, coreMetricsAddress }: Teleme
   });
 }
 
-/** Core's own line about a failing task has no workflow type; the SDK's line just before it has. */
-const typeOfRun = new LRUCache<string, string>({ max: 100 });
+/** Core's own line about a failing task does not say whose it is; the SDK's line just before it does. */
+const workflows = new LRUCache<string, { workflowType: string; workflowId: unknown }>({ max: 100 });
 
 type Entry = Pick<LogEntry, 'level' | 'message' | 'meta'>;
 
@@ -161,25 +162,28 @@ export function coreLogger(logger: Logger, metrics: Metrics): TemporalLogger {
 }
 
 function write(logger: Logger, metrics: Metrics, { level, message, meta = {} }: Entry): void {
-  const { runId, workflowType } = meta;
-  if (typeof runId === 'string' && typeof workflowType === 'string') typeOfRun.set(runId, workflowType);
+  const { runId, workflowType, workflowId } = meta;
+  if (typeof runId === 'string' && typeof workflowType === 'string') workflows.set(runId, { workflowType, workflowId });
   if (TASK_FAILURE.test(message)) {
-    metrics.workflowTaskFailed(typeOfRun.get(String(runId)) ?? 'unknown');
+    const of = workflows.get(String(runId));
+    metrics.workflowTaskFailed(of?.workflowType ?? 'unknown');
     // Not as JSON, in which an error is empty.
     const why = inspect(meta['error'] ?? meta['failure'] ?? '', { breakLength: Infinity });
-    logger.error({ ...plain(meta), alert: 'workflow-task-failed' }, safeText(`${message} ${why}`));
+    logger.error({ ...plain({ ...of, ...meta }), alert: 'workflow-task-failed' }, safeText(`${message} ${why}`));
     return;
   }
   logger[PINO_LEVEL[level]](plain(meta), safeText(message));
 }
 
-/** Only what is small and known to be free of content. */
-const plain = (meta: Record<string | symbol, unknown>): Record<string, unknown> =>
-  Object.fromEntries(
+/** Only what is small and known to be free of content; of a run with its id, as in our own lines. */
+const plain = (meta: Record<string | symbol, unknown>): Record<string, unknown> => {
+  const small = Object.fromEntries(
     Object.entries(meta)
       .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
       .map(([key, value]) => [key, typeof value === 'string' ? safeText(value) : value]),
   );
+  return small['workflowType'] === WORKFLOW_TYPES.agentRun ? { run: small['workflowId'], ...small } : small;
+};
 
 /** JSON lines to a file, so that a terminal stays for people. One that grows past `rotateBytes` becomes `<file>.1`. */
 export function createLogger(file: string | undefined, level = 'info', rotateBytes = LOG_ROTATE_BYTES): Logger {

@@ -38,6 +38,7 @@ test('a workflow task that fails is counted and logged as an alarm, and the run 
     Promise.resolve(/^.*"alert":"workflow-task-failed".*$/m.exec(readFileSync(stack.logFile, 'utf8'))?.[0]),
   );
   expect(alarm).toContain("reading 'carried'");
+  expect(JSON.parse(alarm)).toMatchObject({ run: 'broken', workflowType: 'agentRun' });
   expect((await handle.describe()).status.name).toBe('RUNNING');
   await handle.terminate('seen');
 });

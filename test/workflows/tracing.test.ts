@@ -124,6 +124,14 @@ test('a run is one tree: its calls, the attempt that failed and the one that did
 
   expect(receiver.headers.at(-1)).toMatchObject({ 'x-token': 'of-the-collector' });
   expect(root.resource).toMatchObject({ 'service.name': 'longhaul' });
+  // What Temporal's SDK says of the attempt that failed is by the run's names, too.
+  const failed = readFileSync(stack.logFile, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(run.id) && line.includes('Activity failed'));
+  expect(failed.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { run: run.id, turn: 1, call: 2, attempt: 1, activityType: 'callTool' },
+  ]);
+
   // Content is off: nothing that was said is there.
   expect(JSON.stringify(receiver.spans)).not.toMatch(/4242|please|helped|instructions/);
 });
