@@ -9,6 +9,7 @@ import { addUsage } from '../../workflows/contract/cost';
 import type { Usage } from '../../workflows/contract/message';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { counts, createCallFigures } from './call-figures';
+import { driftOf, toolUseOf, type ToolUse } from './drift';
 import { distributionOf } from './percentiles';
 import type { AgentProfile } from './profile-shape';
 import { RUNS_ENOUGH, suggestions } from './suggestions';
@@ -37,10 +38,15 @@ export async function profileAgent(store: ContentStore, asked: ProfileAsked): Pr
   const ended = records.filter((record) => record.ended);
   const read = ended.filter(({ erased }) => !erased).slice(0, READ_RUNS_MOST);
   const figures = createCallFigures();
+  const tools = new Map<RunRecord, ToolUse>();
   for (let at = 0; at < read.length; at += AT_ONCE) {
     const some = read.slice(at, at + AT_ONCE);
     const calls = await Promise.all(some.map(({ ended: end }) => callsOf(store, end?.firstRunId ?? '')));
-    some.forEach((record, nth) => figures.take(record, calls[nth]?.calls ?? []));
+    some.forEach((record, nth) => {
+      const own = calls[nth]?.calls ?? [];
+      figures.take(record, own);
+      tools.set(record, toolUseOf(own));
+    });
     asked.onRead?.({ calls: at + some.length, of: read.length });
   }
   const { waitingMs, ...ofCalls } = figures.figures();
@@ -54,6 +60,7 @@ export async function profileAgent(store: ContentStore, asked: ProfileAsked): Pr
     ...{ runs: ended.length, open: records.length - ended.length, readRuns: read.length },
     erased: ended.filter(({ erased }) => erased).length,
     ...ofRecords(ended, waitingMs),
+    drift: driftOf(ended, tools),
     ...ofCalls,
   };
   const enough = ended.length >= RUNS_ENOUGH;

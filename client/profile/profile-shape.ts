@@ -10,6 +10,8 @@ const distribution = z.object({
   ...{ p50: z.number(), p90: z.number(), p99: z.number(), max: z.number(), mean: z.number() },
 });
 
+const spread = z.object({ p10: z.number(), p50: z.number(), p90: z.number() });
+
 export const suggestionShape = z.object({
   of: z.enum(['mode', 'limits', 'quota']),
   setting: z.string().describe('As it is named in `defineAgent`, or in `quotas` of the configuration.'),
@@ -47,6 +49,22 @@ export const agentProfileShape = z.object({
   durations: z
     .array(z.object({ fromMs: z.number(), toMs: z.number(), runs: count }))
     .describe('Runs by duration, each class twice as long as the one before.'),
+  drift: z
+    .object({
+      stepMs: count,
+      points: z.array(
+        z.object({
+          from: ms.describe('When the step begins, of which these runs are by their starts.'),
+          release: z.string(),
+          ...{ runs: count, completed: count },
+          tokens: spread.describe('Of a run, input and output.'),
+          turns: spread.describe('Of a run.'),
+          toolCalls: count.describe('Of those runs whose calls were read.'),
+          toolFailures: count,
+        }),
+      ),
+    })
+    .describe('How its runs have changed: by time, oldest first, and by release.'),
   context: z
     .array(z.object({ turn: count, tokens: distribution }))
     .describe('Tokens that the model was given, by turn.'),

@@ -199,6 +199,37 @@ test('of too few runs it suggests nothing, and says so; of none it says that', a
   expect(none).toMatchObject({ code: 0, stderr: expect.stringContaining('no run of nobody') as string });
 });
 
+test('how it has changed: by steps of time and by release, of tools as far as calls were read', async () => {
+  const runs: Made[] = [
+    ...staircase(10),
+    // Two days later another release takes over, of which every second run fails.
+    ...staircase(4).map((run, nth): Made => ({
+      ...{ ...run, id: `b-${run.id}`, release: 'b'.repeat(64), startedAt: run.startedAt - 2 * DAY },
+      outcome: nth % 2 === 0 ? 'failed' : 'completed',
+    })),
+  ];
+  await withStore(project.dir, (store) =>
+    stored(
+      store,
+      runs,
+      runs.flatMap((run, nth) => callsOf(run, undefined, nth < 3 ? 'Tool.Timeout' : undefined)),
+    ),
+  );
+  const { drift } = await profiled('worker');
+  expect(drift.stepMs).toBe(6 * 3_600_000);
+  expect(drift.points).toEqual([
+    {
+      ...{ from: NOW - 3 * DAY, release: 'b'.repeat(64), runs: 4, completed: 2, toolCalls: 4, toolFailures: 0 },
+      ...{ tokens: { p10: 1_100, p50: 1_100, p90: 1_100 }, turns: { p10: 2, p50: 2, p90: 2 } },
+    },
+    {
+      ...{ from: NOW - DAY, release: 'a'.repeat(64), runs: 10, completed: 9, toolCalls: 10, toolFailures: 3 },
+      ...{ tokens: { p10: 1_100, p50: 1_100, p90: 1_100 }, turns: { p10: 2, p50: 2, p90: 2 } },
+    },
+  ]);
+  expect((await profiled('nobody')).drift.points).toEqual([]);
+});
+
 test('by release, tenant and time; plots of blocks on a terminal, and plain signs elsewhere', async () => {
   await withStore(project.dir, (store) =>
     stored(store, [

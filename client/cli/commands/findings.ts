@@ -4,7 +4,8 @@ import { findingsIn } from '../../../activities/store/findings';
 import type { Finding } from '../../../workflows/contract/schemas/finding';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
-import { counted, formatAge, formatCost, formatDuration, formatTokens } from '../../format';
+import { changeText, comparedText } from '../../finding-text';
+import { formatAge } from '../../format';
 import type { Output } from '../output';
 
 export interface FindingsOptions {
@@ -37,36 +38,9 @@ function show(output: Output, finding: Finding, now: number): void {
   const { bold, yellow } = output.colors;
   const versus = against === undefined ? '' : `, against ${against.slice(0, RELEASE_CHARS)}`;
   const age = now - at < 1_000 ? 'now' : `${formatAge(now - at)} ago`;
-  const what = bold(yellow(output.safeLine(changeOf(finding))));
+  const what = bold(yellow(output.safeLine(changeText(finding))));
   output.line([output.safeLine(id), output.safeLine(agent), what, age].join('  '));
-  output.line(`    ${output.safeLine(`release ${release.slice(0, RELEASE_CHARS)}${versus}${comparedOf(finding)}`)}`);
+  output.line(`    ${output.safeLine(`release ${release.slice(0, RELEASE_CHARS)}${versus}${comparedText(finding)}`)}`);
   if (why !== undefined) output.line(`    ${output.safeLine(why)}`);
   output.line(`    ${output.safeLine(runs.map((run) => run.id).join(' '))}`);
-}
-
-function changeOf({ metric, direction, of, before, after }: Finding): string {
-  const text = (value: number): string => valueText(metric, of, value);
-  if (of === 'run') return `${metric} ${text(after)}${before === undefined ? '' : `, usually ${text(before)}`}`;
-  return `${metric} ${direction}, ${before === undefined ? '' : `${text(before)} → `}${text(after)}`;
-}
-
-function comparedOf({ compared, chance }: Finding): string {
-  if (!compared) return '';
-  const { window, baseline } = compared;
-  const by = chance === undefined ? '' : `; by chance ${chanceText(chance)}`;
-  return `: its newest ${counted(window, 'run')} and ${baseline} before them${by}`;
-}
-
-/** Beyond this a number says no more. */
-const SURE = 1e-6;
-const chanceText = (chance: number): string =>
-  chance < SURE ? 'less than 1 in a million' : `1 in ${formatTokens(Math.round(1 / chance))}`;
-
-const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
-
-function valueText(metric: string, of: Finding['of'], value: number): string {
-  if (of === 'share' || /^(tool-share:|cached-share)/.test(metric)) return percent(value);
-  if (metric === 'cost') return formatCost({ nanoUsd: Math.round(value) });
-  if (metric === 'duration') return formatDuration(value);
-  return metric.endsWith('tokens') ? `${formatTokens(Math.round(value))}` : String(Number(value.toFixed(2)));
 }

@@ -1,9 +1,18 @@
 // `longhaul profile AGENT`: how it behaves, by percentiles with their sample sizes, and what mode, limits and quota fit that.
 import { profileAgent } from '../../profile/profile-agent';
-import type { Distribution } from '../../profile/percentiles';
+import {
+  arrivalRows,
+  callFacts,
+  callRows,
+  contextRows,
+  p99Text,
+  runRows,
+  suggestedText,
+  type ProfileRow,
+} from '../../profile/profile-rows';
 import type { AgentProfile } from '../../profile/profile-shape';
 import { RUNS_ENOUGH } from '../../profile/suggestions';
-import { counted, formatDuration, formatTokens, formatUsd } from '../../format';
+import { counted, formatDuration } from '../../format';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { bar, sparkline } from '../plots';
@@ -17,9 +26,6 @@ export interface ProfileOptions {
 }
 
 const NOTE_EVERY_MS = 1_000;
-/** Of fewer values the 99th percentile is the longest of them. */
-const P99_FROM = 100;
-const TURNS_SHOWN = [1, 2, 3, 5, 8, 12, 20, 35, 60, 100, 150, 200];
 const BAR_WIDTH = 30;
 
 export async function profileCommand(
@@ -70,41 +76,30 @@ function show(context: CliContext, profile: AgentProfile, isTerminal: boolean): 
   showSuggestions(context, profile);
 }
 
-interface Row {
-  what: string;
-  of: Distribution;
-  shown(value: number): string;
-}
-
-const figures = ({ output }: CliContext, title: string, rows: readonly Row[]): void => {
+const figures = ({ output }: CliContext, title: string, rows: readonly ProfileRow[]): void => {
   output.line();
-  const column = (name: string, value: (row: Row) => string) => ({ title: name, value, align: 'right' as const });
+  const column = (name: string, value: (row: ProfileRow) => string) => ({
+    title: name,
+    value,
+    align: 'right' as const,
+  });
   output.table(rows, [
     { title, value: ({ what }) => what },
     column('p50', ({ of, shown }) => shown(of.p50)),
     column('p90', ({ of, shown }) => shown(of.p90)),
-    column('p99', ({ of, shown }) => (of.count < P99_FROM ? '–' : shown(of.p99))),
+    column('p99', p99Text),
     column('max', ({ of, shown }) => shown(of.max)),
     column('of', ({ of }) => String(of.count)),
   ]);
 };
 
-function showRuns(context: CliContext, { perRun, outcomes, failures, runs }: AgentProfile): void {
+function showRuns(context: CliContext, profile: AgentProfile): void {
+  const { outcomes, failures, runs } = profile;
   const { output } = context;
   const share = (of: number): string => `${of} (${((100 * of) / runs).toFixed(of === runs ? 0 : 1)} %)`;
   output.line(`ended as  ${outcomes.map(({ outcome, runs: of }) => `${outcome} ${share(of)}`).join(', ')}`);
   if (failures.length > 0) output.line(`failures  ${failures.map(({ type, runs: of }) => `${type} ${of}`).join(', ')}`);
-  const whole = String;
-  figures(context, 'a run', [
-    { what: 'time', of: perRun.durationMs, shown: formatDuration },
-    { what: 'of it waiting', of: perRun.waitingMs, shown: formatDuration },
-    { what: 'turns', of: perRun.turns, shown: whole },
-    { what: 'model calls', of: perRun.modelCalls, shown: whole },
-    { what: 'tool calls', of: perRun.toolCalls, shown: whole },
-    { what: 'tokens in', of: perRun.inputTokens, shown: formatTokens },
-    { what: 'tokens out', of: perRun.outputTokens, shown: formatTokens },
-    ...(perRun.nanoUsd.count > 0 ? [{ what: 'cost', of: perRun.nanoUsd, shown: formatUsd }] : []),
-  ]);
+  figures(context, 'a run', runRows(profile));
 }
 
 function showDurations({ output }: CliContext, { durations }: AgentProfile, isTerminal: boolean): void {
@@ -117,39 +112,23 @@ function showDurations({ output }: CliContext, { durations }: AgentProfile, isTe
   ]);
 }
 
-function showContext(context: CliContext, { context: turns }: AgentProfile, isTerminal: boolean): void {
-  if (turns.length === 0) return;
-  const shown = turns.filter(({ turn }, at) => TURNS_SHOWN.includes(turn) || at === turns.length - 1);
-  figures(
-    context,
-    'tokens that the model is given',
-    shown.map(({ turn, tokens }) => ({ what: `turn ${turn}`, of: tokens, shown: formatTokens })),
-  );
+function showContext(context: CliContext, profile: AgentProfile, isTerminal: boolean): void {
+  const rows = contextRows(profile);
+  if (rows.length === 0) return;
+  figures(context, 'tokens that the model is given', rows);
   const line = sparkline(
-    turns.map(({ tokens }) => tokens.p50),
+    profile.context.map(({ tokens }) => tokens.p50),
     isTerminal,
   );
   if (line !== '') context.output.line(`p50 by turn  ${line}`);
 }
 
-function showCalls(context: CliContext, { model, tools, arrivals }: AgentProfile): void {
-  const { output } = context;
-  const failed = ({ failures }: AgentProfile['tools'][number]): string =>
-    failures.length === 0 ? '' : ` (${failures.map(({ type, times }) => `${type} ${times}`).join(', ')})`;
-  figures(context, 'a call', [
-    { what: 'model', of: model.ms, shown: formatDuration },
-    ...tools.map((tool) => ({ what: `${tool.name}${failed(tool)}`, of: tool.ms, shown: formatDuration })),
-  ]);
-  const facts = [
-    ...(model.retried > 0 ? [`${model.retried} of ${model.calls} model calls took more than one attempt`] : []),
-    ...(model.cached > 0 ? [`${model.cached} were answered from the cache`] : []),
-  ];
-  if (facts.length > 0) output.line(facts.join('; '));
-  if (arrivals.minutes > 0)
-    figures(context, 'in a minute with a request', [
-      { what: 'requests', of: arrivals.requests, shown: String },
-      { what: 'tokens', of: arrivals.tokens, shown: formatTokens },
-    ]);
+function showCalls(context: CliContext, profile: AgentProfile): void {
+  figures(context, 'a call', callRows(profile));
+  const facts = callFacts(profile);
+  if (facts !== '') context.output.line(facts);
+  const arrivals = arrivalRows(profile);
+  if (arrivals.length > 0) figures(context, 'in a minute with a request', arrivals);
 }
 
 function showUnexpected({ output }: CliContext, { unexpected, model }: AgentProfile): void {
@@ -180,8 +159,7 @@ function showSuggestions({ output }: CliContext, { suggests, enough, runs }: Age
     { title: 'would fit', value: ({ setting }) => setting },
     {
       title: 'value',
-      value: ({ value }) =>
-        typeof value === 'number' ? value.toLocaleString('en-US', { maximumFractionDigits: 9 }) : value,
+      value: ({ value }) => suggestedText(value),
       align: 'right',
     },
     { title: 'for', value: ({ why }) => why, flexible: true },

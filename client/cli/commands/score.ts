@@ -15,7 +15,7 @@ import { requireFit, scoreRun, type GivenScore } from '../../scores/score-run';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { findRun } from '../find-run';
-import { scoreText } from '../score-text';
+import { scoredValue, scoreText } from '../../scores/score-text';
 
 export interface ScoreOptions {
   call?: number;
@@ -56,12 +56,7 @@ function nameAndValue(text: string): Pair {
       'invalid-input',
       `"${text.slice(0, 80)}" is not NAME=VALUE, such as helpful=0.8 or correct=true.`,
     );
-  const value = text.slice(at + 1);
-  const isNumber = /^-?(\d+\.?\d*|\.\d+)(e-?\d{1,3})?$/i.test(value);
-  return {
-    name: text.slice(0, at),
-    value: isNumber ? Number(value) : value === 'true' || value === 'false' ? value === 'true' : value,
-  };
+  return { name: text.slice(0, at), value: scoredValue(text.slice(at + 1)) };
 }
 
 function scoreOf({ settings }: CliContext, pair: Pair, options: ScoreOptions): GivenScore {

@@ -25,7 +25,7 @@ import type { CallWanted } from '../../find-call';
 import { showCall } from './show-call';
 import { askedLine, requestsOf, saidTo } from '../../requests-of';
 import { scoresOfRun } from '../../scores/score-run';
-import { scoreText } from '../score-text';
+import { scoreText } from '../../scores/score-text';
 import { originText } from './trace';
 
 export interface ShowOptions {

@@ -20,7 +20,7 @@ import { callName, type TracedCall } from '../../trace/traced-call';
 import { tracedInTime } from '../../trace/traced-in-time';
 import { askedIn, traceJson, turnsOf, type TracedRun, type Unrecorded } from '../../trace/traced-run';
 import { scoresOfRun } from '../../scores/score-run';
-import { scoreText } from '../score-text';
+import { scoreText } from '../../scores/score-text';
 import { waitingLine } from '../waiting';
 import { decisionText, type AskedOfRun } from '../../requests-of';
 

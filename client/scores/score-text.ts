@@ -1,3 +1,4 @@
+// A score as it is written and read: its value as a text, and all of it as one line.
 import type { Score } from '../../workflows/contract/schemas/score';
 
 /** As one line: what, by whom, why. */
@@ -16,3 +17,9 @@ export function scoreText(score: Score): string {
 }
 
 const rangeText = ({ least, most }: { least: number; most: number }): string => ` (${least} to ${most})`;
+
+/** As people write it: a number, yes or no, or else the name of a category. */
+export function scoredValue(text: string): Score['value'] {
+  if (/^-?(\d+\.?\d*|\.\d+)(e-?\d{1,3})?$/i.test(text)) return Number(text);
+  return text === 'true' || text === 'false' ? text === 'true' : text;
+}
