@@ -1,117 +1,103 @@
-// The dashboard in a real browser, over a real store: a list of ten thousand runs, and one run of a thousand calls.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { Client } from '@temporalio/client';
+// The dashboard in a real browser, over a real system: a list of ten thousand runs, and one run of a thousand steps with its history.
 import { z } from 'zod';
-import { openStore } from '../../activities/store/open-store';
 import type { ContentStore } from '../../activities/store';
-import { callRecordName, runRecordName } from '../../activities/store/ref-names';
+import { runRecordName } from '../../activities/store/ref-names';
 import { indexRuns, runEntry } from '../../activities/store/run-index';
-import { openConnection } from '../../infra/temporal/open-connection';
-import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
-import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
-import { freePort } from '../stack/free-port';
-import { temporalCli } from '../stack/test-stack';
-import { serveApi } from '../../client/api/serve-api';
-import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
-import { storeRun } from '../cli/store-run';
-import { openPage, startBrowser } from '../dashboard/browser';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { startTestApi } from '../api/given';
+import { openPage, startBrowser, type OpenPage } from '../dashboard/browser';
+import { withLongRun } from './many-turns';
 
 export interface DashboardFigures {
   runs: number;
-  calls: number;
-  /** Milliseconds from the request until the page is laid out, with everything in it; of each sample. */
-  pages: { name: string; /** Rows that it shows. */ rows: number; htmlKb: number; ms: number[] }[];
+  /** Of the long run, as its page tells them: calls of models and tools. */
+  steps: number;
+  pages: PageFigures[];
 }
 
-const LONG = 'run_long';
+interface PageFigures {
+  name: string;
+  /** Rows that it shows. */
+  rows: number;
+  htmlKb: number;
+  samples: {
+    /** Milliseconds from the request until all of the page has come. */
+    serverMs: number;
+    /** From then until it is painted. */
+    browserMs: number;
+  }[];
+}
+
 const FLOOR = '/ui/sign-in';
 
-/** @param size how many runs the store has, how many calls the long one, and how often each page is opened */
-export async function dashboardFigures(size: {
+/** @param size how many runs the store has, how many turns of two steps the long one, and how often each page is opened */
+export const dashboardFigures = ({
+  runs,
+  turns,
+  samples,
+}: {
   runs: number;
-  calls: number;
+  turns: number;
   samples: number;
-}): Promise<DashboardFigures> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'longhaul-dashboard-'));
-  const store = openStore(`lmdb:${path.join(folder, 'store')}`);
-  await fill(store, size);
-  // Which does not know these runs: they are shown by their records.
-  const temporalServer = await startEmbeddedTemporal({
-    ...{ stateDir: folder, cliPath: await temporalCli(), preferredPort: await freePort() },
-    searchAttributes: SEARCH_ATTRIBUTES,
-  });
-  const connection = await openConnection({ address: temporalServer.address });
-  const temporal = new Client({ connection, namespace: temporalServer.namespace });
-  const about = { temporal, store, taskQueue: 'agents', tenant: 'acme', keys: [], port: 0 };
-  const server = await serveApi({ ...about, report: (error) => console.error(error) });
-  const browser = await startBrowser();
-  try {
-    const places = [
-      { name: 'a page without data (floor)', at: FLOOR },
-      { name: 'runs, newest', at: '/ui/runs' },
-      { name: 'runs, by tag and agent', at: '/ui/runs?tag=blue&agent=reader' },
-      { name: 'runs, by the beginning of an id', at: '/ui/runs?q=run_0009' },
-      { name: 'runs, none fits', at: '/ui/runs?tag=nowhere' },
-      { name: `a run of ${size.calls} calls`, at: `/ui/runs/${LONG}` },
-      { name: 'cost by agent, of all runs', at: '/ui/cost?since=all' },
-    ];
-    const pages: DashboardFigures['pages'] = [];
-    for (const { name, at } of places) {
-      const { page, close } = await openPage(browser);
-      const ms: number[] = [];
-      let [rows, htmlKb] = [0, 0];
-      for (let sample = 0; sample < size.samples; sample += 1) {
-        const begun = performance.now();
-        await page.goto(server.url + at, { waitUntil: 'load' });
-        // Two frames: the second begins when the first was painted.
-        await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
-        ms.push(performance.now() - begun);
-        rows = await page.locator('tbody tr').count();
-        htmlKb = (await page.content()).length / 1_000;
+}): Promise<DashboardFigures> =>
+  withLongRun(turns, async ({ stack, run }) => {
+    const record = await run.record();
+    await fill(stack.store, record, runs);
+    const api = await startTestApi(stack);
+    const browser = await startBrowser();
+    const { totals } = await run.result();
+    const steps = totals.modelCalls + totals.toolCalls;
+    try {
+      const places = [
+        { name: 'a page without data (floor)', at: FLOOR },
+        { name: 'runs, newest', at: '/ui/runs' },
+        { name: 'runs, by tag and agent', at: '/ui/runs?tag=blue&agent=reader' },
+        { name: 'runs, by the beginning of an id', at: '/ui/runs?q=run_0009' },
+        { name: 'runs, none fits', at: '/ui/runs?tag=nowhere' },
+        { name: `a run of ${steps} steps`, at: `/ui/runs/${record.id}` },
+        { name: 'its last model call', at: `/ui/runs/${record.id}/calls/${steps}` },
+        { name: 'cost by agent, of all runs', at: '/ui/cost?since=all' },
+        { name: 'the agent, with its profile', at: '/ui/agents/reader' },
+      ];
+      const pages: PageFigures[] = [];
+      for (const { name, at } of places) {
+        const open = await openPage(browser);
+        pages.push({ name, ...(await opened(open, api.url + at, samples)) });
+        await open.close();
       }
-      pages.push({ name, rows, htmlKb, ms });
-      await close();
+      return { runs, steps, pages };
+    } finally {
+      await browser.close();
+      await api.close();
     }
-    return { runs: size.runs, calls: size.calls, pages };
-  } finally {
-    await browser.close();
-    await server.close();
-    await connection.close();
-    await temporalServer.stop();
-    rmSync(folder, { recursive: true, force: true });
+  });
+
+const timesShape = z.object({ requested: z.number(), answered: z.number(), painted: z.number() });
+
+/** By the browser's own clock. The second frame begins when the first was painted. */
+const TIMES = `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => {
+  const [{ requestStart: requested, responseEnd: answered }] = performance.getEntriesByType('navigation');
+  done({ requested, answered, painted: performance.now() });
+})))`;
+
+async function opened({ page }: OpenPage, url: string, samples: number): Promise<Omit<PageFigures, 'name'>> {
+  const times: PageFigures['samples'] = [];
+  for (let sample = 0; sample < samples; sample += 1) {
+    await page.goto(url, { waitUntil: 'load' });
+    const { requested, answered, painted } = timesShape.parse(await page.evaluate(TIMES));
+    times.push({ serverMs: answered - requested, browserMs: painted - answered });
   }
+  const rows = await page.locator('tbody tr').count();
+  return { rows, htmlKb: (await page.content()).length / 1_000, samples: times };
 }
 
-/** Records as workers write them: one run's, under many ids, and its calls, many times over. */
-async function fill(store: ContentStore, { runs, calls }: { runs: number; calls: number }): Promise<void> {
-  await storeRun(store, { id: LONG });
-  const record = runRecordSchema.parse((await store.readRef(runRecordName(LONG)))?.value);
+/** Records as workers write them: one run's, under many ids. */
+async function fill(store: ContentStore, record: RunRecord, runs: number): Promise<void> {
   const now = Date.now();
-  const first = `first-of-${LONG}`;
-  const [model, tool] = await Promise.all(
-    [0, 1].map(async (index) => (await store.readRef(callRecordName({ run: first, fork: 0, turn: 1, index })))?.value),
-  );
-  const turns = Array.from({ length: Math.ceil(calls / 2) }, (_, at) => at + 1);
-  const at = (value: unknown, ms: number): object => ({
-    ...z.looseObject({}).parse(value),
-    startedAt: record.startedAt + ms,
-    endedAt: record.startedAt + ms + 900,
-  });
-  await store.commit({
-    refs: turns.flatMap((turn) =>
-      [model, tool].map((value, index) => ({
-        op: 'put' as const,
-        name: callRecordName({ run: first, fork: 0, turn, index }),
-        value: at(value, 2_000 * turn + 1_000 * index),
-      })),
-    ),
-  });
   const many = Array.from({ length: runs }, (_, nth): RunRecord => ({
     ...record,
-    ...{ id: `run_${String(nth).padStart(6, '0')}`, startedAt: now - nth * 1_000 },
-    ...(record.ended ? { ended: { ...record.ended, at: now - nth * 1_000 + 900 } } : {}),
+    ...{ id: `run_${String(nth).padStart(6, '0')}`, startedAt: now - nth * 1_000, tags: ['blue'] },
+    ...(record.ended ? { ended: { ...record.ended, at: now - nth * 1_000 + 900, firstRunId: `first-${nth}` } } : {}),
   }));
   for (let begin = 0; begin < many.length; begin += 500)
     await store.commit({

@@ -2,8 +2,9 @@
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { callsOf } from '../../activities/store/run-calls';
+import type { RunHandle } from '../../client/run-handle';
 import { script, startModelServer, type ModelRequest } from '../kit/model-server';
-import { startTestStack } from '../stack/test-stack';
+import { startTestStack, type TestStack } from '../stack/test-stack';
 import { prose } from './prose';
 
 export interface ManyTurns {
@@ -24,7 +25,15 @@ const SHOWN = 50;
 const isSummary = ({ messages }: ModelRequest): boolean =>
   messages.some(({ role, text }) => role === 'system' && text.startsWith('You condense'));
 
-export async function manyTurns(turns: number): Promise<ManyTurns> {
+export interface LongRun {
+  stack: TestStack;
+  run: RunHandle<unknown>;
+  /** Of the run. */
+  seconds: number;
+}
+
+/** A run of so many turns with a tool call each, and one that answers, from which `use` takes what it needs. */
+export async function withLongRun<T>(turns: number, use: (long: LongRun) => Promise<T>): Promise<T> {
   const page = defineTool({
     name: 'page',
     description: 'Reads a page.',
@@ -52,8 +61,17 @@ export async function manyTurns(turns: number): Promise<ManyTurns> {
   try {
     const startedAt = Date.now();
     const run = await stack.client.agent<typeof reader>('reader').start('read it all', { id: 'many' });
+    await run.result();
+    return await use({ stack, run, seconds: (Date.now() - startedAt) / 1_000 });
+  } finally {
+    await stack.close();
+    await model.close();
+  }
+}
+
+export const manyTurns = (turns: number): Promise<ManyTurns> =>
+  withLongRun(turns, async ({ stack, run, seconds }) => {
     const result = await run.result();
-    const seconds = (Date.now() - startedAt) / 1_000;
     const { ended } = await run.record();
     const { calls } = await callsOf(stack.store, ended?.firstRunId ?? '');
     const begins = calls.flatMap(({ record }) => (record.kind === 'model' ? [record.startedAt] : []));
@@ -74,11 +92,7 @@ export async function manyTurns(turns: number): Promise<ManyTurns> {
       ratio: medianOf(steps.length - SHOWN, steps.length) / medianOf(SHOWN, 2 * SHOWN),
       seconds,
     };
-  } finally {
-    await stack.close();
-    await model.close();
-  }
-}
+  });
 
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
