@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import type { ApiKey, ApiScope, WebhookSettings } from '../../activities/define/api';
+import type { RebuiltRequest } from '../../activities/rebuild/rebuild-request';
 import type { ContentStore } from '../../activities/store';
 import type { TextReader } from '../../activities/stream/port';
 import { createAgentClient, type AgentClient } from '../agent-client';
@@ -26,6 +27,8 @@ export interface ApiDeps {
   webhooks?: WebhookSettings;
   /** What is limited, for the dashboard. @default nothing */
   quotas?: ConfiguredQuotas;
+  /** A request as a command for a shell, for the dashboard. Undefined where its provider is not known here. @default none is */
+  curlOf?(request: RebuiltRequest): string | undefined;
   /** Aborted when the server closes. */
   over: AbortSignal;
   /** Told what nobody foresaw. */

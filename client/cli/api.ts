@@ -1,6 +1,7 @@
 // `longhaul api`: the HTTP API for a Temporal and a store that workers elsewhere serve. `dev` serves it beside its workers.
 import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
+import type { RebuiltRequest } from '../../activities/rebuild/rebuild-request';
 import { openTextReader } from '../../activities/stream/open-streams';
 import { hasCode } from '../../infra/temporal/error-reason';
 import type { Settings } from '../../workers/config';
@@ -8,6 +9,7 @@ import type * as served from '../api/serve-api';
 import { configuredQuotas } from './configured-quotas';
 import { cannotListen } from './cannot-listen';
 import type { CliContext } from './context';
+import { curlOf } from './curl-command';
 import { EXIT, errorLine } from './exit-codes';
 
 export interface ApiCommandOptions {
@@ -62,6 +64,7 @@ export async function startApi({ settings, storeUrl, note, ...given }: Served): 
         texts,
         keys: settings.api.keys,
         quotas: configuredQuotas(settings),
+        curlOf: (request: RebuiltRequest) => curlOf(settings.providers, request),
         webhooks: settings.api.webhooks,
         tenant: settings.identity.tenant,
       },

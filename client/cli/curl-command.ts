@@ -30,6 +30,12 @@ export function curlCommand(
     .replace('| \\\n', '|\n');
 }
 
+/** Undefined where its provider is none of these. */
+export function curlOf(providers: readonly ProviderSettings[], request: RebuiltRequest): string | undefined {
+  const provider = providers.find(({ name }) => request.route.startsWith(`${name}/`));
+  return provider && curlCommand(request, provider);
+}
+
 /** A name that is none of a shell's variables is looked up among those of its environment. */
 const variable = (name: string): string =>
   /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? `$${name}` : `$(printenv ${quoted(name)})`;

@@ -1,13 +1,13 @@
-// The agents, what each is made of and how its runs of the last week have ended; and the releases that new runs take.
+// The agents and how their runs of the last week have ended; and the releases that new runs take.
 import { AGE_SHOWN_MS, runCounts, type RunCounts } from './run-counts';
-import { agentsShape, agentShape, releaseShape, releasesShape } from '../api/shapes';
+import { agentsShape, releaseShape, releasesShape } from '../api/shapes';
 import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
 import type { ShownPlace } from './place';
 import { releaseLink } from './run-facts';
 
 const DAYS = Math.round(AGE_SHOWN_MS / 86_400_000);
 
-const countsHtml = (counts: RunCounts | undefined, query: { [name: string]: string }): Html => {
+export const countsHtml = (counts: RunCounts | undefined, query: { [name: string]: string }): Html => {
   if (!counts) return html`none`;
   return html`${[...counts]
     .sort(([, a], [, b]) => b - a)
@@ -56,65 +56,6 @@ export const agentsPage: ShownPlace = {
     };
   },
 };
-
-export const agentPage: ShownPlace = {
-  path: '/agents/:name',
-  show: async (request) => {
-    const { ask, params, caller } = request;
-    const { name, description, release, model, tools, input, output } = await ask.get(agentShape, '/v1/agents/{name}', {
-      name: params['name'],
-    });
-    const counts = caller.may('read') ? await runCounts(request) : undefined;
-    const releases = [...(counts?.byRelease ?? [])].filter(([, { agent }]) => agent === name);
-    return {
-      title: name,
-      body: html`<h1>${name}</h1>
-        <dl class="facts">
-          ${
-            description === undefined
-              ? NOTHING
-              : html`<dt>what it does</dt>
-                  <dd>${shownText(description)}</dd>`
-          }
-          <dt>model</dt>
-          <dd>${model.join(', ')}</dd>
-          <dt>release of new runs</dt>
-          <dd>${releaseLink(release)}</dd>
-        </dl>
-        <p><a href="${linkTo(['runs'], { agent: name })}">Its runs</a></p>
-        ${
-          counts
-            ? html`<h2>Releases in runs of the last ${DAYS} days</h2>
-                ${releasesHtml(releases, name)}`
-            : NOTHING
-        }
-        <h2>Tools</h2>
-        <dl class="facts">
-          ${tools.map(
-            (tool) =>
-              html`<dt>${tool.name}</dt>
-                <dd>${shownText(tool.description)}</dd>`,
-          )}
-        </dl>
-        ${input ? schemaHtml('Input', input) : NOTHING} ${output ? schemaHtml('Output', output) : NOTHING}`,
-    };
-  },
-};
-
-const releasesHtml = (releases: readonly (readonly [string, { counts: RunCounts }])[], agent: string): Html =>
-  releases.length === 0
-    ? html`<p>No runs.</p>`
-    : html`<ul>
-        ${releases.map(
-          ([release, { counts }]) =>
-            html`<li data-row>${releaseLink(release)}: ${countsHtml(counts, { agent, release })}</li>`,
-        )}
-      </ul>`;
-
-const schemaHtml = (title: string, schema: unknown): Html =>
-  html`<h2>${title}</h2>
-    <pre tabindex="0" aria-label="Schema of its ${title.toLowerCase()}">
-${shownText(JSON.stringify(schema, null, 2))}</pre>`;
 
 export const releasesPage: ShownPlace = {
   path: '/releases',

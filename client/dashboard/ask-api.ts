@@ -4,6 +4,8 @@ import type { Caller } from '../api/caller';
 import { Problem, pointerOf } from '../api/problem';
 import type { ApiDeps, NodeBindings, Route } from '../api/route';
 import { ROUTES } from '../api/routes';
+import { sightOf } from './place';
+import type { SharedReads } from './shared-reads';
 
 type Values = { readonly [name: string]: string | undefined };
 
@@ -14,7 +16,12 @@ export interface AskApi {
   post(path: string, params: Values, body?: unknown, once?: string): Promise<void>;
 }
 
-export function createAskApi(deps: ApiDeps, caller: Caller, node: NodeBindings): AskApi {
+/** @param isAgain an open page looks again: what another one was told a moment ago does */
+export function createAskApi(
+  { deps, shared }: { deps: ApiDeps; shared: SharedReads },
+  caller: Caller,
+  { node, isAgain }: { node: NodeBindings; isAgain: boolean },
+): AskApi {
   const ask = async (method: Route['method'], path: string, params: Values, request: Request): Promise<unknown> => {
     const route = ROUTES.find((one) => one.method === method && one.path === path);
     if (!route) throw new Error(`the API has no ${method} ${path}.`);
@@ -24,7 +31,10 @@ export function createAskApi(deps: ApiDeps, caller: Caller, node: NodeBindings):
   return {
     get: async (shape, path, params = {}, query = {}) => {
       const search = new URLSearchParams(defined(query)).toString();
-      return shape.parse(await ask('GET', path, params, new Request(`http://api/?${search}`)));
+      const key = JSON.stringify([path, defined(params), search, sightOf(caller)]);
+      return await shared.read({ key, isAgain }, async () =>
+        shape.parse(await ask('GET', path, params, new Request(`http://api/?${search}`))),
+      );
     },
     post: async (path, params, body, once) => {
       const headers = {
@@ -35,9 +45,11 @@ export function createAskApi(deps: ApiDeps, caller: Caller, node: NodeBindings):
         ...{ method: 'POST', headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      await ask('POST', path, params, request).catch((error: unknown) => {
-        throw error instanceof Problem && error.type === 'Api.Invalid' ? withPlaces(error) : error;
-      });
+      await ask('POST', path, params, request)
+        .catch((error: unknown) => {
+          throw error instanceof Problem && error.type === 'Api.Invalid' ? withPlaces(error) : error;
+        })
+        .finally(shared.forget);
     },
   };
 }

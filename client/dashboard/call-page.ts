@@ -1,45 +1,57 @@
-// One call of a run: what it was given and what it answered, whole; and what two of them were given that the other was not.
-import { z } from 'zod';
-import { callsOf, type RunCall } from '../../activities/store/run-calls';
+// One call of a run: what it was given and what it answered, whole, and the bytes that its model was sent.
 import type { Message } from '../../workflows/contract/message';
+import type { CallRecord } from '../../workflows/contract/schemas/call-record';
+import { scoresOfRunShape } from '../api/routes/scores';
 import { Problem } from '../api/problem';
-import { callContent, type CallContent } from '../call-content';
-import { firstRunIdOf } from '../first-run';
 import { formatBytes, formatCost, formatDuration, formatTokens } from '../format';
-import { refuseErased } from '../recorded-result';
 import { readManifest } from '../releases';
+import { askedCall, type AskedCall } from './asked-call';
 import { gonePartsHtml } from './gone-parts';
 import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
 import { messageHtml } from './message';
 import type { PageRequest, ShownPlace } from './place';
 import { releaseLink, runLink } from './run-facts';
+import { scoresHtml } from './scores';
 
-interface Called {
-  id: string;
-  call: RunCall;
-  calls: readonly RunCall[];
-  content: CallContent;
-}
+export const callPage: ShownPlace = {
+  path: '/runs/:id/calls/:number',
+  show: async (request) => {
+    const { params, ask, deps } = request;
+    const found = await askedCall(request, params['number'] ?? '');
+    const { run: id, call, of, given, answered, record } = found;
+    const step = (by: number, text: string, rel: string): Html =>
+      call + by >= 1 && call + by <= of
+        ? html`<a href="${linkTo(['runs', id, 'calls', call + by])}" rel="${rel}">${text}</a>`
+        : NOTHING;
+    const { scores } = await ask.get(scoresOfRunShape, '/v1/runs/{id}/scores', { id });
+    return {
+      title: `Call ${call} of ${id}`,
+      body: html`<h1>Call ${call} of ${runLink(id)}: ${shownText(nameOf(record))}</h1>
+        <nav class="pager" aria-label="Calls">
+          ${step(-1, 'Call before', 'prev')} ${step(1, 'Call after', 'next')} ${diffForm(found)}
+        </nav>
+        ${factsHtml(found)} ${gonePartsHtml(found.gone)} ${scoresHtml(scores, id, request, call)}
+        ${await instructionsHtml(request, record)}
+        <h2>Given</h2>
+        ${
+          'messages' in given
+            ? messagesHtml(given.messages, 1)
+            : html`<pre tabindex="0" aria-label="Arguments">
+${shownText(given.arguments === null ? 'nothing that can be read' : JSON.stringify(given.arguments, null, 2))}</pre>`
+        }
+        <h2>Answered</h2>
+        ${answered.length === 0 ? html`<p>Nothing yet.</p>` : messagesHtml(answered, startOf(found))}
+        ${exactHtml(found, deps.curlOf)}`,
+    };
+  },
+};
 
-const numberShape = z.coerce.number().int().min(1);
+const startOf = ({ given }: AskedCall): number => ('messages' in given ? given.messages.length + 1 : 1);
 
-/** @throws Problem `Api.NotFound` */
-async function called({ knownRun, deps, params }: PageRequest, numbers: readonly string[]): Promise<Called[]> {
-  const { record } = await knownRun(params['id'] ?? '');
-  refuseErased(record);
-  const first = await firstRunIdOf(deps.store, record);
-  const { calls } = first === undefined ? { calls: [] } : await callsOf(deps.store, first);
-  return await Promise.all(
-    numbers.map(async (text) => {
-      const call = calls.find(({ number }) => number === numberShape.safeParse(text).data);
-      if (!call)
-        throw new Problem('Api.NotFound', `the run has ${calls.length} recorded calls, and none of that number.`);
-      return { id: record.id, call, calls, content: await callContent(deps.store, record, call) };
-    }),
-  );
-}
+const messagesHtml = (messages: readonly Message[], from: number): Html =>
+  html`${messages.map((message, at) => messageHtml(message, String(from + at)))}`;
 
-export const nameOf = ({ record }: RunCall): string => {
+const nameOf = (record: CallRecord): string => {
   switch (record.kind) {
     case 'model':
       return record.answer.model;
@@ -51,44 +63,7 @@ export const nameOf = ({ record }: RunCall): string => {
   }
 };
 
-export const callPage: ShownPlace = {
-  path: '/runs/:id/calls/:number',
-  show: async (request) => {
-    const [found] = await called(request, [request.params['number'] ?? '']);
-    if (!found) throw new Problem('Api.NotFound', 'there is no such call.');
-    const { id, call, calls, content } = found;
-    const step = (by: number, text: string, rel: string): Html =>
-      calls.some(({ number }) => number === call.number + by)
-        ? html`<a href="${linkTo(['runs', id, 'calls', call.number + by])}" rel="${rel}">${text}</a>`
-        : NOTHING;
-    return {
-      title: `Call ${call.number} of ${id}`,
-      body: html`<h1>Call ${call.number} of ${runLink(id)}: ${shownText(nameOf(call))}</h1>
-        <nav class="pager" aria-label="Calls">
-          ${step(-1, 'Call before', 'prev')} ${step(1, 'Call after', 'next')} ${diffForm(found)}
-        </nav>
-        ${factsHtml(call)} ${gonePartsHtml(content.gone)} ${await instructionsHtml(request, call)}
-        <h2>Given</h2>
-        ${givenHtml(content)}
-        <h2>Answered</h2>
-        ${content.answered.length === 0 ? html`<p>Nothing yet.</p>` : messagesHtml(content.answered, startOf(content))}`,
-    };
-  },
-};
-
-const startOf = ({ given }: CallContent): number => ('messages' in given ? given.messages.length + 1 : 1);
-
-const messagesHtml = (messages: readonly Message[], from: number): Html =>
-  html`${messages.map((message, at) => messageHtml(message, String(from + at)))}`;
-
-const givenHtml = ({ given }: CallContent): Html =>
-  'messages' in given
-    ? messagesHtml(given.messages, 1)
-    : html`<pre tabindex="0" aria-label="Arguments">
-${shownText(JSON.stringify(given.arguments, null, 2) ?? 'nothing that can be read')}</pre>`;
-
-function factsHtml(call: RunCall): Html {
-  const { record } = call;
+function factsHtml({ turn, fork, record }: AskedCall): Html {
   const row = (name: string, value: Html | string | undefined): Html =>
     value === undefined
       ? NOTHING
@@ -96,7 +71,7 @@ function factsHtml(call: RunCall): Html {
           <dd>${value}</dd>`;
   const { startedAt, endedAt, attempt, worker, release } = record;
   return html`<dl class="facts">
-    ${row('place', `turn ${call.turn}${call.fork > 0 ? ` of fork ${call.fork}` : ''}, ${record.kind}`)}
+    ${row('place', `turn ${turn}${fork > 0 ? ` of fork ${fork}` : ''}, ${record.kind}`)}
     ${row('made', html`${timeOf(startedAt)}, took ${formatDuration(endedAt - startedAt)}, attempt ${attempt}`)}
     ${record.kind === 'model' ? modelFacts(record, row) : NOTHING}
     ${record.kind === 'tool' && record.result.failure ? row('failure', html`<code class="bad">${record.result.failure}</code>`) : NOTHING}
@@ -106,7 +81,7 @@ function factsHtml(call: RunCall): Html {
 }
 
 function modelFacts(
-  { answer, request, requestId, finish, tried, origin }: Extract<RunCall['record'], { kind: 'model' }>,
+  { answer, request, requestId, finish, tried, origin }: Extract<CallRecord, { kind: 'model' }>,
   row: (name: string, value: Html | string | undefined) => Html,
 ): Html {
   const { usage, cost, problem, cached } = answer;
@@ -120,7 +95,7 @@ function modelFacts(
 }
 
 /** A release's instructions are for those who may see the release. */
-async function instructionsHtml({ caller, deps }: PageRequest, { record }: RunCall): Promise<Html> {
+async function instructionsHtml({ caller, deps }: PageRequest, record: CallRecord): Promise<Html> {
   if (record.kind !== 'model' || !caller.may('administer')) return NOTHING;
   const [isStored] = await deps.store.has([record.release]);
   if (!isStored) return NOTHING;
@@ -129,64 +104,76 @@ async function instructionsHtml({ caller, deps }: PageRequest, { record }: RunCa
     <pre tabindex="0" aria-label="Instructions">${preText(instructions)}</pre>`;
 }
 
-function diffForm({ id, call, calls }: Called): Html {
-  const others = calls.filter(({ number, record }) => number !== call.number && record.kind === 'model');
-  const [before] = others.filter(({ number }) => number < call.number).slice(-1);
-  if (call.record.kind !== 'model' || others.length === 0) return NOTHING;
-  return html`<form class="row" method="get" action="${linkTo(['runs', id, 'diff'])}">
-    <input type="hidden" name="b" value="${call.number}" />
+function diffForm({ run, call, before, record }: AskedCall): Html {
+  if (record.kind !== 'model') return NOTHING;
+  return html`<form class="row" method="get" action="${linkTo(['runs', run, 'diff'])}">
+    <input type="hidden" name="b" value="${call}" />
     <label
       >Compare with call
-      <input name="a" inputmode="numeric" size="5" required value="${(before ?? others[0])?.number ?? ''}" />
+      <input name="a" inputmode="numeric" size="5" required value="${before ?? ''}" />
     </label>
     <button>Compare</button>
   </form>`;
 }
 
-export const diffPage: ShownPlace = {
-  path: '/runs/:id/diff',
-  show: async (request) => {
-    const { query } = request;
-    const [a, b] = await called(request, [query.get('a') ?? '', query.get('b') ?? '']);
-    if (!a || !b) throw new Problem('Api.NotFound', 'two calls are compared.');
-    const other = [a, b].find(({ content }) => !('messages' in content.given));
-    if (other)
-      throw new Problem('Api.Invalid', `call ${other.call.number} asked no model: calls of models are compared.`);
-    const { id } = a;
-    const [left, right] = [messagesOf(a.content), messagesOf(b.content)];
-    const { before, after } = sameEnds(left, right);
-    const gone = left.slice(before, left.length - after);
-    const added = right.slice(before, right.length - after);
-    const callLink = ({ call }: Called): Html =>
-      html`<a href="${linkTo(['runs', id, 'calls', call.number])}">call ${call.number}</a>`;
-    const part = (title: Html, messages: readonly Message[], look: 'ins' | 'del', from: number): Html =>
-      messages.length === 0
-        ? NOTHING
-        : html`<h2>${title}</h2>
-            <div class="${look}">${messagesHtml(messages, from)}</div>`;
-    return {
-      title: `Calls ${a.call.number} and ${b.call.number} of ${id}`,
-      body: html`<h1>What ${callLink(a)} and ${callLink(b)} of ${runLink(id)} were given</h1>
-        <p>
-          The first ${before} messages are the same${after > 0 ? `, and the last ${after}` : ''}.
-          ${gone.length + added.length === 0 ? 'Nothing differs.' : ''}
-        </p>
-        ${part(html`Only ${callLink(a)} was given`, gone, 'del', before + 1)}
-        ${part(html`Only ${callLink(b)} was given`, added, 'ins', before + 1)}`,
-    };
-  },
-};
-
-const messagesOf = ({ given }: CallContent): readonly Message[] => ('messages' in given ? given.messages : []);
-
-/** How many messages both begin and end with. */
-function sameEnds(a: readonly Message[], b: readonly Message[]): { before: number; after: number } {
-  const isSame = (one: Message | undefined, other: Message | undefined): boolean =>
-    one !== undefined && JSON.stringify(one) === JSON.stringify(other);
-  let before = 0;
-  while (isSame(a[before], b[before])) before += 1;
-  let after = 0;
-  const most = Math.min(a.length, b.length) - before;
-  while (after < most && isSame(a[a.length - 1 - after], b[b.length - 1 - after])) after += 1;
-  return { before, after };
+/** What the model was sent, as `longhaul show RUN --call N` rebuilds it. */
+function exactHtml({ run, call, record, request, withheld }: AskedCall, curlOf: PageRequest['deps']['curlOf']): Html {
+  if (record.kind !== 'model' && record.kind !== 'compaction') return NOTHING;
+  const title = html`<h2>Exactly what was sent</h2>`;
+  if (!request)
+    return html`${title}
+      <p>None of it is shown: ${shownText(withheld ?? '')}</p>`;
+  const { path, bytes, sha256, isSame, note, body } = request;
+  const curl = curlOf?.(request);
+  const file = (name: string): string => linkTo(['runs', run, 'calls', call, name]);
+  return html`${title}
+    <p>
+      <code>POST ${path}</code>, ${formatBytes(bytes)}, sha256 <code>${sha256}</code>:
+      ${isSame === true ? 'the same bytes as were sent.' : isSame === null ? 'no hash of what was sent is kept.' : ''}
+      ${note === undefined ? NOTHING : html`${shownText(note)}`}
+      <a href="${file('request.json')}">Its bytes as a file</a>
+    </p>
+    <pre class="exact" tabindex="0" aria-label="Body of the request">${preText(body)}</pre>
+    ${
+      curl === undefined
+        ? html`<p class="quiet">As a command: <code>longhaul show ${shownText(run)} --call ${call} --curl</code></p>`
+        : html`<details>
+            <summary>As a command for a shell</summary>
+            <p>
+              <button type="button" data-copy="${file('request.sh')}" hidden>Copy</button>
+              <a href="${file('request.sh')}">As a file</a>
+              <span role="status"></span>
+            </p>
+            <pre class="exact" tabindex="0" aria-label="The request as a command">${preText(curl)}</pre>
+          </details>`
+    }`;
 }
+
+const sentFile = (
+  name: string,
+  type: string,
+  textOf: (call: AskedCall, request: PageRequest) => string | undefined,
+): ShownPlace => ({
+  path: `/runs/:id/calls/:number/${name}`,
+  show: async (request) => {
+    const found = await askedCall(request, request.params['number'] ?? '');
+    const text = textOf(found, request);
+    if (text === undefined)
+      throw new Problem('Api.NotFound', found.withheld ?? 'no provider of that name is configured here.');
+    return new Response(text, {
+      headers: {
+        'content-type': type,
+        'content-disposition': `attachment; filename="call-${found.call}-${name}"`,
+        'x-content-type-options': 'nosniff',
+      },
+    });
+  },
+});
+
+/** For a program, and for what is pasted: of a page's text some characters are shown by their number. */
+export const sentFiles: readonly ShownPlace[] = [
+  sentFile('request.json', 'application/json', ({ request }) => request?.body),
+  sentFile('request.sh', 'text/plain; charset=utf-8', ({ request }, { deps }) =>
+    request ? deps.curlOf?.(request) : undefined,
+  ),
+];

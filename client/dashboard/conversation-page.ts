@@ -1,28 +1,27 @@
 // The whole conversation of a run up to its last checkpoint, so many messages at once.
 import { z } from 'zod';
-import { createConversation } from '../../activities/store';
+import { createConversation, type ContentStore } from '../../activities/store';
 import { lastCheckpoint } from '../../activities/store/last-checkpoint';
+import type { Message } from '../../workflows/contract/message';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { createTurnstile } from '../api/turnstile';
 import { refuseErased } from '../recorded-result';
 import { html, linkTo, NOTHING, shownText, type Html } from './html';
 import { messageHtml } from './message';
 import { queryOf, type ShownPlace } from './place';
 
+/** Each reads a whole conversation. */
+const readers = createTurnstile(20);
 const PAGE = 100;
 const queryShape = z.object({ from: z.coerce.number().int().min(1).default(1) });
 
 export const conversationPage: ShownPlace = {
   path: '/runs/:id/conversation',
-  show: async ({ knownRun, params, query }) => {
+  show: async ({ knownRun, params, query, caller }) => {
     const { record, store } = await knownRun(params['id'] ?? '');
     refuseErased(record);
     const { from } = queryOf(queryShape, query);
-    const { head } = await lastCheckpoint(store, record);
-    const conversation = createConversation(store);
-    // Before its first checkpoint a run consists of what it was asked.
-    const messages =
-      head === null
-        ? await conversation.messages([record.input])
-        : (await conversation.originals(head, record.id)).map(({ message }) => message);
+    const messages = await readers.pass(caller, () => saidIn(store, record));
     const page = messages.slice(from - 1, from - 1 + PAGE);
     return {
       title: `Conversation of ${record.id}`,
@@ -33,6 +32,14 @@ export const conversationPage: ShownPlace = {
     };
   },
 };
+
+async function saidIn(store: ContentStore, record: RunRecord): Promise<Message[]> {
+  const { head } = await lastCheckpoint(store, record);
+  const conversation = createConversation(store);
+  // Before its first checkpoint a run consists of what it was asked.
+  if (head === null) return await conversation.messages([record.input]);
+  return (await conversation.originals(head, record.id)).map(({ message }) => message);
+}
 
 function pager(id: string, from: number, of: number): Html {
   const link = (at: number, text: string): Html =>

@@ -14,12 +14,19 @@ import type { PageRequest } from './place';
 import { FORMS, PAGES } from './places';
 import { arrivedPage, safePlace, signInPage } from './sign-in';
 import { beginSession, COOKIE, SESSION_SECONDS, signedIn } from './session';
+import { createSharedReads, type SharedReads } from './shared-reads';
 
 type Env = { Bindings: NodeBindings };
 type Call = Context<Env>;
 
+interface Served {
+  deps: ApiDeps;
+  shared: SharedReads;
+}
+
 export function createDashboard(deps: ApiDeps): Hono<Env> {
   const app = new Hono<Env>();
+  const served = { deps, shared: createSharedReads() };
   app.use(async (call, next) => {
     await next();
     for (const [name, value] of Object.entries(PAGE_HEADERS))
@@ -36,7 +43,7 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
     app.get(path, async (call) => {
       const reader = await signedIn(deps, getCookie(call, COOKIE));
       if (!reader) return await withoutReader(call);
-      const page = await show(pageRequest(deps, call, reader));
+      const page = await show(pageRequest(served, call, reader));
       return page instanceof Response ? page : await sent(call, page, reader);
     });
   for (const { path, act } of FORMS)
@@ -46,7 +53,7 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
       if (!reader) return call.redirect('/ui/sign-in', 303);
       const form = await readForm(call.req.raw);
       requireToken(reader.token, form);
-      return call.redirect(await act(pageRequest(deps, call, reader), form), 303);
+      return call.redirect(await act(pageRequest(served, call, reader), form), 303);
     });
   app.all('*', (call) => {
     const { path } = call.req;
@@ -93,11 +100,17 @@ async function withoutReader(call: Call): Promise<Response> {
   return call.redirect(`/ui/sign-in?to=${encodeURIComponent(to)}`, 303);
 }
 
-function pageRequest(deps: ApiDeps, call: Call, reader: Reader): PageRequest {
+function pageRequest(served: Served, call: Call, reader: Reader): PageRequest {
   const { caller } = reader;
+  const { deps, shared } = served;
+  // Only an open page names a version: a browser has none, for no page is kept.
+  const seen = call.req.header('if-none-match')?.replaceAll('"', '');
+  const isAgain = seen !== undefined;
   return {
     ...{ ...reader, deps, params: call.req.param(), query: new URL(call.req.url).searchParams },
-    ask: createAskApi(deps, caller, call.env),
+    ...(seen === undefined ? {} : { seen }),
+    ask: createAskApi(served, caller, { node: call.env, isAgain }),
+    shared: (asked, read) => shared.read({ ...asked, isAgain }, read),
     knownRun: (id) => knownRunOf(deps, caller, id),
   };
 }
@@ -111,5 +124,8 @@ async function knownRunOf({ store }: ApiDeps, caller: Caller, id: string): Retur
 const sent = async (call: Call, page: Page, reader?: Reader): Promise<Response> =>
   new Response(String(await pageHtml(page, call.req.path, reader, call.req.query('done'))), {
     status: page.status ?? 200,
-    headers: { 'content-type': 'text/html; charset=utf-8' },
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      ...(page.version === undefined ? {} : { etag: `"${page.version}"` }),
+    },
   });

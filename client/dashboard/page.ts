@@ -7,6 +7,8 @@ export interface Page {
   body: Html;
   /** @default 200 */
   status?: number;
+  /** By which an open page says what it has. @default it is made anew each time */
+  version?: string;
 }
 
 /** Of whom pages are: of a page without it nobody is signed in. */
@@ -55,11 +57,17 @@ const DONE: ReadonlyMap<string, string> = new Map(
     approve: 'Approved. Whoever makes the call checks it; where it does not count, the run asks again.',
     deny: 'Denied: the model is told.',
     replace: 'The run has taken the result.',
+    score: 'Your score is kept.',
   }),
 );
 
 /** @param path of the page, by which it is known where one is; @param done what was just done, by its name */
-export function pageHtml({ title, body }: Page, path: string, reader?: Reader, done?: string | null): Html {
+export function pageHtml(
+  { title, body, version = '' }: Page,
+  path: string,
+  reader?: Reader,
+  done?: string | null,
+): Html {
   const told = done ? DONE.get(done) : undefined;
   return html`<!doctype html>
     <html lang="en">
@@ -75,7 +83,7 @@ export function pageHtml({ title, body }: Page, path: string, reader?: Reader, d
       <body>
         <a class="skip" href="#main">To the content</a>
         ${reader ? headerHtml(reader, path) : NOTHING}
-        <main id="main" tabindex="-1">
+        <main id="main" tabindex="-1" data-seen="${version}">
           ${told === undefined ? NOTHING : html`<p class="told" role="status">${told}</p>`} ${body}
         </main>
         ${reader ? HELP : NOTHING}

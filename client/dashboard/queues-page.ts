@@ -3,13 +3,18 @@ import { MICRO_USD } from '../../workflows/contract/cost';
 import { DAY_MS, MINUTE_MS, type Dimension, type QuotaView } from '../../workflows/contract/quota';
 import { queuesShape, type ShownQueue } from '../api/queue-shapes';
 import { seesTenant } from '../api/caller';
-import { ClientError } from '../errors';
 import { formatDuration } from '../format';
 import { quotaLines } from '../quota-shown';
-import { budgetViews, quotaViews } from '../quota-views';
+import { createTurnstile } from '../api/turnstile';
+import { budgetViews, quotaViews, type ShownBudget, type ShownQuota } from '../quota-views';
 import type { z } from 'zod';
 import { ageOf, html, NOTHING, shownText, type Html } from './html';
-import type { PageRequest, ShownPlace } from './place';
+import { unlessUnanswered, type PageRequest, type ShownPlace } from './place';
+
+/** Each asks the workflow of every limit. */
+const readers = createTurnstile(4);
+/** Of so many limits a page asks seldom. */
+const MANY = 50;
 
 export const queuesPage: ShownPlace = {
   path: '/queues',
@@ -19,7 +24,7 @@ export const queuesPage: ShownPlace = {
     return {
       title: 'Queues and quotas',
       body: html`<h1>Queues and quotas</h1>
-        <div id="queues" data-live="2">
+        <div id="queues" data-live="${'told' in limits && limits.told.length > MANY ? '15' : '2'}">
           <h2>Queues</h2>
           ${'unanswered' in queues ? html`<p class="bad">${queues.unanswered}</p>` : queuesHtml(queues.told)}
           <h2>Quotas and budgets</h2>
@@ -28,16 +33,6 @@ export const queuesPage: ShownPlace = {
     };
   },
 };
-
-/** Of what no worker answers nobody knows; the rest of the page is there all the same. */
-async function unlessUnanswered<T>(ask: () => Promise<T>): Promise<{ told: T } | { unanswered: string }> {
-  try {
-    return { told: await ask() };
-  } catch (error) {
-    if (ClientError.isInstance(error) && error.code === 'no-worker') return { unanswered: error.message };
-    throw error;
-  }
-}
 
 const heads = (names: readonly string[], numbers: readonly string[]): Html =>
   html`<thead>
@@ -102,11 +97,18 @@ interface Limit {
   lines: string[];
 }
 
-async function limitsOf({ deps, caller }: PageRequest): Promise<Limit[]> {
+/** Read once for all who see the same tenants. */
+async function limitsOf({ deps, caller, shared }: PageRequest): Promise<Limit[]> {
   const { quotas: configured } = deps;
   if (!configured) return [];
-  const models = await quotaViews(deps, configured);
-  const tenants = await budgetViews(deps, configured, (tenant) => seesTenant(caller, tenant));
+  const read = (): Promise<[ShownQuota[], ShownBudget[]]> =>
+    readers.pass(caller, () =>
+      Promise.all([
+        quotaViews(deps, configured),
+        budgetViews(deps, configured, (tenant) => seesTenant(caller, tenant)),
+      ]),
+    );
+  const [models, tenants] = await shared({ key: JSON.stringify(['quotas', caller.tenants]) }, read);
   // Who waits for a model is of all tenants: a key that is for some is told the numbers alone.
   const lines = ({ route, view }: (typeof models)[number]): string[] =>
     view && !caller.tenants ? quotaLines(route, view, Date.now()) : [];

@@ -1,29 +1,38 @@
 // One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
+import { scoresOfRunShape } from '../api/routes/scores';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
 import { formatCost, formatTokens, limitsText } from '../format';
 import { subRunsUnder } from '../sub-runs';
-import { readTrace } from '../trace/read-trace';
+import { runTraceShape } from '../trace/trace-shapes';
 import { takenLimits } from '../api/run-status';
 import { html, linkTo, NOTHING, preText, shownText, timeOf, type Html } from './html';
-import type { PageRequest, ShownPlace } from './place';
+import { unchanged, unlessUnanswered, type PageRequest, type ShownPlace } from './place';
 import { requestHtml } from './request-forms';
 import { isOpen, releaseLink, runLink, statusHtml, tookOf } from './run-facts';
 import { runFormsHtml } from './run-forms';
+import { runVersion } from './run-version';
+import { scoresHtml } from './scores';
 import { waterfallHtml } from './waterfall';
 
 const LONG_TURNS = 100;
+/** For whoever looks at the same version of it. */
+const SHARED_MS = 15_000;
 
 export const runPage: ShownPlace = {
   path: '/runs/:id',
   show: async (request) => {
     const { ask, params, caller } = request;
     const { id = '' } = params;
+    // Before anything else is read: what changes meanwhile is seen with the next look.
+    const version = await runVersion(request, id);
+    if (version !== undefined && request.seen === version) return unchanged();
     const run = await ask.get(runShape, '/v1/runs/{id}', { id });
     const isLive = isOpen(run);
-    // Each look reads the whole of its history.
+    // Whenever something has changed, the whole of its history is read.
     const live = !isLive ? '' : (run.totals?.turns ?? 0) > LONG_TURNS ? '15' : '3';
     return {
       title: run.id,
+      ...(version === undefined ? {} : { version }),
       body: html`<h1>${shownText(run.id)}</h1>
         <div id="facts" data-live="${live}">${factsHtml(run)}</div>
         <div id="asked" data-live="${live}">${isLive ? await requestsHtml(request, run.id) : NOTHING}</div>
@@ -36,7 +45,12 @@ export const runPage: ShownPlace = {
         }
         <div id="result" data-live="${live}">${await resultHtml(request, run)}</div>
         ${await subRunsHtml(request, run)}
-        <div id="calls" data-live="${live}">${await callsHtml(request, run)}</div>`,
+        ${
+          run.erasedAt === undefined
+            ? scoresHtml((await ask.get(scoresOfRunShape, '/v1/runs/{id}/scores', { id })).scores, run.id, request)
+            : NOTHING
+        }
+        <div id="calls" data-live="${live}">${await callsHtml(request, run, version)}</div>`,
     };
   },
 };
@@ -94,15 +108,18 @@ async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
     <pre tabindex="0" aria-label="Answer">${preText(text)}</pre>`;
 }
 
-async function callsHtml(request: PageRequest, run: ShownRun): Promise<Html> {
-  if (run.erasedAt !== undefined) return NOTHING;
-  const {
-    knownRun,
-    deps: { store, temporal },
-  } = request;
-  const { record } = await knownRun(run.id);
+async function callsHtml({ ask, shared }: PageRequest, run: ShownRun, version: string | undefined): Promise<Html> {
+  const { id, erasedAt } = run;
+  if (erasedAt !== undefined) return NOTHING;
+  const read = (): Promise<Html> => drawn(ask, id);
+  const asked = { key: JSON.stringify(['calls', id, version]), ageMs: SHARED_MS };
   return html`<h2>Calls</h2>
-    ${waterfallHtml(await readTrace({ store, temporal }, record))}`;
+    ${version === undefined ? await read() : await shared(asked, read)}`;
+}
+
+async function drawn(ask: PageRequest['ask'], id: string): Promise<Html> {
+  const trace = await unlessUnanswered(() => ask.get(runTraceShape, '/v1/runs/{id}/trace', { id }));
+  return 'unanswered' in trace ? html`<p class="bad">${trace.unanswered}</p>` : waterfallHtml(trace.told);
 }
 
 async function subRunsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {

@@ -34,7 +34,14 @@ export const runsPage: ShownPlace = {
       title: 'Runs',
       body: html`<h1>Runs</h1>
         ${filterForm(filter)}
-        <div id="rows" data-live="${cursor === undefined ? '4' : ''}">
+        <div
+          id="rows"
+          class="scroll"
+          tabindex="0"
+          role="region"
+          aria-label="Runs"
+          data-live="${cursor === undefined ? '4' : ''}"
+        >
           ${shown.length === 0 ? emptyText(filter, next) : tableHtml(shown)}
         </div>
         <nav class="pager" aria-label="Pages of runs">

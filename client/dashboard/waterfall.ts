@@ -14,6 +14,12 @@ const WIDTH = 1_000;
 const NARROWEST = 3;
 const DEEPEST = 5;
 
+/**
+ * A browser lays out what is seen of a long trace, and the rest when somebody scrolls there: that it does for boxes, and for no rows of one
+ * table.
+ */
+const ROWS_TOGETHER = 150;
+
 /** How a bar is drawn: by its colour, beside its name. */
 const LOOKS: { readonly [kind in TraceSpan['kind']]?: string } = {
   run: 'run',
@@ -30,27 +36,47 @@ export function waterfallHtml({ run, spans, problems, history }: DrawnTrace, now
   const from = Math.min(...spans.map(({ startMs }) => startMs));
   const to = Math.max(from + 1, ...spans.map(({ endMs }) => endMs ?? now));
   const scale = (ms: number): number => ((ms - from) / (to - from)) * WIDTH;
+  const parts = partsOf(spans);
   return html`${problems.map((problem) => html`<p class="bad">${shownText(problem)}</p>`)}
     ${history === 'unreachable' ? html`<p class="quiet">Temporal does not answer: waits, attempts and what people did are not in it.</p>` : NOTHING}
     <div class="scroll" tabindex="0" role="region" aria-label="Calls of ${run.id}">
-      <table class="waterfall">
-        <thead>
-          <tr>
-            <th scope="col">What</th>
-            <th scope="col">When, of ${formatDuration(to - from)}</th>
-            <th scope="col" class="number">Took</th>
-            <th scope="col" class="number">Waited</th>
-            <th scope="col" class="number">Tokens in</th>
-            <th scope="col" class="number">out</th>
-            <th scope="col" class="number">Cost</th>
-            <th scope="col">Result</th>
-          </tr>
-        </thead>
-        <tbody>
-          ${spans.map((span) => rowHtml(span, run.id, { scale, from, now }))}
-        </tbody>
-      </table>
+      ${parts.map(
+        (part) =>
+          html`<div class="${parts.length > 1 ? 'part' : ''}">
+            <table class="waterfall">
+              ${headHtml(to - from)}
+              <tbody>
+                ${part.map((span) => rowHtml(span, run.id, { scale, from, now }))}
+              </tbody>
+            </table>
+          </div>`,
+      )}
     </div>`;
+}
+
+const headHtml = (ms: number): Html =>
+  html`<thead>
+    <tr>
+      <th scope="col" class="what">What</th>
+      <th scope="col" class="when">When, of ${formatDuration(ms)}</th>
+      <th scope="col" class="number">Took</th>
+      <th scope="col" class="number">Waited</th>
+      <th scope="col" class="number">Tokens in</th>
+      <th scope="col" class="number">out</th>
+      <th scope="col" class="number">Cost</th>
+      <th scope="col" class="result">Result</th>
+    </tr>
+  </thead>`;
+
+/** Each begins with a turn, or what stands between two. */
+function partsOf(spans: readonly TraceSpan[]): TraceSpan[][] {
+  const parts: TraceSpan[][] = [];
+  for (const span of spans) {
+    const last = parts.at(-1);
+    if (last && (last.length < ROWS_TOGETHER || span.depth > 1)) last.push(span);
+    else parts.push([span]);
+  }
+  return parts;
 }
 
 interface Drawn {

@@ -1,5 +1,6 @@
 // A real Chromium, found on PATH, with a profile of its own that is gone afterwards.
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
@@ -47,3 +48,21 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   });
   return { page, troubles, close: () => context.close() };
 }
+
+/** Of axe, as far as it is read. */
+interface Audit {
+  violations: { id: string; nodes: { html: string }[] }[];
+}
+
+/** What of a page somebody could not see, hear or reach. */
+export async function barriersOf(page: Page): Promise<[string, string | undefined][]> {
+  await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
+  const { violations } = await page.evaluate<Audit>('axe.run()');
+  return violations.map((one) => [one.id, one.nodes[0]?.html]);
+}
+
+export const PHONE = { width: 390, height: 844 };
+
+/** By how many pixels a page is wider than its window: what is wide scrolls in a box of its own. */
+export const tooWide = (page: Page): Promise<number> =>
+  page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');

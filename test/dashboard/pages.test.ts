@@ -1,25 +1,28 @@
 // Needs a Temporal server (embedded, real), the model server, and a Chromium on PATH: what people see and do in the dashboard.
-import { readFileSync } from 'node:fs';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { until } from '../e2e/cli';
 import { useApi } from '../api/given';
 import { useStack } from '../stack/use-stack';
-import { chromiumPath, openPage, startBrowser, testInBrowser, type OpenPage } from './browser';
+import {
+  barriersOf,
+  chromiumPath,
+  openPage,
+  PHONE,
+  startBrowser,
+  testInBrowser,
+  tooWide,
+  type OpenPage,
+} from './browser';
 
 const HOSTILE =
   '<script>window.injected = 1</script><img src=x onerror="window.injected = 2"><a href="javascript:window.injected = 3">x</a>' +
   '\u202egnp.exe \u001b[31mred\u001b]8;;http://evil\u0007 "quoted" & \u200b';
 
-/** Of axe, as far as it is read. */
-interface Audit {
-  violations: { id: string; nodes: { html: string }[] }[];
-}
-
 /** RUN is one that asks. */
 const PLACES = [
-  ...['/ui/runs', '/ui/inbox', '/ui/runs/RUN', '/ui/runs/RUN/conversation'],
+  ...['/ui/runs', '/ui/inbox', '/ui/runs/RUN', '/ui/runs/RUN/conversation', '/ui/runs/RUN/calls/1'],
   ...['/ui/queues', '/ui/cost', '/ui/agents', '/ui/agents/payer', '/ui/releases'],
 ];
 const paid: number[] = [];
@@ -236,24 +239,32 @@ testInBrowser('a page goes by keys alone', async () => {
 });
 
 testInBrowser('light and dark follow the system, and both can be read by all', async () => {
-  const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
   const id = await start('payer', '9', { id: 'seen-by-all' });
   await asks(id);
   for (const colorScheme of ['light', 'dark'] as const) {
     const { page, close, troubles } = await openPage(browser ?? (await startBrowser()), { colorScheme });
     for (const at of PLACES.map((place) => place.replace('RUN', id))) {
       await go(page, at);
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate<Audit>('axe.run()');
-      expect({ at, colorScheme, violations: violations.map((one) => [one.id, one.nodes[0]?.html]) }).toEqual({
-        ...{ at, colorScheme, violations: [] },
-      });
+      expect({ at, colorScheme, barriers: await barriersOf(page) }).toEqual({ at, colorScheme, barriers: [] });
     }
     const ground = await page.evaluate('getComputedStyle(document.body).backgroundColor');
     expect(ground).toBe(colorScheme === 'light' ? 'rgb(251, 251, 252)' : 'rgb(20, 23, 27)');
     expect(troubles).toEqual([]);
     await close();
   }
+  await api.ask('POST', `/v1/runs/${id}/cancel`);
+});
+
+testInBrowser('on a phone no page is wider than the window', async () => {
+  const id = await start('payer', '11', { id: `wide-${'x'.repeat(80)}` });
+  await asks(id);
+  const { page, close, troubles } = await openPage(browser ?? (await startBrowser()), { viewport: PHONE });
+  for (const at of PLACES.map((place) => place.replace('RUN', id))) {
+    await go(page, at);
+    expect({ at, tooWide: await tooWide(page) }).toEqual({ at, tooWide: 0 });
+  }
+  expect(troubles).toEqual([]);
+  await close();
   await api.ask('POST', `/v1/runs/${id}/cancel`);
 });
 

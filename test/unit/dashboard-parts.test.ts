@@ -1,4 +1,7 @@
-// Needs: nothing. Parts of the dashboard's pages: text that others wrote, links, forms of other sites, and the waterfall of a trace.
+// Needs: nothing. Parts of the dashboard's pages: text that others wrote, links, forms of other sites, the waterfall of a trace, plots of drift,
+// and findings.
+import { driftHtml } from '../../client/dashboard/drift-plots';
+import { findingsHtml } from '../../client/dashboard/findings';
 import { linkTo, shownText } from '../../client/dashboard/html';
 import { requireOwnPage, requireToken } from '../../client/dashboard/own-forms';
 import { safePlace } from '../../client/dashboard/sign-in';
@@ -129,4 +132,71 @@ test('a trace is rows with bars: waits before what they waited for, failures tol
   expect(text).toContain('failed before: Model.RateLimited');
   expect(text).toContain('Tool.Failed: &lt;u&gt;');
   expect(text).not.toMatch(/<i>|<u>/);
+});
+
+test('a long trace stands in boxes of its turns, none of which is torn', async () => {
+  const turns = Array.from({ length: 120 }, (_, nth) => [
+    span(`turn ${nth}`, { kind: 'turn', name: `turn ${nth}`, depth: 1 }),
+    span(`m${nth}`, { depth: 2, call: 2 * nth + 1 }),
+    span(`t${nth}`, { depth: 2, kind: 'tool', call: 2 * nth + 2 }),
+  ]).flat();
+  const text = String(await waterfallHtml(traceOf([span('run', { kind: 'run', depth: 0 }), ...turns])));
+  const boxes = text.split('<table class="waterfall">').slice(1);
+  expect(boxes.map((box) => box.split('data-row').length - 1)).toEqual([151, 150, 60]);
+  for (const box of boxes.slice(1)) expect(box).toMatch(/<tbody>\s*<tr data-row>\s*<th scope="row" class="d1">/);
+  expect(boxes.every((box) => box.includes('<th scope="col" class="what">What</th>'))).toBe(true);
+});
+
+const spread = (p50: number): { p10: number; p50: number; p90: number } => ({ p10: p50 / 2, p50, p90: p50 * 2 });
+const DAY = 86_400_000;
+
+test('drift is drawn release by release, each value where it belongs, and told as a table', async () => {
+  const point = (day: number, release: string, more: object) => ({
+    ...{
+      from: day * DAY,
+      release: release.repeat(64),
+      runs: 10,
+      completed: 10,
+      tokens: spread(1_000),
+      turns: spread(4),
+    },
+    ...{ toolCalls: 0, toolFailures: 0, ...more },
+  });
+  const drift = {
+    stepMs: DAY,
+    points: [
+      point(0, 'a', {}),
+      point(1, 'a', { completed: 5, toolCalls: 8, toolFailures: 2 }),
+      point(3, 'b', { tokens: spread(4_000) }),
+    ],
+  };
+  const text = String(await driftHtml(drift)).replace(/\s+/g, ' ');
+  expect(text).toContain('aria-label="Tokens of a run: 1.0k at first, 4.0k now"');
+  expect(text).toContain('aria-label="Share of runs that were completed: 100 % at first, 100 % now"');
+  expect(text).toContain('aria-label="Share of tool calls that failed: 25 % at first, 25 % now"');
+  // Of four days a middle is an eighth of the width behind the axis; the largest value, 8,000, is the top.
+  expect(text).toContain('<path class="s1" d="M96.8 111.5L186.3 111.5" />');
+  expect(text).toContain('<circle class="s0" cx="365.3" cy="68.0" r="3" />');
+  expect(text).toContain('<path class="s0 spread" d="M365.3 97.0V10.0" />');
+  expect(text).toContain('1970-01-04');
+  expect(text).toContain('4.0k (2.0k to 8.0k)');
+  expect(text).toContain('2 of 8');
+  expect(text).not.toMatch(/NaN|Infinity|undefined/);
+  const one = String(await driftHtml({ stepMs: DAY, points: [point(0, 'a', { tokens: spread(0) })] }));
+  expect(one).not.toMatch(/NaN|Infinity|undefined/);
+});
+
+test('a finding says what it may say to whoever looks, and links the runs that show it', async () => {
+  const finding = {
+    ...{ id: 'fnd_1', agent: 'a', release: 'c'.repeat(64), metric: 'tool-failed:look', of: 'share' as const },
+    ...{ direction: 'up' as const, before: 0.01, after: 0.25, chance: 0.0001, runs: ['r/1', 'r2'], at: 0, seenAt: 0 },
+    compared: { window: 40, baseline: 500 },
+  };
+  const { after: _, ...hidden } = { ...finding, of: 'run' as const, metric: 'run-tokens', before: 3 };
+  const text = String(await findingsHtml({ findings: [finding, hidden], more: true })).replace(/\s+/g, ' ');
+  expect(text).toContain('tool-failed:look up, 1 % → 25 %');
+  expect(text).toContain(': its newest 40 runs and 500 before them; by chance 1 in 10k.');
+  expect(text).toContain('href="/ui/runs/r%2F1"');
+  expect(text).toContain('run-tokens, usually 3');
+  expect(text).toContain('longhaul findings');
 });

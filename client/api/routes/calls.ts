@@ -4,7 +4,7 @@ import { rebuildRequest, type RebuiltRequest } from '../../../activities/rebuild
 import { callChanges, type RequestChanges } from '../../call-changes';
 import { callContent, type GonePart } from '../../call-content';
 import { chosenCall } from '../../find-call';
-import { callsOf } from '../../../activities/store/run-calls';
+import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { messageSchema } from '../../../workflows/contract/schemas/message';
 import { firstRunIdOf } from '../../first-run';
 import { refuseErased } from '../../recorded-result';
@@ -58,9 +58,11 @@ const goneShape = z.object({
   why: z.string(),
 }) satisfies z.ZodType<GonePart>;
 
-const callShape = z.object({
+export const callShape = z.object({
   run: z.string(),
   call: count.describe('Its number in the trace, from 1.'),
+  of: count.describe('How many calls of the run are recorded.'),
+  before: count.nullable().describe('Number of the model call before it: what `diff` is usually asked about.'),
   fork: count,
   turn: count,
   index: count.describe('In its turn: 0 is the model, tool calls follow from 1.'),
@@ -118,6 +120,7 @@ const callRoute = defineRoute(
     return {
       status: 200,
       body: {
+        ...{ of: calls.length, before: numberBefore(calls, call) },
         ...{ run: record.id, call: call.number, fork: call.fork, turn: call.turn, index: call.index, kind: made.kind },
         ...{ startedMs: made.startedAt, endedMs: made.endedAt, attempt: made.attempt },
         ...{ worker: made.worker, release: made.release, record: made },
@@ -130,6 +133,9 @@ const callRoute = defineRoute(
     };
   },
 );
+
+const numberBefore = (calls: readonly RunCall[], { number: own }: RunCall): number | null =>
+  calls.findLast((one) => one.number < own && one.record.kind === 'model')?.number ?? null;
 
 const seenChanges = (changes: RequestChanges, mayAll: boolean): RequestChanges =>
   mayAll || !changes.instructions ? changes : { ...changes, instructions: { was: '', is: '' } };

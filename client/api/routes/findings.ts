@@ -12,7 +12,7 @@ const findingShape = findingSchema.omit({ schemaVersion: true, upTo: true, isTol
   after: z.number().exactOptional().describe('Of runs one by one that of the first, to whom may see it.'),
   runs: z.array(z.string()).describe('Those that show it most.'),
 });
-const findingsShape = z.object({
+export const findingsShape = z.object({
   findings: z.array(findingShape),
   more: z.boolean().describe('There are older ones.'),
 });

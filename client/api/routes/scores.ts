@@ -61,6 +61,12 @@ const givenShape = z.strictObject({
   note: z.string().max(SCORE_NOTE_CHARS).exactOptional(),
 });
 
+export const scoresOfRunShape = z.object({ scores: z.array(scoreSchema) });
+export const scoresShape = z.object({
+  scores: z.array(scoreSchema),
+  next: z.string().exactOptional().describe('Cursor of the next page.'),
+});
+
 /** Nobody speaks in the name of another key. */
 const judgeOf = ({ name }: Caller, by: string | undefined): string =>
   [name, by].filter((one) => one !== undefined).join('/') || 'anybody';
@@ -106,7 +112,7 @@ const ofRunRoute = defineRoute(
     answers: {
       200: {
         description: 'In the order in which they were given.',
-        schema: { name: 'ScoresOfRun', shape: z.object({ scores: z.array(scoreSchema) }) },
+        schema: { name: 'ScoresOfRun', shape: scoresOfRunShape },
       },
     },
   },
@@ -159,13 +165,7 @@ const listRoute = defineRoute(
     answers: {
       200: {
         description: 'A page of them.',
-        schema: {
-          name: 'Scores',
-          shape: z.object({
-            scores: z.array(scoreSchema),
-            next: z.string().exactOptional().describe('Cursor of the next page.'),
-          }),
-        },
+        schema: { name: 'Scores', shape: scoresShape },
       },
     },
   },
@@ -179,7 +179,7 @@ const listRoute = defineRoute(
   },
 );
 
-const summaryShape = z.object({
+export const summaryShape = z.object({
   by: z.enum(SCORES_BY),
   summary: z.array(
     z.object({

@@ -4,7 +4,7 @@ import type { ContentStore } from '../../../activities/store';
 import type { RunCall } from '../../../activities/store/run-calls';
 import { ClientError } from '../../errors';
 import type { CliContext } from '../context';
-import { curlCommand } from '../curl-command';
+import { curlOf } from '../curl-command';
 
 /** @throws ClientError `invalid-input` where there is no request, or its server is not known here */
 export async function showCurl(
@@ -17,14 +17,14 @@ export async function showCurl(
   if ('why' in rebuilt)
     throw new ClientError('invalid-input', `call ${call.number} has no request to print: ${rebuilt.why}`);
   const { route, sha256, bytes, isSame, note } = rebuilt;
-  const name = route.slice(0, route.indexOf('/'));
-  const provider = settings.providers.find((one) => one.name === name);
-  if (!provider)
+  const curl = curlOf(settings.providers, rebuilt);
+  if (curl === undefined) {
+    const name = route.slice(0, route.indexOf('/'));
     throw new ClientError(
       'invalid-input',
       `call ${call.number} was answered by ${route}, and no provider "${name}" is configured here: run this where it is.`,
     );
-  const curl = curlCommand(rebuilt, provider);
+  }
   output.json({ id: run.id, call: call.number, curl, sha256, bytes, isSame, note: note ?? null });
   if (output.isJson) return;
   output.line(curl);

@@ -11,33 +11,43 @@
     [...part.querySelectorAll('input:not([type=hidden]), textarea')].some((one) => one.value !== one.defaultValue) ||
     part.querySelector('details[open]') !== null;
 
-  /** Where the reader is stays where it is: the same link, by its address. */
+  /**
+   * Where the reader is stays where it is: the same link, by its address.
+   * @returns whether it is now as it came
+   */
   function replace(/** @type {Element} */ part, /** @type {Element} */ fresh) {
     const [version, now] = [part.getAttribute('data-version'), fresh.getAttribute('data-version')];
     // Of what differs each time it is made its version says whether it is another.
-    if (version === null ? part.innerHTML === fresh.innerHTML : version === now) return;
-    if (isInUse(part)) return;
+    if (version === null ? part.innerHTML === fresh.innerHTML : version === now) return true;
+    if (isInUse(part)) return false;
     if (now !== null) part.setAttribute('data-version', now);
     const focused = part.contains(document.activeElement) ? document.activeElement?.getAttribute('href') : null;
     part.replaceChildren(...fresh.childNodes);
-    if (!focused) return;
+    if (!focused) return true;
     const again = [...part.querySelectorAll('a[href]')].find((link) => link.getAttribute('href') === focused);
     if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+    return true;
   }
 
   const liveParts = () => [...document.querySelectorAll('[data-live]:not([data-live=""])[id]')];
 
+  /** The version that is on the page: of one that is the same the server sends nothing. */
+  let seen = document.getElementById('main')?.getAttribute('data-seen') ?? '';
+
   async function lookAgain() {
     if (document.visibilityState !== 'visible') return;
-    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error' });
+    const headers = { 'if-none-match': `"${seen}"` };
+    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error', headers });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    let isWhole = true;
     for (const part of liveParts()) {
       const other = fresh.getElementById(part.id);
       if (!other) continue;
-      replace(part, other);
+      if (!replace(part, other)) isWhole = false;
       part.setAttribute('data-live', other.getAttribute('data-live') ?? '');
     }
+    seen = isWhole ? (fresh.getElementById('main')?.getAttribute('data-seen') ?? '') : '';
   }
 
   function goOn() {
@@ -53,11 +63,8 @@
   }
   goOn();
 
-  const rows = () =>
-    [...document.querySelectorAll('[data-row] a')].filter((link, at, all) => {
-      const row = link.closest('[data-row]');
-      return all.findIndex((other) => other.closest('[data-row]') === row) === at;
-    });
+  /** The first link of each row that has one. */
+  const rows = () => [...document.querySelectorAll('[data-row]')].flatMap((row) => row.querySelector('a') ?? []);
 
   function move(/** @type {number} */ by) {
     const all = rows();
@@ -68,6 +75,22 @@
     const link = all[next];
     if (link instanceof HTMLElement) link.focus();
   }
+
+  /** By a copy of what the server has: of a page's text some characters are shown by their number. */
+  async function copy(/** @type {HTMLElement} */ button) {
+    const told = button.parentElement?.querySelector('[role=status]');
+    const answer = await fetch(button.dataset.copy ?? '', { credentials: 'same-origin', redirect: 'error' });
+    if (answer.ok) await navigator.clipboard.writeText(await answer.text());
+    if (told) told.textContent = answer.ok ? 'Copied.' : 'It is not there any more.';
+  }
+
+  // Where the page did not come safely a browser has no clipboard for it; the file is there all the same.
+  if (navigator.clipboard)
+    for (const button of document.querySelectorAll('button[data-copy]'))
+      if (button instanceof HTMLElement) {
+        button.hidden = false;
+        button.addEventListener('click', () => void copy(button).catch(() => undefined));
+      }
 
   let isGoing = false;
   document.addEventListener('keydown', (event) => {
