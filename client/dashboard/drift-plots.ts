@@ -1,6 +1,6 @@
 // How an agent's runs have changed, as pictures that the server draws: the median of each step of time, with what lies around it, each
 // release by itself. The same as a table, for whoever does not see them, or wants the numbers.
-import { formatDuration, formatTokens } from '../format';
+import { formatTokens } from '../format';
 import type { AgentProfile } from '../profile/profile-shape';
 import { html, NOTHING, type Html } from './html';
 import { releaseLink } from './run-facts';
@@ -14,7 +14,8 @@ const HEIGHT = 150;
 const [LEFT, RIGHT, TOP, BOTTOM] = [52, 10, 10, 24];
 /** Releases that are told apart, the newest; those before them look the same. */
 const LOOKS = 6;
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 interface Plot {
   title: string;
@@ -48,8 +49,8 @@ export function driftHtml({ stepMs, points }: Drift): Html {
     return age < LOOKS ? `s${age}` : 'old';
   };
   return html`<p>
-      Each point is the median of the runs that began within ${formatDuration(stepMs)}; the line through it goes from
-      the tenth to the ninetieth percentile.
+      Each point is the median of the runs that began within ${stepText(stepMs)}; the line through it goes from the
+      tenth to the ninetieth percentile.
     </p>
     <ul class="legend">
       ${releases.toReversed().map(
@@ -140,6 +141,11 @@ const seriesHtml = (points: readonly Mark[], look: string): Html =>
         html`${ends ? html`<path class="${look} spread" d="M${x} ${ends.low}V${ends.high}" />` : NOTHING}
           <circle class="${look}" cx="${x}" cy="${y}" r="3" />`,
     )}`;
+
+const stepText = (ms: number): string => {
+  if (ms < DAY_MS) return ms === HOUR_MS ? 'an hour' : `${ms / HOUR_MS} hours`;
+  return ms === DAY_MS ? 'a day' : `${ms / DAY_MS} days`;
+};
 
 const timeText = (ms: number, stepMs: number): string => {
   const iso = new Date(ms).toISOString();
