@@ -32,6 +32,11 @@ export const failing = defineAgent({
 });
 `;
 
+/** The model is told, and the run goes on. */
+const STUMBLING = FAILING.replace("  onFailure: 'stop',\n", '')
+  .replace('export const failing', 'export const stumbling')
+  .replace("name: 'failing'", "name: 'stumbling'");
+
 const answerSchema = z.object({
   data: z.object({
     result: z.array(z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) })),
@@ -63,6 +68,8 @@ described(`Prometheus${hasPrometheus ? '' : ' (skipped: the program prometheus i
     expect((await cli(['init'], { cwd: project })).code).toBe(0);
     mkdirSync(path.join(project, 'agents/failing'), { recursive: true });
     writeFileSync(path.join(project, 'agents/failing/agent.ts'), FAILING);
+    mkdirSync(path.join(project, 'agents/stumbling'), { recursive: true });
+    writeFileSync(path.join(project, 'agents/stumbling/agent.ts'), STUMBLING);
     dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project });
     await dev.saying(/^ready /m);
     const target = /^metrics {3}http:\/\/([^/\s]+)/m.exec(dev.stdout())?.[1] ?? '';
@@ -138,6 +145,23 @@ scrape_configs:
     expect(labels).toContainEqual({ tenant: 'default', run: 'said-1' });
   });
 
+  const firing = async (name: string) => {
+    const { alerts } = alertsSchema.parse(await (await fetch(`${url}/api/v1/alerts`)).json()).data;
+    return alerts.find(({ state, labels }) => state === 'firing' && labels['alertname'] === name);
+  };
+  /** Nothing is known but what the alert says: its command, then the one that this prints of a run. */
+  async function twoCommands(name: string, id: string): Promise<{ labels: unknown; next: string; shown: string }> {
+    await until(name, async () => (await firing(name)) !== undefined, 60_000);
+    const alert = await firing(name);
+    const next = / Next: longhaul (.*)$/.exec(alert?.annotations['summary'] ?? '')?.[1] ?? '';
+    const listed = await cli(next.split(' '), { cwd: project });
+    expect(listed.stdout).toContain(id);
+    const then = new RegExp(`^failed {2}${id}: .*: longhaul (show .*)$`, 'm').exec(listed.stderr)?.[1] ?? '';
+    return { labels: alert?.labels, next, shown: (await cli(then.split(' '), { cwd: project })).stdout };
+  }
+  const request =
+    /system\nGreet whoever is named\.[\s\S]*given\n── 1 user\n\{"name":"Ada"\}[\s\S]*answered\n── 2 assistant\n→ greet\(/;
+
   test('an agent whose runs fail makes an alert fire, and two commands from its text show the request of the call', async () => {
     for (let nth = 1; nth <= 6; nth += 1) {
       expect((await run(`fails-${nth}`, 'failing', '{"name":"Ada"}')).code).not.toBe(0);
@@ -145,25 +169,25 @@ scrape_configs:
       if (nth === 1)
         await until('it', async () => (await asked('agent_runs_ended_total{agent="failing"}')).length === 1);
     }
-    const firing = async (name: string) => {
-      const { alerts } = alertsSchema.parse(await (await fetch(`${url}/api/v1/alerts`)).json()).data;
-      return alerts.find(({ state, labels }) => state === 'firing' && labels['alertname'] === name);
-    };
-    /** Nothing is known but what the alert says: its command, then the one that this prints. */
-    const twoCommands = async (name: string): Promise<{ labels: unknown; next: string; shown: string }> => {
-      await until(name, async () => (await firing(name)) !== undefined, 60_000);
-      const alert = await firing(name);
-      const next = / Next: longhaul (.*)$/.exec(alert?.annotations['summary'] ?? '')?.[1] ?? '';
-      const listed = await cli(next.split(' '), { cwd: project });
-      expect(listed.stdout).toMatch(/fails-6/);
-      const then = /^failed {2}fails-6: .*: longhaul (show .*)$/m.exec(listed.stderr)?.[1] ?? '';
-      return { labels: alert?.labels, next, shown: (await cli(then.split(' '), { cwd: project })).stdout };
-    };
-    const request =
-      /system\nGreet whoever is named\.[\s\S]*given\n── 1 user\n\{"name":"Ada"\}[\s\S]*answered\n── 2 assistant\n→ greet\(/;
-    expect(await twoCommands('AgentRunsFail')).toEqual({
+    expect(await twoCommands('AgentRunsFail', 'fails-6')).toEqual({
       labels: expect.objectContaining({ agent: 'failing', failure: 'Tool.Rejected', severity: 'critical' }),
       next: 'list --agent failing --failure Tool.Rejected --since 2h',
+      shown: expect.stringMatching(request),
+    });
+  });
+
+  test('a tool whose calls fail, though the runs go on: the same', async () => {
+    await run('trips-1', 'stumbling', '{"name":"Ada"}');
+    const counted = 'agent_tool_call_duration_seconds_count{agent="stumbling"}';
+    await until('it', async () => (await asked(counted)).length === 1);
+    for (const batch of [
+      ['trips-2', 'trips-3', 'trips-4'],
+      ['trips-5', 'trips-6', 'trips-7'],
+    ])
+      await Promise.all(batch.map((id) => run(id, 'stumbling', '{"name":"Ada"}')));
+    expect(await twoCommands('ToolFails', 'trips-7')).toEqual({
+      labels: expect.objectContaining({ agent: 'stumbling', tool: 'greet', outcome: 'Tool.Rejected' }),
+      next: 'list --agent stumbling --failure Tool.Rejected --since 2h',
       shown: expect.stringMatching(request),
     });
   });
