@@ -1,4 +1,5 @@
 // One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
+import type { Score } from '../../workflows/contract/schemas/score';
 import { scoresOfRunShape } from '../api/routes/scores';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
 import { formatCost, formatTokens, limitsText } from '../format';
@@ -30,12 +31,19 @@ export const runPage: ShownPlace = {
     const isLive = isOpen(run);
     // Whenever something has changed, the whole of its history is read.
     const live = !isLive ? '' : (run.totals?.turns ?? 0) > LONG_TURNS ? '15' : '3';
+    const [asked, result, below, scores, calls] = await Promise.all([
+      isLive ? requestsHtml(request, run.id) : NOTHING,
+      resultHtml(request, run),
+      subRunsHtml(request, run),
+      scoresOf(request, run),
+      callsHtml(request, run, version),
+    ]);
     return {
       title: run.id,
       ...(version === undefined ? {} : { version }),
       body: html`<h1>${shownText(run.id)}</h1>
         <div id="facts" data-live="${live}">${factsHtml(run)}</div>
-        <div id="asked" data-live="${live}">${isLive ? await requestsHtml(request, run.id) : NOTHING}</div>
+        <div id="asked" data-live="${live}">${asked}</div>
         ${
           isLive && caller.may('intervene')
             ? html`<div id="forms" data-live="${live}" data-version="${run.status === 'paused' ? 'paused' : 'going'}">
@@ -43,17 +51,20 @@ export const runPage: ShownPlace = {
               </div>`
             : NOTHING
         }
-        <div id="result" data-live="${live}">${await resultHtml(request, run)}</div>
-        ${await subRunsHtml(request, run)}
-        ${
-          run.erasedAt === undefined
-            ? scoresHtml((await ask.get(scoresOfRunShape, '/v1/runs/{id}/scores', { id })).scores, run.id, request)
-            : NOTHING
-        }
-        <div id="calls" data-live="${live}">${await callsHtml(request, run, version)}</div>`,
+        <div id="result" data-live="${live}">${result}</div>
+        <div id="below" data-live="${live}">${below}</div>
+        <div id="scores" data-live="${live}" data-version="${scores.length}, ${scores.at(-1)?.at ?? 0}">
+          ${run.erasedAt === undefined ? scoresHtml(scores, run.id, request) : NOTHING}
+        </div>
+        <div id="calls" data-live="${live}">${calls}</div>`,
     };
   },
 };
+
+async function scoresOf({ ask }: PageRequest, { id, erasedAt }: ShownRun): Promise<Score[]> {
+  if (erasedAt !== undefined) return [];
+  return (await ask.get(scoresOfRunShape, '/v1/runs/{id}/scores', { id })).scores;
+}
 
 const row = (name: string, value: Html | string | undefined): Html =>
   value === undefined || value === ''
