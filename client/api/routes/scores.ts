@@ -62,7 +62,7 @@ const givenShape = z.strictObject({
 });
 
 export const scoresOfRunShape = z.object({ scores: z.array(scoreSchema) });
-export const scoresShape = z.object({
+const scoresShape = z.object({
   scores: z.array(scoreSchema),
   next: z.string().exactOptional().describe('Cursor of the next page.'),
 });
