@@ -4,20 +4,25 @@ import type { Difference } from './difference';
 /** Of one in a hundred runs more or less nobody need be told, however sure it is. */
 const SHARE_EFFECT_LEAST = 0.05;
 
-/** Of runs that are so (1) or not (0). */
-export function shareTest(window: readonly number[], baseline: readonly number[]): Difference {
-  const [some, others] = [countOf(window), countOf(baseline)];
-  const off = some / window.length - others / baseline.length;
-  const table = { runs: window.length + baseline.length, marked: some + others, drawn: window.length };
-  const p =
-    off > 0
-      ? drawnAtLeast(some, table)
-      : drawnAtLeast(window.length - some, { ...table, marked: table.runs - table.marked });
-  return { direction: off > 0 ? 'up' : 'down', p, isLarge: Math.abs(off) >= SHARE_EFFECT_LEAST };
+/** So many runs are so. */
+export interface Share {
+  some: number;
+  of: number;
 }
 
-const countOf = (marks: readonly number[]): number => marks.reduce((sum, mark) => sum + mark, 0);
-export const shareThatIs = (marks: readonly number[]): number => countOf(marks) / marks.length;
+export const valueOf = ({ some, of }: Share): number => some / of;
+
+/** @returns undefined where the difference is too small to act on */
+export function shareTest(window: Share, baseline: Share): Difference | undefined {
+  const off = valueOf(window) - valueOf(baseline);
+  if (Math.abs(off) < SHARE_EFFECT_LEAST) return undefined;
+  const table = { runs: window.of + baseline.of, marked: window.some + baseline.some, drawn: window.of };
+  const p =
+    off > 0
+      ? drawnAtLeast(window.some, table)
+      : drawnAtLeast(window.of - window.some, { ...table, marked: table.runs - table.marked });
+  return { direction: off > 0 ? 'up' : 'down', p };
+}
 
 interface Table {
   runs: number;

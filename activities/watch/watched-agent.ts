@@ -5,6 +5,7 @@ import { allRefs } from '../store';
 import { watchedAgentName, watchedRunName, watchedRunsOf } from '../store/ref-names';
 import { KEPT_RUNS } from './looks';
 import { medianOf } from './rank-test';
+import { createRunTable, type RunTable } from './run-table';
 import { watchedRunSchema, type WatchedRun } from './watched-run';
 
 /** Of one look at a release that takes over, both releases' runs are needed. */
@@ -20,7 +21,7 @@ export const watchedAgentSchema = z.object({
   next: z.number(),
   /** The newest releases: how many runs of each have ended, the number of the first, and the release that ran before it. */
   releases: z.record(z.string(), z.object({ runs: z.number(), first: z.number(), after: z.string().exactOptional() })),
-  /** Tokens of a run, the median. Absent where there were too few. */
+  /** Tokens of a run's own calls, the median. Absent where there were too few. */
   usualTokens: z.number().exactOptional(),
 });
 type WatchedAgentRecord = z.output<typeof watchedAgentSchema>;
@@ -38,11 +39,12 @@ export interface WatchedAgent {
 }
 
 export interface Taken {
-  runs: WatchedRun[];
-  before: WatchedRun[];
+  /** Runs of the release that was before, then those of the run's own: the run is the last. */
+  table: RunTable;
+  ofRelease: number;
   /** Of the run, among all of its release. */
   number: number;
-  /** The release of `before`. */
+  /** The release that was before. */
   after?: string;
 }
 
@@ -58,6 +60,7 @@ export async function readWatchedAgent(store: ContentStore, agent: string): Prom
   });
   const ids = new Set(kept.map(({ run }) => run.id));
   const added: Numbered[] = [];
+  const tables = new Map<string, Omit<Taken, 'number'>>();
   return {
     take: (run) => {
       if (ids.has(run.id)) return undefined;
@@ -67,7 +70,12 @@ export async function readWatchedAgent(store: ContentStore, agent: string): Prom
       record.next += 1;
       kept.push(one);
       added.push(one);
-      return countIn(record, kept, { ...one, before });
+      const counted = countIn(record, { ...one, before });
+      const known = tables.get(run.release);
+      if (known) known.table.add(run);
+      const taken = known ? { ...known, ofRelease: known.ofRelease + 1 } : tableOf(kept, run.release, counted);
+      tables.set(run.release, taken);
+      return { ...taken, number: counted.runs };
     },
     save: async () => {
       const gone = kept.splice(0, Math.max(0, kept.length - KEPT_MOST));
@@ -90,12 +98,12 @@ export async function readWatchedAgent(store: ContentStore, agent: string): Prom
 /** Older ones are gone by then. */
 const RELEASES_MOST = 50;
 
+type Counted = WatchedAgentRecord['releases'][string];
+
 function countIn(
   record: WatchedAgentRecord,
-  kept: readonly Numbered[],
-  { run, number, before }: Numbered & { before: string | undefined },
-): Taken {
-  const { release } = run;
+  { run: { release }, number, before }: Numbered & { before: string | undefined },
+): Counted {
   const known = record.releases[release] ?? {
     ...{ runs: 0, first: number },
     ...(before === undefined ? {} : { after: before }),
@@ -105,17 +113,20 @@ function countIn(
     ([, one], [, other]) => other.first - one.first,
   );
   record.releases = Object.fromEntries(newest.slice(0, RELEASES_MOST));
-  const ofRelease = kept.filter(({ run: one }) => one.release === release);
-  const ofBefore = kept.filter(({ number: at, run: one }) => one.release === known.after && at < known.first);
+  return counted;
+}
+
+/** No run of the release before that ended after this one took over is added later. */
+function tableOf(kept: readonly Numbered[], release: string, { after, first }: Counted): Omit<Taken, 'number'> {
+  const runs = kept.flatMap(({ run }) => (run.release === release ? [run] : []));
+  const before = kept.flatMap(({ number, run }) => (run.release === after && number < first ? [run] : []));
   return {
-    runs: ofRelease.map(({ run: one }) => one),
-    before: ofBefore.map(({ run: one }) => one),
-    number: counted.runs,
-    ...(known.after === undefined ? {} : { after: known.after }),
+    ...{ table: createRunTable([...before, ...runs]), ofRelease: runs.length },
+    ...(after === undefined ? {} : { after }),
   };
 }
 
 function usualTokensOf(kept: readonly Numbered[]): number | undefined {
-  const tokens = kept.slice(-USUAL_OF).flatMap(({ run }) => run.values['tokens'] ?? []);
+  const tokens = kept.slice(-USUAL_OF).flatMap(({ run }) => run.ownTokens ?? run.values['tokens'] ?? []);
   return tokens.length < USUAL_LEAST ? undefined : medianOf(tokens);
 }

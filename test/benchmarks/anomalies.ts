@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { tokenCounter } from '../../activities/context/count-tokens';
 import { changesBetween } from '../../activities/watch/compare-runs';
-import { KEPT_RUNS, RATE_RUNS, lookAt } from '../../activities/watch/looks';
+import { RATE_RUNS, lookAt } from '../../activities/watch/looks';
+import { createRunTable, type RunTable } from '../../activities/watch/run-table';
 import type { WatchedRun } from '../../activities/watch/watched-run';
 
 const recordingSchema = z.object({
@@ -23,6 +24,12 @@ type Recording = z.output<typeof recordingSchema>;
 /** Of the system message and the tools, which come with every request. */
 const counter = tokenCounter('gpt-4o');
 
+/** What a recording does not have: prices of the model that was asked, in billionths of a dollar, and a pace for it. */
+const NANO_USD = { input: 2_500, cachedInput: 1_250, output: 10_000 };
+const MS = { call: 500, outputToken: 20 };
+/** As the model's provider counts what it has read before: the beginning of a request, in steps, where it is long enough. */
+const CACHED = { least: 1_024, step: 128 };
+
 /** @param policy the system message */
 export function readRecordedRuns(file: string, policy: string): WatchedRun[] {
   const lines = readFileSync(file, 'utf8').trim().split('\n');
@@ -30,16 +37,21 @@ export function readRecordedRuns(file: string, policy: string): WatchedRun[] {
 }
 
 function runOf({ success, messages }: Recording, policy: string, id: string): WatchedRun {
-  let [context, input, output, turns, repeats] = [counter.countAgain(policy), 0, 0, 0, 0];
+  let context = counter.countAgain(policy);
+  // Every request begins with it, whoever made the one before.
+  let known = context;
+  const taken = { input: 0, cachedInput: 0, output: 0, turns: 0 };
   const tools: WatchedRun['tools'] = {};
   const same = new Map<string, number>();
   for (const { role, content, name, tool_calls: calls } of messages) {
     const asked = (calls ?? []).map(({ function: call }) => `${call.name} ${call.arguments}`);
     const tokens = counter.countText([content ?? '', ...asked].join(' '));
     if (role === 'assistant') {
-      input += context;
-      output += tokens;
-      turns += 1;
+      taken.input += context;
+      taken.cachedInput += known < CACHED.least ? 0 : known - (known % CACHED.step);
+      taken.output += tokens;
+      taken.turns += 1;
+      known = context;
     }
     context += tokens;
     for (const call of asked) same.set(call, (same.get(call) ?? 0) + 1);
@@ -47,7 +59,6 @@ function runOf({ success, messages }: Recording, policy: string, id: string): Wa
     const [made, failed] = tools[name] ?? [0, 0];
     tools[name] = [made + 1, failed + (content?.startsWith('Error') ? 1 : 0)];
   }
-  repeats = Math.max(0, ...same.values());
   const all = Object.values(tools);
   const errors = all.reduce((sum, [, failed]) => sum + failed, 0);
   const last = messages.findLast(({ role, content }) => role === 'assistant' && content);
@@ -56,11 +67,25 @@ function runOf({ success, messages }: Recording, policy: string, id: string): Wa
     completed: success,
     refused: false,
     values: {
-      ...{ tokens: input + output, 'input-tokens': input, 'output-tokens': output, turns, 'model-calls': turns },
-      ...{ errors, repeats, 'tool-calls': all.reduce((sum, [made]) => sum + made, 0) },
+      ...valuesOf(taken),
+      ...{ errors, repeats: Math.max(0, ...same.values()), 'tool-calls': all.reduce((sum, [made]) => sum + made, 0) },
       'answer-bytes': Buffer.byteLength(last?.content ?? ''),
     },
     failures: errors > 0 ? ['Tool.Failed'] : [],
+  };
+}
+
+function valuesOf({
+  input,
+  cachedInput,
+  output,
+  turns,
+}: { [of in 'input' | 'cachedInput' | 'output' | 'turns']: number }) {
+  return {
+    ...{ tokens: input + output, 'input-tokens': input, 'output-tokens': output, turns, 'model-calls': turns },
+    'cached-share': cachedInput / input,
+    cost: (input - cachedInput) * NANO_USD.input + cachedInput * NANO_USD.cachedInput + output * NANO_USD.output,
+    'call-time': turns * MS.call + output * MS.outputToken,
   };
 }
 
@@ -100,7 +125,7 @@ export function seededChanges(runs: readonly WatchedRun[]): SeededChange[] {
       isNamed: (metric, direction) => /^(tokens|input-tokens|output-tokens)$/.test(metric) && direction === 'up',
       changed: (run) => ({
         ...run,
-        values: { ...run.values, ...more(run, 'tokens', 'input-tokens', 'output-tokens') },
+        values: { ...run.values, ...more(run, 'tokens', 'input-tokens', 'output-tokens', 'cost', 'call-time') },
       }),
       oddsOf: ({ values }) => ((Math.log(values['tokens'] ?? 1) - mean - shift / 2) * shift) / variance,
     },
@@ -139,13 +164,16 @@ export function seededChanges(runs: readonly WatchedRun[]): SeededChange[] {
 const more = ({ values }: WatchedRun, ...names: string[]): { [name: string]: number } =>
   Object.fromEntries(names.map((name) => [name, (values[name] ?? 0) * MORE]));
 
+/** Called millions of times, and names of the global object are slow to find within a test. */
+const { floor, imul, max } = Math;
+
 /** Chance that is the same every time, fast enough for millions (Mulberry32, Tommy Ettinger, public domain). */
 export function chanceOf(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    let mixed = imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
@@ -160,8 +188,9 @@ export interface TrialSize {
 }
 
 interface Drawn {
-  /** Of the newest run. */
-  runs: readonly WatchedRun[];
+  /** The newest run last. */
+  table: RunTable;
+  ofRelease: number;
   number: number;
 }
 
@@ -171,14 +200,13 @@ function* drawnRuns(
   { before, after }: TrialSize,
   { chance, change }: { chance: () => number; change?: SeededChange | undefined },
 ): Generator<Drawn> {
-  let runs: WatchedRun[] = [];
+  const table = createRunTable();
   for (let number = 1; number <= before + after; number += 1) {
     const [some] = recorded;
-    const run = recorded[Math.floor(chance() * recorded.length)] ?? some;
+    const run = recorded[floor(chance() * recorded.length)] ?? some;
     if (!run) return;
-    runs.push(number > before && change ? change.changed(run, chance) : run);
-    if (runs.length > 2 * KEPT_RUNS) runs = runs.slice(-KEPT_RUNS);
-    yield { runs: runs.slice(-KEPT_RUNS), number };
+    table.add(number > before && change ? change.changed(run, chance) : run);
+    yield { table, ofRelease: number, number };
   }
 }
 
@@ -189,9 +217,10 @@ export const detections = (
   size: TrialSize,
 ): (number | undefined)[] =>
   Array.from({ length: size.trials }, (_, trial) => {
-    for (const { runs, number } of drawnRuns(recorded, size, { chance: chanceOf(trial + 1), change })) {
+    for (const drawn of drawnRuns(recorded, size, { chance: chanceOf(trial + 1), change })) {
+      const { number } = drawn;
       if (number <= size.before) continue;
-      const looks = lookAt({ runs, before: [], number }, size.falseAlarms);
+      const looks = lookAt(drawn, size.falseAlarms);
       const isFound = looks.some(({ changes }) =>
         changes.some(({ metric, direction }) => change.isNamed(metric, direction)),
       );
@@ -200,15 +229,17 @@ export const detections = (
     return undefined;
   });
 
-/** Trials of which a stretch of `after` runs without any change had a finding. */
-export const falseAlarmsIn = (recorded: readonly WatchedRun[], size: TrialSize): number =>
+/** Of each trial without any change, one stretch of RATE_RUNS runs after another: whether any look in it had a finding. */
+export const falseAlarmsIn = (recorded: readonly WatchedRun[], size: TrialSize): boolean[][] =>
   Array.from({ length: size.trials }, (_, trial) => {
-    for (const { runs, number } of drawnRuns(recorded, size, { chance: chanceOf(1_000_003 + trial) }))
-      if (number > size.before && lookAt({ runs, before: [], number }, size.falseAlarms).some(hasChange)) return 1;
-    return 0;
-  }).reduce<number>((sum, one) => sum + one, 0);
-
-const hasChange = ({ changes }: { changes: readonly unknown[] }): boolean => changes.length > 0;
+    const stretches = Array.from({ length: Math.floor(size.after / RATE_RUNS) }, () => false);
+    for (const drawn of drawnRuns(recorded, size, { chance: chanceOf(1_000_003 + trial) })) {
+      const stretch = Math.floor((drawn.number - size.before - 1) / RATE_RUNS);
+      if (stretch >= 0 && lookAt(drawn, size.falseAlarms).some(({ changes }) => changes.length > 0))
+        stretches[stretch] = true;
+    }
+    return stretches;
+  });
 
 /** One comparison of a shuffled baseline's halves at a time, at a rate that so many trials can measure. */
 export const falseChangesIn = (recorded: readonly WatchedRun[], trials: number, alpha: number): number =>
@@ -218,7 +249,8 @@ export const falseChangesIn = (recorded: readonly WatchedRun[], trials: number, 
       .flatMap((run) => Array.from({ length: 4 }, () => ({ run, at: chance() })))
       .sort((one, other) => one.at - other.at)
       .map(({ run }) => run);
-    return changesBetween(shuffled.slice(0, 40), shuffled.slice(40), alpha).length > 0 ? 1 : 0;
+    const sides = { from: 0, split: shuffled.length - 40, to: shuffled.length };
+    return changesBetween(createRunTable(shuffled), sides, alpha).length > 0 ? 1 : 0;
   }).reduce<number>((sum, one) => sum + one, 0);
 
 /**
@@ -235,10 +267,10 @@ export function floorOf(
   return Array.from({ length: size.trials }, (_, trial) => {
     const chance = chanceOf(trial + 1);
     let sum = 0;
-    for (const { runs, number } of drawnRuns(recorded, size, { chance, change })) {
-      const run = runs.at(-1);
+    for (const { table, number } of drawnRuns(recorded, size, { chance, change })) {
+      const run = table.runs.at(-1);
       if (!run) return undefined;
-      sum = Math.max(0, sum + change.oddsOf(run));
+      sum = max(0, sum + change.oddsOf(run));
       if (number <= size.before && sum >= height) sum = 0;
       if (number > size.before && sum >= height) return number - size.before;
     }
@@ -255,7 +287,7 @@ function heightFor(sums: readonly number[], runsPerAlarm: number): number {
     const chance = chanceOf(77);
     let [sum, alarms] = [0, 0];
     for (let run = 0; run < CALIBRATED_RUNS; run += 1) {
-      sum = Math.max(0, sum + (sums[Math.floor(chance() * sums.length)] ?? 0));
+      sum = max(0, sum + (sums[floor(chance() * sums.length)] ?? 0));
       if (sum < height) continue;
       alarms += 1;
       sum = 0;

@@ -1,7 +1,8 @@
 // Needs: nothing. The tests by which runs are compared, against what is counted by hand; when they are asked, and how sure they must be.
-import { changesBetween } from '../../activities/watch/compare-runs';
-import { BASELINE_LEAST, lookAt } from '../../activities/watch/looks';
-import { rankTest, usualValue } from '../../activities/watch/rank-test';
+import { changesBetween, type Change } from '../../activities/watch/compare-runs';
+import { BASELINE_LEAST, lookAt, type Look } from '../../activities/watch/looks';
+import { rankTest, usualPlace } from '../../activities/watch/rank-test';
+import { createRunTable } from '../../activities/watch/run-table';
 import { drawnAtLeast, shareTest } from '../../activities/watch/share-test';
 import type { WatchedRun } from '../../activities/watch/watched-run';
 import { chanceOf } from '../benchmarks/anomalies';
@@ -26,6 +27,14 @@ test('how likely a draw is equals what counting gives', () => {
   }
   expect(drawnAtLeast(0, { runs: 10, marked: 3, drawn: 4 })).toBeCloseTo(1, 12);
 });
+
+/** How many of either side have each value. */
+function talliesOf(window: readonly number[], baseline: readonly number[]): [Uint32Array, Uint32Array] {
+  const values = [...new Set([...window, ...baseline])].sort((one, other) => one - other);
+  const tally = (of: readonly number[]): Uint32Array =>
+    Uint32Array.from(values, (value) => of.filter((one) => one === value).length);
+  return [tally(window), tally(baseline)];
+}
 
 /** All ways in which the window's values may be any of all. */
 function exactRank(window: readonly number[], baseline: readonly number[]): number {
@@ -64,32 +73,33 @@ test('far out the rank test says less than what counting gives, and never more',
     [12.5, 13, 14, 11.5],
     [20, 20, 20, 20],
   ]) {
-    const asked = rankTest(window, baseline);
-    expect(asked).toMatchObject({ direction: 'up', isLarge: true });
+    const asked = rankTest(...talliesOf(window, baseline));
+    expect(asked).toMatchObject({ direction: 'up' });
     expect(asked?.p).toBeGreaterThanOrEqual(exactRank(window, baseline));
     expect(asked?.p).toBeLessThan(0.02);
   }
-  expect(rankTest([1, 1, 1], [1, 1, 1])).toBeUndefined();
+  expect(rankTest(...talliesOf([1, 1, 1], [1, 1, 1]))).toBeUndefined();
 });
 
 test('one that is far off does not make a difference, many that are a little off do', () => {
   const chance = chanceOf(5);
   const values = (count: number, by = 1): number[] => Array.from({ length: count }, () => by * (1 + chance()));
-  expect(rankTest([...values(39), 1e9], values(400))?.p).toBeGreaterThan(0.01);
-  expect(rankTest(values(80, 1.3), values(400))?.p).toBeLessThan(1e-6);
+  expect(rankTest(...talliesOf([...values(39), 1e9], values(400)))?.p ?? 1).toBeGreaterThan(0.01);
+  expect(rankTest(...talliesOf(values(80, 1.3), values(400)))?.p).toBeLessThan(1e-6);
 });
 
 test('what more than half have is the usual value, and nothing else is', () => {
-  expect(usualValue([1, 2, 1, 3, 1])).toBe(1);
-  expect(usualValue([1, 2, 1, 3])).toBeUndefined();
-  expect(usualValue([0, 0, 5])).toBe(0);
+  expect(usualPlace(...talliesOf([1, 2, 1], [3, 1]))).toBe(0);
+  expect(usualPlace(...talliesOf([2, 1], [2, 2]))).toBe(1);
+  expect(usualPlace(...talliesOf([1, 2], [1, 3]))).toBeUndefined();
 });
 
-test('a share that is lower is told as lower', () => {
-  const marks = (yes: number, no: number): number[] => [...Array<number>(yes).fill(1), ...Array<number>(no).fill(0)];
-  expect(shareTest(marks(2, 38), marks(150, 50))).toMatchObject({ direction: 'down', isLarge: true });
-  expect(shareTest(marks(2, 38), marks(150, 50)).p).toBeLessThan(1e-9);
-  expect(shareTest(marks(30, 10), marks(150, 50)).isLarge).toBe(false);
+test('a share that is lower is told as lower, and one that is hardly another not at all', () => {
+  const lower = shareTest({ some: 2, of: 40 }, { some: 150, of: 200 });
+  expect(lower).toMatchObject({ direction: 'down' });
+  expect(lower?.p).toBeLessThan(1e-9);
+  expect(shareTest({ some: 30, of: 40 }, { some: 150, of: 200 })).toBeUndefined();
+  expect(shareTest({ some: 3_100, of: 4_000 }, { some: 15_000, of: 20_000 })).toBeUndefined();
 });
 
 const run = (about: Partial<WatchedRun> = {}): WatchedRun => ({
@@ -100,9 +110,16 @@ const run = (about: Partial<WatchedRun> = {}): WatchedRun => ({
 const many = (count: number, about: Partial<WatchedRun> = {}): WatchedRun[] =>
   Array.from({ length: count }, () => run(about));
 
+const between = (window: readonly WatchedRun[], baseline: readonly WatchedRun[], alpha: number): Change[] => {
+  const sides = { from: 0, split: baseline.length, to: baseline.length + window.length };
+  return changesBetween(createRunTable([...baseline, ...window]), sides, alpha);
+};
+const looksAt = (runs: readonly WatchedRun[], before: readonly WatchedRun[], number: number): Look[] =>
+  lookAt({ table: createRunTable([...before, ...runs]), ofRelease: runs.length, number }, 0.01);
+
 test('what changes where all were alike is found: more, fewer, another tool, another failure', () => {
   const changes = (about: Partial<WatchedRun>): string[] =>
-    changesBetween(many(10, about), many(60), 0.001).map(({ metric, direction }) => `${metric} ${direction}`);
+    between(many(10, about), many(60), 0.001).map(({ metric, direction }) => `${metric} ${direction}`);
   expect(changes({})).toEqual([]);
   expect(changes({ values: { tokens: 130 } })).toEqual(['tokens-above-usual up']);
   expect(changes({ values: { tokens: 70 } })).toEqual(['tokens-below-usual up']);
@@ -116,16 +133,17 @@ test('what changes where all were alike is found: more, fewer, another tool, ano
 });
 
 test('nothing is said with too few runs, and of a number that runs do not have', () => {
-  expect(changesBetween(many(7, { completed: false }), many(60), 0.5)).toEqual([]);
-  expect(changesBetween(many(10, { completed: false }), many(39), 0.5)).toEqual([]);
-  expect(changesBetween(many(10, { values: {} }), many(60), 0.5)).toEqual([]);
+  expect(between(many(7, { completed: false }), many(60), 0.5)).toEqual([]);
+  expect(between(many(10, { completed: false }), many(39), 0.5)).toEqual([]);
+  expect(between(many(10, { values: {} }), many(60), 0.5)).toEqual([]);
 });
 
 test('so many looks come in so many runs that all of them together spend what was said', () => {
   const spent = new Map<number, number>();
   const [runs, before] = [many(400), many(400)];
+  const table = createRunTable([...before, ...runs]);
   for (let number = 1; number <= 640; number += 1)
-    for (const { window } of lookAt({ runs, before, number }, 0.01))
+    for (const { window } of lookAt({ table, ofRelease: runs.length, number }, 0.01))
       spent.set(window.length, (spent.get(window.length) ?? 0) + 1);
   // After every half of a window: each kind of them has an equal part of the chance.
   for (const [window, looks] of spent) expect(looks).toBe(640 / (window / 2));
@@ -134,10 +152,40 @@ test('so many looks come in so many runs that all of them together spend what wa
 
 test('a release is compared with the one before until it has runs enough of its own, and nothing is without a baseline', () => {
   const broken = { completed: false, release: 'b' };
-  expect(lookAt({ runs: many(10, broken), before: many(BASELINE_LEAST), number: 10 }, 0.01)).toMatchObject([
+  expect(looksAt(many(10, broken), many(BASELINE_LEAST), 10)).toMatchObject([
     { baseline: { length: BASELINE_LEAST }, changes: [{ metric: 'completed', direction: 'down' }] },
   ]);
-  expect(lookAt({ runs: many(10, broken), before: many(BASELINE_LEAST - 1), number: 10 }, 0.01)).toEqual([]);
-  expect(lookAt({ runs: many(9, broken), before: many(BASELINE_LEAST), number: 10 }, 0.01)).toEqual([]);
-  expect(lookAt({ runs: many(60), before: [], number: 60 }, 0.01)).toMatchObject([{ changes: [] }]);
+  expect(looksAt(many(10, broken), many(BASELINE_LEAST - 1), 10)).toEqual([]);
+  expect(looksAt(many(9, broken), many(BASELINE_LEAST), 10)).toEqual([]);
+  expect(looksAt(many(60), [], 60)).toMatchObject([{ changes: [] }]);
+});
+
+test('a table that grows run by run says what one that is made at once does', () => {
+  const runs = Array.from({ length: 200 }, (_, at) =>
+    run({
+      values: at % 3 === 0 ? { tokens: at } : { tokens: at, cost: at },
+      ...(at >= 150 ? { tools: { look: [2, at % 2], find: [1, 0] }, failures: ['Tool.Failed'] } : {}),
+    }),
+  );
+  const grown = createRunTable();
+  for (const one of runs) grown.add(one);
+  const sides = { from: 20, split: 150, to: 200 };
+  const changes = changesBetween(grown, sides, 0.01);
+  expect(changes.map(({ metric }) => metric).sort()).toEqual([
+    ...['cost', 'failure:Tool.Failed', 'tokens', 'tool-failed:look', 'tool-used:find'],
+  ]);
+  expect(changes).toEqual(changesBetween(createRunTable(runs), sides, 0.01));
+});
+
+test('of the time of calls a machine that has much to do is no finding, and calls that take twice as long are', () => {
+  const chance = chanceOf(9);
+  const timed = (count: number, ms: number): WatchedRun[] =>
+    Array.from({ length: count }, () => run({ values: { 'call-time': ms * (1 + chance() / 10) } }));
+  const metrics = (after: number, before: number): string[] =>
+    between(timed(80, after), timed(400, before), 0.01).map(({ metric, direction }) => `${metric} ${direction}`);
+  expect(metrics(24_000, 12_000)).toEqual(['call-time up']);
+  expect(metrics(6_000, 12_000)).toEqual(['call-time down']);
+  expect(metrics(16_000, 12_000)).toEqual([]);
+  // Calls of milliseconds: what they take is the machine's.
+  expect(metrics(200, 40)).toEqual([]);
 });
