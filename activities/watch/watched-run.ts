@@ -1,6 +1,8 @@
 // What is kept of an ended run to compare it with others: numbers, and names of tools and failures. Nothing that was said.
 import { z } from 'zod';
-import type { RunCall } from '../store/run-calls';
+import { busyMs, problemsIn, toolsIn, type ToolFacts } from '../store/call-facts';
+import { totalsOf, type CallTotals, type RunCall } from '../store/run-calls';
+import { CALL_TIME } from './traits';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 
 export const watchedRunSchema = z.object({
@@ -12,6 +14,8 @@ export const watchedRunSchema = z.object({
   at: z.number(),
   completed: z.boolean(),
   refused: z.boolean(),
+  /** Of its own calls, without those of its sub-agents: as long as it is under way nothing else is known of it. */
+  ownTokens: z.number().exactOptional(),
   /** By name; one that nobody counted is absent. Milliseconds, bytes, billionths of a dollar. */
   values: z.record(z.string(), z.number()),
   /** Calls of each tool, and those of them that failed. */
@@ -26,26 +30,28 @@ const NAMES_MOST = 60;
 
 /** @param calls of all its forks @returns undefined of one that has not ended, or is erased */
 export function watchedRun(record: RunRecord, calls: readonly RunCall[]): WatchedRun | undefined {
-  const { ended, id, tenant, release, startedAt } = record;
+  const { ended, id, tenant, release } = record;
   if (!ended || record.erased) return undefined;
   const { totals, outcome, failure, output, at } = ended;
   const { usage } = totals;
-  const { tools, failures, repeats, errors } = ofCalls(calls);
+  const used = toolsIn(calls);
+  const failures = [...problemsIn(calls), ...Array.from(used.values(), (tool) => tool.failures).flat()];
   return {
-    ...{ schemaVersion: 1, id, tenant, release, at, tools },
+    ...{ schemaVersion: 1, id, tenant, release, at, tools: countsOf(used) },
+    ...(calls.length === 0 ? {} : { ownTokens: tokensOf(totalsOf(calls)) }),
     completed: outcome === 'completed',
     refused: failures.includes('Model.Refused') || failure?.type === 'Model.Refused',
     values: {
-      tokens: usage.input + usage.output,
+      tokens: tokensOf(totals),
       'input-tokens': usage.input,
       'output-tokens': usage.output,
       'cached-share': usage.input === 0 ? 0 : usage.cachedInput / usage.input,
       turns: totals.turns,
       'model-calls': totals.modelCalls,
       'tool-calls': totals.toolCalls,
-      errors,
-      repeats,
-      duration: at - startedAt,
+      errors: failures.length,
+      repeats: repeatsIn(calls),
+      [CALL_TIME]: busyMs(calls),
       ...(totals.cost ? { cost: totals.cost.nanoUsd } : {}),
       ...(output ? { 'answer-bytes': output.bytes } : {}),
     },
@@ -53,32 +59,20 @@ export function watchedRun(record: RunRecord, calls: readonly RunCall[]): Watche
   };
 }
 
-interface OfCalls {
-  tools: WatchedRun['tools'];
-  failures: string[];
-  errors: number;
-  /** How often the call was asked for that came most often, by its tool and its arguments' beginning. */
-  repeats: number;
-}
+export const tokensOf = ({ usage }: Pick<CallTotals, 'usage'>): number => usage.input + usage.output;
 
-function ofCalls(calls: readonly RunCall[]): OfCalls {
-  const tools = new Map<string, [number, number]>();
+const countsOf = (tools: ReadonlyMap<string, ToolFacts>): WatchedRun['tools'] =>
+  Object.fromEntries(
+    [...tools].slice(0, NAMES_MOST).map(([name, { ms, failures }]) => [name, [ms.length, failures.length]]),
+  );
+
+/** How often the call was asked for that came most often, by its tool and its arguments' beginning. */
+function repeatsIn(calls: readonly RunCall[]): number {
   const same = new Map<string, number>();
-  const failures: string[] = [];
-  for (const { record, asked } of calls) {
-    if (record.kind === 'model' && record.answer.problem) failures.push(record.answer.problem.type);
+  for (const { record, asked = '' } of calls) {
     if (record.kind !== 'tool') continue;
-    const { name, result } = record;
-    const [made, failed] = tools.get(name) ?? [0, 0];
-    if (tools.size < NAMES_MOST || made > 0) tools.set(name, [made + 1, failed + (result.failure ? 1 : 0)]);
-    if (result.failure) failures.push(result.failure);
-    const call = `${name} ${asked ?? ''}`;
+    const call = `${record.name} ${asked}`;
     same.set(call, (same.get(call) ?? 0) + 1);
   }
-  return {
-    tools: Object.fromEntries(tools),
-    failures,
-    errors: failures.length,
-    repeats: Math.max(0, ...same.values()),
-  };
+  return Math.max(0, ...same.values());
 }

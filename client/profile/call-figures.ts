@@ -1,4 +1,5 @@
 // What the calls of runs say of an agent: context by turn, tools, answers that could not be used, and when requests were made.
+import { busyMs, toolsIn, type ToolFacts } from '../../activities/store/call-facts';
 import type { RunCall } from '../../activities/store/run-calls';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { distributionOf } from './percentiles';
@@ -44,20 +45,16 @@ export function createCallFigures(): CallFigures {
     kind.runs.add(record.id);
     count(kind.then, whatFollowed(record, call, calls));
   };
-  const takeTool = ({ record }: RunCall): void => {
-    if (record.kind !== 'tool') return;
-    const tool = tools.get(record.name) ?? { ms: [], failures: new Map<string, number>() };
-    tools.set(record.name, tool);
-    tool.ms.push(record.endedAt - record.startedAt);
-    const { failure } = record.result;
-    if (failure !== undefined) count(tool.failures, failure);
+  const takeTool = (name: string, { ms, failures }: ToolFacts): void => {
+    const tool = tools.get(name) ?? { ms: [], failures: new Map<string, number>() };
+    tools.set(name, tool);
+    tool.ms.push(...ms);
+    for (const failure of failures) count(tool.failures, failure);
   };
   return {
     take: (record, calls) => {
-      for (const call of calls) {
-        takeModel(record, call, calls);
-        takeTool(call);
-      }
+      for (const call of calls) takeModel(record, call, calls);
+      for (const [name, facts] of toolsIn(calls)) takeTool(name, facts);
       if (record.ended) waitingMs.push(Math.max(0, record.ended.at - record.startedAt - busyMs(calls)));
     },
     figures: () => ({
@@ -95,17 +92,6 @@ function whatFollowed({ ended }: RunRecord, { fork, turn }: RunCall, calls: read
       ? `asked again, then ${next.record.answer.problem.type}`
       : 'asked again, and mended';
   return ended ? `the run ended as ${ended.outcome}` : 'the run has not gone on yet';
-}
-
-/** Calls side by side count once. */
-function busyMs(calls: readonly RunCall[]): number {
-  const spans = calls.map(({ record }) => [record.startedAt, record.endedAt] as const).sort(([a], [b]) => a - b);
-  let [busy, until] = [0, -Infinity];
-  for (const [start, end] of spans) {
-    busy += Math.max(0, end - Math.max(start, until));
-    until = Math.max(until, end);
-  }
-  return busy;
 }
 
 function addTo(lists: Map<number, number[]>, key: number, value: number): void {
