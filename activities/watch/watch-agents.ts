@@ -6,16 +6,15 @@ import { eachOf } from '../control/each-of';
 import { failure } from '../failure';
 import type { ContentStore } from '../store';
 import type { Ref } from '../store/port';
-import { findingsIn } from '../store/findings';
 import { UNWATCHED_PREFIX, runRecordName } from '../store/ref-names';
 import { callsOf } from '../store/run-calls';
-import type { Change } from './compare-runs';
-import { findingId, keepFinding, type FindingDeps } from './keep-finding';
-import { KEPT_RUNS, lookAt, type Look } from './looks';
+import { keepIncidents } from './incidents';
+import type { FindingDeps } from './keep-finding';
+import { lookAt } from './looks';
 import { lookAtOpenRuns } from './open-runs';
 import { tellFindings } from './tell-findings';
 import type { WatchSettings } from './watch-settings';
-import { readWatchedAgent, type Taken } from './watched-agent';
+import { readWatchedAgent } from './watched-agent';
 import { watchedRun, type WatchedRun } from './watched-run';
 
 export interface WatchDeps extends FindingDeps {
@@ -78,37 +77,9 @@ async function takeIn(deps: WatchDeps, agent: string, ended: readonly WatchedRun
     // Comparing takes milliseconds, and this process has other things to do.
     await setImmediate();
     for (const look of lookAt(taken, deps.watch.falseAlarms))
-      for (const change of look.changes)
-        if (await keepChange(deps, { agent, release: run.release, taken, look, change })) findings += 1;
+      findings += await keepIncidents(deps, { agent, release: run.release, taken, look });
   }
   if (!(await watched.save()))
     throw failure('Store.Unavailable', `agent ${agent} is being watched by another worker too.`);
   return findings;
-}
-
-interface Found {
-  agent: string;
-  release: string;
-  taken: Taken;
-  look: Look;
-  change: Change;
-}
-
-/** The same change is seen by many windows, and for as long as the baseline has not taken it in: it stays one finding. */
-async function keepChange(deps: WatchDeps, { agent, release, taken, look, change }: Found): Promise<boolean> {
-  const { metric, direction, of, before, after, p, runs } = change;
-  const known = (await findingsIn(deps.store, agent)).find(
-    (one) =>
-      one.release === release &&
-      one.metric === metric &&
-      one.direction === direction &&
-      (one.upTo ?? 0) >= taken.number - KEPT_RUNS,
-  );
-  const isOther = look.baseline.filter((run) => run.release !== release).length * 2 > look.baseline.length;
-  return await keepFinding(deps, known?.id ?? findingId(agent, release, metric, direction, taken.number), {
-    ...{ agent, release, metric, of, direction, before, after, chance: p, upTo: taken.number },
-    ...(isOther && taken.after !== undefined ? { against: taken.after } : {}),
-    compared: { window: look.window.length, baseline: look.baseline.length },
-    runs: runs.map(({ id, tenant }) => ({ id, tenant })),
-  });
 }
