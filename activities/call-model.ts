@@ -21,6 +21,7 @@ import { canonicalJson, encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
 import { storeAnswer, withLoser, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
+import { tokensOf } from './watch/watched-run';
 
 const UNSAVED = createUnsavedAnswers<ModelRecord>();
 
@@ -56,6 +57,10 @@ async function answer(
   // Of this attempt's own answer, whichever was kept: it was paid for.
   const { answer, startedAt, endedAt } = own;
   const of = releaseOf(input);
+  // Where it cannot be kept the next look finds the run.
+  void deps
+    .tokensTaken?.({ ...of, tenant: input.tenant, run: attempt.workflowId }, tokensOf(answer))
+    .catch(() => undefined);
   if (answer.cached) deps.metrics.cached({ ...of, model: answer.model });
   else
     deps.metrics.modelCall({

@@ -19,6 +19,7 @@ import type { Conversation } from './store/conversation';
 import type { ContentStore } from './store/port';
 import type { ToolStore } from './store/tool-store';
 import type { OddRun } from './watch/keep-finding';
+import type { WhichRun } from './watch/many-tokens';
 
 /** An agent whose code this worker has, with the manifest that its runs are pinned to. */
 export interface LoadedAgent {
@@ -124,6 +125,8 @@ export interface ActivityDeps {
   tellPeople?(event: PeopleEvent): Promise<void>;
   /** Keeps, for people, that a run is unlike the others: it goes round in circles. Absent where nobody watches. */
   oddRunFound?(odd: OddRun): Promise<void>;
+  /** Told what each model call of a run took. No call waits for it. Absent where nobody watches. */
+  tokensTaken?(which: WhichRun, tokens: number): Promise<void>;
   /** Absolute. */
   stateDir: string;
   /** Identity of this worker, for call records. */
@@ -167,7 +170,7 @@ export interface PeopleEvent {
 export type ToolCallDeps = Omit<
   ActivityDeps,
   | ('store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople')
-  | ('tracing' | 'log' | 'oddRunFound')
+  | ('tracing' | 'log' | 'oddRunFound' | 'tokensTaken')
 > & {
   conversation?: Conversation;
   /** Name of the toolbox whose process this is. */

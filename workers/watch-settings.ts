@@ -3,7 +3,10 @@ import { ScheduleAlreadyRunning, ScheduleNotFoundError, ScheduleOverlapPolicy, t
 import { Runtime } from '@temporalio/worker';
 import { durationMs } from '../activities/define/duration';
 import type { WatchConfig } from '../activities/define/watch';
+import type { ActivityDeps } from '../activities';
 import { webhookSecrets } from '../activities/http/webhook-signature';
+import { keepOddRun, type FindingDeps, type OddRun } from '../activities/watch/keep-finding';
+import { createTokensTaken } from '../activities/watch/tokens-taken';
 import {
   WATCH_EVERY_MS,
   WATCH_FALSE_ALARMS,
@@ -54,6 +57,15 @@ export function watchSettings(
   } catch (error) {
     return refuse(`cannot be used: ${error instanceof Error ? error.message : ''}.`);
   }
+}
+
+/** What a process that makes calls does with runs that are unlike the others. */
+export function oddRuns(
+  { tokensTimes: times }: Pick<WatchSettings, 'tokensTimes'>,
+  deps: FindingDeps,
+): Required<Pick<ActivityDeps, 'oddRunFound' | 'tokensTaken'>> {
+  const oddRunFound = async (odd: OddRun): Promise<void> => void (await keepOddRun(deps, odd));
+  return { oddRunFound, tokensTaken: createTokensTaken({ store: deps.store, now: deps.now, times, oddRunFound }) };
 }
 
 /** After so long without a server a look is not made up for: the next one sees the same. */

@@ -6,10 +6,12 @@ import { allRefs, type ContentStore } from '../store';
 import { OPEN_PREFIX, WATCHED_AGENTS, headsOf, runRecordName } from '../store/ref-names';
 import { callsOf, totalsOf } from '../store/run-calls';
 import { keepOddRun, type FindingDeps } from './keep-finding';
+import { manyTokens } from './many-tokens';
 import { watchedAgentSchema } from './watched-agent';
 import type { WatchSettings } from './watch-settings';
+import { tokensOf } from './watched-run';
 
-/** When each run had last stored something: one that has not since need not be looked at again. Of this process. */
+/** What each run had last stored when it was looked at: one that has stored nothing since need not be looked at again. Of this process. */
 const LOOKED_AT = new LRUCache<string, number>({ max: 20_000 });
 const AT_ONCE = 50;
 
@@ -43,28 +45,30 @@ async function lookAtRun(
   const record = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value).data;
   const usually = record && usual.get(record.agent);
   if (!record || record.ended || record.erased || usually === undefined) return false;
-  const tokens = await tokensOf(store, record);
-  if (tokens === undefined || tokens < watch.tokensTimes * Math.max(1, usually)) return false;
+  const newest = await newestOf(store, record);
+  if (newest === 0 || LOOKED_AT.get(id) === newest) return false;
+  const tokens = await ownTokensOf(store, record);
   const { agent, release, tenant } = record;
-  return await keepOddRun(deps, {
-    ...{ agent, release, tenant, run: id, metric: 'run-tokens', before: usually, after: tokens },
-    why: `a run under way has taken ${Math.floor(tokens / Math.max(1, usually))} times the tokens that runs of this agent usually take.`,
-  });
+  const odd = manyTokens({ agent, release, tenant, run: id }, { tokens, usually, times: watch.tokensTimes });
+  const isNew = odd !== undefined && (await keepOddRun(deps, odd));
+  // Not before: a look that is cut off looks again.
+  LOOKED_AT.set(id, newest);
+  return isNew;
 }
 
-/** Of the calls that are recorded by now. @returns undefined where there are none that were not looked at */
-async function tokensOf(store: ContentStore, { id }: RunRecord): Promise<number | undefined> {
+/** When it last stored something; 0 where it has not yet. */
+async function newestOf(store: ContentStore, { id }: RunRecord): Promise<number> {
+  const heads = await allRefs(store, headsOf(id));
+  return Math.max(0, ...heads.map(({ value }) => headRecordSchema.safeParse(value).data?.at ?? 0));
+}
+
+/** Of the calls that are recorded by now. */
+async function ownTokensOf(store: ContentStore, { id }: RunRecord): Promise<number> {
   const prefix = headsOf(id);
-  const heads = await allRefs(store, prefix);
-  const newest = Math.max(0, ...heads.map(({ value }) => headRecordSchema.safeParse(value).data?.at ?? 0));
-  if (newest === 0 || LOOKED_AT.get(id) === newest) return undefined;
-  LOOKED_AT.set(id, newest);
-  for (const { name } of heads) {
+  for (const { name } of await allRefs(store, prefix)) {
     // Under the name of the first execution alone there are calls.
     const { calls } = await callsOf(store, decodeURIComponent(name.slice(prefix.length)));
-    if (calls.length === 0) continue;
-    const { usage } = totalsOf(calls);
-    return usage.input + usage.output;
+    if (calls.length > 0) return tokensOf(totalsOf(calls));
   }
-  return undefined;
+  return 0;
 }
