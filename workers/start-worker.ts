@@ -16,7 +16,6 @@ import { createConversation, directToolStore, type ContentStore } from '../activ
 import { controlClient, controlExecutions } from './control-executions';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/run-index';
-import { keepOddRun } from '../activities/watch/keep-finding';
 import type { WatchSettings } from '../activities/watch/watch-settings';
 import { createFailpoints } from './failpoints';
 import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
@@ -25,7 +24,7 @@ import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority'
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
-import { keepWatchSchedule } from './watch-settings';
+import { keepWatchSchedule, oddRuns } from './watch-settings';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
@@ -147,13 +146,14 @@ async function controlOf(
   deps: ActivityDeps,
 ): Promise<Control> {
   const { taskQueue } = process;
+  const { queueSeen, anomalyFound, findingTold } = metrics;
   const temporal = controlClient(process);
   const executions = controlExecutions({ temporal, taskQueue });
   return {
     control: await createControlWorker({
       ...process,
       deps: {
-        ...{ ...deps, taskQueue, executions, queueSeen: metrics.queueSeen, anomalyFound: metrics.anomalyFound },
+        ...{ ...deps, taskQueue, executions, queueSeen, anomalyFound, findingTold },
         ...(watch ? { watch } : {}),
       },
     }),
@@ -213,9 +213,7 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     secretsOf,
     approvers: options.approvers ?? NO_APPROVERS,
     ...(options.tellPeople ? { tellPeople: options.tellPeople } : {}),
-    ...(watch
-      ? { oddRunFound: async (odd) => void (await keepOddRun({ store, now: Date.now, anomalyFound }, odd)) }
-      : {}),
+    ...(watch ? oddRuns(watch, { store, now: Date.now, anomalyFound }) : {}),
     stateDir,
     worker,
     now: Date.now,

@@ -28,7 +28,7 @@ import { webhookMetrics } from './webhook-metrics';
 export interface Metrics
   extends
     ActivityMetrics,
-    Required<Pick<ControlDeps, 'queueSeen' | 'anomalyFound'>>,
+    Required<Pick<ControlDeps, 'queueSeen' | 'anomalyFound' | 'findingTold'>>,
     Required<Pick<WebhookDeps, 'webhookCame'>> {
   /** Written by metrics-text.ts. */
   readonly registry: Registry;
@@ -74,6 +74,7 @@ export function createMetrics(): Metrics {
     labelNames: ['toolbox'],
     registers,
   });
+  const webhooks = webhookMetrics(registers);
   return {
     registry,
     ...callMetrics(series),
@@ -82,8 +83,8 @@ export function createMetrics(): Metrics {
     ...routeMetrics(registers),
     ...batchMetrics(registers),
     ...runQueueMetrics(registers),
-    ...webhookMetrics(registers),
-    ...watchMetrics(series),
+    ...webhooks,
+    ...watchMetrics(series, webhooks),
     toolboxEnded: (toolbox) => toolboxEnds.inc({ toolbox }),
     breakerTurned: (toolbox, isOpen) => breakers.set({ toolbox }, isOpen ? 1 : 0),
     callRefused: (toolbox) => refused.inc({ toolbox }),

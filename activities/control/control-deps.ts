@@ -74,4 +74,5 @@ export interface ControlDeps extends WithdrawDeps {
   /** Absent where agents are not watched from here. */
   watch?: WatchSettings;
   anomalyFound?: NonNullable<FindingDeps['anomalyFound']>;
+  findingTold?: NonNullable<FindingDeps['findingTold']>;
 }

@@ -25,7 +25,7 @@ import { readRun } from './find-run-end';
 
 /** Of one attempt. Nothing is told of those that had nobody to tell. */
 export interface WebhookAttempt {
-  event: DeliverInput['event']['type'];
+  event: DeliverInput['event']['type'] | 'finding';
   /** Type of it. Absent where it was delivered. */
   failure?: string;
   /** Nobody tries again. */

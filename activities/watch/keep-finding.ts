@@ -19,9 +19,19 @@ export interface FindingDeps {
   now(): number;
   /** Counts and logs it. Of runs one by one once for each run. Absent where nobody does. */
   anomalyFound?(finding: Finding): void;
+  /** Told of each attempt to tell the webhook. Absent where nobody counts. */
+  findingTold?(finding: Finding, came: FindingCame): void;
 }
 
-type Seen = Omit<Finding, 'schemaVersion' | 'id' | 'at' | 'seenAt' | 'isTold'>;
+export interface FindingCame {
+  isTaken: boolean;
+  /** Nobody tries again. */
+  isGivenUp: boolean;
+  /** As HTTP has it. Absent where there was no answer. */
+  status?: number;
+}
+
+export type Seen = Omit<Finding, 'schemaVersion' | 'id' | 'at' | 'seenAt' | 'isTold'>;
 
 /** @param parts tell it from others of its agent */
 export function findingId(agent: string, ...parts: readonly (string | number)[]): string {

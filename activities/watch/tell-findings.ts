@@ -19,14 +19,18 @@ const DOWN = 500;
 
 /** One that is not reached keeps nothing else waiting. */
 export async function tellFindings(deps: FindingDeps & { watch: WatchSettings }): Promise<void> {
-  const { webhook } = deps.watch;
+  const { everyMs, webhook } = deps.watch;
   if (!webhook) return;
-  const untold = (await findingsIn(deps.store)).filter(({ isTold, at }) => !isTold && at > deps.now() - TRIED_MS);
+  const since = deps.now() - TRIED_MS;
+  const untold = (await findingsIn(deps.store)).filter(({ isTold, at }) => !isTold && at > since);
   for (const finding of untold.reverse().slice(0, TOLD_MOST)) {
     const status = await post(deps, webhook, finding).catch(() => undefined);
+    const isTaken = status !== undefined && status >= 200 && status < 300;
+    if (isTaken) await markTold(deps, finding);
+    const isGivenUp = !isTaken && finding.at <= since + everyMs;
+    deps.findingTold?.(finding, { isTaken, isGivenUp, ...(status === undefined ? {} : { status }) });
     // Whoever does not answer now need not be asked again this time; what one refuses keeps no other from being told.
     if (status === undefined || status === TOO_MANY || status >= DOWN) return;
-    if (status >= 200 && status < 300) await markTold(deps, finding);
   }
 }
 
