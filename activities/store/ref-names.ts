@@ -66,7 +66,8 @@ export const unwatchedName = (workflowId: string, endedAt: number): string =>
   `${UNWATCHED_PREFIX}${padded(endedAt, 13)}/${encodeURIComponent(workflowId)}`;
 /** What a watch keeps of an agent's newest runs, numbered in the order in which it saw them, and how far it has come. */
 export const WATCHED_PREFIX = 'watched/';
-export const watchedRunsOf = (agent: string): string => `${WATCHED_PREFIX}run/${encodeURIComponent(agent)}/`;
+export const WATCHED_RUNS = `${WATCHED_PREFIX}run/`;
+export const watchedRunsOf = (agent: string): string => `${WATCHED_RUNS}${encodeURIComponent(agent)}/`;
 export const watchedRunName = (agent: string, number: number): string => `${watchedRunsOf(agent)}${padded(number, 10)}`;
 export const WATCHED_AGENTS = `${WATCHED_PREFIX}agent/`;
 export const watchedAgentName = (agent: string): string => `${WATCHED_AGENTS}${encodeURIComponent(agent)}`;

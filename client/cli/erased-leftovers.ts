@@ -2,6 +2,7 @@
 import type { ContentStore } from '../../activities/store';
 import { RUN_PREFIX } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { forgetWatched, watchedNames } from './forget-watched';
 import { deleteRunRefs, runRefNames } from './run-refs';
 
 const PAGE = 500;
@@ -11,20 +12,25 @@ const AT_ONCE = 20;
 /** Deletes it again, for as long as there are tombstones to know them by. @returns how many refs were deleted */
 export async function deleteLeftovers(store: ContentStore): Promise<number> {
   let deleted = 0;
+  const erased = new Set<string>();
   for await (const records of erasedRecords(store)) {
+    for (const { id } of records) erased.add(id);
     const counts = await Promise.all(records.map((record) => deleteRunRefs(store, record)));
     deleted += counts.reduce((sum, count) => sum + count, 0);
   }
-  return deleted;
+  // A look of the watch that read a run while it was erased keeps its numbers after it.
+  return deleted + (await forgetWatched(store, erased));
 }
 
 /** Names of the refs that it would delete. */
 export async function leftoverNames(store: ContentStore): Promise<string[]> {
   const names: string[] = [];
+  const erased = new Set<string>();
   for await (const records of erasedRecords(store)) {
+    for (const { id } of records) erased.add(id);
     names.push(...(await Promise.all(records.map((record) => runRefNames(store, record)))).flat());
   }
-  return names;
+  return [...names, ...(await watchedNames(store, erased))];
 }
 
 async function* erasedRecords(store: ContentStore): AsyncGenerator<RunRecord[]> {

@@ -6,6 +6,7 @@ import { eraseRun } from '../erase-run';
 import { eraseSession, sessionsOf, sessionsWith } from '../erase-sessions';
 import { subRunsUnder } from '../../sub-runs';
 import { ClientError } from '../../errors';
+import { forgetWatched } from '../forget-watched';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { counted, formatDuration } from '../../format';
@@ -61,6 +62,7 @@ export async function eraseCommand(
     totals.executions += executions;
     if ((at + 1) % NOTE_EVERY === 0) output.note(`${at + 1} of ${counted(records.length, 'run')} erased`);
   }
+  totals.refs += await forgetWatched(store, new Set(records.map(({ id }) => id)));
   const keeping = sessionsWith(records).filter((id) => !sessions.includes(id));
   output.json({ erased: records.map(({ id }) => id), ...totals, lost, forks, sessions, keeping });
   output.line(
