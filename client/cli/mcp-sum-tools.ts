@@ -1,9 +1,10 @@
-// Tools of `longhaul mcp` that sum runs up: cost, profiles, scores.
+// Tools of `longhaul mcp` that sum runs up: cost, profiles, scores, findings.
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { COST_BY } from '../cost/run-costs';
 import { age } from './age-option';
 import { costCommand } from './commands/cost';
+import { findingsCommand } from './commands/findings';
 import { profileCommand } from './commands/profile';
 import { scoresCommand } from './commands/score';
 import { cursor, READ_ONLY, since } from './mcp-fields';
@@ -80,6 +81,28 @@ export function offerSums(server: McpServer, answer: Answer, tenant: string | un
           ...(below === undefined ? {} : { below }),
           ...(within === undefined ? {} : { since: age(within) }),
         }),
+      ),
+  );
+  offerFindings(server, answer, ofTenant);
+}
+
+function offerFindings(server: McpServer, answer: Answer, ofTenant: { tenant?: string }): void {
+  server.registerTool(
+    'findings',
+    {
+      title: 'Where agents behave otherwise than they did',
+      description:
+        'What the watch has found, newest first: the metric that changed, from what to what, how likely that is by chance, what else changed with it ("also"), and the runs that show it most. "of" is "run" where single runs are unlike the others. Read those runs with "trace" to say why.',
+      inputSchema: z.strictObject({
+        agent: z.string().max(200).optional(),
+        limit: z.number().int().min(1).max(100).optional().describe('20 if not given.'),
+        cursor,
+      }),
+      annotations: READ_ONLY,
+    },
+    async ({ agent, limit = 20, cursor: at }) =>
+      await answer(at, [], (context) =>
+        findingsCommand(context, { limit, ...ofTenant, ...(agent === undefined ? {} : { agent }) }),
       ),
   );
 }

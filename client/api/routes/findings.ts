@@ -4,37 +4,28 @@ import { isDefinitionName } from '../../../activities/define/definition-name';
 import { findingsIn } from '../../../activities/store/findings';
 import { findingSchema, type Finding } from '../../../workflows/contract/schemas/finding';
 import { seesAgent, seesTenant, type Caller } from '../caller';
+import { seenFinding } from '../../seen-finding';
 import { defineRoute } from '../route';
 
 const FINDINGS_MAX = 100;
 
-const findingShape = findingSchema.omit({ schemaVersion: true, upTo: true, isTold: true, runs: true }).extend({
-  after: z.number().exactOptional().describe('Of runs one by one that of the first, to whom may see it.'),
-  runs: z.array(z.string()).describe('Those that show it most.'),
-});
+const findingShape = findingSchema
+  .omit({ schemaVersion: true, since: true, upTo: true, isTold: true, runs: true })
+  .extend({
+    after: z.number().exactOptional().describe('Of runs one by one that of the first, to whom may see it.'),
+    runs: z.array(z.string()).describe('Those that show it most.'),
+  });
 export const findingsShape = z.object({
   findings: z.array(findingShape),
   more: z.boolean().describe('There are older ones.'),
 });
 
-/**
- * What is compared are the runs of all tenants together: whoever may see some tenants' alone is shown what single runs of theirs did, and
- * nothing of the others.
- */
-function shownTo(
-  caller: Caller,
-  { schemaVersion: _, upTo: __, isTold: ___, ...finding }: Finding,
-): z.output<typeof findingShape>[] {
-  if (!seesAgent(caller, finding.agent)) return [];
-  if (caller.tenants && finding.of !== 'run') return [];
-  const runs = finding.runs.filter(({ tenant }) => seesTenant(caller, tenant)).map(({ id }) => id);
-  if (!caller.tenants) return [{ ...finding, runs }];
-  if (runs.length === 0) return [];
-  const [first] = finding.runs;
-  if (first && seesTenant(caller, first.tenant)) return [{ ...finding, runs }];
-  // Its number and its words are of the first run.
-  const { after: _after, why: _why, ...others } = finding;
-  return [{ ...others, runs }];
+function shownTo(caller: Caller, finding: Finding): z.output<typeof findingShape>[] {
+  const sees = (tenant: string): boolean => seesTenant(caller, tenant);
+  const seen = seesAgent(caller, finding.agent) ? seenFinding(finding, caller.tenants && sees) : undefined;
+  if (!seen) return [];
+  const { schemaVersion: _, ...shown } = seen;
+  return [{ ...shown, runs: seen.runs.map(({ id }) => id) }];
 }
 
 const listRoute = defineRoute(
