@@ -3,5 +3,8 @@ declare module 'jstat' {
   export const jStat: {
     normal: { cdf(x: number, mean: number, deviation: number): number };
     beta: { inv(p: number, alpha: number, beta: number): number };
+    studentt: { cdf(x: number, freedom: number): number };
+    /** The logarithm of the beta function. */
+    betaln(alpha: number, beta: number): number;
   };
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { tokenCounter } from '../../activities/context/count-tokens';
+import { chanceOf } from '../../activities/rollout/seeded-chance';
 import { changesBetween } from '../../activities/watch/compare-runs';
 import { RATE_RUNS, lookAt } from '../../activities/watch/looks';
 import { createRunTable, type RunTable } from '../../activities/watch/run-table';
@@ -165,18 +166,7 @@ const more = ({ values }: WatchedRun, ...names: string[]): { [name: string]: num
   Object.fromEntries(names.map((name) => [name, (values[name] ?? 0) * MORE]));
 
 /** Called millions of times, and names of the global object are slow to find within a test. */
-const { floor, imul, max } = Math;
-
-/** Chance that is the same every time, fast enough for millions (Mulberry32, Tommy Ettinger, public domain). */
-export function chanceOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+const { floor, max } = Math;
 
 export interface TrialSize {
   trials: number;

@@ -1,11 +1,11 @@
 // Needs: nothing. The tests by which runs are compared, against what is counted by hand; when they are asked, and how sure they must be.
+import { chanceOf } from '../../activities/rollout/seeded-chance';
 import { changesBetween, type Change } from '../../activities/watch/compare-runs';
 import { BASELINE_LEAST, lookAt, type Look } from '../../activities/watch/looks';
 import { rankTest, usualPlace } from '../../activities/watch/rank-test';
 import { createRunTable } from '../../activities/watch/run-table';
 import { drawnAtLeast, shareTest } from '../../activities/watch/share-test';
 import type { WatchedRun } from '../../activities/watch/watched-run';
-import { chanceOf } from '../benchmarks/anomalies';
 
 const choose = (of: number, some: number): number => {
   let ways = 1;
