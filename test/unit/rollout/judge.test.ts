@@ -90,7 +90,7 @@ describe('a look', () => {
   test('withdraws no trifle, however sure it is', () => {
     const trifle = half(arm(60_000, 54_000, 100), arm(60_000, 52_800, 103));
     const [inSuccess] = judge(trifle).verdicts;
-    expect(inSuccess?.bounds.atLeast).toBeGreaterThan(0.01);
+    expect(inSuccess?.bounds.atLeast).toBeGreaterThan(0);
     expect(decide(trifle)).toBe('promote');
   });
 
