@@ -65,7 +65,8 @@ describe('as scipy and statsmodels have it', () => {
     const compared = [{ share: 0.5, current, candidate }];
     const found = welchOf(compared);
     if (!found) throw new Error('there are enough units.');
-    for (const of of ['difference', 'error', 'freedom', 'size'] as const) expect(found[of]).toBeCloseTo(welch[of], 6);
+    for (const figure of ['difference', 'error', 'freedom', 'size'] as const)
+      expect(found[figure]).toBeCloseTo(welch[figure], 6);
     for (const { delta, side: of, log } of logs) expect(levelEvidence(found, delta, of)).toBeCloseTo(log, 5);
     const asked = { estimate: found.difference, alphaLow: 0.01, alphaHigh: 0.05 };
     const { atLeast, atMost } = boundsOf(evidenceIn(compared, level), level, asked);
@@ -113,13 +114,13 @@ describe('evidence about shares', () => {
     let asked = 0;
     for (const one of before)
       for (const delta of [0, 0.05, -0.1])
-        for (const of of ['above', 'below'] as const)
+        for (const side of ['above', 'below'] as const)
           for (const c of CHANCES)
             for (const t of [...CHANCES, c + delta]) {
-              const isNull = of === 'above' ? t - c <= delta + 1e-12 : t - c >= delta - 1e-12;
+              const isNull = side === 'above' ? t - c <= delta + 1e-12 : t - c >= delta - 1e-12;
               if (t < 0 || t > 1 || !isNull) continue;
               asked += 1;
-              expect(growth(one, { c, t, delta, of })).toBeLessThanOrEqual(1 + 1e-9);
+              expect(growth(one, { c, t, delta, of: side })).toBeLessThanOrEqual(1 + 1e-9);
             }
     expect(asked).toBeGreaterThan(300);
     // It can grow: the candidate is worse.
@@ -146,7 +147,7 @@ describe('evidence about shares', () => {
   });
 
   test('its bounds are where it is refuted', () => {
-    const compared = [{ share: 0.5, current: sums(300, 60), candidate: sums(310, 105) }];
+    const compared = [{ share: 0.5, current: sums(300, 60), candidate: sums(310, 115) }];
     const harm = harmIn(compared) ?? NaN;
     const evidenceAt = evidenceIn(compared, share);
     const { atLeast = NaN, atMost = NaN } = boundsOf(evidenceAt, share, {

@@ -17,14 +17,11 @@ LOW, HIGH = 1e-4, 1 - 1e-4
 def nearest(c, t, share, delta):
     """The null with harm delta that is nearest to (c, t) by relative entropy."""
 
-    def divergence(p):
-        arms = ((1 - share, c, p), (share, t, p + delta))
-        return sum(w * (special.rel_entr(q, z) + special.rel_entr(1 - q, 1 - z)) for w, q, z in arms)
+    def slope(p):
+        return sum(w * (z - q) / (z * (1 - z)) for w, q, z in ((1 - share, c, p), (share, t, p + delta)))
 
-    found = optimize.minimize_scalar(
-        divergence, bounds=(max(0, -delta), min(1, 1 - delta)), method="bounded", options={"xatol": 1e-13}
-    )
-    return found.x
+    least, most = max(0, -delta), min(1, 1 - delta)
+    return optimize.brentq(slope, least + 1e-12, most - 1e-12, xtol=1e-15, rtol=1e-14)
 
 
 def share_evidence(strata, delta, side):
@@ -50,7 +47,8 @@ def level_evidence(t, freedom, size, side, deviation=0.35):
     alone = stats.t.logpdf(t, freedom)
 
     def integrand(effect):
-        likelihood = stats.nct.pdf(t, freedom, effect * math.sqrt(size))
+        # Far out on the other side scipy's density is no number where it is nothing.
+        likelihood = np.nan_to_num(stats.nct.pdf(t, freedom, effect * math.sqrt(size)))
         return 2 * stats.norm.pdf(effect, 0, deviation) * likelihood
 
     value, _ = integrate.quad(integrand, 0, 8 * deviation, epsabs=0, epsrel=1e-8, limit=200, points=[0.1, 0.2, 0.4])
