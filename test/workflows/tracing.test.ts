@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool } from '../../activities/define';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
-import { startOtlpReceiver, type OtlpReceiver, type ReceivedSpan } from '../stack/otlp-receiver';
-import { conventionProblems } from '../stack/span-conventions';
+import { startOtlpReceiver, type OtlpReceiver } from '../stack/otlp-receiver';
 import { startTestStack, type TestStack } from '../stack/test-stack';
+import { problemsOf, spansOf, tracedRun } from '../stack/traced-runs';
 import { until } from '../stack/until';
 
 const CARD = '4242424242424242';
@@ -58,28 +58,14 @@ afterAll(async () => {
   await stack.close();
   await model.close();
   await receiver.close();
+  expect(problemsOf(receiver)).toEqual([]);
 });
 afterEach(() => {
   model.clearFaults();
   model.reset();
 });
 
-const ofRun = (id: string): ReceivedSpan[] =>
-  receiver.spans.filter(({ attributes }) => attributes['longhaul.run.id'] === id);
-async function traced(id: string): Promise<{ root: ReceivedSpan; spans: ReceivedSpan[] }> {
-  await until(() => ofRun(id).some(({ name }) => name.startsWith('invoke_agent')));
-  // What ended beside it is in the same batch, or the next.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  const spans = ofRun(id);
-  const roots = spans.filter(({ name }) => name.startsWith('invoke_agent'));
-  expect(roots).toHaveLength(1);
-  expect(new Set(receiver.spans.map(({ spanId }) => spanId)).size).toBe(receiver.spans.length);
-  expect(receiver.problems).toEqual([]);
-  expect(spans.flatMap(conventionProblems)).toEqual([]);
-  const [root] = roots;
-  if (!root) throw new Error('no root');
-  return { root, spans };
-}
+const ADDED = ['chat model', 'execute_tool add', 'chat model'];
 
 test('a run is one tree: its calls, the attempt that failed and the one that did not, and its sub-agent with its own', async () => {
   const said = script()
@@ -92,7 +78,11 @@ test('a run is one tree: its calls, the attempt that failed and the one that did
   model.setRespond(({ messages }) => (messages[0]?.text.startsWith('helper') ? script().answer('helped') : said));
   const run = await stack.client.agent<typeof lead>('lead').start('go', { session: 'customer-1' });
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
-  const { root, spans } = await traced(run.id);
+  const calls = [
+    ...['chat model', 'chat model', 'chat model'],
+    ...['execute_tool add', 'execute_tool flaky', 'execute_tool flaky', 'execute_tool helper'],
+  ];
+  const { root, spans } = await tracedRun(receiver, run.id, [...calls, 'invoke_agent lead']);
   expect(root).toMatchObject({ parentSpanId: '', name: 'invoke_agent lead' });
   expect(root.attributes).toMatchObject({
     'gen_ai.conversation.id': 'customer-1',
@@ -100,10 +90,7 @@ test('a run is one tree: its calls, the attempt that failed and the one that did
     'longhaul.tool_calls': 3,
   });
   const children = spans.filter(({ parentSpanId }) => parentSpanId === root.spanId);
-  expect(children.map(({ name }) => name).sort()).toEqual([
-    ...['chat model', 'chat model', 'chat model'],
-    ...['execute_tool add', 'execute_tool flaky', 'execute_tool flaky', 'execute_tool helper'],
-  ]);
+  expect(children.map(({ name }) => name).sort()).toEqual(calls);
   expect(new Set(spans.map(({ traceId }) => traceId))).toEqual(new Set([root.traceId]));
   const attempts = spans.filter(({ name }) => name === 'execute_tool flaky');
   expect(attempts.map(({ attributes }) => [attributes['longhaul.attempt'], attributes['error.type']]).sort()).toEqual([
@@ -142,14 +129,17 @@ test("a caller's traceparent is the run's trace, and one that is not to be trace
   const start = (traceparent: string) => stack.client.agent<typeof lead>('lead').start('go', { traceparent });
   const run = await start(`00-${traceId}-${spanId}-01`);
   await run.result();
-  const { root } = await traced(run.id);
+  const { root } = await tracedRun(receiver, run.id, ['chat model', 'invoke_agent lead']);
   expect(root).toMatchObject({ traceId, parentSpanId: spanId });
   const silent = await start(`00-${'c'.repeat(32)}-${spanId}-00`);
   await silent.result();
   await expect(start('nonsense')).rejects.toThrow(/traceparent/);
   await stack.restartWorker();
-  expect(ofRun(silent.id)).toEqual([]);
+  expect(spansOf(receiver, silent.id)).toEqual([]);
 });
+
+/** How often a worker has been told to take no more. */
+const drains = (): number => readFileSync(stack.logFile, 'utf8').split('"state":"DRAINING"').length;
 
 test('a run that another worker goes on with, from its history alone, shows each call once', async () => {
   model.setScript(
@@ -160,17 +150,14 @@ test('a run that another worker goes on with, from its history alone, shows each
   model.addFaults({ when: { nth: 2 }, do: { hold: 'second' } });
   const run = await stack.client.agent<typeof lead>('lead').start('go');
   await until(() => model.requests().length === 2);
+  const drained = drains();
   const restarted = stack.restartWorker();
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  // From then on it takes nothing new: what follows the call is the next one's.
+  await until(() => drains() > drained);
   model.release();
   await restarted;
   expect(await run.result()).toMatchObject({ outcome: 'completed' });
-  const { spans } = await traced(run.id);
-  const answered = spans.filter(
-    ({ name, attributes }) => name === 'chat model' && attributes['error.type'] === undefined,
-  );
-  expect(answered).toHaveLength(2);
-  expect(spans.filter(({ name }) => name === 'execute_tool add')).toHaveLength(1);
+  await tracedRun(receiver, run.id, [...ADDED, 'invoke_agent lead']);
 });
 
 test('a collector that refuses, or is gone, costs a run nothing; its log says that spans are lost', async () => {
@@ -190,7 +177,7 @@ test('each attempt of a call is a line of the log, by run, turn and call, with i
   );
   const run = await stack.client.agent<typeof lead>('lead').start('a secret question');
   await run.result();
-  const { root, spans } = await traced(run.id);
+  const { root, spans } = await tracedRun(receiver, run.id, [...ADDED, 'invoke_agent lead']);
   const log = readFileSync(stack.logFile, 'utf8');
   const lines = log
     .split('\n')
