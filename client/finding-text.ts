@@ -1,6 +1,6 @@
 // A finding of the watch in words.
 import type { Finding } from '../workflows/contract/schemas/finding';
-import { counted, formatCost, formatDuration, formatTokens } from './format';
+import { counted, formatCost, formatDuration, formatPercent, formatTokens } from './format';
 
 type Told = Pick<Finding, 'metric' | 'direction' | 'of' | 'before' | 'compared' | 'chance' | 'also'> & {
   /** Absent where it is not for whoever asks. */
@@ -32,10 +32,8 @@ const SURE = 1e-6;
 const chanceText = (chance: number): string =>
   chance < SURE ? 'less than 1 in a million' : `1 in ${formatTokens(Math.round(1 / chance))}`;
 
-const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
-
 function valueText(metric: string, of: Finding['of'], value: number): string {
-  if (of === 'share' || /^(tool-share:|cached-share)/.test(metric)) return percent(value);
+  if (of === 'share' || /^(tool-share:|cached-share)/.test(metric)) return formatPercent(value);
   if (metric === 'cost') return formatCost({ nanoUsd: Math.round(value) });
   if (metric === 'call-time' || metric === 'duration') return formatDuration(value);
   return metric.endsWith('tokens') ? `${formatTokens(Math.round(value))}` : String(Number(value.toFixed(2)));

@@ -62,6 +62,9 @@ export const PART_LEAST = 1e-6;
 export const savedText = ({ input, output }: Usage, cost: Cost | undefined): string =>
   `${formatTokens(input + output)} tokens${cost ? `, ${formatUsd(cost.nanoUsd)}` : ''}`;
 
+/** @param share from 0 to 1 */
+export const formatPercent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
+
 const short = (value: number): string => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
 
 export function formatBytes(bytes: number): string {

@@ -1,6 +1,6 @@
 // How an agent's runs have changed, as pictures that the server draws: the median of each step of time, with what lies around it, each
 // release by itself. The same as a table, for whoever does not see them, or wants the numbers.
-import { formatTokens } from '../format';
+import { formatPercent, formatTokens } from '../format';
 import type { AgentProfile } from '../profile/profile-shape';
 import { html, NOTHING, type Html } from './html';
 import { releaseLink } from './run-facts';
@@ -27,17 +27,16 @@ interface Plot {
 }
 
 const share = (part: number, of: number): { p50: number } | undefined => (of === 0 ? undefined : { p50: part / of });
-const percent = (value: number): string => `${Number((100 * value).toFixed(1))} %`;
 
 const PLOTS: readonly Plot[] = [
   { title: 'Tokens of a run', valueOf: ({ tokens }) => tokens, shown: (value) => formatTokens(Math.round(value)) },
   { title: 'Turns of a run', valueOf: ({ turns }) => turns, shown: (value) => String(Number(value.toFixed(1))) },
   {
-    ...{ title: 'Share of runs that were completed', shown: percent, most: 1 },
+    ...{ title: 'Share of runs that were completed', shown: formatPercent, most: 1 },
     valueOf: ({ completed, runs }) => share(completed, runs),
   },
   {
-    ...{ title: 'Share of tool calls that failed', shown: percent },
+    ...{ title: 'Share of tool calls that failed', shown: formatPercent },
     valueOf: ({ toolFailures, toolCalls }) => share(toolFailures, toolCalls),
   },
 ];
@@ -178,7 +177,7 @@ const tableHtml = ({ stepMs, points }: Drift): Html =>
               <td class="number">${runs}</td>
               <td class="number">${spreadText(tokens, formatTokens)}</td>
               <td class="number">${spreadText(turns, String)}</td>
-              <td class="number">${percent(completed / runs)}</td>
+              <td class="number">${formatPercent(completed / runs)}</td>
               <td class="number">${toolCalls === 0 ? '' : `${toolFailures} of ${toolCalls}`}</td>
             </tr>`,
         )}
