@@ -1,4 +1,5 @@
 // One call of a run: what it was given and what it answered, whole, and the bytes that its model was sent.
+import { orWhy } from '../../activities/store/why-unreadable';
 import type { Message } from '../../workflows/contract/message';
 import type { CallRecord } from '../../workflows/contract/schemas/call-record';
 import { scoresOfRunShape } from '../api/routes/scores';
@@ -97,11 +98,13 @@ function modelFacts(
 /** A release's instructions are for those who may see the release. */
 async function instructionsHtml({ caller, deps }: PageRequest, record: CallRecord): Promise<Html> {
   if (record.kind !== 'model' || !caller.may('administer')) return NOTHING;
-  const [isStored] = await deps.store.has([record.release]);
-  if (!isStored) return NOTHING;
-  const { instructions } = await readManifest(deps.store, record.release);
+  const { got: manifest, why } = await orWhy(readManifest(deps.store, record.release));
   return html`<h2>Instructions</h2>
-    <pre tabindex="0" aria-label="Instructions">${preText(instructions)}</pre>`;
+    ${
+      manifest
+        ? html`<pre tabindex="0" aria-label="Instructions">${preText(manifest.instructions)}</pre>`
+        : html`<p class="bad">The release of the call cannot be read: ${shownText(why)}</p>`
+    }`;
 }
 
 function diffForm({ run, call, before, record }: AskedCall): Html {

@@ -1,4 +1,5 @@
 // One run: what it is, what came of it, what it asks, what people may do to it, and its calls.
+import { orWhy } from '../../activities/store/why-unreadable';
 import type { Score } from '../../workflows/contract/schemas/score';
 import { scoresOfRunShape } from '../api/routes/scores';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
@@ -36,18 +37,19 @@ export const runPage: ShownPlace = {
       resultHtml(request, run),
       subRunsHtml(request, run),
       scoresOf(request, run),
-      callsHtml(request, run, version),
+      callsOf(request, run, version),
     ]);
     return {
       title: run.id,
-      ...(version === undefined ? {} : { version }),
+      // A page that lacks a part looks for it with the next look, whether the run has changed or not.
+      ...(version === undefined || 'unanswered' in calls ? {} : { version }),
       body: html`<h1>${shownText(run.id)}</h1>
         <div id="facts" data-live="${live}">${factsHtml(run)}</div>
         <div id="asked" data-live="${live}">${asked}</div>
         ${
-          isLive && caller.may('intervene')
-            ? html`<div id="forms" data-live="${live}" data-version="${run.status === 'paused' ? 'paused' : 'going'}">
-                ${runFormsHtml(run, request)}
+          caller.may('intervene')
+            ? html`<div id="forms" data-live="${live}" data-version="${formsOf(run)}">
+                ${isLive ? runFormsHtml(run, request) : NOTHING}
               </div>`
             : NOTHING
         }
@@ -56,10 +58,13 @@ export const runPage: ShownPlace = {
         <div id="scores" data-live="${live}" data-version="${scores.length}, ${scores.at(-1)?.at ?? 0}">
           ${run.erasedAt === undefined ? scoresHtml(scores, run.id, request) : NOTHING}
         </div>
-        <div id="calls" data-live="${live}">${calls}</div>`,
+        <div id="calls" data-live="${live}">${callsHtml(run, calls)}</div>`,
     };
   },
 };
+
+/** Also of a run that is over, which has none: a page that is open takes them away then. */
+const formsOf = (run: ShownRun): string => (!isOpen(run) ? 'over' : run.status === 'paused' ? 'paused' : 'going');
 
 async function scoresOf({ ask }: PageRequest, { id, erasedAt }: ShownRun): Promise<Score[]> {
   if (erasedAt !== undefined) return [];
@@ -106,7 +111,8 @@ async function requestsHtml(request: PageRequest, id: string): Promise<Html> {
 
 async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
   if (isOpen(run) || run.erasedAt !== undefined) return NOTHING;
-  const result = await ask.get(resultShape, '/v1/runs/{id}/result', { id: run.id });
+  const { got: result, why } = await orWhy(ask.get(resultShape, '/v1/runs/{id}/result', { id: run.id }));
+  if (!result) return html`<p class="bad">Its answer cannot be read: ${shownText(why)}</p>`;
   const said =
     result.outcome === 'completed'
       ? result.output
@@ -119,19 +125,20 @@ async function resultHtml({ ask }: PageRequest, run: ShownRun): Promise<Html> {
     <pre tabindex="0" aria-label="Answer">${preText(text)}</pre>`;
 }
 
-async function callsHtml({ ask, shared }: PageRequest, run: ShownRun, version: string | undefined): Promise<Html> {
-  const { id, erasedAt } = run;
-  if (erasedAt !== undefined) return NOTHING;
-  const read = (): Promise<Html> => drawn(ask, id);
+type Calls = Awaited<ReturnType<typeof callsOf>>;
+
+async function callsOf({ ask, shared }: PageRequest, { id, erasedAt }: ShownRun, version: string | undefined) {
+  if (erasedAt !== undefined) return { told: NOTHING };
+  const draw = async (): Promise<Html> => waterfallHtml(await ask.get(runTraceShape, '/v1/runs/{id}/trace', { id }));
   const asked = { key: JSON.stringify(['calls', id, version]), ageMs: SHARED_MS };
-  return html`<h2>Calls</h2>
-    ${version === undefined ? await read() : await shared(asked, read)}`;
+  return await unlessUnanswered(() => (version === undefined ? draw() : shared(asked, draw)));
 }
 
-async function drawn(ask: PageRequest['ask'], id: string): Promise<Html> {
-  const trace = await unlessUnanswered(() => ask.get(runTraceShape, '/v1/runs/{id}/trace', { id }));
-  return 'unanswered' in trace ? html`<p class="bad">${trace.unanswered}</p>` : waterfallHtml(trace.told);
-}
+const callsHtml = ({ erasedAt }: ShownRun, calls: Calls): Html =>
+  erasedAt !== undefined
+    ? NOTHING
+    : html`<h2>Calls</h2>
+        ${'unanswered' in calls ? html`<p class="bad">${calls.unanswered}</p>` : calls.told}`;
 
 async function subRunsHtml({ knownRun, deps }: PageRequest, run: ShownRun): Promise<Html> {
   const { record } = await knownRun(run.id);

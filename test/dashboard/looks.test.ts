@@ -2,9 +2,12 @@
 import type { Client } from '@temporalio/client';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
+import type { ContentStore } from '../../activities/store';
+import { subRunsOf } from '../../activities/store/ref-names';
 import type { BudgetSettings } from '../../activities/gateway/quota/tenant-budgets';
 import { configuredQuotas } from '../../client/cli/configured-quotas';
 import { serveApi, type ApiServer } from '../../client/api/serve-api';
+import { storeRun } from '../cli/store-run';
 import { until } from '../e2e/cli';
 import { useStack } from '../stack/use-stack';
 
@@ -34,13 +37,15 @@ const on = useStack(
 );
 /** What the server asks of Temporal. */
 const asked = { histories: 0, queries: 0 };
+/** The run whose sub-agents the store does not tell before it is let go. */
+const held: { id?: string; until: Promise<void> } = { until: Promise.resolve() };
 let api: ApiServer;
 beforeAll(async () => {
   const { stack } = on;
   api = await serveApi({
     ...{
       temporal: counting(stack.temporal),
-      store: stack.store,
+      store: holding(stack.store),
       taskQueue: 'agents',
       tenant: 'acme',
       keys: [],
@@ -52,6 +57,14 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => api.close());
 jest.setTimeout(180_000);
+
+const holding = (store: ContentStore): ContentStore => ({
+  ...store,
+  listRefs: async (prefix, options) => {
+    if (held.id !== undefined && prefix === subRunsOf(held.id)) await held.until;
+    return await store.listRefs(prefix, options);
+  },
+});
 
 /** The same client; reading histories and asking workflows is counted. */
 function counting(temporal: Client): Client {
@@ -162,6 +175,55 @@ test('what has ended looks no more', async () => {
   expect(version).toBe('');
 });
 
+test('each part of a page that is open is there at the end of its run, and looks no more', async () => {
+  await asking('comes-to-its-end');
+  const parts = (text: string): string[] =>
+    [...text.matchAll(/<div id="([^"]+)" data-live=/g)].map(([, part = '']) => part);
+  const open = parts((await look('/ui/runs/comes-to-its-end')).text);
+  expect(open).toContain('forms');
+  const run = on.stack.client.run('comes-to-its-end');
+  await run.cancel();
+  await run.result();
+  const { text } = await look('/ui/runs/comes-to-its-end');
+  expect(parts(text)).toEqual(open);
+  expect(text).not.toMatch(/data-live="\d/);
+  expect(text).toContain('<div id="forms" data-live="" data-version="over">');
+});
+
+test('a run whose answer and release are gone has its page, and so have its calls', async () => {
+  await storeRun(on.stack.store, { id: 'run_lost', lost: ['calling', 'output', 'release'] });
+  const run = await look('/ui/runs/run_lost');
+  expect(run.status).toBe(200);
+  expect(run.text).toContain('Its answer cannot be read: it is not in the store any more');
+  expect(run.text).toContain('class="waterfall"');
+  const call = await look('/ui/runs/run_lost/calls/3');
+  expect(call.status).toBe(200);
+  expect(call.text).toContain('The release of the call cannot be read: it is not in the store any more');
+  expect(call.text.replaceAll(/\s+/g, ' ')).toContain('Message 2 of what it was given cannot be read');
+});
+
+test('a page whose calls too many wait for says so, and has them with the next look', async () => {
+  await asking('many-wait');
+  await storeRun(on.stack.store, { id: 'run_held' });
+  let letGo = (): void => undefined;
+  Object.assign(held, { id: 'run_held', until: new Promise<void>((resolve) => (letGo = resolve)) });
+  const waiting = Array.from({ length: 20 }, () => fetch(`${api.url}/v1/runs/run_held/trace`));
+  try {
+    await until('there is no room', async () => (await fetch(`${api.url}/v1/runs/many-wait/trace`)).status === 503);
+    const { status, text, version } = await look('/ui/runs/many-wait');
+    expect({ status, version }).toEqual({ status: 200, version: '' });
+    expect(text).toContain('20 are waiting already: come again.');
+    expect(text).toContain('May it call');
+  } finally {
+    letGo();
+    await Promise.all(waiting);
+  }
+  const { text, version } = await look('/ui/runs/many-wait', '');
+  expect(text).not.toContain('are waiting already');
+  expect(text).toContain('class="waterfall"');
+  expect(version).toMatch(/^[\w-]{22}$/);
+});
+
 test('ten pages of queues and quotas ask each limit once', async () => {
   await (await on.stack.client.agent('greeter').start('hello', { id: 'spends' })).result();
   asked.queries = 0;
@@ -178,7 +240,7 @@ test('after an act nobody is told what was so before it', async () => {
   const list = '/ui/runs?status=cancelled';
   const { text } = await look('/ui/inbox');
   const token = /name="token" value="([^"]+)"/.exec(text)?.[1] ?? '';
-  expect((await look(list, '')).text).toContain('No run fits.');
+  expect((await look(list, '')).text).not.toContain('href="/ui/runs/ends"');
   const done = await fetch(`${api.url}/ui/runs/ends/cancel`, {
     ...{ method: 'POST', redirect: 'manual', headers: { origin: api.url } },
     body: new URLSearchParams({ token }),
