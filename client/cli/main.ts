@@ -83,7 +83,18 @@ async function main(): Promise<void> {
   }
 }
 
-void main().finally(() => {
+/** What goes into a pipe is taken from here as fast as it is read: an exit before that would cut it off. */
+const written = async (stream: NodeJS.WriteStream): Promise<void> => {
+  if (stream.writableLength === 0 || stream.destroyed) return;
+  await new Promise<void>((done) => {
+    stream.write('', () => {
+      done();
+    });
+  });
+};
+
+void main().finally(async () => {
+  await Promise.all([written(process.stdout), written(process.stderr)]);
   // Native threads of the Temporal SDK and of LMDB would keep an ended command alive.
   process.exit();
 });
