@@ -14,7 +14,7 @@ export interface AskedOfRun extends Pick<PersonRequest, 'number' | 'kind' | 'tur
   again: string | null;
   /** Milliseconds since the epoch: its run has ended, and nobody had answered. */
   withdrawnAt: number | null;
-  /** Its `arguments` where they were edited, its `output` where it replaces one: as stored, in JSON. */
+  /** Its `arguments` where they were edited, its `output` where it replaces one: as stored, in JSON; in brackets why it cannot be read. */
   decision: (NonNullable<RequestRecord['decision']> & { arguments?: string; output?: string }) | null;
 }
 
@@ -25,7 +25,7 @@ export async function requestsOf(store: ContentStore, firstRunId: string): Promi
   );
   return await Promise.all(
     records.map(async ({ request, decision, withdrawnAt }) => {
-      const args = await argumentsOf(store, request).catch(() => request.preview);
+      const { got: args = request.preview } = await orWhy(argumentsOf(store, request));
       const edited = await textOf(store, decision?.edited);
       const replaced = await textOf(store, decision?.result);
       return {
@@ -57,19 +57,19 @@ export async function saidTo(store: ContentStore, firstRunId: string): Promise<{
   const told = await Promise.all(
     said.map(async ({ at, message: hash }) => {
       const { got: [message] = [], why = 'it is no message' } = await orWhy(conversation.messages([hash]));
-      return { at, text: message ? previewOf(message) : `(cannot be read: ${why})` };
+      return { at, text: message ? previewOf(message) : unread(why) };
     }),
   );
   return told.sort((a, b) => a.at - b.at);
 }
 
-const textOf = async (store: ContentStore, name: string | undefined): Promise<string | undefined> =>
-  name === undefined
-    ? undefined
-    : await store.get([name]).then(
-        ([bytes]) => new TextDecoder().decode(bytes),
-        () => '(what cannot be read)',
-      );
+async function textOf(store: ContentStore, name: string | undefined): Promise<string | undefined> {
+  if (name === undefined) return undefined;
+  const { got, why } = await orWhy(store.get([name]));
+  return got ? new TextDecoder().decode(got[0]) : unread(why);
+}
+
+const unread = (why: string): string => `(cannot be read: ${why})`;
 
 const SAID = { approve: 'approved', deny: 'denied', replace: 'replaced' } as const;
 

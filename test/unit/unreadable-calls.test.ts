@@ -1,5 +1,5 @@
-// Needs: nothing. Of a call part of whose content cannot be read all else is told: what is sealed with a key that is not here, and what is
-// damaged. That the store does not answer is no such reason.
+// Needs: nothing. Of a call, or a decision, part of whose content cannot be read all else is told: what is sealed with a key that is not here,
+// gone or damaged. That the store does not answer is no such reason.
 import { randomBytes } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { openKeyRing } from '../../activities/keys/key-ring';
@@ -7,8 +7,11 @@ import { encodeMessage, type ContentStore } from '../../activities/store';
 import type { StoreBackend } from '../../activities/store/backend';
 import { createMemoryBackend } from '../../activities/store/memory-store';
 import { sealedStore } from '../../activities/store/sealed-store';
+import { requestName } from '../../activities/store/ref-names';
 import { callContent, type CallContent } from '../../client/call-content';
+import { decisionText, requestsOf } from '../../client/requests-of';
 import type { Message } from '../../workflows/contract/message';
+import type { RequestRecord } from '../../workflows/contract/schemas/approval';
 import type { ToolRecord } from '../../workflows/contract/schemas/call-record';
 
 const calling: Message = {
@@ -62,6 +65,32 @@ test('what an older key has sealed, and what is damaged, is named with its reaso
       why: expect.stringMatching(/^what is stored of it is damaged \(/),
     },
   ]);
+});
+
+test('of a decision whose edited arguments are gone all else is told, and why they are not', async () => {
+  const message = await put(now, calling);
+  const about = { number: 1, kind: 'approval' as const, run: 'run_1', turn: 1, call: 0, tool: 'look', rules: [] };
+  const request: RequestRecord['request'] = {
+    ...about,
+    message,
+    args: 'a',
+    preview: '{"at":"a"}',
+    by: [],
+    askedAt: 1,
+    deadline: 2,
+    otherwise: 'deny',
+  };
+  const edited = { verdict: 'approve' as const, edited: 'e'.repeat(64), reason: 'fits' };
+  const decision = { ...about, ...edited, args: 'a', decidedAt: 2 };
+  const record: RequestRecord = {
+    ...{ schemaVersion: 1, id: 'run_1', agent: 'looker', release: 'f'.repeat(64), tenant: 'acme' },
+    ...{ request, decision: { ...decision, verified: false } },
+  };
+  await now.of('acme').commit({ refs: [{ op: 'put', name: requestName('first', 1), value: record }] });
+  const [asked] = await requestsOf(now.of('acme'), 'first');
+  expect(asked && decisionText(asked)).toMatch(
+    /^approved unsigned, with \(cannot be read: it is not in the store any more \(Store\.ObjectMissing: .*\): fits$/,
+  );
 });
 
 test('a store that does not answer is an error, and no content that is gone', async () => {
