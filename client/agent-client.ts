@@ -1,20 +1,23 @@
 // Starts runs and finds them again. A caller needs the agent's name and its type; the code stays with the workers.
-import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { AgentInput, AgentOutput, AnyAgent } from '../activities/define/agent';
 import { limitedTo } from '../activities/define/limited-to';
 import { readFile } from '../activities/store';
+import type { NewRun } from '../activities/store/pick-release';
 import type { ContentStore } from '../activities/store/port';
 import { AGENT_PREFIX } from '../activities/store/ref-names';
+import { takenAgain } from '../activities/store/taken-again';
 import type { TextReader } from '../activities/stream/port';
 import type { FileRef } from '../workflows/contract/message';
 import type { ReleaseManifest } from '../workflows/contract/release';
-import { agentPointerSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import type { RunRecord } from '../workflows/contract/schemas/run-record';
+import { agentPointerSchema } from '../workflows/contract/schemas/traffic';
 import { answerWithin, type Answered } from './answer-within';
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
 import { forkRun, type ForkOptions } from './fork-run';
 import { createQueueClient, type QueueClient } from './queue-client';
-import { currentRelease, readManifest } from './releases';
+import { readManifest, releaseFor } from './releases';
 import { createRunHandle, type RunHandle, type RunHandleOptions } from './run-handle';
 import type { Signer } from './run-requests';
 import { checkedLabels, newRunId, type StartOptions } from './run-labels';
@@ -132,17 +135,24 @@ async function callAgent<Output>(
   input: unknown,
   start: StartOptions,
 ): Promise<Answered<Output>> {
-  const { manifest } = await currentRelease(options.store, agent);
+  const id = start.id ?? newRunId();
+  const { manifest } = await releaseFor(options.store, agent, newRun(options, id, start));
   if (!manifest.sync)
     throw new ClientError(
       'invalid-input',
       `agent ${agent} answers no calls: its mode is not "sync". Start it instead.`,
     );
-  const run = await startRun<Output>(options, agent, input, start);
+  const run = await startRun<Output>(options, agent, input, { ...start, id });
   // Under load nobody is kept waiting for what will not come in time.
   if (run.queued?.degraded?.sync === 'async') return { kind: 'job', run };
   return await answerWithin(options.temporal, run, manifest.sync.withinMs);
 }
+
+const newRun = ({ tenant }: Starter, run: string, start: StartOptions): NewRun => ({
+  tenant: start.tenant ?? tenant,
+  session: start.session,
+  run,
+});
 
 async function startRun<Output>(
   options: Starter,
@@ -165,7 +175,7 @@ async function begin<Output>(
   start: StartOptions,
 ): Promise<RunHandle<Output>> {
   const tags = checkedLabels(id, start);
-  const { manifest, release } = await currentRelease(options.store, agent);
+  const { manifest, release, rollout } = await releaseFor(options.store, agent, newRun(options, id, start));
   const tenant = start.tenant ?? options.tenant;
   const store = options.store.of(tenant);
   const message = firstMessage(store, manifest, input);
@@ -183,6 +193,7 @@ async function begin<Output>(
     question: message.title,
     startedAt: Date.now(),
     ...traceOf(start.traceparent),
+    ...(rollout ? { rollout } : {}),
     ...(start.webhook ? { isWatched: true } : {}),
   };
   const { temporal } = options;
@@ -196,16 +207,28 @@ async function begin<Output>(
   const known = await recordStart(store, record, { objects });
   // Temporal forgets an ended run after its retention, and would start it once more.
   if (known?.ended) return createRunHandle({ temporal, store, id, ...handed(options) });
-  // Recorded before and maybe never started: with what it was pinned to then.
-  const plan = known ? (await readManifest(store, known.release)).plan : manifest.plan;
+  // Recorded before and maybe never started: with what it was pinned to then, unless that was taken back since.
+  const again = known && (await takenAgain(store, known, () => isKnown(temporal, id)));
+  const pinned = again?.record ?? known;
+  const plan = pinned ? (await readManifest(store, pinned.release)).plan : manifest.plan;
   const handle = await startWorkflow(options, {
-    record: known ?? record,
+    record: pinned ?? record,
     plan: { ...plan, limits: limitedTo(plan.limits, start.limits) },
     input: message.head,
     inspect: start.inspect ?? false,
     ...(start.priority === undefined ? {} : { priority: start.priority }),
   });
   return createRunHandle({ temporal, store, id, execution: handle, ...handed(options) });
+}
+
+async function isKnown(temporal: Client, id: string): Promise<boolean> {
+  try {
+    await temporal.workflow.getHandle(id).describe();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }
 
 const withUser = (user: string | undefined): { user?: string } => (user === undefined ? {} : { user });

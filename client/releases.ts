@@ -1,10 +1,17 @@
 // Releases as the store keeps them: which one an agent's new runs take, and what each of them is.
 import { allRefs } from '../activities/store';
+import { pickRelease, readPointer, type NewRun, type PickedRelease } from '../activities/store/pick-release';
 import type { ContentStore } from '../activities/store/port';
-import { AGENT_PREFIX, RUN_PREFIX, agentPointerName } from '../activities/store/ref-names';
+import { AGENT_PREFIX, RUN_PREFIX, agentPointerName, registeredOf } from '../activities/store/ref-names';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
-import { agentPointerSchema, runRecordSchema } from '../workflows/contract/schemas/run-record';
+import { runRecordSchema } from '../workflows/contract/schemas/run-record';
+import {
+  agentPointerSchema,
+  registeredReleaseSchema,
+  type AgentPointer,
+  type RegisteredRelease,
+} from '../workflows/contract/schemas/traffic';
 import { ClientError } from './errors';
 
 export interface KnownRelease {
@@ -12,10 +19,26 @@ export interface KnownRelease {
   manifest: ReleaseManifest;
 }
 
-/** What a new run takes. @throws ClientError `unknown-agent` */
+/** What new runs take, apart from those that a rollout gives its candidate. @throws ClientError `unknown-agent` */
 export async function currentRelease(store: ContentStore, agent: string): Promise<KnownRelease> {
-  const pointer = await store.readRef(agentPointerName(agent));
-  if (!pointer) {
+  const { release } = await pointerOf(store, agent);
+  return { release, manifest: await readManifest(store, release) };
+}
+
+/** What this new run takes, as the store says at this moment. @throws ClientError `unknown-agent` */
+export async function releaseFor(
+  store: ContentStore,
+  agent: string,
+  run: NewRun,
+): Promise<KnownRelease & Pick<PickedRelease, 'rollout'>> {
+  const picked = pickRelease(await pointerOf(store, agent), run);
+  return { ...picked, manifest: await readManifest(store, picked.release) };
+}
+
+/** @throws ClientError `unknown-agent` */
+export async function pointerOf(store: ContentStore, agent: string): Promise<AgentPointer> {
+  const found = await readPointer(store, agent);
+  if (!found) {
     const known = (await store.listRefs(AGENT_PREFIX)).map((ref) =>
       decodeURIComponent(ref.name.slice(AGENT_PREFIX.length)),
     );
@@ -24,8 +47,7 @@ export async function currentRelease(store: ContentStore, agent: string): Promis
       : 'No worker has published any yet: start one with "longhaul dev".';
     throw new ClientError('unknown-agent', `there is no agent "${agent}". ${list}`);
   }
-  const { release } = agentPointerSchema.parse(pointer.value);
-  return { release, manifest: await readManifest(store, release) };
+  return found.pointer;
 }
 
 export async function readManifest(store: ContentStore, release: string): Promise<ReleaseManifest> {
@@ -36,15 +58,27 @@ export async function readManifest(store: ContentStore, release: string): Promis
 const WHOLE = /^[0-9a-f]{64}$/;
 const BEGINNING = /^[0-9a-f]{6,64}$/;
 
+/** Names of releases are none that a hash could begin with. */
+export const isReleaseName = (text: string): boolean => /^[\w.-]{1,64}$/.test(text) && !BEGINNING.test(text);
+
 /**
- * @param given its hash, or the beginning of one that a run of the agent took or takes
+ * @param given its name, its hash, or the beginning of one that somebody released, or a run of the agent took or takes
  * @throws ClientError `invalid-input`
  */
 export async function releaseOf(store: ContentStore, agent: string, given: string): Promise<KnownRelease> {
-  if (!BEGINNING.test(given))
-    throw new ClientError('invalid-input', 'a release is named by its hash, or at least its first 6 digits.');
-  const known = WHOLE.test(given) ? [given] : await releasesOf(store, agent);
-  const [release, ...others] = known.filter((one) => one.startsWith(given));
+  const named = isReleaseName(given)
+    ? (await registeredReleases(store, agent)).find(({ name }) => name === given)?.release
+    : undefined;
+  if (named === undefined && !BEGINNING.test(given))
+    throw new ClientError(
+      'invalid-input',
+      isReleaseName(given)
+        ? `no release of ${agent} is named "${given}": "longhaul releases ${agent}" lists them.`
+        : 'a release is named by its name, its hash, or at least the first 6 digits of that.',
+    );
+  const wanted = named ?? given;
+  const known = WHOLE.test(wanted) ? [wanted] : await releasesOf(store, agent);
+  const [release, ...others] = known.filter((one) => one.startsWith(wanted));
   const [isStored] = release === undefined ? [false] : await store.has([release]);
   if (release === undefined || !isStored)
     throw new ClientError('invalid-input', `no release ${given} of ${agent} is known here.`);
@@ -54,11 +88,31 @@ export async function releaseOf(store: ContentStore, agent: string, given: strin
   throw new ClientError('invalid-input', `release ${given} is one of ${manifest.agent}, not of ${agent}.`);
 }
 
-async function releasesOf(store: ContentStore, agent: string): Promise<string[]> {
-  const pointer = agentPointerSchema.safeParse((await store.readRef(agentPointerName(agent)))?.value);
+/** Those that somebody released by command, oldest first. */
+export async function registeredReleases(store: ContentStore, agent: string): Promise<RegisteredRelease[]> {
+  const refs = await allRefs(store, registeredOf(agent));
+  return refs
+    .flatMap(({ value }) => registeredReleaseSchema.safeParse(value).data ?? [])
+    .sort((one, other) => one.at - other.at);
+}
+
+/** Whatever of the agent's releases is known to be one. */
+export async function releasesOf(store: ContentStore, agent: string): Promise<string[]> {
+  const pointer = agentPointerSchema.safeParse((await store.readRef(agentPointerName(agent)))?.value).data;
   const taken = (await allRefs(store, RUN_PREFIX)).flatMap(({ value }) => {
     const record = runRecordSchema.safeParse(value);
     return record.success && record.data.agent === agent ? [record.data.release] : [];
   });
-  return [...new Set([...(pointer.success ? [pointer.data.release] : []), ...taken])];
+  const released = (await registeredReleases(store, agent)).map(({ release }) => release);
+  return [...new Set([...(pointer ? namedBy(pointer) : []), ...released, ...taken])];
 }
+
+/** The current one first. */
+export const namedBy = ({ release, candidate, previous, withdrawn = [] }: AgentPointer): string[] => [
+  ...new Set([
+    release,
+    ...(candidate ? [candidate.release] : []),
+    ...(previous === undefined ? [] : [previous]),
+    ...withdrawn,
+  ]),
+];

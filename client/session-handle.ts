@@ -20,7 +20,7 @@ import type {
 import type { SessionRecord } from '../workflows/contract/schemas/session-record';
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
-import { currentRelease } from './releases';
+import { releaseFor } from './releases';
 import type { RunHandle } from './run-handle';
 import { newMessageId, requireMessageId, requireSessionId } from './session-ids';
 import {
@@ -167,7 +167,7 @@ async function send<A extends AnyAgent>(
   const trace = traceOf(options.traceparent);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
-    currentRelease(maker.store, agent),
+    releaseFor(maker.store, agent, { tenant, session, run: sessionRunId(session, id) }),
   ]);
   const plan = manifest.session ?? record?.plan;
   if (!plan) throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);

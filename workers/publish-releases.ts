@@ -3,19 +3,21 @@ import type { LoadedAgent } from '../activities/deps';
 import { canonicalJson, type ContentStore } from '../activities/store';
 import type { RefWrite } from '../activities/store/port';
 import { agentPointerName } from '../activities/store/ref-names';
-import { agentPointerSchema } from '../workflows/contract/schemas/run-record';
+import { agentPointerSchema, type AgentPointer } from '../workflows/contract/schemas/traffic';
 
 export interface PublishedRelease {
   agent: string;
   release: string;
   /** Whether new runs took another release, or none, until now. */
   changed: boolean;
+  /** Set where people say by command which release new runs take: this one, where it is another, was not asked. */
+  managed?: { release: string };
 }
 
 /** A conflict means that another worker wrote the pointer just now; so many in a row mean that two of them disagree for good. */
 const ROUNDS = 5;
 
-/** Idempotent: what is published already is not written again. */
+/** Idempotent: what is published already is not written again. Which release new runs take is left alone where people say it by command. */
 export async function publishReleases(
   store: ContentStore,
   loaded: readonly LoadedAgent[],
@@ -27,7 +29,7 @@ export async function publishReleases(
 
 /**
  * New runs of the agent are refused from now on; those under way go on.
- * @returns false when another worker has published another release since
+ * @returns false when another worker has published another release since, or people say by command what new runs take
  */
 export async function unpublishRelease(
   store: ContentStore,
@@ -35,7 +37,7 @@ export async function unpublishRelease(
 ): Promise<boolean> {
   const pointer = await store.readRef(agentPointerName(agent));
   const points = agentPointerSchema.safeParse(pointer?.value);
-  if (!pointer || !points.success || points.data.release !== release) return false;
+  if (!pointer || !points.success || points.data.release !== release || points.data.managed) return false;
   return await store.deleteRef(pointer.name, pointer.version);
 }
 
@@ -58,10 +60,15 @@ async function publish(store: ContentStore, { manifest, release }: LoadedAgent):
   const name = agentPointerName(agent);
   for (let round = 1; round <= ROUNDS; round += 1) {
     const [pointer, [stored]] = await Promise.all([store.readRef(name), store.has([release])]);
-    const points = agentPointerSchema.safeParse(pointer?.value);
-    const changed = !points.success || points.data.release !== release;
+    const { data: points } = agentPointerSchema.safeParse(pointer?.value);
+    if (points?.managed) {
+      // Its runs may come yet, and a worker beside this one may have no such object.
+      if (!stored) await store.commit({ objects: [canonicalJson(manifest)] });
+      return { agent, release, changed: false, managed: { release: points.release } };
+    }
+    const changed = points?.release !== release;
     if (!changed && stored) return { agent, release, changed };
-    const value = { agent, release, at: Date.now() };
+    const value: AgentPointer = { ...{ agent, release, at: Date.now() }, ...(points ? { previous: points.release } : {}) };
     const write: RefWrite = pointer
       ? { op: 'compare-and-set', name, version: pointer.version, value }
       : { op: 'create', name, value };

@@ -12,6 +12,7 @@ import { allRefs } from '../store/all-refs';
 import { createRunRecord } from '../store/create-run-record';
 import type { ChainEntry } from '../store/conversation';
 import { forkChains } from '../store/fork-chains';
+import { pickRelease, readPointer, type PickedRelease } from '../store/pick-release';
 import type { ContentStore } from '../store/port';
 import { partOf, readQueueSettings } from '../store/queue-settings';
 import { chainsOf, mailName, openRunName, runRecordName } from '../store/ref-names';
@@ -19,7 +20,7 @@ import { runEntryName } from '../store/run-index';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 import { endedOf, readRun } from './find-run-end';
-import { currentReleaseOf, manifestOf } from './manifest-of';
+import { manifestOf } from './manifest-of';
 import { saidIn } from './session-conversation';
 import { sessionInputOf, type SessionBeginning } from './session-input';
 import { sessionRecordWrite } from './session-record';
@@ -137,8 +138,7 @@ async function saidBy({ conversation }: ControlDeps, hash: string): Promise<User
   throw failure('Store.ObjectCorrupt', `object ${hash} is no message that could be said to a session.`);
 }
 
-interface Picked {
-  release: string;
+interface Picked extends PickedRelease {
   manifest: ReleaseManifest;
 }
 
@@ -147,12 +147,19 @@ const pinned = async ({ store }: ControlDeps, release: string): Promise<Picked> 
   manifest: await manifestOf(store, release),
 });
 
-/** What new runs take, unless the message does not fit that: then the one that it was checked against. */
-async function pick(deps: ControlDeps, { agent, mail }: BeginSessionRunInput, message: UserMessage): Promise<Picked> {
-  const current = await currentReleaseOf(deps.store, agent);
-  if (current === undefined || current === mail.release) return await pinned(deps, mail.release);
-  const newest = await pinned(deps, current);
-  return isInput(newest.manifest, message) ? newest : await pinned(deps, mail.release);
+/** What new runs take, unless the message does not fit that: then the one that it was checked against, if that was not taken back. */
+async function pick(
+  deps: ControlDeps,
+  { agent, tenant, session, mail }: BeginSessionRunInput,
+  message: UserMessage,
+): Promise<Picked> {
+  const found = await readPointer(deps.store, agent);
+  if (!found) return await pinned(deps, mail.release);
+  const { pointer } = found;
+  const picked = pickRelease(pointer, { tenant, session, run: mail.run });
+  const newest = { ...picked, manifest: await manifestOf(deps.store, picked.release) };
+  const isTaken = picked.release === mail.release || isInput(newest.manifest, message);
+  return isTaken || pointer.withdrawn?.includes(mail.release) ? newest : await pinned(deps, mail.release);
 }
 
 function isInput({ input }: ReleaseManifest, { parts }: UserMessage): boolean {
@@ -176,7 +183,7 @@ async function traceOf(store: ContentStore, session: string, message: string): P
 async function recordBegin(
   { store, conversation, now }: ControlDeps,
   input: BeginSessionRunInput,
-  { release, manifest, entries, queue }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
+  { release, rollout, manifest, entries, queue }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
 ): Promise<RunRecord> {
   const { session, agent, tenant, mail, from, answered } = input;
   const record: RunRecord = {
@@ -185,6 +192,7 @@ async function recordBegin(
     ...{ input: mail.message, question: mail.preview, startedAt: now() },
     goesOnFrom: { base: from.head, length: from.length },
     ...(await traceOf(store, session, mail.id)),
+    ...(rollout ? { rollout } : {}),
     ...(mail.isWatched ? { isWatched: true } : {}),
     ...(queue ? { queue: { name: queue.name, workflow: queue.workflow, asked: 1 } } : {}),
   };

@@ -13,6 +13,7 @@ import { objectHash } from '../store';
 import { readQueueSettings } from '../store/queue-settings';
 import { recordFirst } from '../store/record-first';
 import { runRecordName } from '../store/ref-names';
+import { takenAgain } from '../store/taken-again';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import { eachOf } from './each-of';
 import type { ControlDeps } from './control-deps';
@@ -41,8 +42,10 @@ async function startOne(deps: ControlDeps, tells: string, { run, step }: RunToSt
     if (read.data.ended) return { kind: 'ended', ...endedOf(read.data, read.data.ended) };
     let record = read.data;
     try {
+      const taken = await takenAgain(deps.store, record, async () => (await deps.executions.endOf(run)) !== 'unknown');
+      record = taken?.record ?? record;
       if (step && !record.degraded) {
-        const degraded = await withStep(deps, record, step, ref.version);
+        const degraded = await withStep(deps, record, step, taken?.version ?? ref.version);
         if (!degraded) continue;
         record = degraded;
       }

@@ -31,20 +31,19 @@ export function signDecision(
   decision: Signed,
   { by, at, key }: { by: string; at: number; key: KeyObject },
 ): DecisionSignature {
-  const signature = sign(null, canonicalJson(signedDecision(decision, { by, at })), key).toString('base64');
-  return { by, at, signature };
+  return { by, at, signature: signStatement(canonicalJson(signedDecision(decision, { by, at })), key) };
 }
 
 export const isSignedBy = (
   decision: Signed,
   { by, at, signature }: DecisionSignature,
   keys: readonly string[],
-): boolean =>
-  keys.some((key) =>
-    verify(
-      null,
-      canonicalJson(signedDecision(decision, { by, at })),
-      publicKeyOf(key),
-      Buffer.from(signature, 'base64'),
-    ),
-  );
+): boolean => isStatementSigned(canonicalJson(signedDecision(decision, { by, at })), signature, keys);
+
+/** @returns base64 */
+export const signStatement = (statement: Uint8Array, key: KeyObject): string =>
+  sign(null, statement, key).toString('base64');
+
+/** @param keys of whoever is said to have signed it, as the configuration has them */
+export const isStatementSigned = (statement: Uint8Array, signature: string, keys: readonly string[]): boolean =>
+  keys.some((key) => verify(null, statement, publicKeyOf(key), Buffer.from(signature, 'base64')));

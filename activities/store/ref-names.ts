@@ -45,6 +45,18 @@ export const headName = (workflowId: string, runId: string): string =>
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
 export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
 
+/** Who changed which release new runs of an agent take, by the number of the change. */
+export const TRAFFIC_PREFIX = 'traffic/';
+export const trafficOf = (agent: string): string => `${TRAFFIC_PREFIX}${encodeURIComponent(agent)}/`;
+export const trafficName = (agent: string, epoch: number): string => `${trafficOf(agent)}${padded(epoch, 10)}`;
+/** Releases that somebody has released by command. */
+export const RELEASE_PREFIX = 'release/';
+export const registeredOf = (agent: string): string => `${RELEASE_PREFIX}${encodeURIComponent(agent)}/`;
+export const releaseName = (agent: string, release: string): string => `${registeredOf(agent)}${release}`;
+/** What each worker that lives can run. */
+export const SERVING_PREFIX = 'serving/';
+export const servingName = (worker: string): string => `${SERVING_PREFIX}${encodeURIComponent(worker)}`;
+
 /** Persistent agents: where each has come to. */
 export const SESSION_PREFIX = 'session/';
 export const sessionRecordName = (session: string): string => `${SESSION_PREFIX}${encodeURIComponent(session)}`;

@@ -54,12 +54,13 @@ async function buried(store: ContentStore, id: string, { by, reason, at }: Erasu
 
 /** Without anything that a person said or that says who a person is. Its origin stays: by it the forks of that one's forks are found. */
 function tombstoneOf(
-  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom, parent }: RunRecord,
+  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom, parent, rollout }: RunRecord,
   erased: NonNullable<RunRecord['erased']>,
 ): RunRecord {
   const about = {
     ...{ schemaVersion, id, agent, release, tenant, tags: [], input: '', question: '', startedAt, erased },
     ...(parent ? { parent } : {}),
+    ...(rollout ? { rollout } : {}),
     ...(forkedFrom ? { forkedFrom: { run: forkedFrom.run, step: forkedFrom.step, base: null, append: [] } } : {}),
   };
   if (!ended) return about;

@@ -265,7 +265,7 @@ test('another release of the same agent, by its hash, and no other', async () =>
   await others.result();
   const theirs = await releaseOf('others');
   for (const [given, message] of [
-    ['nonsense', 'a release is named by its hash, or at least its first 6 digits.'],
+    ['nonsense', 'no release of walker is named "nonsense": "longhaul releases walker" lists them.'],
     ['000000', 'no release 000000 of walker is known here.'],
     [theirs, `release ${theirs} is one of other, not of walker.`],
   ] as const)

@@ -3,7 +3,7 @@ import { defineAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { agentPointerName } from '../../activities/store/ref-names';
-import { agentPointerSchema } from '../../workflows/contract/schemas/run-record';
+import { agentPointerSchema } from '../../workflows/contract/schemas/traffic';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { buildRelease } from '../../workers/build-release';
 import { publishReleases } from '../../workers/publish-releases';

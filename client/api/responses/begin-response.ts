@@ -1,7 +1,7 @@
 // What a request for a response begins: a run, a run that goes on from another, or a message to a session.
 import { sessionRunId } from '../../../workflows/contract/names';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
-import { currentRelease } from '../../releases';
+import { currentRelease, releaseFor } from '../../releases';
 import type { RunHandle } from '../../run-handle';
 import { untilBegun } from '../../session-run';
 import { seesAgent } from '../caller';
@@ -35,20 +35,24 @@ export async function beginResponse(asking: Asking, id: string): Promise<BegunRe
   const { model: agent, previous_response_id: previous } = body;
   if (!seesAgent(caller, agent)) throw noAgent(agent);
   try {
-    const { manifest } = await currentRelease(deps.store, agent);
-    const input = (): unknown => inputOf(body, manifest.input);
-    if (previous) return await goOn(asking, { previous, id, input, hasSessions: manifest.session !== undefined });
+    if (previous) {
+      const { manifest } = await currentRelease(deps.store, agent);
+      const input = (): unknown => inputOf(body, manifest.input);
+      return await goOn(asking, { previous, id, input, hasSessions: manifest.session !== undefined });
+    }
     const tenant = tenantOf(caller, undefined, deps.tenant);
+    const { manifest } = await releaseFor(deps.store, agent, { tenant, run: id });
+    const input = inputOf(body, manifest.input);
     if (manifest.session)
       return await say(asking, {
         session: id.replace('run_', 'conv_'),
         message: messageOf(id),
         tenant,
-        input: input(),
+        input,
       });
     const run = await client()
       .agent(agent)
-      .start(input() as never, { ...labelsOf(body, id), tenant, ...traceOf(asking) });
+      .start(input as never, { ...labelsOf(body, id), tenant, ...traceOf(asking) });
     return { run, told: responseOf(await run.record()) };
   } catch (error) {
     throw await retold(error, { agent, id, caller, store: deps.store });

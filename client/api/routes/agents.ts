@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { allRefs, type ContentStore } from '../../../activities/store';
 import { AGENT_PREFIX, agentPointerName } from '../../../activities/store/ref-names';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
-import { agentPointerSchema } from '../../../workflows/contract/schemas/run-record';
+import { agentPointerSchema } from '../../../workflows/contract/schemas/traffic';
 import { readManifest } from '../../releases';
 import { seesAgent } from '../caller';
 import { Problem } from '../problem';

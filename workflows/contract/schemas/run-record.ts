@@ -93,6 +93,8 @@ export const runRecordSchema = z.object({
   traceparent: z.string().exactOptional(),
   /** A caller is told of its end: a workflow of its own watches it, see workflows/caller-webhook.ts. */
   isWatched: z.literal(true).exactOptional(),
+  /** Set where it began while a rollout was under way: by which of its two releases it is counted there. */
+  rollout: z.object({ id: z.string(), arm: z.enum(['current', 'candidate']) }).exactOptional(),
   /** What the load of its queue took from it when it began. */
   degraded: z
     .object({
@@ -108,6 +110,3 @@ export type RunRecord = z.output<typeof runRecordSchema>;
 
 /** The head of one execution, after its last stored call. */
 export const headRecordSchema = z.object({ head: z.string().nullable(), length: z.number(), at: z.number() });
-
-/** Which release a new run of an agent takes. Its ref's version is its epoch. */
-export const agentPointerSchema = z.object({ agent: z.string(), release: z.string(), at: z.number() });

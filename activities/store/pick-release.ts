@@ -1,0 +1,48 @@
+// Which release a new run takes. Whoever begins one asks here, with what the store says at that moment: nobody keeps it.
+import { createHash } from 'node:crypto';
+import { agentPointerSchema, WHOLE_SHARE, type AgentPointer } from '../../workflows/contract/schemas/traffic';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import type { ContentStore } from './port';
+import { agentPointerName } from './ref-names';
+
+export interface NewRun {
+  tenant: string;
+  session?: string | undefined;
+  /** Its id. */
+  run: string;
+}
+
+export interface PickedRelease extends Pick<RunRecord, 'rollout'> {
+  release: string;
+}
+
+/**
+ * While a rollout is under way its candidate is taken by a share of all keys, always the same ones: by a larger share no key goes back. A key
+ * is a tenant, a session of one, or a run, which is also that of a run without a session.
+ */
+export function pickRelease({ agent, release, candidate }: AgentPointer, run: NewRun): PickedRelease {
+  if (!candidate) return { release };
+  const isCandidate = placeOf([agent, candidate.salt, ...keyOf(candidate.sticky, run)]) < candidate.share;
+  const rollout = { id: candidate.rollout, arm: isCandidate ? 'candidate' : 'current' } as const;
+  return { release: isCandidate ? candidate.release : release, rollout };
+}
+
+function keyOf(sticky: 'tenant' | 'session' | 'run', { tenant, session, run }: NewRun): string[] {
+  if (sticky === 'tenant') return ['tenant', tenant];
+  return sticky === 'session' && session !== undefined ? ['session', tenant, session] : ['run', run];
+}
+
+/** From 0, smaller than WHOLE_SHARE, and as often one as another. */
+function placeOf(key: readonly string[]): number {
+  const digest = createHash('sha256').update(JSON.stringify(key)).digest();
+  return Number(digest.readBigUInt64BE(0) % BigInt(WHOLE_SHARE));
+}
+
+/** Undefined where nobody has published the agent. @throws ZodError where what stands there is no pointer */
+export async function readPointer(
+  store: Pick<ContentStore, 'readRef'>,
+  agent: string,
+): Promise<{ pointer: AgentPointer; version: number } | undefined> {
+  const ref = await store.readRef(agentPointerName(agent));
+  return ref && { pointer: agentPointerSchema.parse(ref.value), version: ref.version };
+}
