@@ -7,6 +7,8 @@ export interface ReloadableAgentRegistry extends AgentRegistry {
   current(agent: string): LoadedAgent | undefined;
   /** Today's agents, by name. */
   list(): LoadedAgent[];
+  /** Whose code is loaded, by agent, the one that was served last at the end. */
+  releases(): { [agent: string]: string[] };
 }
 
 /**
@@ -45,6 +47,7 @@ export function createAgentRegistry(options: { strict: boolean }): ReloadableAge
       return releases.get(agent)?.get(release) ?? (options.strict ? undefined : newest.get(agent));
     },
     current: (agent) => today.get(agent),
+    releases: () => Object.fromEntries([...releases].map(([agent, kept]) => [agent, [...kept.keys()]])),
     list: () => [...today.values()].sort((a, b) => (a.manifest.agent < b.manifest.agent ? -1 : 1)),
   };
 }

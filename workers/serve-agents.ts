@@ -24,6 +24,7 @@ import { withShownTexts } from './shown-texts';
 import { startWorker, type RunningWorker } from './start-worker';
 import { leftToolboxes } from './toolbox/left-toolboxes';
 import { serveToolboxes, type ServedToolboxes } from './toolbox/serve-toolboxes';
+import { tellServing, type ServingTeller } from './tell-serving';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from './telemetry';
 import { toolboxSpecs } from './toolbox/toolbox-specs';
 import { watchSettings } from './watch-settings';
@@ -114,6 +115,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
       strangers.add(line);
     }
   };
+  let serving: ServingTeller | undefined;
   /** What this process has published and not taken back, by agent. */
   const served = new Map<string, PublishedRelease>();
   const reload: ServedAgents['reload'] = async () => {
@@ -125,6 +127,7 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     if (options.toolboxesOnly) return { loaded, published: [], removed: [] };
     const published = await publishReleases(store, loaded.agents);
     for (const release of published) served.set(release.agent, release);
+    await serving?.tell();
     return { loaded, published, removed: await withdraw(store, served, loaded) };
   };
   await indexRuns(store);
@@ -135,7 +138,9 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     const runs = options.toolboxesOnly
       ? undefined
       : await withShownTexts(options, (texts) => startRunsWorker(options, registry, { metrics, texts, watching }));
-    const worker = together(runs, toolboxes, watching.tracing);
+    if (runs && options.role !== 'orchestrate')
+      serving = tellServing({ store, worker: runs.identity, strict: options.strict, releases: () => registry.releases() });
+    const worker = together({ runs, serving }, toolboxes, watching.tracing);
     return { loaded, published, ...told, worker, reload, stop: () => worker.stop() };
   } catch (error) {
     await toolboxes.stop();
@@ -199,7 +204,7 @@ function webhookOf({ settings, note }: ServeOptions): ReturnType<typeof createWe
 
 /** Both stop at once: a run hands its next tool call to whichever process goes on with it. */
 function together(
-  runs: RunningWorker | undefined,
+  { runs, serving }: { runs: RunningWorker | undefined; serving: ServingTeller | undefined },
   toolboxes: ServedToolboxes,
   tracing: OpenTracing | undefined,
 ): RunningWorker {
@@ -211,7 +216,7 @@ function together(
     load: () => runs?.load(),
     stop: async () => {
       // Of one that failed `stopped` tells.
-      await Promise.allSettled([runs?.stop(), toolboxes.stop()]);
+      await Promise.allSettled([runs?.stop(), toolboxes.stop(), serving?.stop()]);
       // Calls have ended: what they were is still to be sent.
       await tracing?.close();
       await stopped;
@@ -228,11 +233,13 @@ async function withdraw(
   if (problems.length > 0) return [];
   const here = new Set(agents.map(({ manifest }) => manifest.agent));
   const gone = [...served.values()].filter(({ agent }) => !here.has(agent));
+  const removed: string[] = [];
   for (const release of gone) {
     served.delete(release.agent);
-    await unpublishRelease(store, release);
+    // Where another worker serves the agent, or people say what its new runs take, they are not refused.
+    if (await unpublishRelease(store, release)) removed.push(release.agent);
   }
-  return gone.map(({ agent }) => agent);
+  return removed;
 }
 
 function providersOf({ settings }: ServeOptions): ModelProvider[] {

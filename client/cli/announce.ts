@@ -1,5 +1,6 @@
 // What a command that starts something says first: which model answers, what did not load, what a crash left, where a run is seen.
 import { routeText } from '../../activities/define/route';
+import type { PublishedRelease } from '../../workers/publish-releases';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { problemLine, type SourceProblem } from '../../workers/source-loader';
 import type { ReleaseManifest } from '../../workflows/contract/release';
@@ -22,6 +23,17 @@ export const whereLine = ({ uiUrl, namespace }: Host, id: string): string =>
 export function reportProblems({ output, settings }: CliContext, problems: readonly SourceProblem[]): void {
   for (const problem of problems) output.note(`problem  ${output.safeLine(problemLine(problem, settings.project))}`);
 }
+
+/** Of agents whose new runs take what somebody said by command, and not what was loaded here: neither is passed off as the other. */
+export const managedLines = (published: readonly PublishedRelease[]): string[] =>
+  published.flatMap(({ agent, release, managed }) =>
+    managed && managed.release !== release
+      ? [
+          `apart    ${agent}: its files here make release ${release.slice(0, 12)}, and new runs take ${managed.release.slice(0, 12)}, as somebody said; ` +
+            `to change that: longhaul release ${agent} --take`,
+        ]
+      : [],
+  );
 
 /** What a crash left, in one line a run, and what of it waits for a person: said before anything goes on. */
 export async function reportUnfinished({ output }: CliContext, { unfinished, store }: Host): Promise<void> {

@@ -6,7 +6,7 @@ import type { ServedAgents } from '../../workers/serve-agents';
 import { watchAgents } from '../../workers/watch-agents';
 import { watchConfig } from '../../workers/watch-config';
 import { apiLine, startDevApi } from './api';
-import { modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
+import { managedLines, modelLine, reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { ApiServer } from '../api/serve-api';
 import { cannotListen } from './cannot-listen';
 import { codecLine, isCodecTokenSet } from './commands/codec-server';
@@ -84,6 +84,7 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
         const { loaded, published, removed } = await served.reload();
         for (const { agent, release, changed } of published)
           if (changed) output.note(`saved    ${agent}: new runs take release ${release.slice(0, 12)}`);
+        for (const line of managedLines(published)) output.note(line);
         for (const agent of removed) output.note(`removed  ${agent}: new runs of it are refused`);
         reportProblems(context, loaded.problems);
         const wrong = new Set(loaded.problems.map(({ file }) => file));
@@ -120,6 +121,7 @@ async function announce(
   const { output, settings } = context;
   const { address, namespace, uiUrl, codecUrl } = host;
   reportProblems(context, served.loaded.problems);
+  for (const line of managedLines(served.published)) output.note(line);
   await reportUnfinished(context, host);
   const metricsAt = metrics && metricsUrl(metrics);
   output.json({

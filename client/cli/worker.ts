@@ -7,7 +7,7 @@ import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { toolboxQueue } from '../../workflows/contract/names';
 import { ClientError } from '../errors';
 import { findTemporal } from '../find-temporal';
-import { reportProblems, reportUnfinished, servedAgents } from './announce';
+import { managedLines, reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { CliContext } from './context';
 import { createClosing } from './closing';
 import { cannotListen } from './cannot-listen';
@@ -57,6 +57,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     const { served, address, namespace } = host;
     if (!served) throw new Error('a worker has no worker.');
     reportProblems(context, served.loaded.problems);
+    for (const line of managedLines(served.published)) output.note(line);
     await reportUnfinished(context, host);
     const taskQueue = found.taskQueue ?? settings.taskQueue;
     const { identity } = served.worker;

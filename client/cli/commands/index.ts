@@ -9,6 +9,7 @@ import { describeCost } from './describe-cost';
 import { describeObserving } from './describe-observing';
 import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
 import { describeLooking } from './describe-looking';
+import { describeReleases } from './describe-releases';
 import { describeSession } from './describe-session';
 import { doctorCommand } from './doctor';
 import { eraseCommand, type EraseOptions } from './erase';
@@ -45,6 +46,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeActing(program, wrap);
   describeDeciding(program, wrap);
   describeSession(program, wrap);
+  describeReleases(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);

@@ -6,7 +6,8 @@ import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-
 import { orWhy } from '../../../activities/store/why-unreadable';
 import type { ReleaseManifest } from '../../../workflows/contract/release';
 import type { RunRecord } from '../../../workflows/contract/schemas/run-record';
-import { readManifest } from '../../releases';
+import { releaseParts } from '../../release-parts';
+import { readManifest, registeredReleases } from '../../releases';
 import { webUiLink } from '../../find-temporal';
 import { erasedText, recordedResult, refuseErased } from '../../recorded-result';
 import type { CliContext, Connected } from '../context';
@@ -84,6 +85,8 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     startedAt: record.startedAt,
     endedAt: record.ended?.at ?? null,
     model: manifest?.model.route ?? [],
+    rollout: record.rollout ?? null,
+    versions: manifest ? await versionsOf(store, record, manifest) : null,
     limits: record.ended?.limits ?? live?.progress?.limits ?? manifest?.plan.limits ?? null,
     totals,
     checkpoint: (await lastCheckpoint(store, record)).head,
@@ -104,6 +107,14 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     erased: record.erased ?? null,
   };
 }
+
+async function versionsOf(store: ContentStore, { agent, release }: RunRecord, manifest: ReleaseManifest) {
+  // Of one that load made of another the code is that one's.
+  const of = manifest.degradedFrom ?? release;
+  const registered = (await registeredReleases(store, agent)).find((one) => one.release === of);
+  return { name: registered?.name ?? null, ...releaseParts(manifest, registered?.tools) };
+}
+
 /** What sub-agents ask stands with the run that they work for. */
 async function subRunFacts(store: ContentStore, record: RunRecord) {
   const [runs, asked] = await Promise.all([subRunsUnder(store, record), askedBelow(store, record.id)]);
@@ -153,6 +164,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   row('run', facts.id);
   row('question', facts.question);
   row('agent', `${facts.agent}; release ${facts.release.slice(0, 12)}; model ${facts.model.join(', ') || 'not known'}`);
+  versionRows(facts, row);
   row('status', `${facts.status}${live?.reason === undefined ? '' : `: ${live.reason}`}`);
   for (const problem of facts.problems) row('stuck', problem);
   for (const one of facts.waiting)
@@ -196,6 +208,26 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   if (facts.unreadable !== null)
     output.line(`\n${output.colors.yellow(`its answer cannot be read: ${output.safeLine(facts.unreadable)}`)}`);
   else if (facts.outcome === 'completed' && !record.erased) output.line(`\n${output.safe(answerText(facts.answer))}`);
+}
+
+const short = (hash: string): string => hash.slice(0, 12);
+
+/** Whatever two runs were given alike has the same. */
+function versionRows({ versions, rollout }: Facts, row: (name: string, value: string) => void): void {
+  if (rollout) row('rollout', `${rollout.id}, as its ${rollout.arm}`);
+  if (!versions) return;
+  const { name, instructions, parameters, limits, context, code, orchestration, tools } = versions;
+  row(
+    'versions',
+    `${name === null ? '' : `${name}: `}instructions ${short(instructions)}, parameters ${short(parameters)}, limits ${short(limits)}, ` +
+      `context ${context === null ? 'none' : short(context)}, code ${short(code)}, orchestration ${orchestration}`,
+  );
+  for (const tool of tools)
+    row(
+      'tool',
+      `${tool.name}: schema ${short(tool.schema)}, policy ${short(tool.policy)}, code ${short(tool.code ?? code)}` +
+        `${tool.server === null ? '' : `, server ${short(tool.server)}`}${tool.toolbox === null ? '' : `, toolbox ${tool.toolbox}`}`,
+    );
 }
 
 async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {
