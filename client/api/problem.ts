@@ -22,6 +22,7 @@ export const PROBLEMS = {
   'Api.Unexpected': [500, 'The server failed'],
   'Agent.NotFound': [404, 'There is no such agent'],
   'Release.NotFound': [404, 'There is no such release'],
+  'Traffic.Refused': [409, 'The traffic stays as it is'],
   'Run.NotFound': [404, 'There is no such run'],
   'Run.IdInUse': [409, 'The id is taken'],
   'Run.Refused': [409, 'The run refuses it'],

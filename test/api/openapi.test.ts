@@ -74,6 +74,7 @@ test('types of problems and their statuses stay', () => {
     'Api.Unexpected': 500,
     'Agent.NotFound': 404,
     'Release.NotFound': 404,
+    'Traffic.Refused': 409,
     'Run.NotFound': 404,
     'Run.IdInUse': 409,
     'Run.Refused': 409,

@@ -9,6 +9,7 @@ import { findingRoutes } from './findings';
 import { interventionRoutes } from './interventions';
 import { messageRoutes } from './messages';
 import { queueRoutes } from './queues';
+import { agentReleaseRoutes } from './releases';
 import { requestRoutes } from './requests';
 import { responseRoutes } from './responses';
 import { runRoutes } from './runs';
@@ -29,6 +30,7 @@ export const ROUTES: readonly Route[] = [
   costRoute,
   ...scoreRoutes,
   ...agentRoutes,
+  ...agentReleaseRoutes,
   profileRoute,
   ...findingRoutes,
   ...responseRoutes,
