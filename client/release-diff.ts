@@ -103,8 +103,7 @@ const valueOf = <Name extends 'was' | 'is'>(name: Name, value: JsonValue | undef
 /** By path; a list is one value, as people read it. */
 function leavesOf(value: unknown, path = ''): Map<string, JsonValue> {
   if (value === undefined) return new Map();
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return new Map([[path, value as JsonValue]]);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map([[path, value as JsonValue]]);
   return new Map(
     Object.entries(value).flatMap(([key, part]) => [...leavesOf(part, path === '' ? key : `${path}.${key}`)]),
   );

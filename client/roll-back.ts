@@ -36,7 +36,10 @@ export async function rollBack(
   const { record } = changed;
   const tookMs = performance.now() - since;
   const pointer = await pointerOf(store, agent);
-  if ((pointer.epoch ?? 0) < record.epoch || (pointer.epoch === record.epoch && pointer.release !== record.after.release))
+  if (
+    (pointer.epoch ?? 0) < record.epoch ||
+    (pointer.epoch === record.epoch && pointer.release !== record.after.release)
+  )
     throw new ClientError('refused', `the store took change ${record.epoch} of ${agent} and does not show it.`);
   const before = [record.before?.release, record.before?.candidate?.release];
   const withdrawn = before.flatMap((one) => (one === undefined || one === record.after.release ? [] : [one]));
@@ -49,14 +52,13 @@ export async function openRunsOn(
   agent: string,
   releases: readonly string[],
 ): Promise<{ runs: RunRecord[]; subRuns: RunRecord[] }> {
-  const ids = (await allRefs(store, OPEN_PREFIX)).map(({ name }) =>
-    decodeURIComponent(name.slice(OPEN_PREFIX.length)),
-  );
+  const ids = (await allRefs(store, OPEN_PREFIX)).map(({ name }) => decodeURIComponent(name.slice(OPEN_PREFIX.length)));
   const found: RunRecord[] = [];
   for (const id of ids) {
     const record = runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value).data;
     if (record?.agent !== agent || record.ended) continue;
-    if (releases.includes(record.release) || releases.includes((await originOf(store, record)) ?? '')) found.push(record);
+    if (releases.includes(record.release) || releases.includes((await originOf(store, record)) ?? ''))
+      found.push(record);
   }
   return { runs: found.filter(({ parent }) => !parent), subRuns: found.filter(({ parent }) => parent) };
 }
@@ -89,7 +91,7 @@ export async function cancelRunsOn(
 ): Promise<Cancelled> {
   const asked = new Set<string>();
   const failed = new Map<string, string>();
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     isLast = Date.now() >= changedAt + SETTLED_MS;
     const { runs } = await openRunsOn(store, agent, releases);
     const left = runs.map(({ id }) => id).filter((id) => !asked.has(id));

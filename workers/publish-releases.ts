@@ -68,7 +68,10 @@ async function publish(store: ContentStore, { manifest, release }: LoadedAgent):
     }
     const changed = points?.release !== release;
     if (!changed && stored) return { agent, release, changed };
-    const value: AgentPointer = { ...{ agent, release, at: Date.now() }, ...(points ? { previous: points.release } : {}) };
+    const value: AgentPointer = {
+      ...{ agent, release, at: Date.now() },
+      ...(points ? { previous: points.release } : {}),
+    };
     const write: RefWrite = pointer
       ? { op: 'compare-and-set', name, version: pointer.version, value }
       : { op: 'create', name, value };

@@ -139,7 +139,12 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
       ? undefined
       : await withShownTexts(options, (texts) => startRunsWorker(options, registry, { metrics, texts, watching }));
     if (runs && options.role !== 'orchestrate')
-      serving = tellServing({ store, worker: runs.identity, strict: options.strict, releases: () => registry.releases() });
+      serving = tellServing({
+        store,
+        worker: runs.identity,
+        strict: options.strict,
+        releases: () => registry.releases(),
+      });
     const worker = together({ runs, serving }, toolboxes, watching.tracing);
     return { loaded, published, ...told, worker, reload, stop: () => worker.stop() };
   } catch (error) {

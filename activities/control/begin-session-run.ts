@@ -183,7 +183,13 @@ async function traceOf(store: ContentStore, session: string, message: string): P
 async function recordBegin(
   { store, conversation, now }: ControlDeps,
   input: BeginSessionRunInput,
-  { release, rollout, manifest, entries, queue }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
+  {
+    release,
+    rollout,
+    manifest,
+    entries,
+    queue,
+  }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
 ): Promise<RunRecord> {
   const { session, agent, tenant, mail, from, answered } = input;
   const record: RunRecord = {

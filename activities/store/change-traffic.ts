@@ -82,7 +82,9 @@ export async function changeTraffic(
 
 /** All changes that were made by command, oldest first. */
 export async function trafficHistory(store: ContentStore, agent: string): Promise<TrafficRecord[]> {
-  return (await allRefs(store, trafficOf(agent))).flatMap(({ value }) => trafficRecordSchema.safeParse(value).data ?? []);
+  return (await allRefs(store, trafficOf(agent))).flatMap(
+    ({ value }) => trafficRecordSchema.safeParse(value).data ?? [],
+  );
 }
 
 /** What a record's signature is over. */

@@ -58,7 +58,9 @@ export const rollbackShape = z.strictObject({
     .min(1)
     .max(64)
     .exactOptional()
-    .describe('A name, a hash or the beginning of one. Left out: from the candidate of a rollout, or else to the release before.'),
+    .describe(
+      'A name, a hash or the beginning of one. Left out: from the candidate of a rollout, or else to the release before.',
+    ),
   why: z.string().max(DECISION_REASON_CHARS).exactOptional(),
   running: z
     .enum(['finish', 'cancel'])

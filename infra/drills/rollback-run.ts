@@ -113,9 +113,7 @@ export async function rollbackRun(options: RollbackRunOptions): Promise<Rollback
 /** A run acts, turn after turn, until it is cancelled or has done enough. */
 function goOn({ assistantTurns }: ModelRequest) {
   const turn = script();
-  return (
-    assistantTurns < STEPS ? turn.call('act', { step: assistantTurns + 1 }) : turn.answer('done')
-  ).turnAt(0);
+  return (assistantTurns < STEPS ? turn.call('act', { step: assistantTurns + 1 }) : turn.answer('done')).turnAt(0);
 }
 
 interface World {
@@ -137,7 +135,17 @@ interface Said {
 }
 
 const commandLine =
-  ({ stateDir, agents, address, env }: { stateDir: string; agents: string; address: string; env: Record<string, string> }) =>
+  ({
+    stateDir,
+    agents,
+    address,
+    env,
+  }: {
+    stateDir: string;
+    agents: string;
+    address: string;
+    env: Record<string, string>;
+  }) =>
   async (args: readonly string[]): Promise<Said> => {
     const startedAt = Date.now();
     const all = ['--agents', agents, '--state-dir', stateDir, '--task-queue', TASK_QUEUE, '--json', ...args];
@@ -176,7 +184,8 @@ async function drillOnce(world: World, agents: string, nth: number): Promise<Rol
   const taken = await release(world, agents, nth);
   await pause(BEFORE_MS);
   const said = await command(['rollback', 'steady', '--running', 'cancel', '--why', 'a drill']);
-  if (said.code !== 0) throw new Error(`drill ${nth}: the rollback ended with ${said.code}: ${said.stderr}${said.stdout}`);
+  if (said.code !== 0)
+    throw new Error(`drill ${nth}: the rollback ended with ${said.code}: ${said.stderr}${said.stdout}`);
   const back = backSchema.parse(JSON.parse(said.stdout));
   await pause(AFTER_MS);
   const mine = begun.filter((run) => run.release === taken);
@@ -194,7 +203,8 @@ async function drillOnce(world: World, agents: string, nth: number): Promise<Rol
     back.withdrawn[0] !== taken && 'another release was taken back',
     results.some(({ outcome }) => outcome === 'failed') && 'a run of it failed',
     results.every(({ outcome }) => outcome !== 'cancelled') && 'no run of it was cancelled',
-    begun.every(({ at, release: of }) => at < said.endedAt || of !== back.release) && 'no run took what was gone back to',
+    begun.every(({ at, release: of }) => at < said.endedAt || of !== back.release) &&
+      'no run took what was gone back to',
     drill.lastRunMs > drill.endedMs && 'a run of it was begun after the command had ended',
   ];
   problems.push(...wrong.flatMap((problem) => (problem === false ? [] : [`drill ${nth}: ${problem}`])));

@@ -29,7 +29,14 @@ beforeEach(async () => {
 test('the releases of an agent and their shares; who changed what new runs take', async () => {
   expect(await api.ask('GET', `${AT}/releases`)).toMatchObject({
     status: 200,
-    body: { agent: 'teller', managed: true, releases: [{ release: two, share: 1 }, { release: one, share: 0 }] },
+    body: {
+      agent: 'teller',
+      managed: true,
+      releases: [
+        { release: two, share: 1 },
+        { release: one, share: 0 },
+      ],
+    },
   });
   const { status, body }: Told = await api.ask('GET', `${AT}/traffic?limit=1`);
   expect([status, body]).toMatchObject([
@@ -57,7 +64,10 @@ test('an agent, a release and a place that are not there', async () => {
     ['GET', 'traffic'],
     ['POST', 'rollback'],
   ] as const)
-    expect(await api.ask(method, `/v1/agents/nobody/${at}`)).toMatchObject({ status: 404, body: { type: 'Agent.NotFound' } });
+    expect(await api.ask(method, `/v1/agents/nobody/${at}`)).toMatchObject({
+      status: 404,
+      body: { type: 'Agent.NotFound' },
+    });
   const unknown = await api.ask('POST', `${AT}/rollback`, { body: { to: 'f'.repeat(64) } });
   expect(unknown).toMatchObject({ status: 422, body: { type: 'Api.Invalid' } });
   expect(await api.ask('POST', `${AT}/rollback`, { body: { running: 'move' } })).toMatchObject({ status: 422 });
@@ -71,9 +81,13 @@ test('a key may look with the scope read; the way back is for one that may admin
     operator: madeKey('operator', { scopes: ['administer'] }),
     elsewhere: madeKey('elsewhere', { scopes: ['administer'], agents: ['other'] }),
   };
-  const served: UsedApi = await startTestApi(on.stack, Object.values(keys).map(({ known }) => known));
+  const served: UsedApi = await startTestApi(
+    on.stack,
+    Object.values(keys).map(({ known }) => known),
+  );
   try {
-    const ask = (method: string, at: string, key: keyof typeof keys) => served.ask(method, `${AT}/${at}`, { key: keys[key].key });
+    const ask = (method: string, at: string, key: keyof typeof keys) =>
+      served.ask(method, `${AT}/${at}`, { key: keys[key].key });
     expect(await ask('GET', 'releases', 'reader')).toMatchObject({ status: 200 });
     const ofOne = await ask('GET', 'releases', 'ofOne');
     expect(JSON.stringify(ofOne.body)).not.toContain('"runs"');
@@ -81,7 +95,10 @@ test('a key may look with the scope read; the way back is for one that may admin
       expect(await ask('POST', 'rollback', key)).toMatchObject({ status: 403, body: { type: 'Api.Forbidden' } });
     expect(await ask('POST', 'rollback', 'elsewhere')).toMatchObject({ status: 404 });
     expect(await takes()).toBe(two);
-    expect(await ask('POST', 'rollback', 'operator')).toMatchObject({ status: 200, body: { change: { by: 'operator' } } });
+    expect(await ask('POST', 'rollback', 'operator')).toMatchObject({
+      status: 200,
+      body: { change: { by: 'operator' } },
+    });
   } finally {
     await served.close();
   }

@@ -53,7 +53,10 @@ export const mail = defineTool({
 });`;
 
 /** As it is typed, through the program's own options. */
-async function longhaul(line: string, options: { json?: boolean; env?: { [name: string]: string } } = {}): Promise<Told> {
+async function longhaul(
+  line: string,
+  options: { json?: boolean; env?: { [name: string]: string } } = {},
+): Promise<Told> {
   let result: Told | undefined;
   const program = createProgram(async (_, command) => {
     result = await told(project.dir, command, options).catch((error: unknown) => ({
@@ -79,7 +82,14 @@ interface Made {
 }
 interface Listed {
   managed: boolean;
-  releases: { release: string; name: string | null; share: number; isWithdrawn: boolean; workers: number; runs: { all: number; open: number } }[];
+  releases: {
+    release: string;
+    name: string | null;
+    share: number;
+    isWithdrawn: boolean;
+    workers: number;
+    runs: { all: number; open: number };
+  }[];
 }
 
 /** As a worker that starts. */
@@ -117,7 +127,10 @@ test('from then on a worker leaves what new runs take alone, also one whose file
   const made = await json<Made>('release refunds');
   write('agents/refunds/agent.ts', agentText('Be generous.'));
   expect(await publish()).toMatchObject([{ changed: false, managed: { release: made.release } }]);
-  expect(await json<Listed>('releases refunds')).toMatchObject({ managed: true, releases: [{ release: made.release, share: 1 }] });
+  expect(await json<Listed>('releases refunds')).toMatchObject({
+    managed: true,
+    releases: [{ release: made.release, share: 1 }],
+  });
 });
 
 test('what is different is told whole: instructions by line, tools by schema, policy and code, limits', async () => {
@@ -161,7 +174,9 @@ test('rolled back, without a server: new runs take the release before, and the h
   const back = await longhaul('rollback refunds --why too-generous');
   expect(back.code).toBe(0);
   expect(back.stdout).toMatch(
-    new RegExp(`^rolled back {2}refunds: new runs take release v1 \\(${first.release.slice(0, 12)}\\), and none takes v2`),
+    new RegExp(
+      `^rolled back {2}refunds: new runs take release v1 \\(${first.release.slice(0, 12)}\\), and none takes v2`,
+    ),
   );
   expect(back.stdout).toContain('1 run of it goes on to its end: run_open');
   expect(back.stdout).toContain('none that lives can run it');
@@ -233,11 +248,19 @@ test('a run names the version of each thing that its release is made of', async 
   const show = (options: { json?: boolean } = {}): Promise<Told> =>
     told(project.dir, (context: CliContext) => showCommand(context, 'run_open', {}), options);
   const { stdout } = await show();
-  expect(stdout).toMatch(/^versions {2}v1: instructions [0-9a-f]{12}, parameters [0-9a-f]{12}, limits .*, code .*, orchestration /m);
+  expect(stdout).toMatch(
+    /^versions {2}v1: instructions [0-9a-f]{12}, parameters [0-9a-f]{12}, limits .*, code .*, orchestration /m,
+  );
   expect(stdout).toMatch(/^tool {6}refund: schema [0-9a-f]{12}, policy [0-9a-f]{12}, code [0-9a-f]{12}$/m);
   expect(stdout).toMatch(/^rollout {3}r1, as its candidate$/m);
   expect(JSON.parse((await show({ json: true })).stdout)).toMatchObject({
-    versions: { name: 'v1', tools: [{ name: 'refund', code: made.tools['refund'] }, { name: 'mail', code: made.tools['mail'] }] },
+    versions: {
+      name: 'v1',
+      tools: [
+        { name: 'refund', code: made.tools['refund'] },
+        { name: 'mail', code: made.tools['mail'] },
+      ],
+    },
   });
 });
 

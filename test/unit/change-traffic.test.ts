@@ -49,7 +49,12 @@ async function given(store = createMemoryStore()): Promise<Given> {
 
 test('released: all new runs take it, what they took is what a rollback goes back to, and the change is written down', async () => {
   const { store, one, two, now } = await given();
-  const done = await changeTraffic(store, 'support', { kind: 'release', release: two }, { by: 'ada', why: 'it is better' });
+  const done = await changeTraffic(
+    store,
+    'support',
+    { kind: 'release', release: two },
+    { by: 'ada', why: 'it is better' },
+  );
   expect(done).toMatchObject({ kind: 'changed', pointer: { release: two, previous: one, epoch: 1, managed: true } });
   expect(await now()).toMatchObject({ release: two, previous: one });
   expect(await trafficHistory(store, 'support')).toEqual([
@@ -78,7 +83,10 @@ test('a candidate that is taken back takes no runs, and its rollout writes nothi
   await change({ kind: 'withdraw', rollout: 'r1' });
   const stands = await now();
   expect(stands).toMatchObject({ release: one, withdrawn: [two] });
-  for (const late of [{ kind: 'promote', rollout: 'r1' }, { kind: 'withdraw', rollout: 'r1' }] as const)
+  for (const late of [
+    { kind: 'promote', rollout: 'r1' },
+    { kind: 'withdraw', rollout: 'r1' },
+  ] as const)
     expect(await change(late)).toMatchObject({ kind: 'refused', reason: 'superseded' });
   expect(await change(candidate(two, 500), 1)).toMatchObject({ kind: 'refused', reason: 'superseded' });
   expect(await now()).toEqual(stands);
@@ -90,13 +98,24 @@ test('rolled back: to the release before, once; a second one does not go on to t
   const { one, two, three, change, now } = await given();
   await change({ kind: 'release', release: two });
   await change({ kind: 'release', release: three });
-  expect(await change({ kind: 'rollback' })).toMatchObject({ kind: 'changed', pointer: { release: two, withdrawn: [three] } });
+  expect(await change({ kind: 'rollback' })).toMatchObject({
+    kind: 'changed',
+    pointer: { release: two, withdrawn: [three] },
+  });
   const again = await change({ kind: 'rollback' });
-  expect(again).toMatchObject({ kind: 'refused', reason: 'nothing-to-do', message: expect.stringContaining('--to RELEASE') });
-  expect(await change({ kind: 'rollback', to: one })).toMatchObject({ pointer: { release: one, withdrawn: [three, two] } });
+  expect(again).toMatchObject({
+    kind: 'refused',
+    reason: 'nothing-to-do',
+    message: expect.stringContaining('--to RELEASE'),
+  });
+  expect(await change({ kind: 'rollback', to: one })).toMatchObject({
+    pointer: { release: one, withdrawn: [three, two] },
+  });
   expect(await change({ kind: 'rollback', to: one })).toMatchObject({ kind: 'refused', reason: 'nothing-to-do' });
   // Named, one that was taken back may be gone back to.
-  expect(await change({ kind: 'rollback', to: three })).toMatchObject({ pointer: { release: three, withdrawn: [two, one] } });
+  expect(await change({ kind: 'rollback', to: three })).toMatchObject({
+    pointer: { release: three, withdrawn: [two, one] },
+  });
   expect((await now())?.epoch).toBe(5);
 });
 
@@ -124,7 +143,10 @@ test('a rollout that has read what stood before changes nothing after a rollback
   await change(candidate(three, 100));
   const epoch = (await now())?.epoch ?? 0;
   await change({ kind: 'rollback' });
-  expect(await change({ kind: 'promote', rollout: 'r1' }, epoch)).toMatchObject({ kind: 'refused', reason: 'superseded' });
+  expect(await change({ kind: 'promote', rollout: 'r1' }, epoch)).toMatchObject({
+    kind: 'refused',
+    reason: 'superseded',
+  });
   expect(await now()).toMatchObject({ release: two });
 });
 
@@ -134,7 +156,11 @@ test.each<[string, (of: Given) => TrafficChange, string]>([
   ['half of a share', ({ two }) => candidate(two, 0.5), 'invalid'],
   ['a release that is not stored', () => candidate('f'.repeat(64), 100), 'unreadable'],
   ['a way back to one that is not stored', () => ({ kind: 'rollback', to: 'f'.repeat(64) }), 'unreadable'],
-  ['a way back to what is no release', ({ store }) => ({ kind: 'rollback', to: store.nameOf(NO_RELEASE) }), 'unreadable'],
+  [
+    'a way back to what is no release',
+    ({ store }) => ({ kind: 'rollback', to: store.nameOf(NO_RELEASE) }),
+    'unreadable',
+  ],
   ['a way back from the first release', () => ({ kind: 'rollback' }), 'nothing-to-do'],
   ['the end of a rollout that is not under way', () => ({ kind: 'promote', rollout: 'r1' }), 'superseded'],
 ])('refused, with one line, and what stood stays: %s', async (_, wanted, reason) => {
@@ -153,7 +179,9 @@ test('a second rollout, and a release that takes all, are refused while one is u
   await change(candidate(two, 100));
   for (const other of [candidate(three, 100, 'r2'), { kind: 'release', release: three }] as const)
     expect(await change(other)).toMatchObject({ reason: 'under-way', message: expect.stringContaining('r1') });
-  expect(await change({ ...candidate(two, 100), salt: 'another' } as TrafficChange)).toMatchObject({ reason: 'invalid' });
+  expect(await change({ ...candidate(two, 100), salt: 'another' } as TrafficChange)).toMatchObject({
+    reason: 'invalid',
+  });
 });
 
 test('another release of an agent elsewhere is none of its own', async () => {
@@ -192,13 +220,17 @@ test('before anything is said by command what workers published last is gone bac
   await publishReleases(store, [await made('3')]);
   await change({ kind: 'rollback' });
   expect(await now()).toMatchObject({ release: one, managed: true });
-  expect(await publishReleases(store, [await made('3')])).toMatchObject([{ changed: false, managed: { release: one } }]);
+  expect(await publishReleases(store, [await made('3')])).toMatchObject([
+    { changed: false, managed: { release: one } },
+  ]);
 });
 
 test('a pointer that was taken away, or written by an older version, goes on with its numbers', async () => {
   const { store, one, two, change } = await given();
   await change({ kind: 'release', release: two });
-  await store.commit({ refs: [{ op: 'put', name: agentPointerName('support'), value: { agent: 'support', release: one, at: 1 } }] });
+  await store.commit({
+    refs: [{ op: 'put', name: agentPointerName('support'), value: { agent: 'support', release: one, at: 1 } }],
+  });
   expect(await change({ kind: 'release', release: two })).toMatchObject({ pointer: { epoch: 2 } });
   await store.deleteRef(agentPointerName('support'));
   expect(await change({ kind: 'release', release: one })).toMatchObject({ pointer: { epoch: 3 } });
@@ -244,7 +276,11 @@ test('an erased run is counted by its rollout all the same, and takes no release
   const value = { ...record, question: 'who?', startedAt: 1, ended, rollout };
   await store.commit({ refs: [{ op: 'put', name: runRecordName('run_1'), value }] });
   await eraseStored(store, 'run_1', { at: 3, by: 'ada' });
-  expect((await store.readRef(runRecordName('run_1')))?.value).toMatchObject({ rollout, question: '', erased: { by: 'ada' } });
+  expect((await store.readRef(runRecordName('run_1')))?.value).toMatchObject({
+    rollout,
+    question: '',
+    erased: { by: 'ada' },
+  });
   expect(await change({ kind: 'promote', rollout: 'r1' })).toMatchObject({ pointer: { release: two, previous: one } });
 });
 const NO_USAGE = { input: 0, cachedInput: 0, output: 0, reasoning: 0 };

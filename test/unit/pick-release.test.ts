@@ -1,12 +1,21 @@
 // Needs nothing: which release a new run takes follows from the pointer and what the run is kept by, and from nothing else.
 import { z } from 'zod';
 import { pickRelease, type NewRun } from '../../activities/store/pick-release';
-import { agentPointerSchema, WHOLE_SHARE, type AgentPointer, type Sticky } from '../../workflows/contract/schemas/traffic';
+import {
+  agentPointerSchema,
+  WHOLE_SHARE,
+  type AgentPointer,
+  type Sticky,
+} from '../../workflows/contract/schemas/traffic';
 
 /** Of the first 16 runs at a half. */
 const KEPT = [true, true, false, false, false, false, true, true, false, true, ...Array<boolean>(6).fill(false)];
 const [CURRENT, CANDIDATE] = ['c'.repeat(64), 'd'.repeat(64)];
-const pointer = (share: number, sticky: Sticky = 'run', more: { salt?: string; agent?: string } = {}): AgentPointer => ({
+const pointer = (
+  share: number,
+  sticky: Sticky = 'run',
+  more: { salt?: string; agent?: string } = {},
+): AgentPointer => ({
   agent: more.agent ?? 'support',
   release: CURRENT,
   at: 1,
@@ -32,7 +41,8 @@ test('the arm of a rollout is that of the release that was picked', () => {
 });
 
 test('the same key takes the same release, however often and whoever asks', () => {
-  for (const one of MANY.slice(0, 100)) expect(pickRelease(pointer(5_000), one)).toEqual(pickRelease(pointer(5_000), one));
+  for (const one of MANY.slice(0, 100))
+    expect(pickRelease(pointer(5_000), one)).toEqual(pickRelease(pointer(5_000), one));
   // Kept for ever: a rollout under way must not deal its keys anew with a new version.
   expect(MANY.slice(0, 16).map((one) => pickRelease(pointer(5_000), one).rollout?.arm === 'candidate')).toEqual(KEPT);
 });
@@ -55,7 +65,11 @@ test.each([100, 500, 2_500, 5_000])('a share of %p in 10,000 is taken by that ma
 });
 
 test('another rollout, and another agent, deal anew: not the same keys are always the first', () => {
-  const [one, other, agents] = [pointer(5_000), pointer(5_000, 'run', { salt: 'x' }), pointer(5_000, 'run', { agent: 'b' })];
+  const [one, other, agents] = [
+    pointer(5_000),
+    pointer(5_000, 'run', { salt: 'x' }),
+    pointer(5_000, 'run', { agent: 'b' }),
+  ];
   for (const again of [other, agents]) {
     const both = [...taken(one)].filter((key) => taken(again).has(key)).length;
     expect(both / MANY.length).toBeGreaterThan(0.22);
@@ -73,7 +87,12 @@ test('by tenant all runs of one go together; by session those of one session; a 
   expect([arms('run', sameSession), arms('run', sameTenant)]).toEqual([2, 2]);
   const sessions = sameTenant.map((one, nth) => ({ ...one, session: `s${nth}` }));
   expect(arms('session', sessions)).toBe(2);
-  expect(arms('session', sameSession.map((one, nth) => ({ ...one, tenant: `t${nth}` })))).toBe(2);
+  expect(
+    arms(
+      'session',
+      sameSession.map((one, nth) => ({ ...one, tenant: `t${nth}` })),
+    ),
+  ).toBe(2);
 });
 
 test('a pointer of before there were rollouts is read; by a version of then the new one is the current release', () => {

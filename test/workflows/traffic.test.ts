@@ -26,7 +26,9 @@ async function respond({ messages }: ModelRequest) {
   const text = messages.map((message) => message.text ?? '').join('\n');
   const hold = /hold-[\w-]+/.exec(text)?.[0];
   if (hold !== undefined) await new Promise<void>((resolve) => held.set(hold, resolve));
-  return script().answer(/You are (version \d)/.exec(text)?.[1] ?? 'nobody').turnAt(0);
+  return script()
+    .answer(/You are (version \d)/.exec(text)?.[1] ?? 'nobody')
+    .turnAt(0);
 }
 const on = useStack(
   { respond },
@@ -45,7 +47,11 @@ const change = async (agent: string, wanted: TrafficChange): Promise<void> => {
   expect(await changeTraffic(on.stack.store, agent, wanted, { by: 'ada' })).toMatchObject({ kind: 'changed' });
 };
 /** The first version takes all new runs, the second is the candidate with this share. */
-async function offer(agent: string, share: number, sticky: 'run' | 'session' = 'run'): Promise<{ one: string; two: string }> {
+async function offer(
+  agent: string,
+  share: number,
+  sticky: 'run' | 'session' = 'run',
+): Promise<{ one: string; two: string }> {
   const { release: one } = await pointerOf(agent);
   await on.stack.publish(Object.values(version(2)));
   const { release: two } = await pointerOf(agent);
@@ -93,7 +99,14 @@ test('a session stays with one of the two while the share grows, and goes back w
     return (await run.record()).release;
   };
   expect(await say('first')).toBe(two);
-  await change('talker', { kind: 'candidate', release: two, share: 9_000, rollout: 'r1', salt: 'r1', sticky: 'session' });
+  await change('talker', {
+    kind: 'candidate',
+    release: two,
+    share: 9_000,
+    rollout: 'r1',
+    salt: 'r1',
+    sticky: 'session',
+  });
   expect(await say('second')).toBe(two);
   await rollBack(on.stack.store, 'talker', { by: 'ada' });
   expect(await say('third')).toBe(one);
@@ -117,7 +130,14 @@ test('open runs of what was taken back go on, or are ended where that is asked f
   const { one, two } = await offer('teller', 0);
   const start = (question: string) => on.stack.client.agent('teller').start(question);
   const stays = await start('hold-stays');
-  await change('teller', { kind: 'candidate', release: two, share: WHOLE_SHARE, rollout: 'r1', salt: 'r1', sticky: 'run' });
+  await change('teller', {
+    kind: 'candidate',
+    release: two,
+    share: WHOLE_SHARE,
+    rollout: 'r1',
+    salt: 'r1',
+    sticky: 'run',
+  });
   const runs = await Promise.all(['hold-a', 'hold-b', 'hold-c'].map(start));
   await until(() => ['hold-stays', 'hold-a', 'hold-b', 'hold-c'].every((name) => held.has(name)));
   const done = await rollBack(on.stack.store, 'teller', { by: 'ada', why: 'it is worse' });

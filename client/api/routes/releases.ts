@@ -100,7 +100,14 @@ const rollbackRoute = defineRoute(
         : undefined;
     const { runs } = await openRunsOn(store, name, withdrawn);
     const workers = (await workersOf(store, name)).filter(({ loaded }) => loaded.includes(pointer.release)).length;
-    const body = { agent: name, release: pointer.release, withdrawn, change: shownChange(record), open: runs.length, workers };
+    const body = {
+      agent: name,
+      release: pointer.release,
+      withdrawn,
+      change: shownChange(record),
+      open: runs.length,
+      workers,
+    };
     return { status: 200, body: { ...body, ...(cancelled ? { cancelled } : {}) } };
   },
 );

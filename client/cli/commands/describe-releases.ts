@@ -9,7 +9,7 @@ import { rollbackCommand, RUNNING, type RollbackOptions } from './rollback';
 import { trafficCommand, type TrafficOptions } from './traffic';
 
 const AGENT = ['<agent>', 'its name'] as const;
-const RELEASE = "a release's name, its hash or the beginning of it, or \"current\"";
+const RELEASE = 'a release\'s name, its hash or the beginning of it, or "current"';
 
 export function describeReleases(program: Command, wrap: Wrap): void {
   program
@@ -34,9 +34,7 @@ export function describeReleases(program: Command, wrap: Wrap): void {
     .argument('<from>', RELEASE)
     .argument('<to>', RELEASE)
     .addHelpText('after', example('releases diff refunds current v3'))
-    .action(
-      wrap((context, agent: string, from: string, to: string) => releasesDiffCommand(context, agent, from, to)),
-    );
+    .action(wrap((context, agent: string, from: string, to: string) => releasesDiffCommand(context, agent, from, to)));
   program
     .command('rollback')
     .description('new runs take the release before at once; needs neither server nor workers')

@@ -2,7 +2,14 @@
 import type { ContentStore } from '../../../activities/store';
 import type { JsonValue } from '../../../workflows/contract/message';
 import { listedReleases, type ListedRelease } from '../../listed-releases';
-import { isSame, releaseDiff, unified, type ComparedRelease, type FieldChange, type ReleaseDiff } from '../../release-diff';
+import {
+  isSame,
+  releaseDiff,
+  unified,
+  type ComparedRelease,
+  type FieldChange,
+  type ReleaseDiff,
+} from '../../release-diff';
 import { currentRelease, pointerOf, registeredReleases, releaseOf } from '../../releases';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -21,7 +28,11 @@ export async function releasesCommand(context: CliContext, agent: string): Promi
     { title: 'runs', value: ({ runs }) => String(runs.all), align: 'right' },
     { title: 'open', value: ({ runs }) => String(runs.open), align: 'right' },
     { title: 'workers', value: ({ workers }) => String(workers), align: 'right' },
-    { title: 'age', value: ({ releasedAt }) => (releasedAt === null ? '' : formatAge(Date.now() - releasedAt)), align: 'right' },
+    {
+      title: 'age',
+      value: ({ releasedAt }) => (releasedAt === null ? '' : formatAge(Date.now() - releasedAt)),
+      align: 'right',
+    },
     { title: 'by', value: ({ by }) => by ?? '' },
     { title: 'note', value: ({ note }) => note ?? '', flexible: true },
   ]);

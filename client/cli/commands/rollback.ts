@@ -49,8 +49,14 @@ export async function rollbackCommand(context: CliContext, agent: string, option
     workers: { withItsCode: own, withAnothers: others },
   });
   const { release, candidate } = done.pointer;
-  output.line(`read back    change ${done.pointer.epoch ?? 0}: ${names(release)}${candidate ? ', and a candidate since' : ''}`);
-  for (const line of runningLines(runs.map(({ id }) => id), { cancelled, subRuns: subRuns.length })) output.line(output.safe(line));
+  output.line(
+    `read back    change ${done.pointer.epoch ?? 0}: ${names(release)}${candidate ? ', and a candidate since' : ''}`,
+  );
+  for (const line of runningLines(
+    runs.map(({ id }) => id),
+    { cancelled, subRuns: subRuns.length },
+  ))
+    output.line(output.safe(line));
   output.line(`workers      ${workersText(own, others)}`);
   return cancelled && cancelled.failed.length > 0 ? EXIT.failed : EXIT.completed;
 }

@@ -30,12 +30,22 @@ export async function trafficCommand(context: CliContext, agent: string, { limit
   const name = (release: string): string =>
     registered.find((one) => one.release === release)?.name ?? release.slice(0, 12);
   const { release, candidate, managed = false } = pointer;
-  output.json({ agent, managed, now: { release, candidate: candidate ?? null }, changes, more: history.length > limit });
+  output.json({
+    agent,
+    managed,
+    now: { release, candidate: candidate ?? null },
+    changes,
+    more: history.length > limit,
+  });
   output.line(`${agent}: ${stateText({ release, ...(candidate ? { candidate } : {}) }, name)}`);
   output.table(changes, [
     { title: 'change', value: ({ epoch }) => String(epoch), align: 'right' },
     { title: 'at', value: ({ at }) => new Date(at).toISOString() },
-    { title: 'by', value: ({ by, signed }) => (signed === 'yes' ? `${by}, signed` : signed === 'no' ? by : `${by}, signature ${signed}`) },
+    {
+      title: 'by',
+      value: ({ by, signed }) =>
+        signed === 'yes' ? `${by}, signed` : signed === 'no' ? by : `${by}, signature ${signed}`,
+    },
     { title: 'what', value: ({ change }) => change },
     { title: 'from', value: ({ before }) => (before ? stateText(before, name) : '') },
     { title: 'to', value: ({ after }) => stateText(after, name) },
