@@ -6,6 +6,7 @@ import { changeTraffic, type ChangedTraffic, type TrafficAbout } from '../activi
 import type { RefusedTraffic } from '../activities/store/next-traffic';
 import type { ContentStore } from '../activities/store/port';
 import { OPEN_PREFIX, SERVING_PREFIX, runRecordName } from '../activities/store/ref-names';
+import { messageOf } from '../infra/temporal/error-reason';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
 import { servingSchema, type AgentPointer, type Serving } from '../workflows/contract/schemas/traffic';
 import type { AgentClient } from './agent-client';
@@ -121,7 +122,7 @@ async function cancelled(client: Pick<AgentClient, 'run'>, id: string, reason: s
   const error = first === 'late' ? await run.cancel().then(noReason, told) : first;
   // That has ended, or is being cancelled, is what was asked for.
   if (error === undefined || (ClientError.isInstance(error) && error.code === 'refused')) return undefined;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }
 
 /** Workers that live, or were killed within the last minute, and have loaded the agent. */

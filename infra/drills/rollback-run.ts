@@ -217,7 +217,7 @@ function startLoad({ client, counterUrl, begun, problems }: World, everyMs: numb
   let started = 0;
   const under = new Set<Promise<void>>();
   const startOne = async (): Promise<void> => {
-    const run = await client.agent('steady').start({ task: `${started}`, counter: counterUrl } as never);
+    const run = await client.agent('steady').start({ task: `${started}`, counter: counterUrl });
     const at = Date.now();
     begun.push({ id: run.id, release: (await run.record()).release, at });
   };
