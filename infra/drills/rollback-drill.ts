@@ -25,13 +25,13 @@ async function main(): Promise<number> {
     ...(killEveryMs > 0 ? { killEveryMs } : {}),
     onDrill: ({ changedMs, lastRunMs, lastEffectMs, endedMs, open }, nth) =>
       console.log(
-        `drill ${nth}: changed after ${changedMs} ms, last new run ${lastRunMs} ms, last effect ${lastEffectMs} ms, ` +
+        `drill ${nth}: changed after ${changedMs} ms, last new run ${lastRunMs} ms, ${lastEffectMs === null ? 'no effect' : `last effect ${lastEffectMs} ms`}, ` +
           `${open} open runs cancelled, command ended after ${endedMs} ms`,
       ),
   });
   console.log('');
-  const row = (name: string, of: (drill: RolledBackDrill) => number): string[] => {
-    const sorted = run.drills.map(of).sort((a, b) => a - b);
+  const row = (name: string, of: (drill: RolledBackDrill) => number | null): string[] => {
+    const sorted = run.drills.flatMap((drill) => of(drill) ?? []).sort((a, b) => a - b);
     const at = (share: number): string => `${sorted[Math.ceil(share * sorted.length) - 1] ?? 0}`;
     return [name, at(0.5), at(0.99), at(1)];
   };

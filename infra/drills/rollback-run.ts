@@ -34,8 +34,8 @@ export interface RolledBackDrill {
   changedMs: number;
   /** Until the last run of the release that was taken back had been begun. */
   lastRunMs: number;
-  /** Until the last thing that a tool of such a run did. */
-  lastEffectMs: number;
+  /** Until the last thing that a tool of such a run did; null where none did anything. */
+  lastEffectMs: number | null;
   /** Until the command had ended. */
   endedMs: number;
   /** Runs of that release that were open then, and had been begun before. */
@@ -191,10 +191,11 @@ async function drillOnce(world: World, agents: string, nth: number): Promise<Rol
   const mine = begun.filter((run) => run.release === taken);
   const results = await Promise.all(mine.map(({ id }) => client.run(id).result()));
   const last = (times: readonly number[]): number => Math.max(...times) - said.startedAt;
+  const acted = mine.flatMap(({ id }) => effects.get(id) ?? []);
   const drill = {
     changedMs: back.at - said.startedAt,
     lastRunMs: last(mine.map(({ at }) => at)),
-    lastEffectMs: last(mine.flatMap(({ id }) => effects.get(id) ?? [])),
+    lastEffectMs: acted.length > 0 ? last(acted) : null,
     endedMs: said.endedAt - said.startedAt,
     open: back.cancelled.asked.length,
   };

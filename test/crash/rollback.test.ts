@@ -3,7 +3,7 @@
 import { rollbackRun } from '../../infra/drills/rollback-run';
 
 test('a release is taken back under load while workers are killed: no run begins on it any more, and those that are open end', async () => {
-  const run = await rollbackRun({ drills: 3, workers: 2, killEveryMs: 6_000, seed: 1, startEveryMs: 300 });
+  const run = await rollbackRun({ drills: 1, workers: 2, killEveryMs: 2_000, seed: 1, startEveryMs: 300 });
   expect(run.problems).toEqual([]);
-  expect(run.drills).toHaveLength(3);
+  expect(run.drills).toHaveLength(1);
 }, 300_000);
