@@ -8,6 +8,7 @@ import { readForm } from '../api/read-body';
 import type { ApiDeps, NodeBindings } from '../api/route';
 import { createAskApi } from './ask-api';
 import { ASSETS } from './assets';
+import { linkTo } from './html';
 import { requireOwnPage, requireToken } from './own-forms';
 import { firstPlace, PAGE_HEADERS, pageHtml, problemPage, type Page, type Reader } from './page';
 import type { PageRequest } from './place';
@@ -50,7 +51,7 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
     app.post(path, async (call) => {
       requireOwnPage(call.req.raw.headers);
       const reader = await signedIn(deps, getCookie(call, COOKIE));
-      if (!reader) return call.redirect('/ui/sign-in', 303);
+      if (!reader) return call.redirect(signInAgain(call), 303);
       const form = await readForm(call.req.raw);
       requireToken(reader.token, form);
       return call.redirect(await act(pageRequest(served, call, reader), form), 303);
@@ -70,13 +71,16 @@ export function createDashboard(deps: ApiDeps): Hono<Env> {
 }
 
 function addSignIn(app: Hono<Env>, deps: ApiDeps): void {
-  app.get('/sign-in', (call) => sent(call, signInPage(safePlace(call.req.query('to') ?? null), false)));
+  app.get('/sign-in', (call) => {
+    const lost = call.req.query('lost') === undefined ? undefined : 'lost';
+    return sent(call, signInPage(safePlace(call.req.query('to') ?? null), lost));
+  });
   app.post('/sign-in', async (call) => {
     requireOwnPage(call.req.raw.headers);
     const form = await readForm(call.req.raw);
     const to = safePlace(form.get('to'));
     const session = await beginSession(deps, (form.get('key') ?? '').trim());
-    if (session === undefined) return await sent(call, signInPage(to, true));
+    if (session === undefined) return await sent(call, signInPage(to, 'wrong'));
     setCookie(call, COOKIE, session, {
       ...{ path: '/ui', httpOnly: true, sameSite: 'Strict', maxAge: SESSION_SECONDS },
       // Who ends TLS before us says so; without it a browser would not send the cookie back.
@@ -99,6 +103,12 @@ async function withoutReader(call: Call): Promise<Response> {
   if (call.req.header('sec-fetch-site') === 'cross-site') return call.html(arrivedPage(to));
   return call.redirect(`/ui/sign-in?to=${encodeURIComponent(to)}`, 303);
 }
+
+/** A form that came after the session had ended: all of them are of a run. */
+const signInAgain = (call: Call): string => {
+  const id = call.req.param('id') ?? '';
+  return `/ui/sign-in?lost=1&to=${encodeURIComponent(linkTo(['runs', id]))}`;
+};
 
 function pageRequest(served: Served, call: Call, reader: Reader): PageRequest {
   const { caller } = reader;

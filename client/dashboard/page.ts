@@ -83,6 +83,7 @@ export function pageHtml(
       <body>
         <a class="skip" href="#main">To the content</a>
         ${reader ? headerHtml(reader, path) : NOTHING}
+        ${reader ? html`<p id="stale" class="stale" role="status" hidden></p>` : NOTHING}
         <main id="main" tabindex="-1" data-seen="${version}">
           ${told === undefined ? NOTHING : html`<p class="told" role="status">${told}</p>`} ${body}
         </main>

@@ -2,12 +2,17 @@
 import { html, NOTHING, type Html } from './html';
 import type { Page } from './page';
 
-/** @param to where the reader wanted to go; @param isWrong a key was given, and is none of this server's */
-export const signInPage = (to: string, isWrong: boolean): Page => ({
+const TROUBLES = {
+  wrong: 'That is no key of this server.',
+  lost: 'Your session has ended: what you sent was not taken. Nothing was done.',
+};
+
+/** @param to where the reader wanted to go; @param trouble a key that is none of this server's, or a form without a session */
+export const signInPage = (to: string, trouble?: keyof typeof TROUBLES): Page => ({
   title: 'Sign in',
-  status: isWrong ? 401 : 200,
+  status: trouble === 'wrong' ? 401 : 200,
   body: html`<h1>Sign in</h1>
-    ${isWrong ? html`<p class="wrong" role="alert">That is no key of this server.</p>` : NOTHING}
+    ${trouble === undefined ? NOTHING : html`<p class="wrong" role="alert">${TROUBLES[trouble]}</p>`}
     <form method="post" action="/ui/sign-in" class="sign-in">
       <label>
         Key of the API

@@ -162,7 +162,10 @@ test('forms of other sites, and forms without the word of the session, are not t
     "another session's token": { form: { ...form, token: other } },
   }))
     expect([what, (await ask(at, { cookie, form, ...wrong })).status]).toEqual([what, 403]);
-  expect((await ask(at, { form })).headers.get('location')).toBe('/ui/sign-in');
+  // Of a session that has ended: nothing is done, the page says so, and leads back.
+  const [, lost = ''] = (await ask(at, { form })).headers.get('location')?.split('/ui/sign-in') ?? [];
+  expect(lost).toBe(`?lost=1&to=${encodeURIComponent(`/ui/runs/${id}`)}`);
+  expect((await ask(`/ui/sign-in${lost}`)).text).toContain('what you sent was not taken');
   expect(paid).toEqual([]);
   // What it takes: and it is signed in the name of the key, whose role must agree.
   const taken = await ask(at, { cookie, form: { ...form, back: 'inbox' } });

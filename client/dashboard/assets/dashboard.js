@@ -34,11 +34,33 @@
   /** The version that is on the page: of one that is the same the server sends nothing. */
   let seen = document.getElementById('main')?.getAttribute('data-seen') ?? '';
 
+  /** A server that hangs is one that is gone; a long run takes it some seconds. */
+  const ANSWER_MS = 30_000;
+  let followedUntil = new Date();
+
+  /** What is old is not to be taken for what is. @param why empty where it is followed */
+  function sayStale(/** @type {string} */ why) {
+    const told = document.getElementById('stale');
+    if (why === '') followedUntil = new Date();
+    if (!told) return;
+    const text = why && `${why} What stands here is as it was at ${followedUntil.toISOString().slice(11, 19)} UTC.`;
+    if (told.textContent !== text) told.textContent = text;
+    told.hidden = text === '';
+  }
+
   async function lookAgain() {
     if (document.visibilityState !== 'visible') return;
-    const headers = { 'if-none-match': `"${seen}"` };
-    const answer = await fetch(location.href, { credentials: 'same-origin', redirect: 'error', headers });
-    if (!answer.ok) return;
+    const answer = await fetch(location.href, {
+      headers: { 'if-none-match': `"${seen}"` },
+      credentials: 'same-origin',
+      redirect: 'manual',
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
+    // To the page where one signs in.
+    if (answer.type === 'opaqueredirect') return sayStale('You are signed out: load the page to sign in again.');
+    if (!answer.ok && answer.status !== 304) return sayStale(`The server cannot show this now (${answer.status}).`);
+    sayStale('');
+    if (answer.status === 304) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
     let isWhole = true;
     for (const part of liveParts()) {
@@ -56,7 +78,7 @@
     setTimeout(
       () =>
         lookAgain()
-          .catch(() => undefined)
+          .catch(() => sayStale('The server does not answer.'))
           .finally(goOn),
       seconds * 1000,
     );
