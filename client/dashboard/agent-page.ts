@@ -46,7 +46,7 @@ export const agentPage: ShownPlace = {
           <dt>release of new runs</dt>
           <dd>${releaseLink(release)}</dd>
         </dl>
-        <p><a href="${linkTo(['runs'], { agent: name })}">Its runs</a></p>
+        ${caller.may('read') ? html`<p><a href="${linkTo(['runs'], { agent: name })}">Its runs</a></p>` : NOTHING}
         ${caller.may('read') ? await behaviourHtml(request, name, queryOf(queryShape, query)) : NOTHING}
         <h2>Tools</h2>
         ${tools.length === 0 ? html`<p>None.</p>` : NOTHING}

@@ -25,8 +25,12 @@ export function createAskApi(
   const ask = async (method: Route['method'], path: string, params: Values, request: Request): Promise<unknown> => {
     const route = ROUTES.find((one) => one.method === method && one.path === path);
     if (!route) throw new Error(`the API has no ${method} ${path}.`);
-    const response = await route.answer({ request, params: defined(params), deps, node, caller });
-    return await response.json();
+    try {
+      const response = await route.answer({ request, params: defined(params), deps, node, caller });
+      return await response.json();
+    } catch (error) {
+      throw error instanceof Problem && error.type === 'Api.Invalid' ? withPlaces(error) : error;
+    }
   };
   return {
     get: async (shape, path, params = {}, query = {}) => {
@@ -45,16 +49,12 @@ export function createAskApi(
         ...{ method: 'POST', headers },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
-      await ask('POST', path, params, request)
-        .catch((error: unknown) => {
-          throw error instanceof Problem && error.type === 'Api.Invalid' ? withPlaces(error) : error;
-        })
-        .finally(shared.forget);
+      await ask('POST', path, params, request).finally(shared.forget);
     },
   };
 }
 
-/** A form has no list of places: they are said in one sentence. */
+/** A page has no list of places: they are said in one sentence. */
 function withPlaces(problem: Problem): Problem {
   const { type, errors, headers } = problem;
   if (!errors) return problem;

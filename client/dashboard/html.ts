@@ -24,6 +24,24 @@ export function shownText(text: string): Html {
   return html`${parts.map((part, at) => (at % 2 === 0 ? part : html`<span class="unseen">${numberOf(part)}</span>`))}`;
 }
 
+/** JSON that somebody edits, with what would not be seen by its number: the same value. */
+export const editedJson = (value: unknown): string =>
+  JSON.stringify(value, null, 2)
+    .split('\n')
+    .map((line) =>
+      line
+        .split(UNSEEN)
+        .map((part, at) => (at % 2 === 0 ? part : escaped(part)))
+        .join(''),
+    )
+    .join('\n');
+
+/** As JSON has it: one that needs two units has two. */
+const escaped = (character: string): string =>
+  [...Array(character.length).keys()]
+    .map((at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`)
+    .join('');
+
 /** At the beginning of a `pre`, of which HTML drops a first line feed. */
 export const preText = (text: string): Html => html`${/^\r?\n/.test(text) ? '\n' : ''}${shownText(text)}`;
 

@@ -64,5 +64,7 @@ export interface FormPlace {
 export function queryOf<S extends z.ZodType>(shape: S, query: URLSearchParams): z.output<S> {
   const given = Object.fromEntries([...query].filter(([, value]) => value !== ''));
   const parsed = shape.safeParse(given);
-  return parsed.success ? parsed.data : shape.parse({});
+  if (parsed.success) return parsed.data;
+  const misfits = new Set(parsed.error.issues.map(({ path }) => path[0]));
+  return shape.parse(Object.fromEntries(Object.entries(given).filter(([name]) => !misfits.has(name))));
 }

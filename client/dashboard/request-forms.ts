@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Problem } from '../api/problem';
 import type { ShownRequest } from '../api/shapes';
 import { formatDuration } from '../format';
-import { ageOf, html, linkTo, NOTHING, shownText, type Html } from './html';
+import { ageOf, editedJson, html, linkTo, NOTHING, shownText, type Html } from './html';
 import type { Reader } from './page';
 import type { FormPlace } from './place';
 import { runLink } from './run-facts';
@@ -79,7 +79,7 @@ function formsHtml({ run, number, kind, args, arguments: given }: ShownRequest, 
       kind === 'approval'
         ? html`<details>
             <summary>Approve with other arguments</summary>
-            ${form('approve', json('edited', 'All arguments, as JSON', JSON.stringify(given, null, 2)), html`<button class="yes">Approve these</button>`)}
+            ${form('approve', json('edited', 'All arguments, as JSON', editedJson(given)), html`<button class="yes">Approve these</button>`)}
           </details>`
         : html`<details>
             <summary>Give the result by hand</summary>

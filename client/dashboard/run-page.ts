@@ -3,7 +3,7 @@ import { orWhy } from '../../activities/store/why-unreadable';
 import type { Score } from '../../workflows/contract/schemas/score';
 import { scoresOfRunShape } from '../api/routes/scores';
 import { resultShape, requestsShape, runShape, type ShownRun } from '../api/shapes';
-import { formatCost, formatTokens, limitsText } from '../format';
+import { counted, formatCost, formatTokens, limitsText } from '../format';
 import { subRunsUnder } from '../sub-runs';
 import { runTraceShape } from '../trace/trace-shapes';
 import { takenLimits } from '../api/run-status';
@@ -94,7 +94,7 @@ function factsHtml(run: ShownRun): Html {
       ${row('tags', shownText(run.tags.join(', ')))} ${row('started', timeOf(run.startedAt))}
       ${run.endedAt === undefined ? NOTHING : row('ended', html`${timeOf(run.endedAt)}, after ${tookOf(run)}`)}
       ${run.queued ? row('waits in', `${run.queued.queue}${run.queued.position === undefined ? '' : `, at place ${run.queued.position}`}`) : NOTHING}
-      ${totals ? row('totals', `${totals.turns} turns, ${totals.modelCalls} model calls, ${totals.toolCalls} tool calls`) : NOTHING}
+      ${totals ? row('totals', [counted(totals.turns, 'turn'), counted(totals.modelCalls, 'model call'), counted(totals.toolCalls, 'tool call')].join(', ')) : NOTHING}
       ${used ? row('tokens', `${formatTokens(used.input)} in (${formatTokens(used.cachedInput)} cached), ${formatTokens(used.output)} out (${formatTokens(used.reasoning)} reasoning)`) : NOTHING}
       ${totals ? row('cost', `${formatCost(totals.cost)}${totals.estimated ? ', in part estimated' : ''}`) : NOTHING}
       ${limits ? row('limits', limitsText({ turns: 0, toolCalls: 0, ...takenLimits(limits) })) : NOTHING}

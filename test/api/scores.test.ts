@@ -84,6 +84,13 @@ test.each([
   });
 });
 
+test.each(['/v1/scores?below=', '/v1/scores?above=x', '/v1/scores/summary?above='])(
+  '%s names no number',
+  async (at) => {
+    expect(await ask('acme', 'GET', at)).toMatchObject({ status: 422, body: { errors: [{ detail: 'a number' }] } });
+  },
+);
+
 test('a profile is of the runs that the key sees', async () => {
   expect((await ask('acme', 'GET', '/v1/agents/greeter/profile')).body).toMatchObject({ runs: 1, enough: false });
   expect((await ask('reader', 'GET', '/v1/agents/greeter/profile?since=1h')).body).toMatchObject({ runs: 2 });

@@ -3,7 +3,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { until } from '../e2e/cli';
-import { useApi } from '../api/given';
+import { madeKey, startTestApi, useApi } from '../api/given';
 import { useStack } from '../stack/use-stack';
 import {
   barriersOf,
@@ -125,6 +125,54 @@ testInBrowser('the list follows what happens, and leaves the reader where they a
   expect(await page.evaluate('document.activeElement?.textContent')).toBe('live-1');
 });
 
+testInBrowser('of a filter that does not fit the rest holds, and a page says what does not', async () => {
+  await result(await start('greeter', 'x', { id: 'fits-1', tags: ['blue'] }));
+  const { page, troubles } = open;
+  for (const misfit of ['status=nowhere', `q=${'x'.repeat(201)}`]) {
+    await go(page, `/ui/runs?${misfit}&tag=blue`);
+    expect(await ids(page)).toEqual(['fits-1']);
+  }
+  expect(await page.textContent('main')).not.toContain('see `errors`');
+  for (const [at, says] of [
+    ['/ui/runs/fits-1/calls/x', 'call: the number of a call'],
+    ['/ui/cost?by=colour', 'by: one or several of'],
+  ] as const) {
+    await go(page, at);
+    expect(await page.textContent('main')).toContain(says);
+  }
+  expect(troubles.splice(0)).toHaveLength(2);
+});
+
+testInBrowser('a page that cannot be followed any more says so, and since when', async () => {
+  const id = await start('payer', '9', { id: 'stale-1' });
+  await asks(id);
+  const { key, known } = madeKey('reader', { scopes: ['read'] });
+  const other = await startTestApi(on.stack, [known]);
+  const { page, troubles } = open;
+  const stale = page.locator('#stale');
+  try {
+    await page.goto(`${other.url}/ui/runs/${id}`);
+    await page.getByLabel('Key of the API').fill(key);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.waitForURL(`**/ui/runs/${id}`);
+    expect(await stale.isVisible()).toBe(false);
+    const cookies = await page.context().cookies();
+    await page.context().clearCookies();
+    await stale.filter({ hasText: /^You are signed out.* as it was at \d\d:\d\d:\d\d UTC\.$/ }).waitFor();
+    // Signed in again, in another window say.
+    await page.context().addCookies(cookies);
+    await stale.waitFor({ state: 'hidden' });
+  } finally {
+    await other.close();
+  }
+  await stale.filter({ hasText: 'The server does not answer.' }).waitFor();
+  expect(await barriersOf(page)).toEqual([]);
+  await page.goto('about:blank');
+  // The browser's own words for each look.
+  expect(troubles.splice(0).filter((text) => !text.includes('ERR_'))).toEqual([]);
+  await api.ask('POST', `/v1/runs/${id}/cancel`);
+});
+
 testInBrowser('a call is approved in the inbox, with its arguments in view', async () => {
   const id = await start('payer', '5', { id: 'asks-1' });
   await asks(id);
@@ -197,6 +245,10 @@ testInBrowser('what others wrote is text: no script of it runs, and what would n
     const text = (await asking(page, id).getByLabel('Arguments of pay').textContent()) ?? '';
     expect(text).toContain('<script>window.injected = 1</script>');
     expect(text).toContain('U+202E');
+    // Where they are edited too, as the same JSON.
+    const edited = await asking(page, id).getByLabel('All arguments, as JSON').inputValue();
+    expect(edited).not.toMatch(/[\u202e\u200b]/);
+    expect(JSON.parse(edited)).toEqual({ amount: 8, note: HOSTILE });
   }
   await page.getByRole('button', { name: 'Approve', exact: true }).click();
   await result(id);

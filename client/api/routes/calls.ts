@@ -81,7 +81,7 @@ export const callShape = z.object({
   changes: changesShape.exactOptional().describe('What changed since the call that was asked for.'),
 });
 
-const number = z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const number = z.coerce.number({ error: 'the number of a call' }).int().min(1).max(Number.MAX_SAFE_INTEGER);
 
 const callRoute = defineRoute(
   {

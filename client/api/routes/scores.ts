@@ -122,7 +122,9 @@ const ofRunRoute = defineRoute(
   },
 );
 
-const number = z.coerce.number();
+const number = z.coerce.number({ error: 'a number' });
+/** What is empty is no number: it is not taken for 0. */
+const bound = z.preprocess((given) => (given === '' ? NaN : given), number).meta({ type: 'number' });
 const filterShape = {
   agent: z.string().max(200).optional(),
   release: z
@@ -132,8 +134,8 @@ const filterShape = {
   name: z.string().max(SCORE_NAME_CHARS).optional(),
   judge: z.string().max(SCORE_BY_CHARS).optional().describe('Who has judged.'),
   source: z.enum(SCORE_SOURCES).optional(),
-  below: number.optional().describe('Only lower ones; no counts as 0, yes as 1.'),
-  above: number.optional(),
+  below: bound.optional().describe('Only lower ones; no counts as 0, yes as 1.'),
+  above: bound.optional(),
   since: ageQuery.optional().describe('Only those given within it, such as `7d`.'),
 };
 
