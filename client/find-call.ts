@@ -4,6 +4,7 @@ import type { ContentStore } from '../activities/store';
 import type { CallRecord } from '../workflows/contract/schemas/call-record';
 import type { RunRecord } from '../workflows/contract/schemas/run-record';
 import { ClientError } from './errors';
+import { shellWord } from './shell-word';
 
 /** A number of its trace; `failed` is the call that the run's failure goes back to, or the newest that failed. */
 export type CallWanted = number | 'last' | 'failed';
@@ -20,7 +21,7 @@ export function chosenCall(record: RunRecord, calls: readonly RunCall[], wanted:
   if (!last)
     throw new ClientError(
       'invalid-input',
-      `run ${record.id} has no recorded calls: "longhaul trace ${record.id}" says why.`,
+      `run ${record.id} has no recorded calls: "longhaul trace ${shellWord(record.id)}" says why.`,
     );
   if (wanted === 'last') return { call: last };
   if (wanted === 'failed') return guiltyCall(record, calls, last);
@@ -28,7 +29,7 @@ export function chosenCall(record: RunRecord, calls: readonly RunCall[], wanted:
   if (call) return { call };
   throw new ClientError(
     'invalid-input',
-    `run ${record.id} has calls 1 to ${calls.length}: "longhaul trace ${record.id}" lists them.`,
+    `run ${record.id} has calls 1 to ${calls.length}: "longhaul trace ${shellWord(record.id)}" lists them.`,
   );
 }
 

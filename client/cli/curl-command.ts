@@ -3,6 +3,7 @@ import type { RebuiltRequest } from '../../activities/rebuild/rebuild-request';
 import { messagesUrl, MESSAGES_VERSION } from '../../activities/model/messages-provider';
 import { withoutCredentials } from '../../workers/describe-settings';
 import { addressOf, type ProviderSettings } from '../../workers/model-settings';
+import { shellBytes } from '../shell-word';
 import { safeForTerminal } from './terminal-text';
 
 /**
@@ -44,11 +45,5 @@ const variable = (name: string): string =>
 function quoted(text: string): string {
   if (safeForTerminal(text) === text) return `'${text.replaceAll("'", `'\\''`)}'`;
   // A terminal would act on some of it: those are written by their bytes, which are the same in any locale.
-  return `$'${[...text].map(escaped).join('')}'`;
-}
-
-function escaped(char: string): string {
-  if (char === '\\') return '\\\\';
-  const isPlain = char !== "'" && char !== '!' && safeForTerminal(char) === char;
-  return isPlain ? char : Array.from(Buffer.from(char), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return shellBytes(text, (char) => safeForTerminal(char) !== char);
 }

@@ -7,6 +7,7 @@ import { hasCode } from '../../infra/temporal/error-reason';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { ClientError } from '../errors';
 import { deleteRunRefs } from './run-refs';
+import { shellWord } from '../shell-word';
 
 export interface Erasure {
   by: string;
@@ -43,7 +44,7 @@ async function buried(store: ContentStore, id: string, { by, reason, at }: Erasu
     const record = runRecordSchema.parse(ref.value);
     if (record.erased) return record;
     if (!record.ended)
-      throw new ClientError('refused', `run ${id} has not ended; cancel it first: longhaul cancel ${id}`);
+      throw new ClientError('refused', `run ${id} has not ended; cancel it first: longhaul cancel ${shellWord(id)}`);
     const tombstone = tombstoneOf(record, { at, by, ...(reason === undefined ? {} : { reason }) });
     const { conflicts } = await store.commit({
       refs: [{ op: 'compare-and-set', name, version: ref.version, value: tombstone }],

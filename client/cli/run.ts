@@ -25,6 +25,7 @@ import { waitingLine } from './waiting';
 import { watchRun } from './watch-run';
 import { askTerminal, terminalOf } from './ask-terminal';
 import { questionLine } from '../question-line';
+import { shellWord } from '../shell-word';
 
 /** Ctrl-C in a shell: 128 + SIGINT. */
 const INTERRUPTED = 130;
@@ -79,7 +80,7 @@ interface Begun {
 
 function stopped({ served }: Host, id: string | undefined): string {
   if (served) return 'stopped. The run is kept: start again to go on with it.';
-  return `stopped watching. The run goes on${id === undefined ? '.' : `: longhaul tail ${id}`}`;
+  return `stopped watching. The run goes on${id === undefined ? '.' : `: longhaul tail ${shellWord(id)}`}`;
 }
 
 const POLL_MS = 200;
@@ -199,7 +200,7 @@ async function leftAsking({ output }: CliContext, run: RunHandle<unknown>): Prom
   const requests = await run.requests();
   output.json({ id: run.id, outcome: null, asking: requests });
   for (const request of requests) {
-    const asker = output.safeLine(request.subRun?.id ?? run.id);
+    const asker = shellWord(request.subRun?.id ?? run.id);
     const by = request.subRun ? `, for its ${output.safeLine(request.subRun.agent)}` : '';
     output.line(`${output.safeLine(run.id)}  waits for a person${by}  ${output.safeLine(questionLine(request))}`);
     output.line(`longhaul approve ${asker} ${request.number}`);

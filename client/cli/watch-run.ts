@@ -9,6 +9,7 @@ import { followRun } from '../follow-run';
 import { pendingOf } from '../live-run';
 import type { Output } from './output';
 import { placeText } from './place-text';
+import { shellWord } from '../shell-word';
 
 /** A first retry comes after a second or so; asking costs the server a read. */
 const RETRIES_EVERY_MS = 2_000;
@@ -61,14 +62,12 @@ export async function watchRun(
 function statusText(output: Output, id: string, { status, reason, requests = [] }: RunProgress): string | undefined {
   if (status === 'asking') {
     if (reason === undefined) return undefined;
-    const answers = requests.map(
-      ({ number, subRun }) => `longhaul approve ${output.safeLine(subRun?.id ?? id)} ${number}`,
-    );
+    const answers = requests.map(({ number, subRun }) => `longhaul approve ${shellWord(subRun?.id ?? id)} ${number}`);
     return `asking ${output.safeLine(reason)}   ${answers.join(', ')}`;
   }
   if (status === 'paused') {
     const why = reason === undefined ? '' : `: ${output.safeLine(reason)}`;
-    return `paused${why}   it goes on after: longhaul resume ${output.safeLine(id)}`;
+    return `paused${why}   it goes on after: longhaul resume ${shellWord(id)}`;
   }
   return reason === undefined ? undefined : `${status}: ${output.safeLine(reason)}`;
 }

@@ -13,6 +13,7 @@ import { messageHtml } from './message';
 import type { PageRequest, ShownPlace } from './place';
 import { releaseLink, runLink } from './run-facts';
 import { scoresHtml } from './scores';
+import { shellWord } from '../shell-word';
 
 export const callPage: ShownPlace = {
   path: '/runs/:id/calls/:number',
@@ -139,7 +140,7 @@ function exactHtml({ run, call, record, request, withheld }: AskedCall, curlOf: 
     <pre class="exact" tabindex="0" aria-label="Body of the request">${preText(body)}</pre>
     ${
       curl === undefined
-        ? html`<p class="quiet">As a command: <code>longhaul show ${shownText(run)} --call ${call} --curl</code></p>`
+        ? html`<p class="quiet">As a command: <code>longhaul show ${shellWord(run)} --call ${call} --curl</code></p>`
         : html`<details>
             <summary>As a command for a shell</summary>
             <p>

@@ -18,6 +18,7 @@ import {
 import { ClientError } from '../errors';
 import { firstRunIdOf } from '../first-run';
 import { refuseErased } from '../recorded-result';
+import { shellWord } from '../shell-word';
 
 export interface GivenScore {
   /** Lower-case words, with `-`, `_` or `.` between them: `helpful`, `cites.sources`. */
@@ -112,7 +113,10 @@ async function callOf(store: ContentStore, record: RunRecord, number: number): P
   const call = calls.find((one) => one.number === number);
   if (call) return { number, fork: call.fork, turn: call.turn, index: call.index };
   const range = calls.length === 0 ? 'no recorded calls' : `calls 1 to ${calls.length}`;
-  throw new ClientError('invalid-input', `run ${record.id} has ${range}: "longhaul trace ${record.id}" lists them.`);
+  throw new ClientError(
+    'invalid-input',
+    `run ${record.id} has ${range}: "longhaul trace ${shellWord(record.id)}" lists them.`,
+  );
 }
 
 function judged({ value, range = NO_RANGE, categories }: GivenScore) {

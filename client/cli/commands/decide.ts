@@ -13,6 +13,7 @@ import { EXIT } from '../exit-codes';
 import { questionLine } from '../../question-line';
 import { reachOpenRun } from '../reach-run';
 import type { ReasonOptions } from './intervene';
+import { shellWord } from '../../shell-word';
 
 export interface ApproveOptions extends ReasonOptions {
   args?: string;
@@ -91,7 +92,8 @@ async function answer(
   output.line(`${id}  ${number}  ${says}${asked ? `: ${output.safeLine(questionLine(asked))}` : ''}`);
   if (became?.what === 'failed-again')
     output.note(`${output.safeLine(became.why)}; it is asked again, as request ${became.as}.`);
-  if (became?.what === 'not-known') output.note(`whether the call is made with it is shown by: longhaul tail ${id}`);
+  if (became?.what === 'not-known')
+    output.note(`whether the call is made with it is shown by: longhaul tail ${shellWord(id)}`);
   return EXIT.completed;
 }
 

@@ -10,6 +10,7 @@ import { forgetWatched } from '../forget-watched';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { counted, formatDuration } from '../../format';
+import { shellWord } from '../../shell-word';
 import { START_MS, settledOrLost } from '../lost-run';
 
 export interface EraseOptions {
@@ -75,7 +76,7 @@ export async function eraseCommand(
   if (forks.length > 0) output.note(`forks of it keep what they began with: ${output.safeLine(namesOf(forks))}`);
   if (keeping.length > 0)
     output.note(
-      `what it said stands in its session, and in runs after it, too: longhaul erase --session ${output.safeLine(namesOf(keeping))}`,
+      `what it said stands in its session, and in runs after it, too: longhaul erase --session ${namesOf(keeping.map(shellWord))}`,
     );
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');

@@ -7,6 +7,7 @@ import { EXIT } from '../exit-codes';
 import { findRun } from '../find-run';
 import { placeText } from '../place-text';
 import { liveRun } from '../../live-run';
+import { shellWord } from '../../shell-word';
 
 export interface ForkCommandOptions {
   at?: number;
@@ -40,7 +41,7 @@ export async function forkCommand(context: CliContext, given: string, options: F
   output.json({ runId: run.id, forkedFrom: record.id, ...(queued ? { queued } : {}) });
   output.line(run.id);
   if (queued) output.note(`queued  ${placeText(queued)}`);
-  output.note(`forked from ${record.id}; watch it: longhaul tail ${run.id}`);
-  if (isOpen) output.note(`${record.id} goes on beside it; to stop it: longhaul cancel ${record.id}`);
+  output.note(`forked from ${record.id}; watch it: longhaul tail ${shellWord(run.id)}`);
+  if (isOpen) output.note(`${record.id} goes on beside it; to stop it: longhaul cancel ${shellWord(record.id)}`);
   return EXIT.completed;
 }

@@ -4,6 +4,7 @@ import { EXIT } from '../exit-codes';
 import { formatDuration } from '../../format';
 import { questionLine } from '../../question-line';
 import { waitingIn } from '../../inbox';
+import { shellWord } from '../../shell-word';
 
 export async function inboxCommand(context: CliContext, now = Date.now()): Promise<number> {
   const { output } = context;
@@ -26,7 +27,7 @@ export async function inboxCommand(context: CliContext, now = Date.now()): Promi
     output.line(`    ${output.safeLine(questionLine(request))}`);
     if (again !== undefined) output.line(`    asked again: ${output.safeLine(again)}`);
     const answers = request.kind === 'approval' ? 'approve|deny' : 'approve|deny|replace';
-    output.line(`    longhaul ${answers} ${output.safeLine(id)} ${number}`);
+    output.line(`    longhaul ${answers} ${shellWord(id)} ${number}`);
   }
   return EXIT.completed;
 }

@@ -25,6 +25,7 @@ import { showMessage } from '../show-message';
 import { sharedText } from '../../trace/traced-call';
 import { showChanges } from './show-changes';
 import { showCurl } from './show-curl';
+import { shellWord } from '../../shell-word';
 
 export interface ShowCallOptions {
   call: CallWanted;
@@ -199,7 +200,7 @@ async function showToolCall(
   const row = rowOf(call, output);
   row('tool', made.name);
   const asking = askedBy(calls, call);
-  row('asked by', asking && `call ${asking.number}: "longhaul show ${id} --call ${asking.number}"`);
+  row('asked by', asking && `call ${asking.number}: "longhaul show ${shellWord(id)} --call ${asking.number}"`);
   row('failure', result?.failure);
   if (made.kind === 'started-tool') row('has begun', JSON.stringify(made.started));
   output.line('\ngiven');

@@ -28,6 +28,7 @@ import { askedLine, requestsOf, saidTo } from '../../requests-of';
 import { scoresOfRun } from '../../scores/score-run';
 import { scoreText } from '../../scores/score-text';
 import { originText } from './trace';
+import { shellWord } from '../../shell-word';
 
 export interface ShowOptions {
   transcript?: boolean;
@@ -145,15 +146,12 @@ function whereOf({ id }: RunRecord, connected: Connected | undefined): Where {
   const { uiUrl, namespace, address } = connected;
   return {
     link: uiUrl === undefined ? null : webUiLink(uiUrl, namespace, id),
-    command: `temporal workflow describe -w ${quoted(id)} --address ${quoted(address)} --namespace ${quoted(namespace)}`,
+    command: `temporal workflow describe -w ${shellWord(id)} --address ${shellWord(address)} --namespace ${shellWord(namespace)}`,
   };
 }
 
 const cachedText = ({ cachedCalls }: { cachedCalls?: number }): string =>
   cachedCalls ? ` (${cachedCalls} answered from the cache)` : '';
-
-/** For a POSIX shell: an id may hold anything. */
-const quoted = (text: string): string => (/^[\w.:/@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, where: Where, live?: LiveRun): void {
   const row = (name: string, value: string | null | undefined): void => {
@@ -197,7 +195,7 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   for (const { id, agent, question, outcome, asks } of facts.subRuns) {
     row('sub-agent', `${agent} as ${id}, ${outcome ?? 'not ended'}: ${question}`);
     for (const { number, tool, preview } of asks)
-      row('asks', `${tool} ${preview}: longhaul approve|deny ${id} ${number}`);
+      row('asks', `${tool} ${preview}: longhaul approve|deny ${shellWord(id)} ${number}`);
   }
   if (limits) row('limits', limitsText(limits));
   row('web UI', where.link);

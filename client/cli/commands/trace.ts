@@ -23,6 +23,7 @@ import { scoresOfRun } from '../../scores/score-run';
 import { scoreText } from '../../scores/score-text';
 import { waitingLine } from '../waiting';
 import { decisionText, type AskedOfRun } from '../../requests-of';
+import { shellWord } from '../../shell-word';
 
 export interface TraceOptions {
   /** Which of its turns. @default all */
@@ -129,7 +130,7 @@ function showRun(shown: Shown, traced: TracedRun, indent: string): void {
 }
 
 const callerText = ({ run, turn, root }: NonNullable<RunRecord['parent']>): string =>
-  `called by ${run}, turn ${turn}: "longhaul trace ${root}" shows all`;
+  `called by ${run}, turn ${turn}: "longhaul trace ${shellWord(root)}" shows all`;
 
 export const originText = (
   { erased }: Pick<RunRecord, 'erased'>,
