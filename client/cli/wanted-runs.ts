@@ -80,6 +80,8 @@ export interface GuiltyCall {
   name: string;
   /** Of a tool call: the model call that asked for it. */
   askedBy: number | null;
+  /** Where that call itself has not failed so: why it stands here. */
+  note: string | null;
 }
 
 /** @returns null of a run that has recorded no call */
@@ -87,10 +89,10 @@ export async function guiltyCallOf(store: ContentStore, record: RunRecord, type:
   const calls = record.erased ? [] : await recordedCalls(store, record);
   const last = calls.at(-1);
   if (!last) return null;
-  const { call } = guiltyCall(record, calls, last, type);
+  const { call, note = null } = guiltyCall(record, calls, last, type);
   const { record: made } = call;
   const name = made.kind === 'model' ? made.answer.model : made.kind === 'compaction' ? made.result.model : made.name;
-  return { call: call.number, name, askedBy: askedBy(calls, call)?.number ?? null };
+  return { call: call.number, name, askedBy: askedBy(calls, call)?.number ?? null, note };
 }
 
 const openIds = async (store: ContentStore): Promise<string[]> =>

@@ -203,3 +203,21 @@ test('runs are found by their failure, or that of a call; by release; by time', 
   expect(await listed({ since: 3_600_000 })).toEqual(['run_three', 'run_strict', 'run_thirteen']);
   expect(await listed({ since: -1 })).toEqual([]);
 });
+
+test('where the call that failed has no record, the list says so, and which call comes next to it', async () => {
+  model.addFaults({ when: { bodyIncludes: 'Refuse me' }, do: { status: 400 } });
+  model.addFaults({
+    when: { bodyIncludes: 'Refuse the second', match: ({ assistantTurns }) => assistantTurns > 0 },
+    do: { status: 400 },
+  });
+  for (const [id, text] of [
+    ['run_refused', 'Refuse me.'],
+    ['run_refused_later', 'Refuse the second.'],
+  ] as const)
+    await (await stack.client.agent('clerk').start(text, { id })).result();
+  const { stderr } = await ask((context) => listCommand(context, { limit: 20, failure: 'Model.BadRequest' }));
+  expect(stderr).toMatch(/^failed {2}run_refused: no call of it was answered: longhaul trace run_refused$/m);
+  expect(stderr).toMatch(
+    /^failed {2}run_refused_later: the last that was answered, call 1, \S+: longhaul show run_refused_later --call 1$/m,
+  );
+});

@@ -17,6 +17,7 @@ import type { Waiting } from '../../inbox';
 import { askedNow, openStatus, waitingNow } from '../../waiting-now';
 import { waitingLine } from '../waiting';
 import { formatAge, formatTokens, type Column } from '../output';
+import { shellWord } from '../../shell-word';
 
 export type ListOptions = WantedRuns;
 
@@ -58,8 +59,9 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
   );
   output.json({ runs: runs.map(({ waiting, ...run }) => ({ ...run, requests: askedNow(waiting) })), more });
   output.table(runs, columns(context));
-  for (const { id, problems, waiting, failed } of runs) {
-    if (failed) output.note(`${output.colors.red('failed')}  ${output.safeLine(guiltyLine(id, failed))}`);
+  for (const { id, status, problems, waiting, failed } of runs) {
+    if (failed !== undefined && status !== 'erased')
+      output.note(`${output.colors.red('failed')}  ${output.safeLine(guiltyLine(id, failed))}`);
     for (const one of waiting) output.note(`${output.colors.yellow('asks')}  ${id}  ${waitingLine(output, one)}`);
     if (problems.length > 0)
       output.note(`${output.colors.red('stuck')}  ${id}: ${output.safeLine(problems.join('; '))}`);
@@ -72,8 +74,13 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
 }
 
 /** What was given to the model stands with the call that asked; what a tool was given with its own. */
-const guiltyLine = (id: string, { call, name, askedBy }: GuiltyCall): string =>
-  `${id}: call ${call}, ${name}${askedBy === null ? '' : `, asked for by call ${askedBy}`}: longhaul show ${id} --call ${askedBy ?? call}`;
+function guiltyLine(id: string, guilty: GuiltyCall | null): string {
+  if (!guilty) return `${id}: no call of it was answered: longhaul trace ${shellWord(id)}`;
+  const { call, name, askedBy, note } = guilty;
+  const facts = [`${note === null ? '' : 'the last that was answered, '}call ${call}`, name];
+  if (askedBy !== null) facts.push(`asked for by call ${askedBy}`);
+  return `${id}: ${facts.join(', ')}: longhaul show ${shellWord(id)} --call ${askedBy ?? call}`;
+}
 
 async function listed(
   context: CliContext,
