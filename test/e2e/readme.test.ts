@@ -48,6 +48,12 @@ describe('every command of the README is run', () => {
       because: 'it takes them from the README itself, and leaves none out',
     },
     {
+      line: /^longhaul (releases?|rollback|traffic) /,
+      file: 'test/e2e/release-lines.test.ts',
+      has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
+      because: 'it takes them from the README itself, and leaves none out',
+    },
+    {
       line: /^longhaul scores? /,
       file: 'test/e2e/score-lines.test.ts',
       has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
