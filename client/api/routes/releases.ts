@@ -5,6 +5,7 @@ import { trafficHistory } from '../../../activities/store/change-traffic';
 import { readPointer } from '../../../activities/store/pick-release';
 import type { ContentStore } from '../../../activities/store';
 import type { AgentPointer, TrafficRecord } from '../../../workflows/contract/schemas/traffic';
+import { ClientError } from '../../errors';
 import { listedReleases } from '../../listed-releases';
 import { cancelRunsOn, openRunsOn, rollBack, workersOf } from '../../roll-back';
 import { seesAgent, type Caller } from '../caller';
@@ -65,6 +66,13 @@ const trafficRoute = defineRoute(
   },
 );
 
+/** What it names may well be there tomorrow: the body fits, and what it asks for cannot be. */
+function unknownRelease(error: unknown): never {
+  if (ClientError.isInstance(error) && error.code === 'invalid-input')
+    throw new Problem('Traffic.Refused', error.message);
+  throw error;
+}
+
 const rollbackRoute = defineRoute(
   {
     method: 'POST',
@@ -90,7 +98,7 @@ const rollbackRoute = defineRoute(
       ...(signer ? { sign: (statement: Uint8Array) => signStatement(statement, signer.key) } : {}),
       ...(to === undefined ? {} : { to }),
       ...(why === undefined ? {} : { why }),
-    });
+    }).catch(unknownRelease);
     if (done.kind === 'refused') throw new Problem('Traffic.Refused', done.message);
     const { record, withdrawn, pointer } = done;
     const reason = `its release was taken back${why === undefined ? '' : `: ${why}`}`;
