@@ -1,8 +1,9 @@
 // Needs: the built command line (npm run build), sh. The README's lines for releases, as they stand there, typed in their order; no server runs.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readTracked } from '../habits/tracked-files';
-import { CLI, scratchFolder, start, type Ended } from './cli';
+import { scratchFolder } from './cli';
+import { lineThatBegins, shellIn } from './longhaul-in-shell';
 import { consoleLines, section } from './readme-text';
 
 jest.setTimeout(180_000);
@@ -10,15 +11,8 @@ jest.setTimeout(180_000);
 const documented = consoleLines(section(readTracked('README.md'), 'Releases and rollouts'));
 const typed: string[] = [];
 const project = scratchFolder();
-const bin = path.join(project, 'bin');
-
-beforeAll(() => {
-  mkdirSync(bin);
-  const longhaul = path.join(bin, 'longhaul');
-  writeFileSync(longhaul, `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
-  chmodSync(longhaul, 0o755);
-  mkdirSync(path.join(project, 'agents', 'refunds'), { recursive: true });
-});
+const shell = shellIn(project);
+mkdirSync(path.join(project, 'agents', 'refunds'), { recursive: true });
 
 const instruct = (instructions: string): void =>
   writeFileSync(
@@ -28,18 +22,9 @@ export const refunds = defineAgent({ name: 'refunds', instructions: '${instructi
 `,
   );
 
-async function shell(line: string): Promise<Ended> {
-  const env = { PATH: [bin, process.env['PATH']].join(path.delimiter) };
-  const ended = await (await start('sh', ['-c', line], { cwd: project, env })).ended;
-  expect({ line, ...ended }).toMatchObject({ line, code: 0 });
-  return ended;
-}
-
 /** Types the line of the README that begins so. */
 async function type(beginning: string): Promise<string> {
-  const [line, ...others] = documented.filter((each) => each.startsWith(beginning));
-  if (line === undefined || others.length > 0)
-    throw new Error(`one line of the README must begin "${beginning}": ${documented.join('\n')}`);
+  const line = lineThatBegins(documented, beginning);
   typed.push(line);
   return (await shell(line)).stdout;
 }

@@ -1,10 +1,9 @@
 // Needs: the built command line (npm run build), sh. The README's lines for scores, as they stand there, typed at a run of the store.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { withStore } from '../cli/given';
 import { storeRun } from '../cli/store-run';
 import { readTracked } from '../habits/tracked-files';
-import { CLI, scratchFolder, start, type Ended } from './cli';
+import { scratchFolder, type Ended } from './cli';
+import { lineThatBegins, shellIn } from './longhaul-in-shell';
 import { consoleLines, section } from './readme-text';
 
 jest.setTimeout(180_000);
@@ -12,26 +11,15 @@ jest.setTimeout(180_000);
 const documented = consoleLines(section(readTracked('README.md'), 'How an agent behaves'));
 const typed: string[] = [];
 const project = scratchFolder();
-const bin = path.join(project, 'bin');
+const shell = shellIn(project);
 
-beforeAll(async () => {
-  mkdirSync(bin);
-  const longhaul = path.join(bin, 'longhaul');
-  writeFileSync(longhaul, `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
-  chmodSync(longhaul, 0o755);
-  await withStore(project, (store) => storeRun(store, { id: 'ticket-7', agent: 'support' }));
-});
+beforeAll(() => withStore(project, (store) => storeRun(store, { id: 'ticket-7', agent: 'support' })));
 
 /** Types the line of the README that begins so into a shell. */
 async function type(beginning: string): Promise<Ended> {
-  const [line, ...others] = documented.filter((each) => each.startsWith(beginning));
-  if (line === undefined || others.length > 0)
-    throw new Error(`one line of the README must begin "${beginning}": ${documented.join('\n')}`);
+  const line = lineThatBegins(documented, beginning);
   typed.push(line);
-  const env = { PATH: [bin, process.env['PATH']].join(path.delimiter) };
-  const ended = await (await start('sh', ['-c', line.replace(/\bRUN\b/, 'ticket-7')], { cwd: project, env })).ended;
-  expect({ line, ...ended }).toMatchObject({ line, code: 0 });
-  return ended;
+  return await shell(line.replace(/\bRUN\b/, 'ticket-7'));
 }
 
 test('runs and calls are scored, found and summed up as it is written', async () => {
