@@ -1,16 +1,7 @@
 // One worker for orchestration and model calls: workflows, activities, and the tuning that fits them.
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  DefaultLogger,
-  Worker,
-  bundleWorkflowCode,
-  type NativeConnection,
-  type WorkerOptions,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
 import {
   createActivities,
   createControlActivities,
@@ -30,6 +21,7 @@ import { callNames } from './call-names';
 import { encodingFailures } from './failure-encoding';
 import { packageVersion } from './package-version';
 import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';
+import { workflowBundle } from './workflow-bundle';
 
 export interface AgentWorkerOptions {
   connection: NativeConnection;
@@ -55,22 +47,8 @@ export interface AgentWorkerOptions {
  */
 export type WorkerRole = 'both' | 'orchestrate' | 'calls';
 
-/** Built by `npm run build`; a tree that was not built (a test) bundles once a process instead. */
-const PREBUILT = join(__dirname, '..', 'workflow-bundle.js');
 const BUILD_ID_CHARS = 12;
 const DEPLOYMENT_NAME = 'longhaul';
-let bundled: Promise<WorkflowBundleOption> | undefined;
-
-export function workflowBundle(): Promise<WorkflowBundleOption> {
-  bundled ??= existsSync(PREBUILT)
-    ? Promise.resolve({ codePath: PREBUILT })
-    : bundleWorkflowCode({
-        workflowsPath: require.resolve('../workflows/index'),
-        failureConverterPath: require.resolve('../workflows/failure-converter'),
-        logger: new DefaultLogger('WARN'),
-      });
-  return bundled;
-}
 
 /**
  * Of the orchestration code: history names it with every task, three times a call, so it is short. The SDK's own default is 90 characters,

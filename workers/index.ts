@@ -1,5 +1,6 @@
 // `longhaul/workers`: for those who run workers from their own process instead of `longhaul worker`.
-export { createAgentWorker, workflowBundle } from './create-worker';
+export { createAgentWorker } from './create-worker';
+export { workflowBundle } from './workflow-bundle';
 export type { AgentWorkerOptions } from './create-worker';
 export { loadSettings } from './config';
 export type { Settings, SettingsOverrides } from './config';

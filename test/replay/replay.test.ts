@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { workflowBundle } from '../../workers/create-worker';
+import { workflowBundle } from '../../workers/workflow-bundle';
 
 const FOLDER = join(__dirname, 'histories');
 const kept = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));

@@ -14,7 +14,7 @@ import { sealedWith } from '../../activities/keys/key-ring';
 import { startCodecServer, type CodecServer } from '../../client/cli/codec-server';
 import { liveRun } from '../../client/live-run';
 import { encodingFailures } from '../../workers/failure-encoding';
-import { workflowBundle } from '../../workers/create-worker';
+import { workflowBundle } from '../../workers/workflow-bundle';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { payloadText } from '../stack/payload-text';
 import { startTestStack, temporalCli, type TestStack } from '../stack/test-stack';

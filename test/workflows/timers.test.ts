@@ -4,7 +4,7 @@ import { Worker } from '@temporalio/worker';
 import type { AgentActivities, CallModelResult } from '../../workflows/contract/activities';
 import type { AgentRunInput } from '../../workflows/contract/run';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
-import { workflowBundle } from '../../workers/create-worker';
+import { workflowBundle } from '../../workers/workflow-bundle';
 import { timeSkippingServer } from '../stack/test-server';
 
 const HOUR = 3_600_000;
