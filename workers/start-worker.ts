@@ -24,7 +24,7 @@ import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority'
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
-import { keepWatchSchedule, oddRuns } from './watch-settings';
+import { keepWatch, oddRuns } from './watch-settings';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {
@@ -158,8 +158,7 @@ async function controlOf(
       },
     }),
     keepQueues: () => startQueueKeeper({ temporal, store, taskQueue, ...(queuePace ? { pace: queuePace } : {}) }),
-    keepWatch: (signal) =>
-      temporal.connection.withAbortSignal(signal, () => keepWatchSchedule(temporal, taskQueue, watch)),
+    keepWatch: (signal) => keepWatch(temporal, taskQueue, watch, signal),
   };
 }
 

@@ -1,8 +1,10 @@
 // Needs a Temporal server (embedded, real) and the model server: the schedule of the watch, made by workers that start at once, changed by
 // the next one, taken away by one that watches nobody; and what becomes of a look that no worker can do.
 import { readFileSync } from 'node:fs';
+import { Client } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time';
 import { defineAgent } from '../../activities/define';
-import { keepWatchSchedule } from '../../workers/watch-settings';
+import { keepWatch, keepWatchSchedule } from '../../workers/watch-settings';
 import { WORKFLOW_TYPES, controlQueue } from '../../workflows/contract/names';
 import { agentWatchId } from '../../workflows/contract/watch';
 import { script } from '../kit/model-server';
@@ -55,4 +57,21 @@ test('a look that no worker can do is over some minutes later, and keeps no othe
   const { raw } = await temporal.workflow.getHandle(first?.id ?? '').describe();
   expect(Number(raw.executionConfig?.workflowRunTimeout?.seconds ?? 0)).toBe(600);
   await keepWatchSchedule(temporal, 'nobody', undefined);
+});
+
+test('a server that refuses it at first is asked again, until it takes it', async () => {
+  const { connection } = on.stack.temporal;
+  const temporal = new Client({ connection, namespace: 'later' });
+  const over = new AbortController();
+  const kept = keepWatch(temporal, 'later', { everyMs: 3_600_000 }, over.signal);
+  await until(async () => Promise.resolve(warnings().length > 0), 60_000);
+  const workflowExecutionRetentionPeriod = msToTs('1 day');
+  await connection.workflowService.registerNamespace({ namespace: 'later', workflowExecutionRetentionPeriod });
+  await kept;
+  expect((await temporal.schedule.getHandle(agentWatchId('later')).describe()).spec.intervals).toHaveLength(1);
+
+  // One that is told to stop asks no more.
+  const nowhere = keepWatch(new Client({ connection, namespace: 'never' }), 'never', undefined, over.signal);
+  over.abort();
+  await nowhere;
 });
