@@ -1,4 +1,5 @@
 // A run's call by its number, or by what it is to the run's end: the last, or the one that its failure goes back to.
+import type { UnansweredCall } from '../activities/rebuild/rebuild-request';
 import { callsOf, type RunCall } from '../activities/store/run-calls';
 import type { ContentStore } from '../activities/store';
 import type { CallRecord } from '../workflows/contract/schemas/call-record';
@@ -63,11 +64,26 @@ export function guiltyCall(
   if (type === undefined)
     throw new ClientError('invalid-input', `no call of run ${id} has failed: "--call last" is its newest.`);
   const asked = newest.find(({ record }) => record.kind === 'model') ?? last;
-  if (!type.startsWith('Model.') && !type.startsWith('Tool.')) return { call: asked };
+  if (!type.startsWith('Tool.')) return { call: asked };
   return {
     call: asked,
     note: `no call of the run is recorded as ${type}: what brought no answer has no record. This is the last model call that was answered.`,
   };
+}
+
+/**
+ * Of a run that has ended at a model call without an answer: that call, which has no record and so no number.
+ * @param type of the failure that is looked into, where it may be another than that of the run's end
+ */
+export function unansweredCall(
+  { release, ended }: RunRecord,
+  calls: readonly RunCall[],
+  type: string | undefined = ended?.failure?.type,
+): UnansweredCall | undefined {
+  if (!type?.startsWith('Model.') || type !== ended?.failure?.type || ended.head === null) return undefined;
+  if (calls.some(({ record }) => failureOf(record) === type)) return undefined;
+  const last = calls.at(-1);
+  return { release, head: ended.head, fork: last?.fork ?? 0, turn: (last?.turn ?? 0) + 1 };
 }
 
 /** The model call whose answer a tool call is part of. */

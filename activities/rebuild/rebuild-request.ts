@@ -76,6 +76,49 @@ export async function rebuildRequest(
 
 const partGone = (why: string): NoRequest => ({ why: `a part of it cannot be read: ${why}` });
 
+/** The model call that a run has ended at without an answer. Nothing is recorded of it but the conversation that the run has ended with. */
+export interface UnansweredCall {
+  release: string;
+  /** Of that conversation: stored. */
+  head: string;
+  fork: number;
+  turn: number;
+}
+
+/**
+ * What such a call asked a model of its route.
+ * @param place who was asked, and in which form
+ */
+export async function rebuildUnanswered(
+  store: ContentStore,
+  run: RunOfCall,
+  { release, head, fork, turn }: UnansweredCall,
+  { route, form }: { route: string; form: WireForm },
+): Promise<RebuiltRequest | NoRequest> {
+  const rebuilding = async (): Promise<Omit<RebuiltRequest, 'isSame'>> => {
+    const own = store.of(run.tenant);
+    const conversation = createConversation(own);
+    const { links, broken } = await conversation.reach(head, chainName(run.id));
+    if (broken) throw broken;
+    const messages = await conversation.messages(links.map(({ hash }) => hash));
+    const entries = messages.map((message, at) => ({ hash: links[at]?.hash ?? '', message }));
+    const request = await modelRequest(
+      { store: own },
+      { run: run.firstRunId, fork, turn, index: 0 },
+      {
+        ...{ manifest: await manifestOf(store, release), entries, earlier: entries.length },
+        ...{ provider: { name: providerOf(route), rawItemsForm: form }, model: modelOf(route) },
+      },
+    );
+    return await wired(request, route, form);
+  };
+  const { got, why } = await orWhy(rebuilding());
+  return got ? { ...got, isSame: null, note: NOT_ANSWERED } : partGone(why);
+}
+
+const NOT_ANSWERED =
+  'it was not answered, and no hash of what was sent is kept: this is what the conversation and the release come to.';
+
 /** What a model was asked, as data, whatever form it was written in: also where it was not asked over HTTP. */
 export interface AskedModel {
   /** As `provider/model`. */

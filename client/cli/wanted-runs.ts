@@ -5,7 +5,7 @@ import { callsOf, type RunCall } from '../../activities/store/run-calls';
 import { indexedRuns, runEntryName } from '../../activities/store/run-index';
 import type { Outcome } from '../../workflows/contract/run';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
-import { askedBy, failureOf, guiltyCall } from '../find-call';
+import { askedBy, failureOf, guiltyCall, unansweredCall } from '../find-call';
 import { firstRunIdOf } from '../first-run';
 import { findRun } from './find-run';
 
@@ -75,7 +75,8 @@ async function recordedCalls(store: ContentStore, record: RunRecord): Promise<Ru
 
 /** Of a run: the call that a failure of that type goes back to, as `show --call` takes it. */
 export interface GuiltyCall {
-  call: number;
+  /** Null where it was not answered, and so has no number: `failed` names it. */
+  call: number | null;
   /** The model or the tool. */
   name: string;
   /** Of a tool call: the model call that asked for it. */
@@ -84,10 +85,12 @@ export interface GuiltyCall {
   note: string | null;
 }
 
-/** @returns null of a run that has recorded no call */
+/** @returns null of a run that has recorded no call, and has not ended at one either */
 export async function guiltyCallOf(store: ContentStore, record: RunRecord, type: string): Promise<GuiltyCall | null> {
   const calls = record.erased ? [] : await recordedCalls(store, record);
   const last = calls.at(-1);
+  if (!record.erased && unansweredCall(record, calls, type))
+    return { call: null, name: 'the model', askedBy: null, note: 'it was not answered' };
   if (!last) return null;
   const { call, note = null } = guiltyCall(record, calls, last, type);
   const { record: made } = call;

@@ -204,7 +204,7 @@ test('runs are found by their failure, or that of a call; by release; by time', 
   expect(await listed({ since: -1 })).toEqual([]);
 });
 
-test('where the call that failed has no record, the list says so, and which call comes next to it', async () => {
+test('a call that was not answered has no record: what it asked is printed all the same, in the bytes that the server got', async () => {
   model.addFaults({ when: { bodyIncludes: 'Refuse me' }, do: { status: 400 } });
   model.addFaults({
     when: { bodyIncludes: 'Refuse the second', match: ({ assistantTurns }) => assistantTurns > 0 },
@@ -213,11 +213,28 @@ test('where the call that failed has no record, the list says so, and which call
   for (const [id, text] of [
     ['run_refused', 'Refuse me.'],
     ['run_refused_later', 'Refuse the second.'],
-  ] as const)
+  ] as const) {
+    const before = model.requests().length;
     await (await stack.client.agent('clerk').start(text, { id })).result();
+    // All three of the route were asked and refused it; the first is printed.
+    const got = model
+      .requests()
+      .slice(before)
+      .map(({ body }) => hash(body ?? Buffer.alloc(0)));
+    const shown = await shownJson(id, { call: 'failed' });
+    const { request } = z.object({ request: z.object({ sha256: z.string(), body: z.string() }) }).parse(shown);
+    expect(hash(Buffer.from(request.body))).toBe(request.sha256);
+    expect(got).toContain(request.sha256);
+    expect(shown).toMatchObject({ call: null, failure: { type: 'Model.BadRequest' }, request: { isSame: null } });
+    expect((await show(id, { call: 'failed' })).stdout).toMatch(
+      /not answered(.|\n)*system\nLook bookings up(.|\n)*Refuse/,
+    );
+    expect((await show(id, { call: 'failed', curl: true })).stdout).toContain(text);
+  }
+  await expect(show('run_refused', { call: 'failed', diff: 1 })).rejects.toThrow('leave --diff out');
   const { stderr } = await ask((context) => listCommand(context, { limit: 20, failure: 'Model.BadRequest' }));
-  expect(stderr).toMatch(/^failed {2}run_refused: no call of it was answered: longhaul trace run_refused$/m);
-  expect(stderr).toMatch(
-    /^failed {2}run_refused_later: the last that was answered, call 1, \S+: longhaul show run_refused_later --call 1$/m,
-  );
+  for (const id of ['run_refused', 'run_refused_later'])
+    expect(stderr).toMatch(
+      new RegExp(`^failed {2}${id}: a model call that was not answered: longhaul show ${id} --call failed$`, 'm'),
+    );
 });

@@ -77,6 +77,7 @@ export async function listCommand(context: CliContext, options: ListOptions): Pr
 function guiltyLine(id: string, guilty: GuiltyCall | null): string {
   if (!guilty) return `${id}: no call of it was answered: longhaul trace ${shellWord(id)}`;
   const { call, name, askedBy, note } = guilty;
+  if (call === null) return `${id}: a model call that was not answered: longhaul show ${shellWord(id)} --call failed`;
   const facts = [`${note === null ? '' : 'the last that was answered, '}call ${call}`, name];
   if (askedBy !== null) facts.push(`asked for by call ${askedBy}`);
   return `${id}: ${facts.join(', ')}: longhaul show ${shellWord(id)} --call ${askedBy ?? call}`;

@@ -17,14 +17,15 @@ import { findRun } from '../find-run';
 import { formatBytes, formatCost, formatDuration } from '../../format';
 import { liveRun } from '../../live-run';
 import { askedModel, rebuildRequest, type RunOfCall } from '../../../activities/rebuild/rebuild-request';
-import type { RunCall } from '../../../activities/store/run-calls';
-import { askedBy, chosenCall, findCall, type CallWanted } from '../../find-call';
+import { callsOf, type RunCall } from '../../../activities/store/run-calls';
+import { askedBy, chosenCall, findCall, unansweredCall, type CallWanted } from '../../find-call';
 import { readManifest } from '../../releases';
 import type { Output } from '../output';
 import { showMessage } from '../show-message';
 import { sharedText } from '../../trace/traced-call';
 import { showChanges } from './show-changes';
 import { showCurl } from './show-curl';
+import { showUnanswered } from './show-unanswered';
 import { shellWord } from '../../shell-word';
 
 export interface ShowCallOptions {
@@ -43,6 +44,12 @@ export async function showCall(
   { call: wanted, diff, curl }: ShowCallOptions,
 ): Promise<number> {
   const firstRunId = await firstRunOf(context, store, record);
+  if (wanted === 'failed') {
+    const { calls } = await callsOf(store, firstRunId ?? '');
+    const unanswered = unansweredCall(record, calls);
+    const run = { id: record.id, firstRunId: firstRunId ?? '', tenant: record.tenant };
+    if (unanswered) return await showUnanswered(context, store, { run, record, unanswered }, { diff, curl });
+  }
   const { call, note, calls } = await findCall(store, record, firstRunId, wanted);
   if (note !== undefined) context.output.note(note);
   const run = { id: record.id, firstRunId: firstRunId ?? '', tenant: record.tenant };
