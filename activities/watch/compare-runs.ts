@@ -3,7 +3,7 @@ import type { Difference } from './difference';
 import { medianOf, rankTest, usualPlace } from './rank-test';
 import { someIn, tallyIn, thereIn, valuesIn, type Column, type RunTable } from './run-table';
 import { shareTest, valueOf, type Share } from './share-test';
-import { CALL_TIME, TOOL_SHARE, isEnough, isShare } from './traits';
+import { CALL_TIME, TOOL_SHARE, isEnough, isGoodNews, isShare } from './traits';
 import type { WatchedRun } from './watched-run';
 
 export interface Change extends Difference {
@@ -48,6 +48,7 @@ export function changesBetween(table: RunTable, sides: Sides, alpha: number): Ch
     const found = tallies ? rankTest(...tallies) : shareTest(ours, others);
     if (!found || found.p > partOf(isFirst)) return [];
     const { direction, p } = found;
+    if (isGoodNews(metric, direction)) return [];
     const { before, after } = levels(test, sides);
     if (!isEnough(metric, before, after)) return [];
     const runs = shown(table, sides, test, direction);

@@ -41,6 +41,16 @@ export const isShare = (metric: string): boolean =>
 export const absentValue = (metric: string): 0 | undefined =>
   [TOOL_USED, TOOL_SHARE, FAILURE].some((kind) => metric.startsWith(kind)) ? 0 : undefined;
 
+/** What nobody need look into: an incident that is over. */
+export function isGoodNews(metric: string, direction: 'up' | 'down'): boolean {
+  if (metric === 'completed') return direction === 'up';
+  const isOfFailure =
+    metric === 'refused' ||
+    /^errors(-|$)/.test(metric) ||
+    [TOOL_FAILED, FAILURE].some((kind) => metric.startsWith(kind));
+  return isOfFailure && (direction === 'down') !== metric.endsWith('-below-usual');
+}
+
 /** Half as long again, or as much less; and a second, below which it is the machine's. */
 const CALL_TIME_TIMES = 1.5;
 const CALL_TIME_LEAST_MS = 1_000;

@@ -41,20 +41,24 @@ export function watchedRun(record: RunRecord, calls: readonly RunCall[]): Watche
     ...(calls.length === 0 ? {} : { ownTokens: tokensOf(totalsOf(calls)) }),
     completed: outcome === 'completed',
     refused: failures.includes('Model.Refused') || failure?.type === 'Model.Refused',
-    values: {
-      tokens: tokensOf(totals),
-      'input-tokens': usage.input,
-      'output-tokens': usage.output,
-      'cached-share': usage.input === 0 ? 0 : usage.cachedInput / usage.input,
-      turns: totals.turns,
-      'model-calls': totals.modelCalls,
-      'tool-calls': totals.toolCalls,
-      errors: failures.length,
-      repeats: repeatsIn(calls),
-      [CALL_TIME]: busyMs(calls),
-      ...(totals.cost ? { cost: totals.cost.nanoUsd } : {}),
-      ...(output ? { 'answer-bytes': output.bytes } : {}),
-    },
+    // Of one that has ended before it asked a model there is nothing to compare: it would make nothing what is usual.
+    values:
+      totals.modelCalls === 0 && calls.length === 0
+        ? {}
+        : {
+            tokens: tokensOf(totals),
+            'input-tokens': usage.input,
+            'output-tokens': usage.output,
+            'cached-share': usage.input === 0 ? 0 : usage.cachedInput / usage.input,
+            turns: totals.turns,
+            'model-calls': totals.modelCalls,
+            'tool-calls': totals.toolCalls,
+            errors: failures.length,
+            repeats: repeatsIn(calls),
+            [CALL_TIME]: busyMs(calls),
+            ...(totals.cost ? { cost: totals.cost.nanoUsd } : {}),
+            ...(output ? { 'answer-bytes': output.bytes } : {}),
+          },
     failures: [...new Set([...failures, ...(failure ? [failure.type] : [])])].slice(0, NAMES_MOST),
   };
 }

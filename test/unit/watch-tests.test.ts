@@ -132,6 +132,18 @@ test('what changes where all were alike is found: more, fewer, another tool, ano
   expect(changes({ refused: true })).toEqual(['refused up']);
 });
 
+test('that an incident is over is no finding', () => {
+  const broken: Partial<WatchedRun> = {
+    ...{ completed: false, refused: true, values: { tokens: 100, errors: 2 } },
+    ...{ tools: { look: [1, 1] }, failures: ['Tool.Timeout'] },
+  };
+  const well = { values: { tokens: 100, errors: 0 } };
+  expect(between(many(10, well), many(60, broken), 0.5)).toEqual([]);
+  expect(between(many(10, broken), many(60, well), 0.001).map(({ metric }) => metric)).toEqual([
+    ...['errors-above-usual', 'completed', 'refused', 'tool-failed:look', 'failure:Tool.Timeout'],
+  ]);
+});
+
 test('nothing is said with too few runs, and of a number that runs do not have', () => {
   expect(between(many(7, { completed: false }), many(60), 0.5)).toEqual([]);
   expect(between(many(10, { completed: false }), many(39), 0.5)).toEqual([]);
