@@ -24,7 +24,8 @@ module.exports = {
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.longhaul'],
   // A test that starts servers on a shared machine may be slow; one that hangs still ends.
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // Of two cores: a test waits for servers half of its time.
+  maxWorkers: 3,
   // Modules of ended test files stay in memory: a process that is nearly full spends its time collecting, and a test of 6 s takes two minutes.
   workerIdleMemoryLimit: '700MB',
   reporters: ['default', '<rootDir>/infra/build/count-reporter.cjs'],
