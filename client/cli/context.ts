@@ -64,17 +64,19 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
   let url: string | undefined;
   const storeUrl = (): string => (url ??= storeInUse(settings, env));
   const openStore = (): ContentStore => (store ??= openStoreAt(storeUrl(), settings.keys));
+  const absent = toldOnce(output);
   const telling = readingTold((text) => output.wait(text));
   const readStore = (): ContentStore => {
     const folder = /^lmdb:(.+)$/s.exec(storeUrl())?.[1];
-    return telling(store ?? (folder === undefined || existsSync(folder) ? openStore() : createMemoryStore()));
+    if (store || folder === undefined || existsSync(folder)) return telling(store ?? openStore());
+    absent(folder);
+    return telling(createMemoryStore());
   };
   const connectTo = async ({ server, uiUrl, taskQueue = settings.taskQueue }: FoundTemporal): Promise<Connected> => {
     // First, because it is the quickest to fail.
     const opened = openStore();
     const connection = await connectTemporal(server);
-    const { namespace } = server;
-    const temporal = temporalClient(connection, namespace, settings.keys);
+    const temporal = temporalClient(connection, server.namespace, settings.keys);
     const { tenant, user } = settings.identity;
     const signer = ownSigner(settings.approvers, env);
     const texts = openTextReader({ store: storeUrl(), stateDir: settings.stateDir, keys: settings.keys });
@@ -90,7 +92,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
         ...(signer ? { signer } : {}),
       }),
       address: server.connectionOptions.address,
-      namespace,
+      namespace: server.namespace,
       taskQueue,
       ...(uiUrl === undefined ? {} : { uiUrl }),
       close: async () => {
@@ -135,6 +137,15 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
       for (const connected of connections) closing.add(() => connected.close());
       await closing.close();
     },
+  };
+}
+
+/** Of a store that was mistyped "no runs" alone would be a lie. */
+function toldOnce(output: Output): (folder: string) => void {
+  let isTold = false;
+  return (folder) => {
+    if (!isTold) output.note(`there is no store at ${output.safeLine(folder)} yet: nothing is recorded there.`);
+    isTold = true;
   };
 }
 

@@ -195,8 +195,9 @@ test('of too few runs it suggests nothing, and says so; of none it says that', a
     profileCommand(context, 'worker', { since: 30 * DAY }, { now: NOW }),
   );
   expect(few.stdout).toContain('too few runs to suggest limits: 19, and it takes 20');
-  const none = await told(project.dir, (context) => profileCommand(context, 'nobody', { since: DAY }, { now: NOW }));
-  expect(none).toMatchObject({ code: 0, stderr: expect.stringContaining('no run of nobody') as string });
+  const none = await told(project.dir, (context) => profileCommand(context, 'worker', { since: 1 }, { now: NOW }));
+  expect(none).toMatchObject({ code: 0, stderr: expect.stringContaining('no run of worker') as string });
+  await expect(profiled('nobody')).rejects.toMatchObject({ code: 'unknown-agent' });
 });
 
 test('how it has changed: by steps of time and by release, of tools as far as calls were read', async () => {
@@ -227,7 +228,7 @@ test('how it has changed: by steps of time and by release, of tools as far as ca
       ...{ tokens: { p10: 1_100, p50: 1_100, p90: 1_100 }, turns: { p10: 2, p50: 2, p90: 2 } },
     },
   ]);
-  expect((await profiled('nobody')).drift.points).toEqual([]);
+  expect((await profiled('worker', { tenant: 'nobody' })).drift.points).toEqual([]);
 });
 
 test('by release, tenant and time; plots of blocks on a terminal, and plain signs elsewhere', async () => {

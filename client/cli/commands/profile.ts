@@ -1,4 +1,6 @@
 // `longhaul profile AGENT`: how it behaves, by percentiles with their sample sizes, and what mode, limits and quota fit that.
+import type { ContentStore } from '../../../activities/store';
+import { indexedRuns } from '../../../activities/store/run-index';
 import { profileAgent } from '../../profile/profile-agent';
 import {
   arrivalRows,
@@ -12,7 +14,8 @@ import {
 } from '../../profile/profile-rows';
 import type { AgentProfile } from '../../profile/profile-shape';
 import { RUNS_ENOUGH } from '../../profile/suggestions';
-import { counted, formatDuration } from '../../format';
+import { counted, formatDuration, formatPercent, formatTokens } from '../../format';
+import { pointerOf } from '../../releases';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
 import { bar, sparkline } from '../plots';
@@ -48,9 +51,20 @@ export async function profileCommand(
       );
     },
   });
+  // Of a name that was mistyped there is no profile to print.
+  if (profile.runs === 0 && profile.open === 0 && !(await hasRun(context.readStore(), agent)))
+    await pointerOf(context.readStore(), agent);
   output.json(profile);
   if (!output.isJson) show(context, profile, isTerminal);
   return EXIT.completed;
+}
+
+async function hasRun(store: ContentStore, agent: string): Promise<boolean> {
+  const runs = await indexedRuns(store);
+  // Older than the index: nobody knows.
+  if (!runs) return true;
+  for await (const run of runs) if (run.agent === agent) return true;
+  return false;
 }
 
 function show(context: CliContext, profile: AgentProfile, isTerminal: boolean): void {
@@ -62,7 +76,7 @@ function show(context: CliContext, profile: AgentProfile, isTerminal: boolean): 
     );
     return;
   }
-  const day = (at: number | null): string => new Date(at ?? 0).toISOString().slice(0, 16).replace('T', ' ');
+  const day = (at: number | null): string => minuteOf(at ?? 0);
   const which = release === null ? counted(releases, 'release') : `release ${release.slice(0, 12)}`;
   output.line(
     `${output.safeLine(profile.agent)}  ${counted(runs, 'run')}${open > 0 ? ` and ${open} open` : ''}, ${which}, begun ${day(from)} to ${day(to)} UTC`,
@@ -73,8 +87,11 @@ function show(context: CliContext, profile: AgentProfile, isTerminal: boolean): 
   showContext(context, profile, isTerminal);
   showCalls(context, profile);
   showUnexpected(context, profile);
+  showDrift(context, profile);
   showSuggestions(context, profile);
 }
+
+const minuteOf = (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ');
 
 const figures = ({ output }: CliContext, title: string, rows: readonly ProfileRow[]): void => {
   output.line();
@@ -129,6 +146,28 @@ function showCalls(context: CliContext, profile: AgentProfile): void {
   if (facts !== '') context.output.line(facts);
   const arrivals = arrivalRows(profile);
   if (arrivals.length > 0) figures(context, 'in a minute with a request', arrivals);
+}
+
+/** Older ones are in what `--json` prints, and drawn by the dashboard. */
+const STEPS_SHOWN = 15;
+
+function showDrift({ output }: CliContext, { drift: { points, stepMs } }: AgentProfile): void {
+  if (points.length < 2) return;
+  output.line();
+  output.table(points.slice(-STEPS_SHOWN), [
+    { title: `by ${formatDuration(stepMs)}, from`, value: ({ from }) => minuteOf(from) },
+    { title: 'release', value: ({ release }) => release.slice(0, 12) },
+    { title: 'runs', value: ({ runs }) => String(runs), align: 'right' },
+    { title: 'completed', value: ({ runs, completed }) => formatPercent(completed / runs), align: 'right' },
+    { title: 'tokens p50', value: ({ tokens }) => formatTokens(tokens.p50), align: 'right' },
+    { title: 'turns p50', value: ({ turns }) => String(turns.p50), align: 'right' },
+    {
+      title: 'tool failures',
+      value: ({ toolCalls, toolFailures }) => (toolCalls === 0 ? '' : `${toolFailures} of ${toolCalls}`),
+      align: 'right',
+    },
+  ]);
+  if (points.length > STEPS_SHOWN) output.note(`${points.length - STEPS_SHOWN} older ones: --json prints them.`);
 }
 
 function showUnexpected({ output }: CliContext, { unexpected, model }: AgentProfile): void {
