@@ -163,7 +163,9 @@ const sentFile = (
     const found = await askedCall(request, request.params['number'] ?? '');
     const text = textOf(found, request);
     if (text === undefined)
-      throw new Problem('Api.NotFound', found.withheld ?? 'no provider of that name is configured here.');
+      throw request.caller.may('administer')
+        ? new Problem('Api.NotFound', found.withheld ?? 'no provider of that name is configured here.')
+        : new Problem('Api.Forbidden', 'the exact request is for keys that may administer.');
     return new Response(text, {
       headers: {
         'content-type': type,

@@ -65,7 +65,8 @@ export const costPage: ShownPlace = {
 export const costCsvFile: ShownPlace = {
   path: '/cost.csv',
   show: async ({ ask, query }) => {
-    const { by, since } = queryOf(queryShape, query);
+    // A file says nothing of what it holds: what does not fit is refused, and not left out.
+    const [by, since] = [query.get('by') ?? 'agent', query.get('since') ?? '7d'];
     const found = await ask.get(costsShape, '/v1/cost', {}, { by, since: since === 'all' ? undefined : since });
     return new Response(
       costCsv(

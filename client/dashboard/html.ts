@@ -24,6 +24,13 @@ export function shownText(text: string): Html {
   return html`${parts.map((part, at) => (at % 2 === 0 ? part : html`<span class="unseen">${numberOf(part)}</span>`))}`;
 }
 
+/** The same where no markup may stand: in the title of a page. */
+export const shownLine = (text: string): string =>
+  text
+    .split(UNSEEN)
+    .map((part, at) => (at % 2 === 0 ? part : numberOf(part)))
+    .join('');
+
 /** JSON that somebody edits, with what would not be seen by its number: the same value. */
 export const editedJson = (value: unknown): string =>
   JSON.stringify(value, null, 2)

@@ -1,6 +1,6 @@
 // The frame of every page: where one may go, and what came of what was just done. Nothing in it is from elsewhere, and no script stands in it.
 import type { Caller } from '../api/caller';
-import { html, NOTHING, type Html } from './html';
+import { html, NOTHING, shownLine, type Html } from './html';
 
 export interface Page {
   title: string;
@@ -75,7 +75,7 @@ export function pageHtml(
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>${title} · Longhaul</title>
+        <title>${shownLine(title)} · Longhaul</title>
         <link rel="icon" href="/ui/assets/icon.svg" type="image/svg+xml" />
         <link rel="stylesheet" href="/ui/assets/dashboard.css" />
         <script src="/ui/assets/dashboard.js" defer></script>

@@ -128,7 +128,7 @@ testInBrowser('of a tool call there is no request; of a key that only reads none
   expect(text).not.toContain('Look. ');
   for (const name of ['request.json', 'request.sh']) {
     const answer = await reader.page.goto(`${api.url}/ui/runs/${ID}/calls/3/${name}`);
-    expect([name, answer?.status()]).toEqual([name, 404]);
+    expect([name, answer?.status()]).toEqual([name, 403]);
     expect(await reader.page.textContent('main')).toContain('for keys that may administer');
   }
   await reader.close();

@@ -119,6 +119,9 @@ test("another tenant's run is none, on every page and by every form", async () =
   for (const at of ['/ui/runs', '/ui/inbox', '/ui/cost?since=all', '/ui/agents', '/ui/releases'])
     expect((await ask(at, { cookie })).text).not.toContain(id);
   expect((await ask('/ui/cost?since=all&by=tenant', { cookie })).text).not.toContain('acme');
+  // A file is of what was asked for, or there is none.
+  expect(await ask('/ui/cost.csv?since=1h', { cookie })).toMatchObject({ status: 200 });
+  expect(await ask('/ui/cost.csv?since=soon', { cookie })).toMatchObject({ status: 422 });
 });
 
 test('a key is shown and let do what its scopes say', async () => {

@@ -2,7 +2,7 @@
 // and findings.
 import { driftHtml } from '../../client/dashboard/drift-plots';
 import { findingsHtml } from '../../client/dashboard/findings';
-import { linkTo, shownText } from '../../client/dashboard/html';
+import { linkTo, shownLine, shownText } from '../../client/dashboard/html';
 import { requireOwnPage, requireToken } from '../../client/dashboard/own-forms';
 import { safePlace } from '../../client/dashboard/sign-in';
 import { waterfallHtml } from '../../client/dashboard/waterfall';
@@ -25,6 +25,10 @@ describe('text that others wrote', () => {
     ['nothing', '', ''],
   ])('%s is text', async (_, text, shown) => {
     expect(String(await shownText(text))).toBe(shown);
+  });
+
+  test('in the title of a page no markup stands, and what would not be seen is shown too', () => {
+    expect(shownLine('Run \u202egnp.exe\u200b')).toBe('Run U+202Egnp.exeU+200B');
   });
 
   test('an id is one part of a path, whatever is in it', () => {
