@@ -1,22 +1,12 @@
 // Needs a Temporal server (embedded, real), the model server, and a Chromium on PATH: how an agent behaves, whether that has changed, what is
 // thought of its runs, and by whom it is said.
-import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { findingName } from '../../activities/store/ref-names';
 import type { Finding } from '../../workflows/contract/schemas/finding';
 import { madeKey, startTestApi, type UsedApi } from '../api/given';
 import { useStack } from '../stack/use-stack';
-import {
-  barriersOf,
-  chromiumPath,
-  openPage,
-  PHONE,
-  startBrowser,
-  testInBrowser,
-  tooWide,
-  type OpenPage,
-} from './browser';
+import { barriersOf, PHONE, signIn, testInBrowser, tooWide, useBrowser } from './browser';
 
 const HOSTILE = '<img src=x onerror="window.injected = 1">\u202eno';
 
@@ -54,8 +44,7 @@ const made = {
   other: madeKey('other', { scopes: ['read', 'intervene'], tenants: ['globex'] }),
 };
 let api: UsedApi;
-let browser: Browser | undefined;
-let open: OpenPage;
+const browser = useBrowser();
 let release = '';
 const RUNS = ['sky', 'sea', 'nowhere'].map((at) => `looks-at-${at}`);
 beforeAll(async () => {
@@ -77,37 +66,20 @@ beforeAll(async () => {
     ...{ at: Date.now() - 60_000, seenAt: Date.now() },
   };
   await on.stack.store.commit({ refs: [{ op: 'put', name: findingName('looker', finding.id), value: finding }] });
-  if (chromiumPath !== undefined) browser = await startBrowser();
 }, 240_000);
-afterAll(async () => {
-  await browser?.close();
-  await api.close();
-});
-beforeEach(async () => {
-  if (browser) open = await openPage(browser);
-});
-afterEach(async () => {
-  if (!browser) return;
-  expect(open.troubles.splice(0)).toEqual([]);
-  expect(await open.page.evaluate('window.injected')).toBeUndefined();
-  await open.close();
-});
+afterAll(() => api.close());
 jest.setTimeout(240_000);
 
-async function signedIn(name: keyof typeof made, at: string, { page } = open): Promise<void> {
-  await page.goto(`${api.url}/ui/sign-in?to=${encodeURIComponent(at)}`);
-  await page.getByLabel('Key of the API').fill(made[name].key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL(`${api.url}${at}`);
-}
+const signedIn = (name: keyof typeof made, at: string, opened = browser.open): Promise<void> =>
+  signIn(opened, { url: api.url, key: made[name].key, at });
 
 /** As it is read: with single spaces. */
-const mainText = async ({ page } = open): Promise<string> =>
+const mainText = async ({ page } = browser.open): Promise<string> =>
   ((await page.textContent('main')) ?? '').replace(/\s+/g, ' ');
 
 testInBrowser('its page has the figures of its profile, how they have changed, and what was found', async () => {
   await signedIn('reader', '/ui/agents/looker');
-  const { page } = open;
+  const { page } = browser.open;
   const text = await mainText();
   expect(text).toContain('3 runs ended; 1 release');
   expect(text).toContain('3 completed');
@@ -129,13 +101,13 @@ testInBrowser('its page has the figures of its profile, how they have changed, a
 
 testInBrowser('of other times and releases it shows those alone; a key that only starts sees none of it', async () => {
   await signedIn('all', `/ui/agents/looker?since=24h&release=${release.slice(0, 12)}`);
-  const { page } = open;
+  const { page } = browser.open;
   expect(await mainText()).toContain('3 runs ended; 1 release');
   await page.getByLabel('Release').fill('abcdef');
   await page.getByRole('button', { name: 'Show' }).click();
   await page.waitForURL('**release=abcdef');
   expect(await mainText()).toContain('No run of it has ended in that time.');
-  const starter = await openPage(browser ?? (await startBrowser()));
+  const starter = await browser.another();
   await signedIn('starter', '/ui/agents/looker', starter);
   const seen = await mainText(starter);
   expect(seen).toContain('Looks where it is told.');
@@ -145,7 +117,7 @@ testInBrowser('of other times and releases it shows those alone; a key that only
 
 testInBrowser('a run and a call are scored by a form, and all scores of the agent are summed up', async () => {
   await signedIn('all', '/ui/runs/looks-at-sky');
-  const { page } = open;
+  const { page } = browser.open;
   const score = async (name: string, value: string, why: string): Promise<void> => {
     await page.getByText(/^Score /).click();
     await page.getByLabel('What is judged').fill(name);
@@ -208,7 +180,7 @@ test('who may not score is shown no form, and is refused; of another tenant nobo
 testInBrowser('it can be read by all, light and dark, and on a phone', async () => {
   for (const colorScheme of ['light', 'dark'] as const)
     for (const viewport of [{ width: 1_200, height: 800 }, PHONE]) {
-      const opened = await openPage(browser ?? (await startBrowser()), { colorScheme, viewport });
+      const opened = await browser.another({ colorScheme, viewport });
       await signedIn('all', '/ui/agents/looker', opened);
       await opened.page.getByText('The same as a table').click();
       const seen = { barriers: await barriersOf(opened.page), tooWide: await tooWide(opened.page) };

@@ -49,6 +49,57 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
   return { page, troubles, close: () => context.close() };
 }
 
+/** Of all tests of a file one browser, and of each a page. */
+export interface UsedBrowser {
+  /** Of the test. */
+  readonly open: OpenPage;
+  /** Beside it, with cookies of its own. */
+  another(options?: BrowserContextOptions): Promise<OpenPage>;
+}
+
+/**
+ * Nothing was loaded from elsewhere, no script but the page's own ran, and that one met no error: of the page of each test that is looked at
+ * when it is over.
+ */
+export function useBrowser(options: BrowserContextOptions = {}): UsedBrowser {
+  let browser: Browser | undefined;
+  let open: OpenPage | undefined;
+  const there = <T>(of: T | undefined): T => {
+    if (of === undefined) throw new Error('the browser is not up: use it in a test of a browser.');
+    return of;
+  };
+  beforeAll(async () => {
+    if (chromiumPath !== undefined) browser = await startBrowser();
+  }, 60_000);
+  afterAll(() => browser?.close());
+  beforeEach(async () => {
+    if (browser) open = await openPage(browser, options);
+  });
+  afterEach(async () => {
+    if (!open) return;
+    expect(open.troubles.splice(0)).toEqual([]);
+    expect(await open.page.evaluate('window.injected')).toBeUndefined();
+    await open.close();
+  });
+  return {
+    get open() {
+      return there(open);
+    },
+    another: (other) => openPage(there(browser), other),
+  };
+}
+
+/** With a key, and to a page behind it. */
+export async function signIn(
+  { page }: OpenPage,
+  { url, key, at }: { url: string; key: string; at: string },
+): Promise<void> {
+  await page.goto(`${url}/ui/sign-in?to=${encodeURIComponent(at)}`);
+  await page.getByLabel('Key of the API').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(`${url}${at}`);
+}
+
 /** Of axe, as far as it is read. */
 interface Audit {
   violations: { id: string; nodes: { html: string }[] }[];

@@ -1,22 +1,12 @@
 // Needs a Temporal server (embedded, real), the model server, and a Chromium on PATH: exactly what a model was sent, and what changed from one
 // call to the next, with content that would like to be more than text.
-import type { Browser } from 'playwright-core';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { curlOf } from '../../client/cli/curl-command';
 import { serveApi, type ApiServer } from '../../client/api/serve-api';
 import { madeKey } from '../api/given';
 import { useStack } from '../stack/use-stack';
-import {
-  barriersOf,
-  chromiumPath,
-  openPage,
-  PHONE,
-  startBrowser,
-  testInBrowser,
-  tooWide,
-  type OpenPage,
-} from './browser';
+import { barriersOf, PHONE, signIn, testInBrowser, tooWide, useBrowser } from './browser';
 
 const HOSTILE =
   '</pre><script>window.injected = 1</script><img src=x onerror="window.injected = 2">\u202egnp \u00ad \u{e0041} \'"`$(id) &amp;';
@@ -43,8 +33,7 @@ const made = {
 };
 const ID = 'asked';
 let api: ApiServer;
-let browser: Browser | undefined;
-let open: OpenPage;
+const browser = useBrowser({ permissions: ['clipboard-read', 'clipboard-write'] });
 beforeAll(async () => {
   const { stack, model } = on;
   api = await serveApi({
@@ -54,29 +43,12 @@ beforeAll(async () => {
     report: (error) => console.error(error),
   });
   await (await stack.client.agent('looker').start(HOSTILE, { id: ID })).result();
-  if (chromiumPath !== undefined) browser = await startBrowser();
 }, 240_000);
-afterAll(async () => {
-  await browser?.close();
-  await api.close();
-});
-beforeEach(async () => {
-  if (browser) open = await openPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] });
-});
-afterEach(async () => {
-  if (!browser) return;
-  expect(open.troubles.splice(0)).toEqual([]);
-  expect(await open.page.evaluate('window.injected')).toBeUndefined();
-  await open.close();
-});
+afterAll(() => api.close());
 jest.setTimeout(240_000);
 
-async function signedIn(name: keyof typeof made, at: string, { page } = open): Promise<void> {
-  await page.goto(`${api.url}/ui/sign-in?to=${encodeURIComponent(at)}`);
-  await page.getByLabel('Key of the API').fill(made[name].key);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.waitForURL(`${api.url}${at}`);
-}
+const signedIn = (name: keyof typeof made, at: string, opened = browser.open): Promise<void> =>
+  signIn(opened, { url: api.url, key: made[name].key, at });
 
 /** As a page shows it: characters that would not be seen by their numbers. */
 const shown = (text: string): string =>
@@ -88,7 +60,7 @@ const sent = (nth: number): string => on.model.requests()[nth]?.body?.toString()
 
 testInBrowser('a call shows the very bytes that its model was sent, and gives them out', async () => {
   await signedIn('all', `/ui/runs/${ID}/calls/3`);
-  const { page } = open;
+  const { page } = browser.open;
   expect(sent(1)).toContain('role');
   expect(await page.getByLabel('Body of the request').textContent()).toBe(shown(sent(1)));
   expect(await page.textContent('main')).toMatch(/the same bytes as were sent\./);
@@ -105,7 +77,7 @@ testInBrowser('a call shows the very bytes that its model was sent, and gives th
 
 testInBrowser('the request as a command is copied as it is, whatever stands in it', async () => {
   await signedIn('all', `/ui/runs/${ID}/calls/1`);
-  const { page } = open;
+  const { page } = browser.open;
   await page.getByText('As a command for a shell').click();
   await page.getByRole('button', { name: 'Copy' }).click();
   await page.getByRole('status').filter({ hasText: 'Copied.' }).waitFor();
@@ -119,9 +91,9 @@ testInBrowser('the request as a command is copied as it is, whatever stands in i
 
 testInBrowser('of a tool call there is no request; of a key that only reads none is shown, nor given out', async () => {
   await signedIn('all', `/ui/runs/${ID}/calls/2`);
-  const { page } = open;
+  const { page } = browser.open;
   expect(await page.textContent('main')).not.toContain('Exactly what was sent');
-  const reader = await openPage(browser ?? (await startBrowser()));
+  const reader = await browser.another();
   await signedIn('reader', `/ui/runs/${ID}/calls/3`, reader);
   const text = (await reader.page.textContent('main')) ?? '';
   expect(text).toContain('the exact request is for keys that may administer.');
@@ -136,7 +108,7 @@ testInBrowser('of a tool call there is no request; of a key that only reads none
 
 testInBrowser('two calls are compared as `longhaul show --diff` compares them', async () => {
   await signedIn('reader', `/ui/runs/${ID}/calls/3`);
-  const { page } = open;
+  const { page } = browser.open;
   expect(await page.getByLabel('Compare with call').inputValue()).toBe('1');
   await page.getByRole('button', { name: 'Compare' }).click();
   await page.waitForURL('**/diff?b=3&a=1');
@@ -152,7 +124,7 @@ testInBrowser('two calls are compared as `longhaul show --diff` compares them', 
   expect(await page.locator('main h2').allTextContents()).toEqual(['Removed', 'Removed']);
   await page.goto(`${api.url}/ui/runs/${ID}/diff?a=1&b=1`);
   expect(await page.textContent('main')).toContain('Nothing differs.');
-  const { troubles } = open;
+  const { troubles } = browser.open;
   await page.goto(`${api.url}/ui/runs/${ID}/diff?a=2&b=3`);
   expect(await page.textContent('main')).toContain('call 2 cannot be compared: it is a call of the tool look');
   // The browser's own word for the refusal.
@@ -162,7 +134,7 @@ testInBrowser('two calls are compared as `longhaul show --diff` compares them', 
 testInBrowser('both can be read by all, light and dark, and on a phone', async () => {
   for (const colorScheme of ['light', 'dark'] as const)
     for (const viewport of [{ width: 1_200, height: 800 }, PHONE]) {
-      const opened = await openPage(browser ?? (await startBrowser()), { colorScheme, viewport });
+      const opened = await browser.another({ colorScheme, viewport });
       await signedIn('all', `/ui/runs/${ID}/calls/3`, opened);
       for (const at of [`/ui/runs/${ID}/calls/3`, `/ui/runs/${ID}/diff?a=1&b=3`, `/ui/runs/${ID}`]) {
         await opened.page.goto(api.url + at);

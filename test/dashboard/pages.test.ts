@@ -1,20 +1,11 @@
 // Needs a Temporal server (embedded, real), the model server, and a Chromium on PATH: what people see and do in the dashboard.
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { z } from 'zod';
 import { defineAgent, defineTool } from '../../activities/define';
 import { until } from '../e2e/cli';
 import { madeKey, startTestApi, useApi } from '../api/given';
 import { useStack } from '../stack/use-stack';
-import {
-  barriersOf,
-  chromiumPath,
-  openPage,
-  PHONE,
-  startBrowser,
-  testInBrowser,
-  tooWide,
-  type OpenPage,
-} from './browser';
+import { barriersOf, PHONE, testInBrowser, tooWide, useBrowser } from './browser';
 
 const HOSTILE =
   '<script>window.injected = 1</script><img src=x onerror="window.injected = 2"><a href="javascript:window.injected = 3">x</a>' +
@@ -54,21 +45,7 @@ const on = useStack(
   { agents: [payer, greeter] },
 );
 const api = useApi(on);
-let browser: Browser | undefined;
-let open: OpenPage;
-beforeAll(async () => {
-  if (chromiumPath !== undefined) browser = await startBrowser();
-}, 60_000);
-afterAll(() => browser?.close());
-beforeEach(async () => {
-  if (browser) open = await openPage(browser);
-});
-afterEach(async () => {
-  if (!browser) return;
-  // Nothing was loaded from elsewhere, no script but the page's own ran, and that one met no error.
-  expect(open.troubles.splice(0)).toEqual([]);
-  await open.close();
-});
+const browser = useBrowser();
 jest.setTimeout(180_000);
 
 const start = async (agent: string, input: string, more: object = {}): Promise<string> => {
@@ -93,7 +70,7 @@ testInBrowser('runs are listed newest first, found by a filter, the beginning of
   const second = await start('greeter', 'two', { id: 'seen-2' });
   await result(first);
   await result(second);
-  const { page } = open;
+  const { page } = browser.open;
   await go(page, '/');
   expect(page.url()).toBe(`${api.url}/ui/runs`);
   expect((await ids(page)).slice(0, 2)).toEqual(['seen-2', 'seen-1']);
@@ -117,7 +94,7 @@ testInBrowser('runs are listed newest first, found by a filter, the beginning of
 
 testInBrowser('the list follows what happens, and leaves the reader where they are', async () => {
   await result(await start('greeter', 'before', { id: 'live-1' }));
-  const { page } = open;
+  const { page } = browser.open;
   await go(page, '/ui/runs?q=live-');
   await page.getByRole('link', { name: 'live-1' }).focus();
   await result(await start('greeter', 'after', { id: 'live-2' }));
@@ -127,7 +104,7 @@ testInBrowser('the list follows what happens, and leaves the reader where they a
 
 testInBrowser('of a filter that does not fit the rest holds, and a page says what does not', async () => {
   await result(await start('greeter', 'x', { id: 'fits-1', tags: ['blue'] }));
-  const { page, troubles } = open;
+  const { page, troubles } = browser.open;
   for (const misfit of ['status=nowhere', `q=${'x'.repeat(201)}`]) {
     await go(page, `/ui/runs?${misfit}&tag=blue`);
     expect(await ids(page)).toEqual(['fits-1']);
@@ -148,7 +125,7 @@ testInBrowser('a page that cannot be followed any more says so, and since when',
   await asks(id);
   const { key, known } = madeKey('reader', { scopes: ['read'] });
   const other = await startTestApi(on.stack, [known]);
-  const { page, troubles } = open;
+  const { page, troubles } = browser.open;
   const stale = page.locator('#stale');
   try {
     await page.goto(`${other.url}/ui/runs/${id}`);
@@ -176,7 +153,7 @@ testInBrowser('a page that cannot be followed any more says so, and since when',
 testInBrowser('a call is approved in the inbox, with its arguments in view', async () => {
   const id = await start('payer', '5', { id: 'asks-1' });
   await asks(id);
-  const { page } = open;
+  const { page } = browser.open;
   await go(page, '/ui/inbox');
   const shown = asking(page, id);
   expect(await shown.getByLabel('Arguments of pay').textContent()).toContain('"amount": 5');
@@ -192,7 +169,7 @@ testInBrowser('a call is approved in the inbox, with its arguments in view', asy
 testInBrowser('an answer about other arguments than those that are asked now is refused', async () => {
   const id = await start('payer', '6', { id: 'asks-2' });
   await asks(id);
-  const { page, troubles } = open;
+  const { page, troubles } = browser.open;
   await go(page, `/ui/runs/${id}`);
   await page.evaluate(`document.querySelector('input[name=args]').value = '${'0'.repeat(64)}'`);
   await page.getByRole('button', { name: 'Approve', exact: true }).click();
@@ -209,7 +186,7 @@ testInBrowser('an answer about other arguments than those that are asked now is 
 testInBrowser('a run is paused, steered, resumed and cancelled', async () => {
   const id = await start('payer', '7', { id: 'held-1' });
   await asks(id);
-  const { page } = open;
+  const { page } = browser.open;
   const act = async (open_: string, button: string): Promise<void> => {
     if (open_ !== '') await page.getByText(open_, { exact: true }).click();
     await page.getByRole('button', { name: button, exact: true }).click();
@@ -236,7 +213,7 @@ testInBrowser('a run is paused, steered, resumed and cancelled', async () => {
 testInBrowser('what others wrote is text: no script of it runs, and what would not be seen is shown', async () => {
   const id = await start('payer', '8', { id: 'hostile', tags: ['<b>tag</b>'] });
   await asks(id);
-  const { page } = open;
+  const { page } = browser.open;
   const injected = (): Promise<unknown> => page.evaluate('window.injected');
   for (const at of ['/ui/inbox', `/ui/runs/${id}`]) {
     await go(page, at);
@@ -266,7 +243,7 @@ testInBrowser('what others wrote is text: no script of it runs, and what would n
 testInBrowser('a page goes by keys alone', async () => {
   await result(await start('greeter', 'one', { id: 'keys-1' }));
   await result(await start('greeter', 'two', { id: 'keys-2' }));
-  const { page } = open;
+  const { page } = browser.open;
   const focused = (): Promise<string | null> => page.evaluate('document.activeElement?.textContent');
   await go(page, '/ui/runs?q=keys-');
   await page.keyboard.press('j');
@@ -294,7 +271,7 @@ testInBrowser('light and dark follow the system, and both can be read by all', a
   const id = await start('payer', '9', { id: 'seen-by-all' });
   await asks(id);
   for (const colorScheme of ['light', 'dark'] as const) {
-    const { page, close, troubles } = await openPage(browser ?? (await startBrowser()), { colorScheme });
+    const { page, close, troubles } = await browser.another({ colorScheme });
     for (const at of PLACES.map((place) => place.replace('RUN', id))) {
       await go(page, at);
       expect({ at, colorScheme, barriers: await barriersOf(page) }).toEqual({ at, colorScheme, barriers: [] });
@@ -310,7 +287,7 @@ testInBrowser('light and dark follow the system, and both can be read by all', a
 testInBrowser('on a phone no page is wider than the window', async () => {
   const id = await start('payer', '11', { id: `wide-${'x'.repeat(80)}` });
   await asks(id);
-  const { page, close, troubles } = await openPage(browser ?? (await startBrowser()), { viewport: PHONE });
+  const { page, close, troubles } = await browser.another({ viewport: PHONE });
   for (const at of PLACES.map((place) => place.replace('RUN', id))) {
     await go(page, at);
     expect({ at, tooWide: await tooWide(page) }).toEqual({ at, tooWide: 0 });
@@ -323,7 +300,7 @@ testInBrowser('on a phone no page is wider than the window', async () => {
 testInBrowser('all of it is there without a script', async () => {
   const id = await start('payer', '10', { id: 'no-script' });
   await asks(id);
-  const { page, close } = await openPage(browser ?? (await startBrowser()), { javaScriptEnabled: false });
+  const { page, close } = await browser.another({ javaScriptEnabled: false });
   await go(page, '/ui/runs?q=no-script');
   await page.getByRole('link', { name: 'no-script' }).click();
   await page.getByRole('button', { name: 'Deny' }).click();

@@ -1,24 +1,21 @@
 // Needs: the built command line (npm run build), a Temporal CLI, free ports, sh and sed. The README's lines for forks, as they stand there,
 // typed at a run of a real `longhaul dev`.
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readTracked } from '../habits/tracked-files';
-import { CLI, cli, runId, scratchFolder, start, startCli, type Ended, type RunningProcess } from './cli';
+import { cli, runId, scratchFolder, startCli, type Ended, type RunningProcess } from './cli';
+import { shellIn } from './longhaul-in-shell';
 import { consoleLines, section } from './readme-text';
 
 const documented = consoleLines(section(readTracked('README.md'), 'Another way from the same point'));
 const typed: string[] = [];
 const project = scratchFolder();
-const bin = path.join(project, 'bin');
+const shell = shellIn(project, { EDITOR: 'sed -i s/Hello/Ahoy/' });
 
 let dev: RunningProcess;
 let origin: string;
 let fork: string;
 beforeAll(async () => {
-  mkdirSync(bin);
-  const longhaul = path.join(bin, 'longhaul');
-  writeFileSync(longhaul, `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
-  chmodSync(longhaul, 0o755);
   writeFileSync(path.join(project, 'package.json'), '{"private":true}');
   expect((await cli(['init'], { cwd: project })).code).toBe(0);
   dev = await startCli(['dev', '--metrics-port', '0'], { cwd: project });
@@ -36,11 +33,7 @@ async function type(ending: string): Promise<Ended> {
   if (line === undefined || others.length > 0)
     throw new Error(`one line of the README must end "${ending}": ${documented.join('\n')}`);
   typed.push(line);
-  const env = { PATH: [bin, process.env['PATH']].join(path.delimiter), EDITOR: 'sed -i s/Hello/Ahoy/' };
-  const command = line.replace(/\bRUN\b/, origin).replace(/\bFORK\b/, fork);
-  const ended = await (await start('sh', ['-c', command], { cwd: project, env })).ended;
-  expect({ line, ...ended }).toMatchObject({ line, code: 0 });
-  return ended;
+  return await shell(line.replace(/\bRUN\b/, origin).replace(/\bFORK\b/, fork));
 }
 
 const answer = async ({ stdout }: Ended): Promise<string> =>

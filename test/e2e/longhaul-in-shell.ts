@@ -10,14 +10,17 @@ export function lineThatBegins(documented: readonly string[], beginning: string)
   throw new Error(`one line of the README must begin "${beginning}": ${documented.join('\n')}`);
 }
 
-/** @returns what types a line, in the project's folder: it must end with 0 */
-export function shellIn(project: string): (line: string) => Promise<Ended> {
+/**
+ * @param more variables of the shell's environment
+ * @returns what types a line, in the project's folder: it must end with 0
+ */
+export function shellIn(project: string, more: { [name: string]: string } = {}): (line: string) => Promise<Ended> {
   const bin = path.join(project, 'bin');
   mkdirSync(bin);
   const longhaul = path.join(bin, 'longhaul');
   writeFileSync(longhaul, `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`);
   chmodSync(longhaul, 0o755);
-  const env = { PATH: [bin, process.env['PATH']].join(path.delimiter) };
+  const env = { PATH: [bin, process.env['PATH']].join(path.delimiter), ...more };
   return async (line) => {
     const ended = await (await start('sh', ['-c', line], { cwd: project, env })).ended;
     expect({ line, ...ended }).toMatchObject({ line, code: 0 });
