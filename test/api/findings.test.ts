@@ -6,6 +6,8 @@ import { defineAgent, defineTool } from '../../activities/define';
 import type { WatchedRun } from '../../activities/watch/watched-run';
 import { webhookSecrets } from '../../activities/http/webhook-signature';
 import { findingsCommand } from '../../client/cli/commands/findings';
+import { UNWATCHED_PREFIX } from '../../activities/store/ref-names';
+import { WORKFLOW_TYPES } from '../../workflows/contract/names';
 import type { Finding } from '../../workflows/contract/schemas/finding';
 import { told } from '../cli/given';
 import { until } from '../e2e/cli';
@@ -89,20 +91,38 @@ const deliveries = (labels: { [name: string]: string }): Promise<number> =>
 const watched = async (agent: string): Promise<number> =>
   (await on.stack.store.listRefs(`watched/run/${agent}/`)).map(({ value }) => value as WatchedRun).length;
 
+/** Where they are not, all that could say why. */
+async function takenIn(runs: { [agent: string]: number }): Promise<void> {
+  const holds = async (): Promise<boolean> =>
+    (await Promise.all(Object.entries(runs).map(async ([agent, count]) => (await watched(agent)) === count))).every(
+      Boolean,
+    );
+  await until('all are taken in', holds, 60_000).catch(async (error: unknown) => {
+    const taken = await Promise.all(Object.keys(runs).map(async (agent) => [agent, await watched(agent)] as const));
+    const left = await on.stack.store.listRefs(UNWATCHED_PREFIX);
+    const looks: string[] = [];
+    for await (const { workflowId, status, startTime, closeTime } of on.stack.temporal.workflow.list({
+      query: `WorkflowType = '${WORKFLOW_TYPES.agentWatch}'`,
+    }))
+      looks.push(`${workflowId} ${status.name} ${startTime.toISOString()} ${closeTime?.toISOString() ?? ''}`);
+    const log = readFileSync(on.stack.logFile, 'utf8')
+      .split('\n')
+      .filter((line) => !line.includes('"level":30'));
+    const told = { taken, left: left.map(({ name }) => name), looks: looks.slice(0, 20), log: log.slice(-40) };
+    throw new Error(`not all are taken in: ${JSON.stringify(told, null, 1)}`, { cause: error });
+  });
+}
+
 test('a tool that begins to fail is found, with its runs; the webhook is told, and the metric counts', async () => {
   await runMany('reader', 'before', 60);
   await runMany('steady', 'steady', 70);
-  await until(
-    'all are taken in',
-    async () => (await watched('reader')) === 60 && (await watched('steady')) === 70,
-    60_000,
-  );
+  await takenIn({ reader: 60, steady: 70 });
   expect(await found()).toEqual([]);
   isBroken = true;
   await runMany('reader', 'after', 20);
   isBroken = false;
   await until('it is found', async () => (await found()).some(({ metric }) => metric === 'tool-failed:look'), 60_000);
-  await until('all are taken in', async () => (await watched('reader')) === 80, 60_000);
+  await takenIn({ reader: 80 });
 
   const all = await found();
   const finding = all.find(({ metric }) => metric === 'tool-failed:look');
