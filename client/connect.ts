@@ -5,13 +5,13 @@ import { Client, type Connection } from '@temporalio/client';
 import { privateKeyOf } from '../activities/keys/decision-signature';
 import { dataConverterFor, openKeyRing, type KeyRing } from '../activities/keys';
 import type { ContentStore } from '../activities/store';
-import { openStore } from '../activities/store/open-store';
 import { openTextReader } from '../activities/stream/open-streams';
 import { connectTemporal } from '../infra/temporal/connect';
 import { DEFAULT_TASK_QUEUE } from '../workflows/contract/names';
 import { createAgentClient, type AgentClient } from './agent-client';
 import { ClientError } from './errors';
 import { findTemporal } from './find-temporal';
+import { openStoreAt } from './open-store-at';
 import type { Signer } from './run-requests';
 import { projectStateDir } from './project-state';
 
@@ -100,16 +100,5 @@ function keysOf(text: string | undefined): KeyRing | undefined {
     return text === undefined ? undefined : openKeyRing(text);
   } catch (error) {
     throw new ClientError('misconfigured', `keys: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** @throws ClientError `misconfigured` for a URL that names no store; ApplicationFailure `Store.Unavailable` */
-export function openStoreAt(url: string, keys: KeyRing | undefined): ContentStore {
-  try {
-    return openStore(url, { keys });
-  } catch (error) {
-    // A store that cannot be opened has a failure of its own; a plain error is what its URL was answered with.
-    if (!(error instanceof Error) || error.name !== 'Error') throw error;
-    throw new ClientError('misconfigured', error.message, { cause: error });
   }
 }

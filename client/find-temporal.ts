@@ -1,5 +1,5 @@
 // Which Temporal server a caller talks to: the one that the environment names, or the one that `longhaul dev` keeps up for the folder.
-import { resolveTemporal, type ExternalTemporal } from '../infra/temporal/connect';
+import { resolveTemporal, type ExternalTemporal } from '../infra/temporal/resolve-temporal';
 import { readFolderLock, type FolderLockHolder } from '../infra/temporal/folder-lock';
 import { ClientError } from './errors';
 

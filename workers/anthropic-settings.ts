@@ -1,6 +1,6 @@
 // The provider `anthropic`: there once the configuration or the environment speaks of it.
 import type { ResolvedConfig } from '../activities/define/config';
-import { ANTHROPIC_BASE_URL } from '../activities/model/wire-provider';
+import { ANTHROPIC_BASE_URL } from '../activities/model/base-urls';
 import { ConfigError } from './config-error';
 import type { ProviderSettings } from './model-settings';
 

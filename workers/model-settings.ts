@@ -2,7 +2,7 @@
 import type { ResolvedConfig } from '../activities/define/config';
 import { isModelName, resolvedRoute, type ResolvedRoute } from '../activities/define/route';
 import type { ModelApi } from '../activities/model/capabilities';
-import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/wire-provider';
+import { ANTHROPIC_BASE_URL, OPENAI_BASE_URL } from '../activities/model/base-urls';
 import type { RoutePlan } from '../workflows/contract/release';
 import { anthropicSettings } from './anthropic-settings';
 import { ConfigError } from './config-error';

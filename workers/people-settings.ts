@@ -5,7 +5,7 @@ import type { ApprovalRule } from '../workflows/contract/approval';
 import type { ToolPlan } from '../workflows/contract/run';
 import { rulesFor, type RuleFor } from '../activities/define/approval';
 import type { ResolvedConfig } from '../activities/define/config';
-import { resolveTemporal } from '../infra/temporal/connect';
+import { resolveTemporal } from '../infra/temporal/resolve-temporal';
 import { apiPeople, apiSettings, type ApiSettings } from './api-settings';
 import { ConfigError } from './config-error';
 import type { Setting } from './describe-settings';

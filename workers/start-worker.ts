@@ -24,7 +24,7 @@ import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority'
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
-import { keepWatch, oddRuns } from './watch-settings';
+import { keepWatch, oddRuns } from './watch-schedule';
 import { workerIdentity } from './worker-identity';
 
 export interface StartWorkerOptions {

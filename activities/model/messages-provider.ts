@@ -1,7 +1,8 @@
 // A provider for every server that speaks Anthropic's Messages API.
 import { messagesAdapter } from './messages-adapter';
 import type { ModelProvider } from './provider';
-import { ANTHROPIC_BASE_URL, createWireProvider, type ProviderOptions } from './wire-provider';
+import { ANTHROPIC_BASE_URL } from './base-urls';
+import { createWireProvider, type ProviderOptions } from './wire-provider';
 
 /** The only one that there is. */
 export const MESSAGES_VERSION = '2023-06-01';

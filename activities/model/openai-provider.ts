@@ -2,7 +2,8 @@
 import { chatAdapter } from './chat-adapter';
 import type { ModelProvider } from './provider';
 import { responsesAdapter } from './responses-adapter';
-import { createWireProvider, OPENAI_BASE_URL, type ProviderOptions } from './wire-provider';
+import { OPENAI_BASE_URL } from './base-urls';
+import { createWireProvider, type ProviderOptions } from './wire-provider';
 
 export interface OpenAiProviderOptions extends ProviderOptions {
   /** `responses` for OpenAI itself, whose reasoning models lose their thoughts between tool calls otherwise; `chat` for most others. */

@@ -13,9 +13,6 @@ import type { ModelCall, ModelProvider, ModelRequest, ModelResponse } from './pr
 import { toldLimits } from './told-limits';
 import type { AnswerReader, DataUrl, WireAdapter } from './wire-adapter';
 
-export const OPENAI_BASE_URL = 'https://api.openai.com/v1';
-export const ANTHROPIC_BASE_URL = 'https://api.anthropic.com';
-
 export interface ProviderOptions {
   /** As model names begin: `name/model`. */
   name: string;

@@ -2,18 +2,17 @@
 import { existsSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
-import { openTextReader } from '../../activities/stream/open-streams';
-import { connectTemporal } from '../../infra/temporal/connect';
 import type { Settings } from '../../workers/config';
-import { createAgentClient, type AgentClient } from '../agent-client';
-import { openStoreAt, temporalClient } from '../connect';
+import type { AgentClient } from '../agent-client';
 import { ClientError } from '../errors';
 import { findTemporal, type FoundTemporal } from '../find-temporal';
+import { openStoreAt } from '../open-store-at';
 import { createClosing } from './closing';
 import { settingsFor, storeInUse } from './in-use';
 import { ownSigner } from './own-identity';
 import { readingTold } from './reading-told';
 import type { Output } from './output';
+import type * as temporalPartsModule from './temporal-parts';
 
 export interface Connected {
   temporal: Client;
@@ -75,9 +74,9 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
   const connectTo = async ({ server, uiUrl, taskQueue = settings.taskQueue }: FoundTemporal): Promise<Connected> => {
     // First, because it is the quickest to fail.
     const opened = openStore();
+    const { connectTemporal, temporalClient, createAgentClient, openTextReader } = temporalParts();
     const connection = await connectTemporal(server);
     const temporal = temporalClient(connection, server.namespace, settings.keys);
-    const { tenant, user } = settings.identity;
     const signer = ownSigner(settings.approvers, env);
     const texts = openTextReader({ store: storeUrl(), stateDir: settings.stateDir, keys: settings.keys });
     const connected: Connected = {
@@ -87,8 +86,7 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
         store: opened,
         texts,
         taskQueue,
-        tenant,
-        ...(user === undefined ? {} : { user }),
+        ...settings.identity,
         ...(signer ? { signer } : {}),
       }),
       address: server.connectionOptions.address,
@@ -139,6 +137,9 @@ export function createContext({ settings, misconfigured = [], output, env, cwd }
     },
   };
 }
+
+/** Half a second, which commands that only read the store need not wait for. */
+const temporalParts = (): typeof temporalPartsModule => require('./temporal-parts') as typeof temporalPartsModule;
 
 /** Of a store that was mistyped "no runs" alone would be a lie. */
 function toldOnce(output: Output): (folder: string) => void {

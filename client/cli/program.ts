@@ -3,15 +3,27 @@ import { dirname, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../../workers/package-version';
 import { PRIORITIES } from '../../workflows/contract/quota';
-import { apiCommand, type ApiCommandOptions } from './api';
+import type { ApiCommandOptions } from './api';
 import { collect, describeCommands, type Wrap, type WrapOptions } from './commands';
-import { codecServerCommand, type CodecServerCommandOptions } from './commands/codec-server';
+import type { CodecServerCommandOptions } from './commands/codec-server';
 import type { CliContext } from './context';
-import { devCommand, type DevOptions } from './dev';
-import { runCommand } from './run';
+import type { DevOptions } from './dev';
 import type { RunCommandOptions } from './start-run';
-import { submitCommand } from './submit';
-import { workerCommand, type WorkerOptions } from './worker';
+import type { WorkerOptions } from './worker';
+import type * as runModule from './run';
+import type * as submitModule from './submit';
+import type * as devModule from './dev';
+import type * as workerModule from './worker';
+import type * as apiModule from './api';
+import type * as codecServerModule from './commands/codec-server';
+
+// What one command needs is loaded for that command.
+const loadRun = (): typeof runModule => require('./run') as typeof runModule;
+const loadSubmit = (): typeof submitModule => require('./submit') as typeof submitModule;
+const loadDev = (): typeof devModule => require('./dev') as typeof devModule;
+const loadWorker = (): typeof workerModule => require('./worker') as typeof workerModule;
+const loadApi = (): typeof apiModule => require('./api') as typeof apiModule;
+const loadCodecServer = (): typeof codecServerModule => require('./commands/codec-server') as typeof codecServerModule;
 
 export interface GlobalOptions {
   agents?: string;
@@ -90,12 +102,12 @@ export function createProgram(withContext: WithContext): Command {
     .option('--inspect', 'lift time-outs, for a debugger')
     .action(
       wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
-        runCommand(context, agent, text, options),
+        loadRun().runCommand(context, agent, text, options),
       ),
     );
   starting(program.command('submit').description('start a run on the workers that are up, print its id')).action(
     wrap((context, agent: string, text: string | undefined, options: RunCommandOptions) =>
-      submitCommand(context, agent, text, options),
+      loadSubmit().submitCommand(context, agent, text, options),
     ),
   );
   program
@@ -103,7 +115,7 @@ export function createProgram(withContext: WithContext): Command {
     .description('keep everything up: Temporal, Web UI, workers; serves agents as they are saved')
     .option('--inspect', 'lift time-outs, for a debugger')
     .option('--metrics-port <port>', 'Prometheus metrics (default 9464, 0 for a free one)', port)
-    .action(wrap((context, options: DevOptions) => devCommand(context, options)));
+    .action(wrap((context, options: DevOptions) => loadDev().devCommand(context, options)));
   describeServers(program, wrap);
   describeCommands(program, wrap);
   return program;
@@ -121,20 +133,22 @@ function describeServers(program: Command, wrap: Wrap): void {
     )
     .option('--metrics-port <port>', 'serve /metrics, /healthz and /readyz (0 for a free port)', port)
     .option('--metrics-host <address>', 'default 127.0.0.1; 0.0.0.0 for a platform that asks from elsewhere')
-    .action(wrap((context, options: WorkerOptions) => workerCommand(context, options)));
+    .action(wrap((context, options: WorkerOptions) => loadWorker().workerCommand(context, options)));
   program
     .command('api')
     .description('serve the HTTP API, for workers that are elsewhere; dev serves it too')
     .option('--port <port>', 'default 8235, 0 for a free one', port)
     .option('--host <address>', 'default 127.0.0.1; any other needs keys, see api-key')
-    .action(wrap((context, options: ApiCommandOptions) => apiCommand(context, options)));
+    .action(wrap((context, options: ApiCommandOptions) => loadApi().apiCommand(context, options)));
   program
     .command('codec-server')
     .description('show clear text to the Web UI and the temporal command line, where keys are set')
     .option('--port <port>', 'default 8234, 0 for a free one', port)
     .option('--host <address>', 'default 127.0.0.1; any other needs LONGHAUL_CODEC_TOKEN')
     .option('--origin <url>', 'of a web page that may read; may be repeated', collect)
-    .action(wrap((context, options: CodecServerCommandOptions) => codecServerCommand(context, options)));
+    .action(
+      wrap((context, options: CodecServerCommandOptions) => loadCodecServer().codecServerCommand(context, options)),
+    );
 }
 
 /** As typed: what commander could not read, it has not taken in either. */

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createMemoryStore, readFile } from '../../activities/store';
-import { openStoreAt } from '../../client/connect';
+import { openStoreAt } from '../../client/open-store-at';
 import { findTemporal, webUiLink } from '../../client/find-temporal';
 import { projectStateDir } from '../../client/project-state';
 import { putFile } from '../../client/stored-file';

@@ -2,7 +2,8 @@
 import { failure } from '../../activities/failure';
 import { EXIT, errorLine, exitCodeOf, exitCodeOfError } from '../../client/cli/exit-codes';
 import { ClientError } from '../../client/errors';
-import { TemporalConfigError, TemporalUnreachableError } from '../../infra/temporal/connect';
+import { TemporalUnreachableError } from '../../infra/temporal/connect';
+import { TemporalConfigError } from '../../infra/temporal/resolve-temporal';
 import { TemporalCliNotFoundError } from '../../infra/temporal/find-cli';
 import { ConfigError } from '../../workers/config-error';
 import { OUTCOMES } from '../../workflows/contract/run';

@@ -5,7 +5,7 @@ import { listCommand } from '../../client/cli/commands/list';
 import { settingsFor, storeInUse } from '../../client/cli/in-use';
 import { ClientError } from '../../client/errors';
 import { findTemporal } from '../../client/find-temporal';
-import { openStoreAt } from '../../client/connect';
+import { openStoreAt } from '../../client/open-store-at';
 import { acquireFolderLock } from '../../infra/temporal/folder-lock';
 import { loadSettings, type Settings } from '../../workers/config';
 import { testProject, told, type TestProject } from './given';

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlink
 import path from 'node:path';
 import { openKeyRing } from '../../activities/keys';
 import { createAgentClient } from '../../client/agent-client';
-import { openStoreAt, temporalClient } from '../../client/connect';
+import { temporalClient } from '../../client/connect';
+import { openStoreAt } from '../../client/open-store-at';
 import { firstMessage } from '../../client/first-message';
 import { currentRelease } from '../../client/releases';
 import { recordStart, startWorkflow } from '../../client/start-workflow';

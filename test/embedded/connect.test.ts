@@ -1,7 +1,8 @@
 // Needs: nothing but a file system (no network, no server; the embedded server's tests cover the connection itself).
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { connectTemporal, resolveTemporal, TemporalConfigError } from '../../infra/temporal/connect';
+import { connectTemporal } from '../../infra/temporal/connect';
+import { resolveTemporal, TemporalConfigError } from '../../infra/temporal/resolve-temporal';
 import { freshFolder, removeFolders } from './given';
 
 afterAll(removeFolders);

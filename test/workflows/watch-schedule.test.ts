@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Client } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time';
 import { defineAgent } from '../../activities/define';
-import { keepWatch, keepWatchSchedule } from '../../workers/watch-settings';
+import { keepWatch, keepWatchSchedule } from '../../workers/watch-schedule';
 import { WORKFLOW_TYPES, controlQueue } from '../../workflows/contract/names';
 import { agentWatchId } from '../../workflows/contract/watch';
 import { script } from '../kit/model-server';

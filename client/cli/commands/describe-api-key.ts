@@ -1,8 +1,12 @@
 // What `longhaul api-key` takes.
 import { InvalidArgumentError, type Command } from 'commander';
 import { API_SCOPES, type ApiScope } from '../../../activities/define/api';
-import { apiKeyCommand, type ApiKeyOptions } from './api-key';
+import type { ApiKeyOptions } from './api-key';
 import type { Wrap } from './index';
+import type * as apiKeyModule from './api-key';
+
+// What one command needs is loaded for that command.
+const loadApiKey = (): typeof apiKeyModule => require('./api-key') as typeof apiKeyModule;
 
 const scope = (value: string, earlier: ApiScope[] = []): ApiScope[] => {
   const known = API_SCOPES.find((one) => one === value);
@@ -25,5 +29,7 @@ export function describeApiKey(program: Command, wrap: Wrap): void {
       '\nOnly the SHA-256 of a key is kept. Whoever serves the API or tools reads the configuration at its start.',
     )
     .addHelpText('after', '\nExample:\n  $ longhaul api-key shop --scope start --scope read --tenant acme')
-    .action(wrap((context, name: string, options: ApiKeyOptions) => apiKeyCommand(context, name, options)));
+    .action(
+      wrap((context, name: string, options: ApiKeyOptions) => loadApiKey().apiKeyCommand(context, name, options)),
+    );
 }

@@ -2,8 +2,12 @@
 import type { Command } from 'commander';
 import type { CostBy } from '../../cost/run-costs';
 import { age } from '../age-option';
-import { costBy, costCommand, type CostOptions } from './cost';
+import { costBy, type CostOptions } from './cost';
 import type { Wrap } from './index';
+import type * as costModule from './cost';
+
+// What one command needs is loaded for that command.
+const loadCost = (): typeof costModule => require('./cost') as typeof costModule;
 
 export function describeCost(program: Command, wrap: Wrap): void {
   program
@@ -23,5 +27,5 @@ export function describeCost(program: Command, wrap: Wrap): void {
       "\nA run counts in full on the day it began. A sub-agent's run is its own line by agent and model.",
     )
     .addHelpText('after', '\nExample:\n  $ longhaul cost --by agent,model --since 7d')
-    .action(wrap((context, options: CostOptions) => costCommand(context, options)));
+    .action(wrap((context, options: CostOptions) => loadCost().costCommand(context, options)));
 }

@@ -1,7 +1,11 @@
 // What `longhaul findings` is called and takes.
 import type { Command } from 'commander';
-import { findingsCommand, type FindingsOptions } from './findings';
+import type { FindingsOptions } from './findings';
 import type { Wrap } from './index';
+import type * as findingsModule from './findings';
+
+// What one command needs is loaded for that command.
+const loadFindings = (): typeof findingsModule => require('./findings') as typeof findingsModule;
 
 /** @param count reads a whole number from 1 */
 export function describeFindings(program: Command, wrap: Wrap, count: (value: string) => number): void {
@@ -11,5 +15,5 @@ export function describeFindings(program: Command, wrap: Wrap, count: (value: st
     .option('--agent <name>')
     .option('--limit <n>', 'at most so many', count, 20)
     .addHelpText('after', '\nExample:\n  $ longhaul findings --agent repo-analyst')
-    .action(wrap((context, options: FindingsOptions) => findingsCommand(context, options)));
+    .action(wrap((context, options: FindingsOptions) => loadFindings().findingsCommand(context, options)));
 }

@@ -8,13 +8,24 @@ import { example, RUN } from '../command-parts';
 import { count } from '../count-option';
 import { turnRange } from '../turn-range';
 import { describeFindings } from './describe-findings';
-import { diffCommand } from './diff';
 import type { Wrap } from './index';
-import { listCommand, type ListOptions } from './list';
-import { providersCommand } from './providers';
-import { showCommand, type ShowOptions } from './show';
-import { tailCommand } from './tail';
-import { traceCommand, type TraceOptions } from './trace';
+import type { ListOptions } from './list';
+import type { ShowOptions } from './show';
+import type { TraceOptions } from './trace';
+import type * as listModule from './list';
+import type * as showModule from './show';
+import type * as traceModule from './trace';
+import type * as tailModule from './tail';
+import type * as providersModule from './providers';
+import type * as diffModule from './diff';
+
+// What one command needs is loaded for that command.
+const loadList = (): typeof listModule => require('./list') as typeof listModule;
+const loadShow = (): typeof showModule => require('./show') as typeof showModule;
+const loadTrace = (): typeof traceModule => require('./trace') as typeof traceModule;
+const loadTail = (): typeof tailModule => require('./tail') as typeof tailModule;
+const loadProviders = (): typeof providersModule => require('./providers') as typeof providersModule;
+const loadDiff = (): typeof diffModule => require('./diff') as typeof diffModule;
 
 const callWanted = (value: string): CallWanted => {
   if (value === 'last' || value === 'failed') return value;
@@ -51,7 +62,7 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .option('--before <run>', 'only those that began before this one')
     .option('--limit <n>', 'at most so many', count, 20)
     .addHelpText('after', example('list --agent repo-analyst --failure Model.InvalidOutput --since 2h'))
-    .action(wrap((context, options: ListOptions) => listCommand(context, options)));
+    .action(wrap((context, options: ListOptions) => loadList().listCommand(context, options)));
   program
     .command('show')
     .description('what a run is and what it answered; needs no server')
@@ -65,7 +76,7 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .option('--diff <m>', 'with --call: what changed in what the model was asked since call m', count)
     .option('--curl', 'with --call: the exact request as a command, its key a variable of the shell')
     .addHelpText('after', example('show run_7kq --call failed'))
-    .action(wrap((context, run: string, options: ShowOptions) => showCommand(context, run, options)));
+    .action(wrap((context, run: string, options: ShowOptions) => loadShow().showCommand(context, run, options)));
   program
     .command('trace')
     .description("a run's calls as a tree, with times, tokens and previews; needs no server")
@@ -74,19 +85,19 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .option('--wide', 'also who made each call, with which release, and why it went as it did')
     .option('--waterfall', 'bars of when each part was, not on a terminal alone')
     .addHelpText('after', example('trace run_7kq --turns 3..5 --wide'))
-    .action(wrap((context, run: string, options: TraceOptions) => traceCommand(context, run, options)));
+    .action(wrap((context, run: string, options: TraceOptions) => loadTrace().traceCommand(context, run, options)));
   program
     .command('tail')
     .description("watch a run until its end, and exit with its outcome's code")
     .argument(...RUN)
     .addHelpText('after', '\nWith --json: one JSON document a line for each event, the last of them the result.')
     .addHelpText('after', example('tail run_7kq'))
-    .action(wrap((context, run: string) => tailCommand(context, run)));
+    .action(wrap((context, run: string) => loadTail().tailCommand(context, run)));
   program
     .command('providers')
     .description('the models that can be asked, and how workers have found them lately; needs no server')
     .addHelpText('after', example('providers'))
-    .action(wrap((context) => providersCommand(context)));
+    .action(wrap((context) => loadProviders().providersCommand(context)));
   describeFindings(program, wrap, count);
   program
     .command('diff')
@@ -94,5 +105,5 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .argument(...RUN)
     .argument('<other>', 'the other run')
     .addHelpText('after', example('diff run_7kq run_m2x'))
-    .action(wrap((context, run: string, other: string) => diffCommand(context, run, other)));
+    .action(wrap((context, run: string, other: string) => loadDiff().diffCommand(context, run, other)));
 }

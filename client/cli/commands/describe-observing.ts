@@ -5,9 +5,17 @@ import { SCORES_BY } from '../../scores/find-scores';
 import { age } from '../age-option';
 import { count } from '../count-option';
 import type { Wrap } from './index';
-import { mcpCommand, type McpCommandOptions } from './mcp';
-import { profileCommand, type ProfileOptions } from './profile';
-import { scoreCommand, scoresCommand, type ScoreOptions, type ScoresOptions } from './score';
+import type { McpCommandOptions } from './mcp';
+import type { ProfileOptions } from './profile';
+import type { ScoreOptions, ScoresOptions } from './score';
+import type * as mcpModule from './mcp';
+import type * as scoreModule from './score';
+import type * as profileModule from './profile';
+
+// What one command needs is loaded for that command.
+const loadMcp = (): typeof mcpModule => require('./mcp') as typeof mcpModule;
+const loadScore = (): typeof scoreModule => require('./score') as typeof scoreModule;
+const loadProfile = (): typeof profileModule => require('./profile') as typeof profileModule;
 
 const number = (value: string): number => {
   const parsed = value.trim() === '' ? NaN : Number(value);
@@ -36,7 +44,7 @@ export function describeObserving(program: Command, wrap: Wrap): void {
       '\nAn agent starts it: { "command": "npx", "args": ["longhaul", "mcp"] }. It changes nothing.',
     )
     .addHelpText('after', '\nExample:\n  $ longhaul mcp --tenant acme')
-    .action(wrap((context, options: McpCommandOptions) => mcpCommand(context, options)));
+    .action(wrap((context, options: McpCommandOptions) => loadMcp().mcpCommand(context, options)));
 }
 
 function describeScores(program: Command, wrap: Wrap): void {
@@ -61,7 +69,9 @@ function describeScores(program: Command, wrap: Wrap): void {
       '\nExample:\n  $ longhaul score run_7kq helpful=0.8 correct=true --by alice --note "cites both files"',
     )
     .action(
-      wrap((context, run: string, said: string[], options: ScoreOptions) => scoreCommand(context, run, said, options)),
+      wrap((context, run: string, said: string[], options: ScoreOptions) =>
+        loadScore().scoreCommand(context, run, said, options),
+      ),
     );
   program
     .command('scores')
@@ -78,7 +88,7 @@ function describeScores(program: Command, wrap: Wrap): void {
     .addOption(new Option('--by <what>', 'summed up, a line for each and each name').choices(SCORES_BY))
     .option('--limit <n>', 'at most so many', count, 20)
     .addHelpText('after', '\nExample:\n  $ longhaul scores --agent support --name helpful --below 0.5 --since 7d')
-    .action(wrap((context, options: ScoresOptions) => scoresCommand(context, options)));
+    .action(wrap((context, options: ScoresOptions) => loadScore().scoresCommand(context, options)));
   program
     .command('profile')
     .description('how an agent behaves: times, calls, context, failures, and what limits fit it; needs no server')
@@ -87,5 +97,7 @@ function describeScores(program: Command, wrap: Wrap): void {
     .option('--release <hash>', 'only of this release: its hash or the beginning of it')
     .option('--tenant <name>', 'only of this tenant')
     .addHelpText('after', '\nExample:\n  $ longhaul profile repo-analyst --since 7d')
-    .action(wrap((context, agent: string, options: ProfileOptions) => profileCommand(context, agent, options)));
+    .action(
+      wrap((context, agent: string, options: ProfileOptions) => loadProfile().profileCommand(context, agent, options)),
+    );
 }

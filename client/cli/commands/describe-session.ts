@@ -1,18 +1,11 @@
 // What the commands of `longhaul session` are called and take.
 import type { Command } from 'commander';
 import type { Wrap } from './index';
-import {
-  sessionPauseCommand,
-  sessionResumeCommand,
-  sessionRetireCommand,
-  sessionSendCommand,
-  sessionShowCommand,
-  sessionWakeCommand,
-  type SendCommandOptions,
-  type SessionOptions,
-  type ShowSessionOptions,
-  type WakeCommandOptions,
-} from './session';
+import type { SendCommandOptions, SessionOptions, ShowSessionOptions, WakeCommandOptions } from './session';
+import type * as sessionModule from './session';
+
+// What one command needs is loaded for that command.
+const loadSession = (): typeof sessionModule => require('./session') as typeof sessionModule;
 
 const example = (text: string): string => `\nExample:\n  $ longhaul session ${text}`;
 
@@ -42,30 +35,36 @@ export function describeSession(program: Command, wrap: Wrap): void {
     .addHelpText('after', example('send ticket-7 "where is A-88?" --agent orders'))
     .action(
       wrap((context, id: string, text: string | undefined, options: SendCommandOptions) =>
-        sessionSendCommand(context, id, text, options),
+        loadSession().sessionSendCommand(context, id, text, options),
       ),
     );
   of('show', 'what it is doing, and what waits')
     .option('--transcript', 'the whole conversation')
     .addHelpText('after', example('show ticket-7'))
-    .action(wrap((context, id: string, options: ShowSessionOptions) => sessionShowCommand(context, id, options)));
+    .action(
+      wrap((context, id: string, options: ShowSessionOptions) =>
+        loadSession().sessionShowCommand(context, id, options),
+      ),
+    );
   of('pause', 'answer nothing more until it is resumed; what is being answered goes on')
     .option('--reason <text>', 'shown while it is paused')
     .addHelpText('after', example('pause ticket-7'))
     .action(
       wrap((context, id: string, options: SessionOptions & { reason?: string }) =>
-        sessionPauseCommand(context, id, options),
+        loadSession().sessionPauseCommand(context, id, options),
       ),
     );
   of('resume', 'go on after a pause')
     .addHelpText('after', example('resume ticket-7'))
-    .action(wrap((context, id: string, options: SessionOptions) => sessionResumeCommand(context, id, options)));
+    .action(
+      wrap((context, id: string, options: SessionOptions) => loadSession().sessionResumeCommand(context, id, options)),
+    );
   of('retire', 'for ever: take no message any more, answer what was taken, and end')
     .option('--reason <text>', 'told to whoever sends something')
     .addHelpText('after', example('retire ticket-7 --reason "solved"'))
     .action(
       wrap((context, id: string, options: SessionOptions & { reason?: string }) =>
-        sessionRetireCommand(context, id, options),
+        loadSession().sessionRetireCommand(context, id, options),
       ),
     );
   saying(of('wake', 'say something at each of the times, whether or not anything of ours runs then'))
@@ -77,7 +76,7 @@ export function describeSession(program: Command, wrap: Wrap): void {
     .addHelpText('after', example('wake ticket-7 "anything new?" --name daily --cron "0 9 * * *"'))
     .action(
       wrap((context, id: string, text: string | undefined, options: WakeCommandOptions) =>
-        sessionWakeCommand(context, id, text, options),
+        loadSession().sessionWakeCommand(context, id, text, options),
       ),
     );
 }

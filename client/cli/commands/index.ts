@@ -7,23 +7,45 @@ import { example, RUN } from '../command-parts';
 import { describeApiKey } from './describe-api-key';
 import { describeCost } from './describe-cost';
 import { describeObserving } from './describe-observing';
-import { approveCommand, denyCommand, replaceCommand, type ApproveOptions, type ReplaceOptions } from './decide';
+import type { ApproveOptions, ReplaceOptions } from './decide';
 import { describeLooking } from './describe-looking';
 import { describeReleases } from './describe-releases';
 import { describeSession } from './describe-session';
-import { doctorCommand } from './doctor';
-import { eraseCommand, type EraseOptions } from './erase';
-import { forkCommand, type ForkCommandOptions } from './fork';
-import { gcCommand, type GcOptions } from './gc';
-import { queuesCommand } from './queues';
-import { quotaCommand } from './quota';
-import { identityCommand } from './identity';
-import { inboxCommand } from './inbox';
-import { initCommand } from './init';
-import { cancelCommand, pauseCommand, resumeCommand, type ReasonOptions } from './intervene';
-import { extendCommand, steerCommand, type ExtendOptions } from './steer';
-import { testCommand, type TestOptions } from './test';
+import type { EraseOptions } from './erase';
+import type { ForkCommandOptions } from './fork';
+import type { GcOptions } from './gc';
+import type { ReasonOptions } from './intervene';
+import type { ExtendOptions } from './steer';
+import type { TestOptions } from './test';
 import { usd } from '../usd-option';
+import type * as interveneModule from './intervene';
+import type * as steerModule from './steer';
+import type * as forkModule from './fork';
+import type * as inboxModule from './inbox';
+import type * as decideModule from './decide';
+import type * as identityModule from './identity';
+import type * as quotaModule from './quota';
+import type * as queuesModule from './queues';
+import type * as gcModule from './gc';
+import type * as eraseModule from './erase';
+import type * as initModule from './init';
+import type * as testModule from './test';
+import type * as doctorModule from './doctor';
+
+// What one command needs is loaded for that command.
+const loadIntervene = (): typeof interveneModule => require('./intervene') as typeof interveneModule;
+const loadSteer = (): typeof steerModule => require('./steer') as typeof steerModule;
+const loadFork = (): typeof forkModule => require('./fork') as typeof forkModule;
+const loadInbox = (): typeof inboxModule => require('./inbox') as typeof inboxModule;
+const loadDecide = (): typeof decideModule => require('./decide') as typeof decideModule;
+const loadIdentity = (): typeof identityModule => require('./identity') as typeof identityModule;
+const loadQuota = (): typeof quotaModule => require('./quota') as typeof quotaModule;
+const loadQueues = (): typeof queuesModule => require('./queues') as typeof queuesModule;
+const loadGc = (): typeof gcModule => require('./gc') as typeof gcModule;
+const loadErase = (): typeof eraseModule => require('./erase') as typeof eraseModule;
+const loadInit = (): typeof initModule => require('./init') as typeof initModule;
+const loadTest = (): typeof testModule => require('./test') as typeof testModule;
+const loadDoctor = (): typeof doctorModule => require('./doctor') as typeof doctorModule;
 
 /** Gives a command its context, and turns what it throws into one line and an exit code. */
 export type Wrap = <Args extends unknown[]>(
@@ -59,27 +81,31 @@ function describeActing(program: Command, wrap: Wrap): void {
     .argument(...RUN)
     .option('--reason <text>', 'kept with the run')
     .addHelpText('after', example('cancel run_7kq --reason "wrong folder"'))
-    .action(wrap((context, run: string, options: ReasonOptions) => cancelCommand(context, run, options)));
+    .action(
+      wrap((context, run: string, options: ReasonOptions) => loadIntervene().cancelCommand(context, run, options)),
+    );
   program
     .command('pause')
     .description('hold a run; calls under way finish, nothing new is begun')
     .argument(...RUN)
     .option('--reason <text>', 'shown while it is paused')
     .addHelpText('after', example('pause run_7kq --reason "waiting for the new key"'))
-    .action(wrap((context, run: string, options: ReasonOptions) => pauseCommand(context, run, options)));
+    .action(
+      wrap((context, run: string, options: ReasonOptions) => loadIntervene().pauseCommand(context, run, options)),
+    );
   program
     .command('resume')
     .description('let a paused run go on, whoever or whatever paused it')
     .argument(...RUN)
     .addHelpText('after', example('resume run_7kq'))
-    .action(wrap((context, run: string) => resumeCommand(context, run)));
+    .action(wrap((context, run: string) => loadIntervene().resumeCommand(context, run)));
   program
     .command('steer')
     .description('say something to a running model: it hears it when its next turn begins')
     .argument(...RUN)
     .argument('<text>', 'what is said; "@file" reads it from there')
     .addHelpText('after', example('steer run_7kq "leave the tests alone"'))
-    .action(wrap((context, run: string, text: string) => steerCommand(context, run, text)));
+    .action(wrap((context, run: string, text: string) => loadSteer().steerCommand(context, run, text)));
   program
     .command('extend')
     .description('let a run use more than its limits: what is given is added to them')
@@ -91,7 +117,7 @@ function describeActing(program: Command, wrap: Wrap): void {
     .option('--usd <amount>', 'dollars, such as 0.5', usd)
     .option('--wall <time>', 'time, such as "30m"')
     .addHelpText('after', example('extend run_7kq --turns 10 --tokens 50000'))
-    .action(wrap((context, run: string, options: ExtendOptions) => extendCommand(context, run, options)));
+    .action(wrap((context, run: string, options: ExtendOptions) => loadSteer().extendCommand(context, run, options)));
   program
     .command('fork')
     .description('start a new run from a step of another, which is left as it is; prints its id')
@@ -111,7 +137,7 @@ function describeActing(program: Command, wrap: Wrap): void {
       '\nA fork makes new calls, tools with effects included, under limits and totals of its own. A replay makes none.',
     )
     .addHelpText('after', example('fork run_7kq --at 3 --edit'))
-    .action(wrap((context, run: string, options: ForkCommandOptions) => forkCommand(context, run, options)));
+    .action(wrap((context, run: string, options: ForkCommandOptions) => loadFork().forkCommand(context, run, options)));
 }
 
 const REQUEST = ['<number>', 'of the request, as the inbox shows it', count] as const;
@@ -121,7 +147,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
     .command('inbox')
     .description('what waits for a person, across runs, oldest first; needs no server')
     .addHelpText('after', example('inbox'))
-    .action(wrap((context) => inboxCommand(context)));
+    .action(wrap((context) => loadInbox().inboxCommand(context)));
   program
     .command('approve')
     .description('let a call be made as it was asked for, or a failed one be tried again')
@@ -134,7 +160,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
     .addHelpText('after', example('approve run_7kq 2'))
     .action(
       wrap((context, run: string, number: number, options: ApproveOptions) =>
-        approveCommand(context, run, number, options),
+        loadDecide().approveCommand(context, run, number, options),
       ),
     );
   program
@@ -146,7 +172,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
     .addHelpText('after', example('deny run_7kq 2 --reason "not without an invoice"'))
     .action(
       wrap((context, run: string, number: number, options: ReasonOptions) =>
-        denyCommand(context, run, number, options),
+        loadDecide().denyCommand(context, run, number, options),
       ),
     );
   program
@@ -159,7 +185,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
     .addHelpText('after', example(`replace run_7kq 2 --result '{"refundId":"r-9"}'`))
     .action(
       wrap((context, run: string, number: number, options: ReplaceOptions) =>
-        replaceCommand(context, run, number, options),
+        loadDecide().replaceCommand(context, run, number, options),
       ),
     );
   program
@@ -167,7 +193,7 @@ function describeDeciding(program: Command, wrap: Wrap): void {
     .description('the public key that your decisions are signed by; made where there is none')
     .addHelpText('after', '\nThe private key is kept in LONGHAUL_IDENTITY, by default ~/.config/longhaul/identity.pem.')
     .addHelpText('after', example('identity'))
-    .action(wrap((context) => identityCommand(context)));
+    .action(wrap((context) => loadIdentity().identityCommand(context)));
 }
 
 function describeKeeping(program: Command, wrap: Wrap): void {
@@ -175,12 +201,12 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .command('quota')
     .description('the limits of each model and the budgets of tenants, what of them is used, and who waits')
     .addHelpText('after', example('quota'))
-    .action(wrap((context) => quotaCommand(context)));
+    .action(wrap((context) => loadQuota().quotaCommand(context)));
   program
     .command('queues')
     .description('what waits for a place, how long one that came now would wait, and what has been refused')
     .addHelpText('after', example('queues'))
-    .action(wrap((context) => queuesCommand(context)));
+    .action(wrap((context) => loadQueues().queuesCommand(context)));
   describeCost(program, wrap);
   program
     .command('gc')
@@ -192,7 +218,7 @@ function describeKeeping(program: Command, wrap: Wrap): void {
       '\nAn object goes when two collections, a day apart, find nothing that names it. Once a day is often enough.',
     )
     .addHelpText('after', example('gc --keep 90d'))
-    .action(wrap((context, options: GcOptions) => gcCommand(context, options)));
+    .action(wrap((context, options: GcOptions) => loadGc().gcCommand(context, options)));
   program
     .command('erase')
     .description('delete what a run, or a tenant, said and did, in the store and in Temporal; leaves tombstones')
@@ -202,7 +228,11 @@ function describeKeeping(program: Command, wrap: Wrap): void {
     .option('--reason <text>', 'kept in the tombstone')
     .option('--yes', 'that it is meant')
     .addHelpText('after', example('erase run_7kq2ndm4x --reason "asked by the customer" --yes'))
-    .action(wrap((context, run: string | undefined, options: EraseOptions) => eraseCommand(context, run, options)));
+    .action(
+      wrap((context, run: string | undefined, options: EraseOptions) =>
+        loadErase().eraseCommand(context, run, options),
+      ),
+    );
 }
 
 function describePreparing(program: Command, wrap: Wrap): void {
@@ -211,17 +241,17 @@ function describePreparing(program: Command, wrap: Wrap): void {
     .description('write a first agent with its test into the current folder; overwrites nothing')
     .argument('[name]', 'of the agent', 'hello')
     .addHelpText('after', example('init refunds'))
-    .action(wrap((context, name: string) => initCommand(context, name)));
+    .action(wrap((context, name: string) => loadInit().initCommand(context, name)));
   program
     .command('test')
     .description('run the tests beside the agents, without a server')
     .argument('[files...]', 'parts of paths; all tests where none is given')
     .option('-t, --name <pattern>', 'only tests whose name fits')
     .addHelpText('after', example('test hello'))
-    .action(wrap((context, files: string[], options: TestOptions) => testCommand(context, files, options)));
+    .action(wrap((context, files: string[], options: TestOptions) => loadTest().testCommand(context, files, options)));
   program
     .command('doctor')
     .description('what is found, what is missing, how to mend it')
     .addHelpText('after', example('doctor --json'))
-    .action(wrap((context) => doctorCommand(context), { misconfigured: true }));
+    .action(wrap((context) => loadDoctor().doctorCommand(context), { misconfigured: true }));
 }
