@@ -1,8 +1,11 @@
 // Needs no server. Every history that is kept must still replay on today's workflow code: runs like it are out there.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../workers/workflow-bundle';
+
+// What each replay's worker says of its own beginning and end would hide what it says of a history.
+beforeAll(() => void Runtime.install({ logger: new DefaultLogger('WARN') }));
 
 const FOLDER = join(__dirname, 'histories');
 const kept = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
