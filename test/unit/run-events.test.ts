@@ -67,3 +67,14 @@ test('a worker that fails to answer is told of as it is, also after something wa
   fail(new Error('no worker'));
   await expect(second).rejects.toThrow('no worker');
 });
+
+test('a timer that comes before its time by the clock wakes it all the same: the run is asked again', async () => {
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(1_000);
+  let asked = 0;
+  const { events, end } = given(() => Promise.resolve(progressOf(step(asked++ === 0 ? 'running' : 'done'))));
+  expect([await next(events), await next(events)]).toMatchObject([{ type: 'step' }, { type: 'status' }]);
+  expect(await next(events)).toMatchObject({ type: 'step', step: { state: 'done' } });
+  clock.mockRestore();
+  end();
+  await events.return(undefined);
+});
