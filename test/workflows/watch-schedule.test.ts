@@ -52,7 +52,8 @@ test('a look that no worker can do is over some minutes later, and keeps no othe
   await until(async () => {
     for await (const { workflowId, runId } of temporal.workflow.list({ query })) begun.push({ id: workflowId, runId });
     return begun.length > 0;
-  }, 60_000);
+    // Of a server that is just up.
+  }, 180_000);
   const [first] = begun;
   const { raw } = await temporal.workflow.getHandle(first?.id ?? '').describe();
   expect(Number(raw.executionConfig?.workflowRunTimeout?.seconds ?? 0)).toBe(600);
