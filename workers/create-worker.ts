@@ -1,7 +1,5 @@
 // One worker for orchestration and model calls: workflows, activities, and the tuning that fits them.
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { Worker, type NativeConnection, type WorkerOptions, type WorkflowBundleOption } from '@temporalio/worker';
+import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
 import {
   createActivities,
   createControlActivities,
@@ -18,8 +16,9 @@ import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { controlQueue, toolQueue, toolboxQueue, webhookQueue } from '../workflows/contract/names';
 import { callNames } from './call-names';
+import type { DeployedBuild } from '../infra/temporal/deployments';
 import { encodingFailures } from './failure-encoding';
-import { packageVersion } from './package-version';
+import { unversioned, versionOptions } from './orchestration-code';
 import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';
 import { workflowBundle } from './workflow-bundle';
 
@@ -39,6 +38,8 @@ export interface AgentWorkerOptions {
   role?: WorkerRole;
   /** For a debugger: workflow tasks may take as long as they like. */
   debug?: boolean;
+  /** Runs that begin here end on this code. @default none: any worker may go on with any run */
+  build?: DeployedBuild;
 }
 
 /**
@@ -46,18 +47,6 @@ export interface AgentWorkerOptions {
  * needs. Toolboxes have processes of their own either way.
  */
 export type WorkerRole = 'both' | 'orchestrate' | 'calls';
-
-const BUILD_ID_CHARS = 12;
-const DEPLOYMENT_NAME = 'longhaul';
-
-/**
- * Of the orchestration code: history names it with every task, three times a call, so it is short. The SDK's own default is 90 characters,
- * a sixth of a history.
- */
-async function buildIdOf(bundle: WorkflowBundleOption): Promise<string> {
-  const code = 'code' in bundle ? bundle.code : await readFile(bundle.codePath);
-  return createHash('sha256').update(code).digest('hex').slice(0, BUILD_ID_CHARS);
-}
 
 /** Of every worker. */
 const stopping = ({ drainMs }: WorkerTuning) =>
@@ -88,11 +77,7 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
     namespace: options.namespace,
     taskQueue: options.taskQueue,
     identity: options.identity,
-    // Not versioned here: any worker may go on with any run. What it names is which code did.
-    workerDeploymentOptions: {
-      useWorkerVersioning: false,
-      version: { deploymentName: DEPLOYMENT_NAME, buildId: await buildIdOf(bundle) },
-    },
+    workerDeploymentOptions: await versionOptions(options.build, 'PINNED'),
     ...(role === 'calls' ? {} : { workflowBundle: options.keys ? await encodingFailures(bundle) : bundle }),
     dataConverter: dataConverterFor(options.keys),
     ...(role === 'orchestrate'
@@ -109,7 +94,7 @@ export async function createAgentWorker(options: AgentWorkerOptions): Promise<Wo
 
 export interface ControlWorkerOptions extends Pick<
   AgentWorkerOptions,
-  'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys'
+  'connection' | 'namespace' | 'taskQueue' | 'identity' | 'keys' | 'build'
 > {
   /** Of queues and sessions. @default quotas and budgets alone are served: they do nothing outside */
   deps?: ControlDeps;
@@ -117,17 +102,14 @@ export interface ControlWorkerOptions extends Pick<
 
 /** Serves the workflows that all runs share, on a queue of their own. Whichever process has one goes on with them when another is gone. */
 export async function createControlWorker(options: ControlWorkerOptions): Promise<Worker> {
-  const { connection, namespace, taskQueue, identity, keys, deps } = options;
+  const { connection, namespace, taskQueue, identity, keys, deps, build } = options;
   const bundle = await workflowBundle();
   return await Worker.create({
     connection,
     namespace,
     taskQueue: controlQueue(taskQueue),
     identity,
-    workerDeploymentOptions: {
-      useWorkerVersioning: false,
-      version: { deploymentName: DEPLOYMENT_NAME, buildId: await buildIdOf(bundle) },
-    },
+    workerDeploymentOptions: await versionOptions(build, 'AUTO_UPGRADE'),
     workflowBundle: keys ? await encodingFailures(bundle) : bundle,
     dataConverter: dataConverterFor(keys),
     ...(deps ? { activities: createControlActivities(deps) } : {}),
@@ -143,15 +125,12 @@ const WEBHOOKS_AT_ONCE = 20;
 
 /** Tells callers of their runs, on a queue of its own: a receiver that does not answer keeps no run and no queue waiting. */
 export async function createWebhookWorker(
-  options: Omit<ControlWorkerOptions, 'deps'> & { deps: WebhookDeps },
+  options: Omit<ControlWorkerOptions, 'deps' | 'build'> & { deps: WebhookDeps },
 ): Promise<Worker> {
   const { connection, namespace, taskQueue, identity, keys, deps } = options;
   return await Worker.create({
     ...{ connection, namespace, identity, taskQueue: webhookQueue(taskQueue) },
-    workerDeploymentOptions: {
-      useWorkerVersioning: false,
-      version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
-    },
+    workerDeploymentOptions: unversioned(),
     dataConverter: dataConverterFor(keys),
     activities: { ...createWebhookActivities(deps) },
     maxConcurrentActivityTaskExecutions: WEBHOOKS_AT_ONCE,
@@ -189,10 +168,7 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     namespace,
     taskQueue: tool ? toolQueue(taskQueue, toolbox, tool.name) : toolboxQueue(taskQueue, toolbox),
     identity,
-    workerDeploymentOptions: {
-      useWorkerVersioning: false,
-      version: { deploymentName: DEPLOYMENT_NAME, buildId: packageVersion() },
-    },
+    workerDeploymentOptions: unversioned(),
     dataConverter: dataConverterFor(keys),
     activities: createToolboxActivities({ metrics }, call, watching),
     interceptors: { activity: [callNames] },

@@ -1,7 +1,8 @@
 // `longhaul/workers`: for those who run workers from their own process instead of `longhaul worker`.
 export { createAgentWorker } from './create-worker';
-export { workflowBundle } from './workflow-bundle';
 export type { AgentWorkerOptions } from './create-worker';
+export { workflowBundle } from './workflow-bundle';
+export { ownBuildId } from './orchestration-code';
 export { loadSettings } from './config';
 export type { Settings, SettingsOverrides } from './config';
 export { serveAgents } from './serve-agents';

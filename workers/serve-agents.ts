@@ -12,11 +12,13 @@ import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
 import { indexRuns } from '../activities/store/run-index';
 import { publishQueue } from '../activities/store/queue-settings';
+import type { DeployedBuild } from '../infra/temporal/deployments';
 import { createAgentRegistry } from './agent-registry';
 import type { WorkerRole } from './create-worker';
 import type { Settings } from './config';
 import type { LoadedAgents } from './load-agents';
 import { loadAgentsOnce } from './mcp-servers';
+import { orchestrationHash } from './orchestration-code';
 import { unknownApprovers } from './people-settings';
 import { publishReleases, unpublishRelease, type PublishedRelease } from './publish-releases';
 import { secretsFrom } from './secrets-from';
@@ -47,6 +49,8 @@ export interface ServeOptions {
   beside?: boolean;
   /** What this process does for runs. @default 'both' */
   role?: WorkerRole;
+  /** Of the production deployment that this process belongs to. @default none: any worker may go on with any run */
+  build?: DeployedBuild;
   /** Serves these toolboxes, and no runs: releases are published by those that do. @default false */
   toolboxesOnly?: boolean;
   /** A line for people, about what keeps a toolbox from being served. */
@@ -138,13 +142,15 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     const runs = options.toolboxesOnly
       ? undefined
       : await withShownTexts(options, (texts) => startRunsWorker(options, registry, { metrics, texts, watching }));
-    if (runs && options.role !== 'orchestrate')
-      serving = tellServing({
-        store,
-        worker: runs.identity,
-        strict: options.strict,
-        releases: () => registry.releases(),
-      });
+    serving = tellServing({
+      store,
+      worker: runs?.identity ?? workerIdentity(),
+      strict: options.strict,
+      // Of those alone whose calls it makes.
+      releases: () => (runs && options.role !== 'orchestrate' ? registry.releases() : {}),
+      toolboxes: () => toolboxes.names(),
+      ...(options.build ? { build: { ...options.build, code: await orchestrationHash() } } : {}),
+    });
     const worker = together({ runs, serving }, toolboxes, watching.tracing);
     return { loaded, published, ...told, worker, reload, stop: () => worker.stop() };
   } catch (error) {
@@ -189,6 +195,7 @@ const startRunsWorker = (
     ...(settings.process.failpoint ? { failpoint: settings.process.failpoint } : {}),
     ...(options.debug ? { debug: true } : {}),
     ...(options.role ? { role: options.role } : {}),
+    ...(options.build ? { build: options.build } : {}),
     tuning: settings.tuning,
   });
 };

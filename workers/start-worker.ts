@@ -14,6 +14,7 @@ import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlClient, controlExecutions } from './control-executions';
+import type { DeployedBuild } from '../infra/temporal/deployments';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/run-index';
 import type { WatchSettings } from '../activities/watch/watch-settings';
@@ -70,6 +71,8 @@ export interface StartWorkerOptions {
   tuning?: WorkerTuning;
   /** @see WorkerRole @default 'both' */
   role?: WorkerRole;
+  /** Of the production deployment that this worker belongs to. @default none */
+  build?: DeployedBuild;
   /** Of looking after queues. @default QUEUE_PACE */
   queuePace?: QueuePace;
 }
@@ -98,12 +101,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const connection = await NativeConnection.connect(options.connection);
   let leases: Leases | undefined;
   try {
-    const { namespace, taskQueue, keys } = options;
+    const { namespace, taskQueue, keys, build } = options;
     const process = { connection, namespace, taskQueue, identity, ...(keys ? { keys } : {}) };
+    const versioned = build ? { build } : {};
     const { role = 'both', tuning = UNTUNED } = options;
     leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
     const deps = depsOf(options, identity, leases?.quota);
-    const control = role === 'calls' ? undefined : await controlOf(options, process, deps);
+    const control = role === 'calls' ? undefined : await controlOf(options, { ...process, ...versioned }, deps);
     const { webhooks } = options;
     const telling =
       role === 'calls' || !webhooks
@@ -120,8 +124,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       deps,
       ...(options.keys ? { keys: options.keys } : {}),
       ...(options.debug ? { debug: true } : {}),
-      role,
-      tuning,
+      ...{ role, tuning, ...versioned },
     });
     return running({ worker, ...control, telling, leases, connection, identity, role });
   } catch (error) {
@@ -142,7 +145,7 @@ interface Control {
 
 async function controlOf(
   { store, metrics, queuePace, watch }: StartWorkerOptions,
-  process: AuthorityOptions,
+  process: AuthorityOptions & Pick<StartWorkerOptions, 'build'>,
   deps: ActivityDeps,
 ): Promise<Control> {
   const { taskQueue } = process;

@@ -23,14 +23,20 @@ export function tellServing(options: {
   strict: boolean;
   /** By agent, the newest at the end. */
   releases(): Serving['releases'];
+  /** Names. @default none */
+  toolboxes?(): string[];
+  build?: NonNullable<Serving['build']>;
 }): ServingTeller {
-  const { store, worker, strict, releases } = options;
+  const { store, worker, strict, releases, toolboxes = () => [], build } = options;
   const name = servingName(worker);
   const stopping = new AbortController();
   const { signal } = stopping;
   const tell = async (): Promise<void> => {
     const at = Date.now();
-    const value: Serving = { schemaVersion: 1, worker, at, releases: releases(), strict };
+    const value: Serving = {
+      ...{ schemaVersion: 1, worker, at, releases: releases(), strict, toolboxes: toolboxes() },
+      ...(build ? { build } : {}),
+    };
     await store.commit({ refs: [{ op: 'put', name, value, expiresAt: at + SERVING_PACE.forMs }] });
   };
   const renew = async (): Promise<void> => {

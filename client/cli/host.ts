@@ -6,6 +6,7 @@ import type { ContentStore } from '../../activities/store';
 import { openTextReader } from '../../activities/stream/open-streams';
 import { connectTemporal } from '../../infra/temporal/connect';
 import { resolveTemporal } from '../../infra/temporal/resolve-temporal';
+import type { DeployedBuild } from '../../infra/temporal/deployments';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';
@@ -37,6 +38,7 @@ export interface HostOptions {
   toolboxes?: readonly string[];
   toolboxesOnly?: boolean;
   role?: WorkerRole;
+  build?: DeployedBuild;
   /** Shows clear text to the Web UI and command line of a Temporal that is started here, where keys are set. @default false */
   codecServer?: boolean;
 }
@@ -105,7 +107,7 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
 }
 
 async function serve(
-  { settings, debug, note, toolboxes, toolboxesOnly, role }: HostOptions,
+  { settings, debug, note, toolboxes, toolboxesOnly, role, build }: HostOptions,
   server: Pick<ServeOptions, 'connection' | 'namespace' | 'store' | 'beside'>,
   closing: Closing,
 ): Promise<ServedAgents> {
@@ -118,6 +120,7 @@ async function serve(
     ...(toolboxes ? { toolboxes } : {}),
     ...(toolboxesOnly ? { toolboxesOnly } : {}),
     ...(role ? { role } : {}),
+    ...(build ? { build } : {}),
   });
   // Workers first, so that they can hand their work back. Of one that failed `broken` tells.
   closing.add(() => served.stop().catch(() => undefined));

@@ -4,8 +4,10 @@ import { allRefs } from '../../activities/store';
 import { INBOX_PREFIX } from '../../activities/store/ref-names';
 import { backlogOf } from '../../infra/temporal/task-queue-backlog';
 import type { Settings } from '../../workers/config';
+import { deploymentMetrics, type DeploymentMetricsOptions } from '../../workers/deployment-metrics';
 import { queueMetrics, type QueueMetricsOptions } from '../../workers/queue-metrics';
 import { stateMetrics, type StateMetricsOptions } from '../../workers/state-metrics';
+import { standingOf } from '../deployments';
 import { queueViews } from '../queue-view';
 import { quotaViews } from '../quota-views';
 import { stillAsked } from '../still-asked';
@@ -20,10 +22,12 @@ export interface ScrapedOptions {
   settings: Settings;
   taskQueue: string;
   queues: QueueMetricsOptions['queues'];
+  /** That this process belongs to. */
+  deployment?: string;
 }
 
 /** Once for each process that serves its metrics. */
-export function tellState(host: Host, { settings, taskQueue, queues }: ScrapedOptions): void {
+export function tellState(host: Host, { settings, taskQueue, queues, deployment }: ScrapedOptions): void {
   const { served, namespace, temporal } = host;
   if (!served) return;
   const { registry } = served.metrics;
@@ -34,6 +38,22 @@ export function tellState(host: Host, { settings, taskQueue, queues }: ScrapedOp
     load: () => served.worker.load(),
   });
   stateMetrics(registry, stateOf(host, settings, taskQueue));
+  if (deployment !== undefined)
+    deploymentMetrics(registry, { deployment: () => standingDeployment(host, taskQueue, deployment) });
+}
+
+async function standingDeployment(
+  { temporal }: Host,
+  taskQueue: string,
+  name: string,
+): ReturnType<DeploymentMetricsOptions['deployment']> {
+  const { deployments, routing } = await standingOf({ temporal, taskQueue }, name);
+  const builds = deployments.find((one) => one.name === name)?.builds ?? [];
+  return {
+    name,
+    takesNewRuns: routing.current?.deployment === name,
+    builds: builds.map(({ build, state, runs, workers }) => ({ build, state, runs, workers: workers.steps })),
+  };
 }
 
 /** @throws with the reason where Temporal or the store does not answer */

@@ -1,6 +1,7 @@
 // `longhaul submit`: hands a run to the workers that are up, prints its id, and leaves.
 import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
+import { noteUnrouted } from './unrouted-note';
 import { placeText } from './place-text';
 import { noteOtherKeys, publishedManifest, startRun, typedInput, typedRun, type RunCommandOptions } from './start-run';
 
@@ -11,7 +12,8 @@ export async function submitCommand(
   options: RunCommandOptions,
 ): Promise<number> {
   const typed = typedRun(context, agent, text, options);
-  const { client, close } = await context.connect();
+  const connected = await context.connect();
+  const { client, close } = connected;
   try {
     const manifest = await publishedManifest(context, client, agent);
     noteOtherKeys(context, manifest);
@@ -21,6 +23,7 @@ export async function submitCommand(
     context.output.line(run.id);
     // Beside the id, which alone is what a script reads.
     if (queued) context.output.note(`queued  ${placeText(queued)}`);
+    await noteUnrouted(context, connected);
     return EXIT.completed;
   } finally {
     await close();

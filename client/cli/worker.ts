@@ -1,14 +1,17 @@
 // `longhaul worker`: one more worker process, against the server that the environment names or the `dev` of this folder.
 import type { Server } from 'node:http';
+import { polledQueue, type DeployedBuild } from '../../infra/temporal/deployments';
 import type { WorkerRole } from '../../workers/create-worker';
 import type { QueueMetricsOptions } from '../../workers/queue-metrics';
+import { ownBuildId } from '../../workers/orchestration-code';
 import type { ServedAgents } from '../../workers/serve-agents';
 import { toolboxSpecs } from '../../workers/toolbox/toolbox-specs';
 import { toolboxQueue } from '../../workflows/contract/names';
 import { ClientError } from '../errors';
-import { findTemporal } from '../find-temporal';
+import { findTemporal, type FoundTemporal } from '../find-temporal';
 import { managedLines, reportProblems, reportUnfinished, servedAgents } from './announce';
 import type { CliContext } from './context';
+import { requireBuildId, requireDeploymentName } from './deployment-name';
 import { createClosing } from './closing';
 import { cannotListen } from './cannot-listen';
 import { EXIT } from './exit-codes';
@@ -22,6 +25,8 @@ export interface WorkerOptions {
   /** False for none. */
   toolboxes?: boolean;
   role?: Exclude<WorkerRole, 'both'>;
+  deployment?: string;
+  buildId?: string;
   /** 0 for a free one. @default not served */
   metricsPort?: number;
   /** @default '127.0.0.1' */
@@ -37,6 +42,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
   const { toolbox: only, role } = options;
   if (only && role)
     throw new ClientError('misconfigured', '--role is of runs, and --toolbox serves none: give one of them.');
+  const build = await buildOf(options, found);
   const host = await openWorkerHost(
     {
       settings: await withCoreMetrics(settings, options.metricsPort !== undefined),
@@ -48,6 +54,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
           ? { toolboxes: [] }
           : {}),
       ...(role ? { role } : {}),
+      ...(build ? { build } : {}),
     },
     found,
   );
@@ -63,7 +70,11 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     const { identity } = served.worker;
     if (only) requireToolboxes(only, served);
     const queues = queuesOf(taskQueue, options);
-    const told = await servedProcess(host, { settings, taskQueue, queues }, options);
+    const told = await servedProcess(
+      host,
+      { settings, taskQueue, queues, ...(build ? { deployment: build.deployment } : {}) },
+      options,
+    );
     if (told) closing.add(() => void told.server.close());
     output.json({
       ready: true,
@@ -73,6 +84,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
       namespace,
       taskQueue,
       ...(role ? { role } : {}),
+      ...(build ?? {}),
       ...(told ? { metricsUrl: told.url } : {}),
       agents: servedAgents(served),
     });
@@ -80,6 +92,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
     output.line(
       `worker    ${identity} on task queue ${names.join(', ')}${role ? `, ${role} alone` : ''} at ${address}`,
     );
+    if (build) await showBuild(context, host, build, taskQueue);
     if (told) output.line(`metrics   ${told.url}, and /healthz and /readyz beside it`);
     // One that ends by itself rejects both.
     await Promise.race([stopped, host.broken]);
@@ -90,6 +103,45 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
   } finally {
     await closing.close();
   }
+}
+
+/** @throws ClientError `misconfigured`, `invalid-input` */
+async function buildOf(
+  { deployment, buildId, toolbox }: WorkerOptions,
+  found: FoundTemporal,
+): Promise<DeployedBuild | undefined> {
+  if (deployment === undefined) {
+    if (buildId === undefined) return undefined;
+    throw new ClientError('misconfigured', '--build-id is of a deployment: give --deployment NAME with it.');
+  }
+  if (toolbox)
+    throw new ClientError('misconfigured', 'toolboxes serve the runs of every build: --toolbox takes no --deployment.');
+  if (found.dev)
+    throw new ClientError(
+      'misconfigured',
+      'a deployment is for a server of its own: the worker of "longhaul dev" belongs to none, and goes on with any run. Name the server with TEMPORAL_ADDRESS.',
+    );
+  requireDeploymentName(deployment);
+  const build = buildId ?? (await ownBuildId());
+  requireBuildId(build);
+  return { deployment, build };
+}
+
+/** Nobody makes a build current by starting it: so it is said what does. */
+async function showBuild(
+  { output }: CliContext,
+  { temporal, namespace }: Host,
+  { deployment, build }: DeployedBuild,
+  taskQueue: string,
+): Promise<void> {
+  output.line(`build     ${build} of deployment ${deployment}`);
+  const { routing } = await polledQueue(temporal.connection, { namespace, taskQueue, kind: 'steps' });
+  const { current } = routing;
+  if (current?.deployment === deployment && current.build === build) return;
+  const now = current
+    ? `new runs begin on build ${current.build} of ${current.deployment}`
+    : 'it takes no new runs yet';
+  output.note(`${now}; to let them begin here: longhaul deploy set-current ${deployment} ${build}`);
 }
 
 type ServedQueue = QueueMetricsOptions['queues'][number];

@@ -1,6 +1,7 @@
 // Which metrics and labels our code and Temporal's Core export, and which of them an expression of PromQL uses.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { deploymentMetrics } from '../../workers/deployment-metrics';
 import { queueMetrics } from '../../workers/queue-metrics';
 import { stateMetrics } from '../../workers/state-metrics';
 import { createMetrics } from '../../workers/telemetry';
@@ -33,6 +34,7 @@ export function ourMetrics(): Map<string, Set<string>> {
   const never = (): Promise<never> => Promise.reject(new Error('not asked for'));
   queueMetrics(registry, { queues: [], backlogOf: never, load: () => undefined });
   stateMetrics(registry, { approvals: never, queues: never, quotas: never, temporal: never, store: never });
+  deploymentMetrics(registry, { deployment: never });
   const found = new Map<string, Set<string>>();
   for (const metric of registry.getMetricsAsArray() as unknown[]) {
     if (!isDescribed(metric)) throw new Error('a metric of another form');

@@ -42,6 +42,8 @@ export interface ServedToolboxes {
   readonly finished: Promise<void>;
   /** Resolves when the processes have the agents as they are now. A toolbox that is not among them any more is served on, for open runs. */
   update(toolboxes: readonly ToolboxSpec[]): Promise<void>;
+  /** Of those that are served here. */
+  names(): string[];
   stop(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export function serveToolboxes(options: ServeToolboxesOptions): ServedToolboxes 
         }),
       );
     },
+    names: () => [...served.keys()],
     stop: async () => {
       await Promise.all([...served.values()].map((toolbox) => toolbox.stop()));
       await (await connection?.catch(() => undefined))?.close();

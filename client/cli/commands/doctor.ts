@@ -12,6 +12,7 @@ import {
   checkWebhook,
   type Check,
 } from '../doctor-checks';
+import { checkDeployments } from '../deployment-checks';
 import { EXIT } from '../exit-codes';
 import { checkQuotas } from '../quota-checks';
 
@@ -26,6 +27,7 @@ export async function doctorCommand(context: CliContext): Promise<number> {
     await checkDisk(context),
     ...checkWebhook(context),
     ...(await checkQuotas(context)),
+    ...(await checkDeployments(context)),
     ...(await checkAgents(context)),
   ];
   const isWell = checks.every(({ state }) => state !== 'missing');

@@ -8,6 +8,7 @@ import { describeApiKey } from './describe-api-key';
 import { describeCost } from './describe-cost';
 import { describeObserving } from './describe-observing';
 import type { ApproveOptions, ReplaceOptions } from './decide';
+import { describeDeploy } from './describe-deploy';
 import { describeLooking } from './describe-looking';
 import { describeReleases } from './describe-releases';
 import { describeSession } from './describe-session';
@@ -69,6 +70,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeDeciding(program, wrap);
   describeSession(program, wrap);
   describeReleases(program, wrap);
+  describeDeploy(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);

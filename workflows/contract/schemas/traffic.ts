@@ -85,5 +85,9 @@ export const servingSchema = z.object({
   releases: z.record(z.string(), z.array(z.string())),
   /** Runs no release with the code of another. */
   strict: z.boolean(),
+  /** Whose calls it makes. Absent where an older worker tells. */
+  toolboxes: z.array(z.string()).exactOptional(),
+  /** Of a worker of a production deployment: what its orchestration code is called there, and its hash. */
+  build: z.object({ deployment: z.string(), build: z.string(), code: z.string() }).exactOptional(),
 });
 export type Serving = z.output<typeof servingSchema>;
