@@ -9,6 +9,7 @@ import type { ActivityDeps, ActivityMetrics, Attempt, OfRelease } from './deps';
 import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
 import { takeMessage } from './take-message';
+import { takeRelease } from './take-release';
 import { takeResult } from './take-result';
 import { takeSubRun } from './take-sub-run';
 import { tellPeople } from './tell-people';
@@ -68,6 +69,7 @@ export function createActivities(all: ActivityDeps): AgentActivities {
     beginSubRun: made('beginSubRun', beginSubRun, observedSubRunBegin),
     takeSubRun: made('takeSubRun', takeSubRun, observedSubRun),
     takeMessage: made('takeMessage', takeMessage),
+    takeRelease: made('takeRelease', takeRelease),
     endRun: made('endRun', endRun, observedEnd),
   };
 }

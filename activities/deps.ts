@@ -32,6 +32,8 @@ export interface LoadedAgent {
 export interface AgentRegistry {
   /** The release asked for, or in development today's code of the agent where that release is not loaded any more. */
   resolve(agent: string, release: string): LoadedAgent | undefined;
+  /** Where it resolves none: the release of the agent whose code it has, and runs no other with. Absent where it is never strict. */
+  other?(agent: string): string | undefined;
 }
 
 export interface ProviderRegistry {

@@ -18,13 +18,19 @@ const MANIFESTS = new LRUCache<string, ReleaseManifest>({ max: 200 });
 
 /**
  * Its tools are those that the run knows: one that was added later is not there, and one that was taken out has no code.
- * @throws ApplicationFailure `Release.NotLoaded`; `Store.*` when the release cannot be read
+ * @throws ApplicationFailure `Release.NotLoaded`; `Release.CodeElsewhere` where it is strict; `Store.*` when the release cannot be read
  */
 export async function requireAgent(
   deps: Pick<ActivityDeps, 'agents' | 'toolStore'>,
   { agent, release }: { agent: string; release: string },
 ): Promise<PinnedAgent> {
   const loaded = deps.agents.resolve(agent, release) ?? (await originLoaded(deps, agent, release));
+  const other = loaded ? undefined : deps.agents.other?.(agent);
+  if (other !== undefined)
+    throw failure(
+      'Release.CodeElsewhere',
+      `this worker has the code of release ${other.slice(0, 12)} of "${agent}", and runs release ${release.slice(0, 12)} with none but its own: a worker that has that makes the call.`,
+    );
   if (!loaded) {
     throw failure(
       'Release.NotLoaded',

@@ -56,10 +56,13 @@ export async function standingOf(asked: AskedQueue, name?: string): Promise<Queu
   const { namespace } = temporal.options;
   const polled = await polledQueues(asked);
   const { current, ramping } = polled.steps.routing;
-  const named = name !== undefined ? [name] : [
-    ...[current, ramping].flatMap((build) => build?.deployment ?? []),
-    ...[...polled.steps.pollers, ...polled.calls.pollers].flatMap(({ build }) => build?.deployment ?? []),
-  ];
+  const named =
+    name !== undefined
+      ? [name]
+      : [
+          ...[current, ramping].flatMap((build) => build?.deployment ?? []),
+          ...[...polled.steps.pollers, ...polled.calls.pollers].flatMap(({ build }) => build?.deployment ?? []),
+        ];
   const found = await Promise.all(
     [...new Set(named)].map((one) => deploymentNamed(temporal.connection, namespace, one)),
   );

@@ -41,7 +41,7 @@ export async function registerRelease(
   const { agent } = manifest;
   const known = await registeredReleases(store, agent);
   if (name !== undefined) requireFree(name, known, { agent, release });
-  const earlier = known.find((one) => one.release === release);
+  const earlier = known.find((one) => one.release === release && !one.saved);
   const [calledNow, notedNow] = [name ?? earlier?.name, note ?? earlier?.note];
   const isKnown = earlier !== undefined;
   const registered: RegisteredRelease = {

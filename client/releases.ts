@@ -2,6 +2,7 @@
 import { allRefs } from '../activities/store';
 import { pickRelease, readPointer, type NewRun, type PickedRelease } from '../activities/store/pick-release';
 import type { ContentStore } from '../activities/store/port';
+import { holdsNow, readSessionHold } from '../activities/store/session-hold';
 import { AGENT_PREFIX, RUN_PREFIX, agentPointerName, registeredOf } from '../activities/store/ref-names';
 import type { ReleaseManifest } from '../workflows/contract/release';
 import { releaseManifestSchema } from '../workflows/contract/schemas/release';
@@ -33,6 +34,19 @@ export async function releaseFor(
 ): Promise<KnownRelease & Pick<PickedRelease, 'rollout'>> {
   const picked = pickRelease(await pointerOf(store, agent), run);
   return { ...picked, manifest: await readManifest(store, picked.release) };
+}
+
+/** What answers a message that comes now: where somebody holds its session, the release that they said. @throws ClientError `unknown-agent` */
+export async function releaseForSession(
+  store: ContentStore,
+  agent: string,
+  run: NewRun & { session: string },
+): Promise<KnownRelease> {
+  const [pointer, hold] = await Promise.all([pointerOf(store, agent), readSessionHold(store, run.session)]);
+  // Of another agent's session of that name nothing is known here.
+  if (hold?.agent === agent && holdsNow(hold, pointer))
+    return { release: hold.release, manifest: await readManifest(store, hold.release) };
+  return await releaseFor(store, agent, run);
 }
 
 /** @throws ClientError `unknown-agent` */

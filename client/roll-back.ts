@@ -70,9 +70,9 @@ async function originOf(store: ContentStore, { release, degraded }: RunRecord): 
 }
 
 /** A start that had read what stood before is recorded by then, where its caller did not stop in its middle. */
-const SETTLED_MS = 1_000;
-const APART_MS = 100;
-const AT_ONCE = 16;
+export const SETTLED_MS = 1_000;
+export const APART_MS = 100;
+export const AT_ONCE = 16;
 /** A worker that does not answer by then may be gone: then the reason is left out, and the run ends without it. */
 const REASON_MS = 500;
 

@@ -20,13 +20,14 @@ import type {
 import type { SessionRecord } from '../workflows/contract/schemas/session-record';
 import { ClientError } from './errors';
 import { firstMessage } from './first-message';
-import { releaseFor } from './releases';
+import { releaseForSession } from './releases';
 import type { RunHandle } from './run-handle';
 import { newMessageId, requireMessageId, requireSessionId } from './session-ids';
 import {
   infoOf,
   notFound,
   readRecord,
+  releaseInfo,
   requireRecord,
   type SessionInfo,
   type SessionMaker,
@@ -107,6 +108,16 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
       signalArgs: request,
     });
   };
+  const standing = async (): Promise<SessionInfo> => {
+    const record = await readRecord(maker, of);
+    if (record?.status === 'retired') return infoOf(record);
+    // One that was woken to be paused has written nothing into its record since.
+    if (record?.status === 'asleep' && !(await isOpen(handle))) return infoOf(record);
+    const seen = await view();
+    if (seen) return await withPlace(maker, seen);
+    if (record) return infoOf(record);
+    throw notFound(of);
+  };
   return {
     id: session,
     send: async (input, options = {}) => {
@@ -115,16 +126,7 @@ export function createSessionHandle<A extends AnyAgent>(maker: SessionMaker, of:
       const about = { ...of, run: sessionRunId(session, id) };
       return await tracedSend(about, () => send<A>(maker, of, input, { ...options, id }));
     },
-    info: async () => {
-      const record = await readRecord(maker, of);
-      if (record?.status === 'retired') return infoOf(record);
-      // One that was woken to be paused has written nothing into its record since.
-      if (record?.status === 'asleep' && !(await isOpen(handle))) return infoOf(record);
-      const seen = await view();
-      if (seen) return await withPlace(maker, seen);
-      if (record) return infoOf(record);
-      throw notFound(of);
-    },
+    info: async () => ({ ...(await standing()), ...(await releaseInfo(maker, of)) }),
     transcript: async () => {
       const { head } = await requireRecord(maker, of);
       if (head === null) return [];
@@ -167,7 +169,7 @@ async function send<A extends AnyAgent>(
   const trace = traceOf(options.traceparent);
   const [record, { manifest, release }] = await Promise.all([
     readRecord(maker, of),
-    releaseFor(maker.store, agent, { tenant, session, run: sessionRunId(session, id) }),
+    releaseForSession(maker.store, agent, { tenant, session, run: sessionRunId(session, id) }),
   ]);
   const plan = manifest.session ?? record?.plan;
   if (!plan) throw new ClientError('invalid-input', `agent ${agent} has no sessions: its mode is not "session".`);

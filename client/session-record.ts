@@ -1,7 +1,9 @@
 // A session as its record in the store tells it, to those whose it is.
 import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../activities/store/port';
+import { readPointer } from '../activities/store/pick-release';
 import { sessionRecordName } from '../activities/store/ref-names';
+import { holdsNow, readSessionHold } from '../activities/store/session-hold';
 import type { QueuePlace } from '../workflows/contract/queue';
 import type { SessionView } from '../workflows/contract/session';
 import { sessionRecordSchema, type SessionRecord } from '../workflows/contract/schemas/session-record';
@@ -29,7 +31,39 @@ export type SessionInfo = Omit<SessionView, 'status'> & {
   status: SessionView['status'] | 'asleep' | 'retired';
   /** Where the run under way waits for a place in its queue. */
   queued?: QueuePlace;
+  /** Of its newest run. */
+  release?: string;
+  /** Set where that stayed behind what new runs took: which that was, and what of its conversation does not fit it. */
+  stays?: { insteadOf: string; why: string[] };
+  /** Somebody keeps it at a release. `isPassedOver`: that one was taken back since. */
+  held?: { release: string; why: string; by: string; at: number; isPassedOver?: true };
 };
+
+/** Of its release, beside what its workflow tells. */
+export async function releaseInfo(
+  { store }: Pick<SessionMaker, 'store'>,
+  { session, agent }: SessionOf,
+): Promise<Pick<SessionInfo, 'release' | 'stays' | 'held'>> {
+  const [ref, hold, found] = await Promise.all([
+    store.readRef(sessionRecordName(session)),
+    readSessionHold(store, session),
+    readPointer(store, agent),
+  ]);
+  const { release, stays } = (ref && sessionRecordSchema.parse(ref.value)) ?? {};
+  const isPassedOver = hold !== undefined && found !== undefined && !holdsNow(hold, found.pointer);
+  return {
+    ...(release === undefined ? {} : { release }),
+    ...(stays ? { stays } : {}),
+    ...(hold
+      ? {
+          held: {
+            ...{ release: hold.release, why: hold.why, by: hold.by, at: hold.at },
+            ...(isPassedOver ? { isPassedOver: true as const } : {}),
+          },
+        }
+      : {}),
+  };
+}
 
 export async function readRecord(
   { store, tenant }: SessionMaker,

@@ -46,6 +46,7 @@ export function createAgentRegistry(options: { strict: boolean }): ReloadableAge
     resolve(agent, release) {
       return releases.get(agent)?.get(release) ?? (options.strict ? undefined : newest.get(agent));
     },
+    other: (agent) => newest.get(agent)?.release,
     current: (agent) => today.get(agent),
     releases: () => Object.fromEntries([...releases].map(([agent, kept]) => [agent, [...kept.keys()]])),
     list: () => [...today.values()].sort((a, b) => (a.manifest.agent < b.manifest.agent ? -1 : 1)),

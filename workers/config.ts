@@ -60,6 +60,8 @@ export interface Settings extends Pick<ModelSettings, 'models' | 'plans' | 'prov
   prices: Prices;
   /** Absent where agents are not watched. */
   watch?: WatchPlan;
+  /** @see configSchema */
+  releases: ResolvedConfig['releases'];
   tuning: WorkerTuning;
   process: ProcessSettings;
   /** Absent where nothing is traced. */
@@ -135,7 +137,7 @@ export async function loadSettings(options: {
     ...{ models: models.models, plans: models.plans, providers: models.providers },
     ...{ quotas: quotaSettings(config, configName, models, ofPrices.prices), ...ofBudgets.settings },
     ...{ queues, prices: ofPrices.prices, tuning: tuningOf(config.workers), ...(ofWatch ? { watch: ofWatch } : {}) },
-    ...{ process: ofProcess, ...tracing },
+    ...{ process: ofProcess, ...tracing, releases: config.releases },
     secret: read,
     described: [
       {
@@ -153,7 +155,7 @@ export async function loadSettings(options: {
       ...ofPeople,
       ...describeModels(models, configName, read),
       ...ofPrices.described,
-      ...[...ofBudgets.described, ...describeQueues(queues, configName)],
+      ...[...ofBudgets.described, ...describeQueues(queues, configName), describeReleases(config, configName)],
       ...[...describeWatch(ofWatch, configName), ...describeTuning(config.workers, configName)],
       ...[...ofTracing, ...describeProcess(ofProcess, read)],
     ],
@@ -164,6 +166,12 @@ const describeIdentity = (tenant?: Found, user?: Found, ofSystem?: string): Sett
   { what: 'tenant', ...(tenant ?? { value: 'default', source: 'default' }) },
   { what: 'user', ...(user ?? { value: ofSystem ?? 'none', source: 'operating system' }) },
 ];
+
+const describeReleases = ({ releases }: ResolvedConfig, configName: string): Setting => ({
+  what: 'releases',
+  value: releases === 'explicit' ? 'by command alone' : 'by workers, until somebody does by command',
+  source: releases === 'workers' ? 'default' : configName,
+});
 
 const describeFile = (found: string | undefined, used: string | undefined): Setting => ({
   what: 'configuration',

@@ -1,7 +1,7 @@
 // How the builds of a production deployment stand, asked for when it is scraped: what is left on each, and who is there for it. A pinned run
 // whose build nobody serves waits for ever, and nothing else would say so.
 import { Gauge, type Registry } from 'prom-client';
-import { remembered, within } from './state-metrics';
+import { within } from './state-metrics';
 
 export interface DeploymentMetricsOptions {
   /** May reject, or not answer: then nothing is said. */
@@ -17,10 +17,25 @@ export interface DeploymentMetricsOptions {
 
 /** It takes the server a request for each build, and Temporal itself looks no more often than every few minutes what drains. */
 const LOOK_MS = 30_000;
+/** A scrape must be answered within ten seconds, as a rule. */
+const ANSWER_MS = 5_000;
+
+type Found = Awaited<ReturnType<DeploymentMetricsOptions['deployment']>>;
+
+/** All gauges of one scrape are filled by one look, and so are those of the next. What was not answered is asked again. */
+function looking({ deployment, now = Date.now }: DeploymentMetricsOptions): () => Promise<Found | undefined> {
+  let last: { at: number; found: Promise<Found | undefined> } | undefined;
+  return async () => {
+    if (!last || last.at + LOOK_MS < now()) last = { at: now(), found: within(deployment(), ANSWER_MS) };
+    const found = await last.found;
+    if (!found) last = undefined;
+    return found;
+  };
+}
 
 /** The same from every worker of the deployment. Drained builds without runs are left out: a hundred may be kept. */
 export function deploymentMetrics(registry: Registry, options: DeploymentMetricsOptions): void {
-  const look = remembered(() => within(options.deployment()), options.now ?? Date.now, LOOK_MS);
+  const look = looking(options);
   const shared = { labelNames: ['deployment', 'build'], registers: [registry] };
   const perBuild = (name: string, help: string, value: (build: { runs: number; workers: number }) => number): void =>
     void new Gauge({

@@ -2,8 +2,13 @@
 import type { LoadedAgent } from '../activities/deps';
 import { canonicalJson, type ContentStore } from '../activities/store';
 import type { RefWrite } from '../activities/store/port';
-import { agentPointerName } from '../activities/store/ref-names';
-import { agentPointerSchema, type AgentPointer } from '../workflows/contract/schemas/traffic';
+import { agentPointerName, releaseName } from '../activities/store/ref-names';
+import {
+  agentPointerSchema,
+  registeredReleaseSchema,
+  type AgentPointer,
+  type RegisteredRelease,
+} from '../workflows/contract/schemas/traffic';
 
 export interface PublishedRelease {
   agent: string;
@@ -12,6 +17,15 @@ export interface PublishedRelease {
   changed: boolean;
   /** Set where people say by command which release new runs take: this one, where it is another, was not asked. */
   managed?: { release: string };
+  /** Set where people say it and nobody has yet: new runs are refused. */
+  unreleased?: true;
+}
+
+export interface PublishOptions {
+  /** People say by command what new runs take, from the first one on. @default workers do until somebody does */
+  explicit?: boolean;
+  /** Kept for a week under what people say of an agent, so that what was saved can be compared and taken. @default false */
+  keepsSaves?: boolean;
 }
 
 /** A conflict means that another worker wrote the pointer just now; so many in a row mean that two of them disagree for good. */
@@ -21,9 +35,10 @@ const ROUNDS = 5;
 export async function publishReleases(
   store: ContentStore,
   loaded: readonly LoadedAgent[],
+  options: PublishOptions = {},
 ): Promise<PublishedRelease[]> {
   const published: PublishedRelease[] = [];
-  for (const agent of subAgentsFirst(loaded)) published.push(await publish(store, agent));
+  for (const agent of subAgentsFirst(loaded)) published.push(await publish(store, agent, options));
   return published.sort((a, b) => (a.agent < b.agent ? -1 : 1));
 }
 
@@ -55,16 +70,42 @@ function subAgentsFirst(loaded: readonly LoadedAgent[]): LoadedAgent[] {
   return [...ordered];
 }
 
-async function publish(store: ContentStore, { manifest, release }: LoadedAgent): Promise<PublishedRelease> {
+/** A save that nobody has come back to by then is forgotten. */
+const SAVED_MS = 7 * 86_400_000;
+
+/** A release without a name, which no new run takes. One that somebody has released stays as they did. */
+async function keepSaved(store: ContentStore, { manifest, release }: LoadedAgent): Promise<void> {
+  const { agent } = manifest;
+  const at = Date.now();
+  const value: RegisteredRelease = { schemaVersion: 1, agent, release, at, by: 'dev', saved: true };
+  const name = releaseName(agent, release);
+  const known = registeredReleaseSchema.safeParse((await store.readRef(name))?.value).data;
+  if (known && !known.saved) return;
+  await store.commit({
+    objects: [canonicalJson(manifest)],
+    refs: [{ op: 'put', name, value, expiresAt: at + SAVED_MS }],
+  });
+}
+
+async function publish(
+  store: ContentStore,
+  loaded: LoadedAgent,
+  { explicit = false, keepsSaves = false }: PublishOptions,
+): Promise<PublishedRelease> {
+  const { manifest, release } = loaded;
   const agent = manifest.agent;
   const name = agentPointerName(agent);
   for (let round = 1; round <= ROUNDS; round += 1) {
     const [pointer, [stored]] = await Promise.all([store.readRef(name), store.has([release])]);
     const { data: points } = agentPointerSchema.safeParse(pointer?.value);
-    if (points?.managed) {
+    if (points?.managed || explicit) {
       // Its runs may come yet, and a worker beside this one may have no such object.
       if (!stored) await store.commit({ objects: [canonicalJson(manifest)] });
-      return { agent, release, changed: false, managed: { release: points.release } };
+      if (keepsSaves && points?.release !== release) await keepSaved(store, loaded);
+      return {
+        ...{ agent, release, changed: false },
+        ...(points ? { managed: { release: points.release } } : { unreleased: true as const }),
+      };
     }
     const changed = points?.release !== release;
     if (!changed && stored) return { agent, release, changed };

@@ -15,7 +15,9 @@ export type Replay = (history: ReplayedHistory, id: string) => Promise<string | 
 export function quietReplays(): void {
   Runtime.install({
     logger: new DefaultLogger('ERROR', () => undefined),
-    telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} } },
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }), forward: {} },
+    },
   });
 }
 
@@ -51,7 +53,8 @@ const DIFFERENCES: readonly [pattern: RegExp, words: (...found: string[]) => str
   ],
   [
     /(\w+) machine does not handle this event: HistoryEvent\(id: (\d+), (\w+)\)/,
-    (machine, id, kind) => `at event ${id} its history has ${kind}, and this code ${DOES[machine] ?? `does something else (${machine})`}`,
+    (machine, id, kind) =>
+      `at event ${id} its history has ${kind}, and this code ${DOES[machine] ?? `does something else (${machine})`}`,
   ],
 ];
 const DOES: { readonly [machine: string]: string } = {

@@ -49,6 +49,8 @@ export interface ServeOptions {
   beside?: boolean;
   /** What this process does for runs. @default 'both' */
   role?: WorkerRole;
+  /** Each save of an agent whose new runs take what people say is kept as a release without a name. @default false */
+  keepsSaves?: boolean;
   /** Of the production deployment that this process belongs to. @default none: any worker may go on with any run */
   build?: DeployedBuild;
   /** Serves these toolboxes, and no runs: releases are published by those that do. @default false */
@@ -129,10 +131,15 @@ export async function serveAgents(options: ServeOptions): Promise<ServedAgents> 
     // Before new runs take the release: their first call must meet its code.
     await toolboxes.update(toolboxSpecs(loaded.agents));
     if (options.toolboxesOnly) return { loaded, published: [], removed: [] };
-    const published = await publishReleases(store, loaded.agents);
+    const explicit = settings.releases === 'explicit';
+    const published = await publishReleases(store, loaded.agents, {
+      explicit,
+      keepsSaves: options.keepsSaves ?? false,
+    });
     for (const release of published) served.set(release.agent, release);
     await serving?.tell();
-    return { loaded, published, removed: await withdraw(store, served, loaded) };
+    // Whoever alone says what new runs take says, too, that they take nothing.
+    return { loaded, published, removed: explicit ? [] : await withdraw(store, served, loaded) };
   };
   await indexRuns(store);
   if (!options.toolboxesOnly) await publishQueues(store, settings);

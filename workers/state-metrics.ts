@@ -138,19 +138,19 @@ function quotaGauges(registry: Registry, look: Look<{ model: string; view: Quota
 }
 
 /** All gauges of one scrape are filled by one look. */
-export function remembered<T>(look: Look<T>, now: () => number, lookMs = LOOK_MS): Look<T> {
+function remembered<T>(look: Look<T>, now: () => number): Look<T> {
   let last: { at: number; found: Promise<T | undefined> } | undefined;
   return () => {
-    if (!last || last.at + lookMs < now()) last = { at: now(), found: look() };
+    if (!last || last.at + LOOK_MS < now()) last = { at: now(), found: look() };
     return last.found;
   };
 }
 
 /** Undefined where it fails or is late. */
-export async function within<T>(asked: Promise<T>): Promise<T | undefined> {
+export async function within<T>(asked: Promise<T>, answerMs = ANSWER_MS): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ANSWER_MS);
+    timer = setTimeout(() => resolve(undefined), answerMs);
   });
   const answered = await Promise.race([asked.catch(() => undefined), late]);
   clearTimeout(timer);

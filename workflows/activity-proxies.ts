@@ -122,6 +122,7 @@ export function bindActivities(plan: RunPlan): {
   beginSubRun: AgentActivities['beginSubRun'];
   takeSubRun: AgentActivities['takeSubRun'];
   takeMessage: AgentActivities['takeMessage'];
+  takeRelease: AgentActivities['takeRelease'];
   endRun: AgentActivities['endRun'];
 } {
   return {
@@ -156,6 +157,11 @@ export function bindActivities(plan: RunPlan): {
       ]),
     takeMessage: (input) =>
       activities.takeMessage.executeWithOptions({ ...SAID, ...summaryOf('takes what a person says') }, [input]),
+    takeRelease: (input) =>
+      activities.takeRelease.executeWithOptions(
+        { ...RECORD, ...summaryOf(`goes on with release ${input.release.slice(0, 12)}`) },
+        [input],
+      ),
     endRun: (input) =>
       activities.endRun.executeWithOptions({ ...RECORD, ...summaryOf(`records: ${input.result.outcome}`) }, [input]),
   };

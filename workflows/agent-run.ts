@@ -15,6 +15,7 @@ import type { AgentRunInput, AgentRunResult } from './contract/run';
 import { bindActivities } from './activity-proxies';
 import type { Run, RunEnvironment } from './core/environment';
 import { followedBy } from './core/followed-by';
+import { goesOnAs } from './core/take-release';
 import { initialState } from './core/run-state';
 import { runAgent } from './core/run-agent';
 import { meaningOf, spentBy } from './failure-meaning';
@@ -22,7 +23,7 @@ import { bindHandlers } from './run-handlers';
 import { cancelSubAgent, runSubAgent } from './run-sub-agent';
 import { tellAsks } from './caller-webhook';
 import { tellEnd } from './tell-end';
-import { showDetails, showEnd } from './visibility';
+import { showDetails, showEnd, showRelease } from './visibility';
 
 /** A cancel with a reason is an update followed by Temporal's own cancel: how long the second is waited for, to end as Cancelled. */
 const CANCEL_GRACE_MS = 1_000;
@@ -39,12 +40,13 @@ export async function agentRun(input: AgentRunInput): Promise<AgentRunResult> {
   const run: Run = { input, state, firstRunId: workflowInfo().firstExecutionRunId, environment };
   bindHandlers(run, work);
   showDetails(input, state);
+  if (state.kept.move?.from !== undefined) showRelease(input);
 
   let ending = await work.run(() => runAgent(run));
   // What was said too late is refused, and not left unanswered.
   await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
   if (ending.kind === 'continue-as-new' && !work.consideredCancelled)
-    return continueAsNew<typeof agentRun>({ ...input, carried: ending.carried });
+    return continueAsNew<typeof agentRun>(goesOnAs(input, ending.carried));
   // A cancel came meanwhile, and the next execution would not hear of it: the first call that is made ends the run.
   if (ending.kind === 'continue-as-new') ending = await work.run(() => runAgent(run));
   if (ending.kind === 'continue-as-new') throw new Error('a run that is cancelled goes on as new.');
@@ -82,6 +84,7 @@ function bindEnvironment(
     runSubAgent: (start, summary) => shown(runSubAgent(start, summary, () => state.cancel?.reason)),
     cancelSubAgent: (id) => cancelSubAgent(id, state.cancel?.reason),
     takeMessage: (call) => shown(activities.takeMessage(call)),
+    takeRelease: (call) => shown(activities.takeRelease(call)),
     endRun: (call) => shown(activities.endRun(call)),
     now: () => Date.now(),
     until: (holds, timeoutMs, summary) => shown(until(holds, timeoutMs, summary)),

@@ -12,6 +12,7 @@ import type {
   SteerRequest,
 } from './contract/run';
 import type { RunEnded } from './contract/run-ended';
+import type { TakeReleaseRequest } from './contract/take-release';
 import type { RunAsks } from './contract/webhook';
 
 export const pauseSignal = defineSignal<[PauseRequest?]>(SIGNAL_NAMES.pause);
@@ -27,6 +28,7 @@ export const approveUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.a
 export const denyUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.deny);
 export const replaceUpdate = defineUpdate<void, [PersonDecision]>(UPDATE_NAMES.replace);
 export const steerUpdate = defineUpdate<void, [SteerRequest]>(UPDATE_NAMES.steer);
+export const takeReleaseUpdate = defineUpdate<void, [TakeReleaseRequest]>(UPDATE_NAMES.takeRelease);
 export const extendUpdate = defineUpdate<void, [ExtendRequest]>(UPDATE_NAMES.extend);
 export const pendingApprovalsQuery = defineQuery<PersonRequest[]>(QUERY_NAMES.pendingApprovals);
 export const progressQuery = defineQuery<RunProgress>(QUERY_NAMES.progress);

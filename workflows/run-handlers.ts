@@ -2,6 +2,7 @@
 import { ApplicationFailure, setHandler, type CancellationScope } from '@temporalio/workflow';
 import type { PersonDecision } from './contract/approval';
 import type { CancelRequest, ExtendRequest, PauseRequest, SteerRequest } from './contract/run';
+import type { TakeReleaseRequest } from './contract/take-release';
 import type { Run } from './core/environment';
 import {
   cancelRefusal,
@@ -14,6 +15,7 @@ import {
   steerRun,
 } from './core/interventions';
 import { decide, decisionRefusal } from './core/requests';
+import { takeRelease, takeReleaseRefusal } from './core/take-release';
 import { pendingApprovalsOf, progressOf, transcriptOf } from './core/run-views';
 import {
   approveUpdate,
@@ -27,6 +29,7 @@ import {
   replaceUpdate,
   resumeSignal,
   steerUpdate,
+  takeReleaseUpdate,
   transcriptQuery,
 } from './messages';
 import { showDetails } from './visibility';
@@ -35,6 +38,7 @@ export function bindHandlers(run: Run, work: CancellationScope): void {
   bindStops(run, work);
   bindDecisions(run);
   bindSteering(run);
+  bindRelease(run);
   bindQueries(run);
 }
 
@@ -145,6 +149,25 @@ function bindSteering(run: Run): void {
         'Let the run use more than its limits. Input: {"turns": 10, "toolCalls": 20, "tokens": 50000, "nanoUsd": 500000000, "wallMs": 3600000}',
       validator: (request: ExtendRequest) => {
         const refusal = extendRefusal(run, request);
+        if (refusal !== undefined) throw new Error(refusal);
+      },
+    },
+  );
+}
+
+function bindRelease(run: Run): void {
+  const { state, input } = run;
+  setHandler(
+    takeReleaseUpdate,
+    (request: TakeReleaseRequest) => {
+      takeRelease(run, request);
+      showDetails(input, state);
+    },
+    {
+      description:
+        'Go on with another release of its agent from the next turn on. Input: {"release": "...", "plan": {}}',
+      validator: (request: TakeReleaseRequest) => {
+        const refusal = takeReleaseRefusal(run, request);
         if (refusal !== undefined) throw new Error(refusal);
       },
     },

@@ -53,6 +53,10 @@ export const startAttributes = ({
     : [{ key: defineSearchAttributeKey('RunTags', SearchAttributeType.KEYWORD_LIST), value: tags }]),
 ];
 
+/** Of a run that goes by another than it was started with: it is found by this one. */
+export const showRelease = ({ release }: AgentRunInput): void =>
+  upsertSearchAttributes([{ key: keyword('AgentRelease'), value: release.slice(0, 12) }]);
+
 /** Two events, once a run. */
 export function showEnd(result: AgentRunResult): void {
   upsertSearchAttributes([

@@ -12,7 +12,6 @@ import { allRefs } from '../store/all-refs';
 import { createRunRecord } from '../store/create-run-record';
 import type { ChainEntry } from '../store/conversation';
 import { forkChains } from '../store/fork-chains';
-import { pickRelease, readPointer, type PickedRelease } from '../store/pick-release';
 import type { ContentStore } from '../store/port';
 import { partOf, readQueueSettings } from '../store/queue-settings';
 import { chainsOf, mailName, openRunName, runRecordName } from '../store/ref-names';
@@ -20,7 +19,7 @@ import { runEntryName } from '../store/run-index';
 import { closeRun, recordUnrecordedEnd } from '../unrecorded-end';
 import type { ControlDeps } from './control-deps';
 import { endedOf, readRun } from './find-run-end';
-import { manifestOf } from './manifest-of';
+import { pickForSession, pinned, type PickedForSession } from './pick-for-session';
 import { saidIn } from './session-conversation';
 import { sessionInputOf, type SessionBeginning } from './session-input';
 import { sessionRecordWrite } from './session-record';
@@ -33,8 +32,10 @@ export async function beginSessionRun(deps: ControlDeps, input: BeginSessionRunI
   const known = (await readRun(store, mail.run))?.record;
   if (known && !isOf(known, input)) return await answeredElsewhere(deps, input, known);
   const message = await saidBy(deps, mail.message);
-  const picked = known ? await pinned(deps, known.release) : await pick(deps, input, message);
   const entries = await saidIn(deps.conversation, input.session, input.from);
+  const picked = known
+    ? await pinned(deps, known.release)
+    : await pickForSession(deps, input, { message, said: entries.map((entry) => entry.message) });
   const queue = known ? undefined : await queueOf(deps, picked.manifest, mail.run);
   const record = known ?? (await recordBegin(deps, input, { ...picked, entries, queue }));
   const { session: plan } = picked.manifest;
@@ -138,40 +139,6 @@ async function saidBy({ conversation }: ControlDeps, hash: string): Promise<User
   throw failure('Store.ObjectCorrupt', `object ${hash} is no message that could be said to a session.`);
 }
 
-interface Picked extends PickedRelease {
-  manifest: ReleaseManifest;
-}
-
-const pinned = async ({ store }: ControlDeps, release: string): Promise<Picked> => ({
-  release,
-  manifest: await manifestOf(store, release),
-});
-
-/** What new runs take, unless the message does not fit that: then the one that it was checked against, if that was not taken back. */
-async function pick(
-  deps: ControlDeps,
-  { agent, tenant, session, mail }: BeginSessionRunInput,
-  message: UserMessage,
-): Promise<Picked> {
-  const found = await readPointer(deps.store, agent);
-  if (!found) return await pinned(deps, mail.release);
-  const { pointer } = found;
-  const picked = pickRelease(pointer, { tenant, session, run: mail.run });
-  const newest = { ...picked, manifest: await manifestOf(deps.store, picked.release) };
-  const isTaken = picked.release === mail.release || isInput(newest.manifest, message);
-  return isTaken || pointer.withdrawn?.includes(mail.release) ? newest : await pinned(deps, mail.release);
-}
-
-function isInput({ input }: ReleaseManifest, { parts }: UserMessage): boolean {
-  if (!input) return true;
-  const [text] = parts.flatMap((part) => (part.type === 'text' ? [part.text] : []));
-  try {
-    return z.fromJSONSchema(input).safeParse(JSON.parse(text ?? '')).success;
-  } catch {
-    return false;
-  }
-}
-
 const sentSchema = z.object({ traceparent: z.string().exactOptional() });
 
 /** Of whoever sent the message: it stands beside that in the store, and in no history. */
@@ -189,7 +156,8 @@ async function recordBegin(
     manifest,
     entries,
     queue,
-  }: Picked & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
+    stays,
+  }: PickedForSession & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
 ): Promise<RunRecord> {
   const { session, agent, tenant, mail, from, answered } = input;
   const record: RunRecord = {
@@ -209,9 +177,8 @@ async function recordBegin(
   const standing = {
     status: 'open' as const,
     plan: manifest.session ?? input.plan,
-    reached: from,
-    answered,
-    at: now(),
+    ...{ reached: from, answered, at: now(), release },
+    ...(stays ? { stays } : {}),
   };
   const known = await createRunRecord(store, record, {
     objects: chains.objects,

@@ -4,7 +4,7 @@ import type { KeepSessionInput, Reached } from '../../workflows/contract/session
 import { forkChains } from '../store/fork-chains';
 import type { ControlDeps } from './control-deps';
 import { reachedBy } from './session-conversation';
-import { sessionRecordWrite } from './session-record';
+import { readSessionRecord, sessionRecordWrite } from './session-record';
 
 /** Repeating it changes nothing. @throws ApplicationFailure `Store.*` */
 export async function keepSession(
@@ -19,11 +19,18 @@ export async function keepSession(
     ended && entries.length > 0
       ? await forkChains(conversation, { from: ended.run, to: sessionWorkflowId(session) }, entries)
       : { objects: [], refs: [] };
+  // By which release its newest run went is not the workflow's to know.
+  const { release, stays } = (await readSessionRecord(store, session)) ?? {};
+  const standing = { status, plan, reached, answered: answered + (ended ? 1 : 0), at: now() };
   await store.commit({
     objects: chains.objects,
     refs: [
       ...chains.refs,
-      sessionRecordWrite(input, { status, plan, reached, answered: answered + (ended ? 1 : 0), at: now() }),
+      sessionRecordWrite(input, {
+        ...standing,
+        ...(release === undefined ? {} : { release }),
+        ...(stays ? { stays } : {}),
+      }),
     ],
   });
   return reached;

@@ -18,15 +18,20 @@ export interface SessionStanding {
   reached: Reached;
   answered: number;
   at: number;
+  /** As of the record. */
+  release?: string;
+  stays?: NonNullable<SessionRecord['stays']>;
 }
 
 export function sessionRecordWrite(
   { session, agent, tenant }: SessionContext,
-  { status, plan, reached, answered, at }: SessionStanding,
+  { status, plan, reached, answered, at, release, stays }: SessionStanding,
 ): RefWrite {
   const value: SessionRecord = {
     ...{ schemaVersion: 1, id: session, agent, tenant, status, plan },
     ...{ head: reached.head, length: reached.length, answered, at },
+    ...(release === undefined ? {} : { release }),
+    ...(stays ? { stays } : {}),
   };
   return { op: 'put', name: sessionRecordName(session), value };
 }

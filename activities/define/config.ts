@@ -78,6 +78,11 @@ export const configSchema = z.strictObject({
   telemetry: telemetrySchema.default({ content: false, redact: [], sample: 1 }),
   /** Compares what agents do with what they did. `false`: nobody does. */
   watch: watchSchema.default({}),
+  /**
+   * Who says which release new runs of an agent take. `workers`: they do, until somebody does by command. `explicit`: nobody but
+   * `longhaul release`, from the first run on.
+   */
+  releases: z.enum(['workers', 'explicit']).default('workers'),
   /** Of every worker process. */
   workers: workersSchema.default({}),
   /** Folder of the agents. */

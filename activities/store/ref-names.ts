@@ -60,6 +60,9 @@ export const servingName = (worker: string): string => `${SERVING_PREFIX}${encod
 /** Persistent agents: where each has come to. */
 export const SESSION_PREFIX = 'session/';
 export const sessionRecordName = (session: string): string => `${SESSION_PREFIX}${encodeURIComponent(session)}`;
+/** Releases that people hold sessions at. */
+const SESSION_HOLD_PREFIX = 'session-hold/';
+export const sessionHoldName = (session: string): string => `${SESSION_HOLD_PREFIX}${encodeURIComponent(session)}`;
 /** What was said to a session and has no run yet, by the caller's id. */
 export const MAIL_PREFIX = 'mail/';
 export const mailsOf = (session: string): string => `${MAIL_PREFIX}${encodeURIComponent(session)}/`;

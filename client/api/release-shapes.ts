@@ -63,9 +63,11 @@ export const rollbackShape = z.strictObject({
     ),
   why: z.string().max(DECISION_REASON_CHARS).exactOptional(),
   running: z
-    .enum(['finish', 'cancel'])
+    .enum(['finish', 'cancel', 'move'])
     .exactOptional()
-    .describe('What becomes of open runs that took it. Left out: they finish.'),
+    .describe(
+      'What becomes of open runs that took it. Left out: they finish. `move`: they go on with the release gone back to, from their next turn on, where they fit it.',
+    ),
 });
 export const rolledBackShape = z.object({
   agent: z.string(),
@@ -73,6 +75,10 @@ export const rolledBackShape = z.object({
   withdrawn: z.array(z.string()),
   change: trafficChangeShape,
   open: count.describe('Runs of what was withdrawn that have not ended yet.'),
+  moved: z
+    .object({ moved: z.array(z.string()), stayed: z.array(z.object({ run: z.string(), why: z.string() })) })
+    .exactOptional()
+    .describe('Of `running: move`: runs that go on with that release, and those that go on as they are.'),
   cancelled: z
     .object({ asked: z.array(z.string()), failed: z.array(z.object({ run: z.string(), why: z.string() })) })
     .exactOptional(),

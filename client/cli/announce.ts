@@ -26,13 +26,17 @@ export function reportProblems({ output, settings }: CliContext, problems: reado
 
 /** Of agents whose new runs take what somebody said by command, and not what was loaded here: neither is passed off as the other. */
 export const managedLines = (published: readonly PublishedRelease[]): string[] =>
-  published.flatMap(({ agent, release, managed }) =>
-    managed && managed.release !== release
+  published.flatMap(({ agent, release, managed, unreleased }) =>
+    unreleased
       ? [
-          `apart    ${agent}: its files here make release ${release.slice(0, 12)}, and new runs take ${managed.release.slice(0, 12)}, as somebody said; ` +
-            `to change that: longhaul release ${agent} --take`,
+          `unreleased  ${agent}: its files here make release ${release.slice(0, 12)}, and new runs are refused until somebody says so: longhaul release ${agent}`,
         ]
-      : [],
+      : managed && managed.release !== release
+        ? [
+            `apart    ${agent}: its files here make release ${release.slice(0, 12)}, and new runs take ${managed.release.slice(0, 12)}, as somebody said; ` +
+              `to compare: longhaul releases diff ${agent} current ${release.slice(0, 12)}; to change that: longhaul release ${agent} --take`,
+          ]
+        : [],
   );
 
 /** What a crash left, in one line a run, and what of it waits for a person: said before anything goes on. */

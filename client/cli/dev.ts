@@ -15,6 +15,7 @@ import type { CliContext } from './context';
 import { EXIT } from './exit-codes';
 import { openHost, type Host } from './host';
 import { metricsUrl, serveProcess } from './process-server';
+import { noteUnreplayable } from './unreplayable';
 import { checkReach, tellState, withCoreMetrics } from './scraped-state';
 
 export interface DevOptions {
@@ -33,6 +34,7 @@ export async function devCommand(context: CliContext, options: DevOptions): Prom
     note: (line) => output.note(line),
     debug: options.inspect ?? false,
     codecServer: true,
+    keepsSaves: true,
   });
   if ('heldBy' in opened) {
     const { pid, info } = opened.heldBy;
@@ -104,6 +106,13 @@ async function serve(context: CliContext, host: Host, options: DevOptions): Prom
     });
     closing.add(() => config.close());
     await announce(context, host, served, { metrics, api });
+    // Beside what it serves: nobody waits for it, but its server must not go first.
+    const over = new AbortController();
+    const looked = noteUnreplayable(context, host, over.signal).catch(() => undefined);
+    closing.add(() => {
+      over.abort();
+      return looked;
+    });
     await Promise.race([stopped, host.broken]);
     output.note('stopping: calls under way may finish ...');
     return EXIT.completed;

@@ -2,7 +2,14 @@
 // began. Their runs are erased as any.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { allRefs, type ContentStore } from '../../activities/store';
-import { SESSION_PREFIX, chainsOf, mailsOf, sessionRecordName, webhookName } from '../../activities/store/ref-names';
+import {
+  SESSION_PREFIX,
+  chainsOf,
+  mailsOf,
+  sessionHoldName,
+  sessionRecordName,
+  webhookName,
+} from '../../activities/store/ref-names';
 import { sessionRunId, sessionWorkflowId } from '../../workflows/contract/names';
 import { sessionRecordSchema, type SessionRecord } from '../../workflows/contract/schemas/session-record';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
@@ -36,7 +43,7 @@ export async function eraseSession(
     // Of messages that a run under way took: it has another id.
     allRefs(store, webhookName(sessionRunId(session, ''))),
   ]);
-  const names = [...found.flat().map(({ name }) => name), sessionRecordName(session)];
+  const names = [...found.flat().map(({ name }) => name), sessionRecordName(session), sessionHoldName(session)];
   const gone = await Promise.all(names.map((name) => store.deleteRef(name)));
   return { refs: gone.filter(Boolean).length, executions: await deleteExecutions(temporal, id) };
 }

@@ -39,6 +39,9 @@ export interface HostOptions {
   toolboxesOnly?: boolean;
   role?: WorkerRole;
   build?: DeployedBuild;
+  /** Runs no release with the code of another. @default false */
+  strict?: boolean;
+  keepsSaves?: boolean;
   /** Shows clear text to the Web UI and command line of a Temporal that is started here, where keys are set. @default false */
   codecServer?: boolean;
 }
@@ -107,20 +110,21 @@ export async function openWorkerHost(options: HostOptions, found: FoundTemporal)
 }
 
 async function serve(
-  { settings, debug, note, toolboxes, toolboxesOnly, role, build }: HostOptions,
+  { settings, debug, note, toolboxes, toolboxesOnly, role, build, strict, keepsSaves }: HostOptions,
   server: Pick<ServeOptions, 'connection' | 'namespace' | 'store' | 'beside'>,
   closing: Closing,
 ): Promise<ServedAgents> {
   const served = await serveAgents({
     settings,
     ...server,
-    strict: false,
+    strict: strict ?? false,
     note,
     ...(debug ? { debug } : {}),
     ...(toolboxes ? { toolboxes } : {}),
     ...(toolboxesOnly ? { toolboxesOnly } : {}),
     ...(role ? { role } : {}),
     ...(build ? { build } : {}),
+    ...(keepsSaves ? { keepsSaves } : {}),
   });
   // Workers first, so that they can hand their work back. Of one that failed `broken` tells.
   closing.add(() => served.stop().catch(() => undefined));

@@ -131,6 +131,7 @@ function describeServers(program: Command, wrap: Wrap): void {
     .addOption(
       new Option('--role <role>', 'hold runs, or make their calls, and nothing else').choices(['orchestrate', 'calls']),
     )
+    .option('--strict', 'run no release with the code of another: calls of it wait for a worker that has its code')
     .option('--deployment <name>', 'belong to this production deployment: runs that begin on its code end on it')
     .option('--build-id <id>', 'what the code is called there; its version and a hash of it if not given')
     .option('--metrics-port <port>', 'serve /metrics, /healthz and /readyz (0 for a free port)', port)

@@ -25,6 +25,7 @@ export interface WorkerOptions {
   /** False for none. */
   toolboxes?: boolean;
   role?: Exclude<WorkerRole, 'both'>;
+  strict?: boolean;
   deployment?: string;
   buildId?: string;
   /** 0 for a free one. @default not served */
@@ -55,6 +56,7 @@ export async function workerCommand(context: CliContext, options: WorkerOptions)
           : {}),
       ...(role ? { role } : {}),
       ...(build ? { build } : {}),
+      ...(options.strict ? { strict: true } : {}),
     },
     found,
   );

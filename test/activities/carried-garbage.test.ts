@@ -46,6 +46,8 @@ const HASHES: { [K in keyof Required<CarriedState>]: (state: CarriedState) => st
   warned: () => [],
   lastTurn: () => [],
   tenantLeft: () => [],
+  // Its release is named by the change of traffic that it goes back with, for ever.
+  move: () => [],
   // A person's result, and what they wrote in place of the arguments, is named by the record of the request.
   requests: ({ requests }) => requests?.open.map(({ message }) => message) ?? [],
   calling: ({ calling }) => [

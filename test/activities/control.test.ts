@@ -14,6 +14,7 @@ import { OPEN_PREFIX, runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { Registry } from 'prom-client';
 import { createAgentRegistry } from '../../workers/agent-registry';
+import { consequenceOf } from '../../workflows/contract/failures';
 import { runQueueMetrics } from '../../workers/run-queue-metrics';
 import { createMetrics } from '../../workers/telemetry';
 import { manifestFor } from '../stack/manifest-for';
@@ -187,6 +188,19 @@ test('another route is another release, made of the same one, which whoever has 
   await expect(requireAgent({ agents, toolStore }, { agent: 'other', release })).rejects.toMatchObject({
     type: 'Release.NotLoaded',
   });
+});
+
+test('a strict worker runs no release with the code of another: the call is left to a worker that has it, and the run waits', async () => {
+  const { store } = given();
+  const toolStore = directToolStore(store);
+  const agents = createAgentRegistry({ strict: true });
+  const agent = defineAgent({ name: 'teller', instructions: 'Tell.' });
+  agents.replaceAll([{ agent, manifest, release: 'f'.repeat(64) }]);
+  await expect(requireAgent({ agents, toolStore }, { agent: 'teller', release })).rejects.toMatchObject({
+    ...{ type: 'Release.CodeElsewhere', nonRetryable: false },
+    message: expect.stringMatching(/^this worker has the code of release ffffffffffff of "teller"/) as string,
+  });
+  expect(consequenceOf('Release.CodeElsewhere')).toBe('wait');
 });
 
 test('of runs that nobody heard of, the store tells an end, then Temporal; one that was terminated or deleted is recorded', async () => {

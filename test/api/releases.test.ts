@@ -70,7 +70,7 @@ test('an agent, a release and a place that are not there', async () => {
     });
   const unknown = await api.ask('POST', `${AT}/rollback`, { body: { to: 'f'.repeat(64) } });
   expect(unknown).toMatchObject({ status: 409, body: { type: 'Traffic.Refused' } });
-  expect(await api.ask('POST', `${AT}/rollback`, { body: { running: 'move' } })).toMatchObject({ status: 422 });
+  expect(await api.ask('POST', `${AT}/rollback`, { body: { running: 'vanish' } })).toMatchObject({ status: 422 });
   expect(await takes()).toBe(two);
 });
 

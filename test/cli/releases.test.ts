@@ -233,7 +233,8 @@ test('workers that live are counted by the code that they have', async () => {
     const registry = createAgentRegistry({ strict: false });
     registry.replaceAll((await loadAgentsOnce(await loadSettings({ cwd: project.dir, env: {} }))).agents);
     const workers = async (): Promise<number | undefined> =>
-      (await listedReleases(store, await pointerOf(store, 'refunds'))).find((one) => one.release === release)?.workers;
+      (await listedReleases(store, await pointerOf(store, 'refunds'))).releases.find((one) => one.release === release)
+        ?.workers;
     const teller = tellServing({ store, worker: 'w 1', strict: false, releases: () => registry.releases() });
     await teller.tell();
     expect(await workers()).toBe(1);
@@ -270,6 +271,8 @@ test.each([
   ['release refunds --name abcdef0', 'neither "current" nor six digits'],
   ['releases nobody', 'there is no agent "nobody"'],
   ['releases diff refunds current v9', 'no release of refunds is named "v9"'],
+  ['releases diff', 'there is no agent "diff"'],
+  ['releases diff refunds current', 'two releases are compared: longhaul releases diff AGENT FROM TO.'],
   ['rollback nobody', 'there is no agent "nobody"'],
   ['rollback refunds', 'none before it is known to go back to'],
   ['rollback refunds --to v9', 'no release of refunds is named "v9"'],

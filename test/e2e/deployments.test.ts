@@ -11,6 +11,8 @@ import { cli, scratchFolder, startCli, until, type Ended, type RunningProcess } 
 
 jest.setTimeout(300_000);
 
+/** How builds stand is asked for every half minute. */
+const LOOKED_MS = 90_000;
 const project = scratchFolder();
 let server: EmbeddedTemporal;
 let temporal: Client;
@@ -45,9 +47,9 @@ interface TestWorker extends RunningProcess {
   metrics: string;
 }
 async function worker(build: string, own: { [name: string]: string } = {}): Promise<TestWorker> {
-  const args = ['worker', '--json', '--metrics-port', '0', '--deployment', 'shop', '--build-id', build];
+  const args = ['worker', '--metrics-port', '0', '--deployment', 'shop', '--build-id', build];
   const started = await startCli(args, { cwd: project, env: { ...env, ...own } });
-  const [, metrics = ''] = await started.saying(/"metricsUrl": "(http:[^"]+)"/);
+  const [, metrics = ''] = await started.saying(/^metrics +(http:\S+), and/m);
   return { ...started, metrics };
 }
 async function stopped(one: TestWorker): Promise<void> {
@@ -96,7 +98,9 @@ test('two builds: none takes runs before it is made current; runs end where they
   expect(await buildOf(sessionWorkflowId('talk'))).toBe('1.0');
 
   const young = await worker('2.0');
-  await young.saying(/new runs begin on build 1\.0 of shop; to let them begin here: longhaul deploy set-current shop 2\.0/);
+  await young.saying(
+    /new runs begin on build 1\.0 of shop; to let them begin here: longhaul deploy set-current shop 2\.0/,
+  );
   const made = await longhaul('deploy', 'set-current', 'shop', '2.0');
   expect(made).toMatchObject({
     code: 0,
@@ -130,15 +134,19 @@ test('two builds: none takes runs before it is made current; runs end where they
   await stopped(old);
   await until('a build without workers', async () => JSON.stringify(await json('deploy')).includes('"stranded":[{'));
   expect(await json('deploy')).toMatchObject({ stranded: [{ deployment: 'shop', build: '1.0', runs: 1, to: '2.0' }] });
-  await until('a metric that says so', async () => {
-    const text = await (await fetch(young.metrics)).text();
-    return (
-      text.includes('agent_deployment_runs_open{deployment="shop",build="1.0"} 1\n') &&
-      text.includes('agent_deployment_workers{deployment="shop",build="1.0"} 0\n') &&
-      text.includes('agent_deployment_workers{deployment="shop",build="2.0"} 1\n') &&
-      text.includes('agent_deployment_takes_new_runs{deployment="shop"} 1\n')
-    );
-  });
+  await until(
+    'a metric that says so',
+    async () => {
+      const text = await (await fetch(young.metrics)).text();
+      return (
+        text.includes('agent_deployment_runs_open{deployment="shop",build="1.0"} 1\n') &&
+        text.includes('agent_deployment_workers{deployment="shop",build="1.0"} 0\n') &&
+        text.includes('agent_deployment_workers{deployment="shop",build="2.0"} 1\n') &&
+        text.includes('agent_deployment_takes_new_runs{deployment="shop"} 1\n')
+      );
+    },
+    LOOKED_MS,
+  );
   expect(await longhaul('deploy', 'set-current', 'shop', '1.0')).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(

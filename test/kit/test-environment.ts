@@ -10,6 +10,7 @@ import { endRun } from '../../activities/end-run';
 import { safeText } from '../../activities/redact';
 import { spentBy, type ToldSpending } from '../../activities/gateway/money/spending';
 import { takeMessage } from '../../activities/take-message';
+import { takeRelease } from '../../activities/take-release';
 import { takeResult } from '../../activities/take-result';
 import { takeSubRun } from '../../activities/take-sub-run';
 import { tellPeople } from '../../activities/tell-people';
@@ -125,6 +126,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       runSubAgent: (start) => call(ONCE, ({ signal }) => options.runSubAgent(start, signal)),
       cancelSubAgent: (id) => Promise.resolve(options.cancelSubAgent(id)),
       takeMessage: (about) => call(said, () => takeMessage(deps, about)),
+      takeRelease: (about) => call(recorded, (attempt) => takeRelease(deps, about, attempt)),
       endRun: (about) => call(recorded, (attempt) => endRun(deps, about, attempt)),
       now: () => clock.now(),
       until: (holds, timeoutMs) => waits.until(holds, timeoutMs, isShielded()),

@@ -3,6 +3,7 @@ import type { ActivityDeps } from '../../activities/deps';
 import type { AgentRunInput, AgentRunResult, CarriedState } from '../../workflows/contract/run';
 import type { Run, SubAgentEnd, SubAgentStart } from '../../workflows/core/environment';
 import { runAgent } from '../../workflows/core/run-agent';
+import { goesOnAs } from '../../workflows/core/take-release';
 import { initialState } from '../../workflows/core/run-state';
 import { createTestEnvironment, soon, type TestEnvironment } from './test-environment';
 import { TestSetupError } from './test-setup-error';
@@ -67,7 +68,7 @@ export function createExecution(options: ExecutionOptions): Execution {
       }
       const { environment } = current;
       // A copy, as it is in production, where it crosses the wire: nothing of the old execution reaches the new one.
-      current = execute({ ...options.input, carried: structuredClone(ending.carried) });
+      current = execute(goesOnAs(current.run.input, structuredClone(ending.carried)));
       environment.wake();
     }
   }

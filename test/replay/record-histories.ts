@@ -6,6 +6,7 @@ import { subRunsOf } from '../../activities/store/ref-names';
 import { script, startModelServer, type ModelServer, type Script } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
 import { keepHistory } from './keep-history';
+import { recordMoves } from './record-moves';
 import { recordQueues } from './record-queues';
 import { recordSessions } from './record-sessions';
 import { recordWatch } from './record-watch';
@@ -248,7 +249,7 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch])
+  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch, recordMoves])
     await record(model, date);
   await model.close();
 }

@@ -32,6 +32,8 @@ test('there is a history of every path through the workflows', () => {
       'sub-agent-cancelled',
       'asked-steered-and-extended',
       'watched',
+      'moved-to-another-release-1',
+      'moved-to-another-release-2',
     ].map((path) => `agent-run-${path}`),
     ...[
       'interrupted',

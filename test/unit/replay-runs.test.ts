@@ -30,7 +30,7 @@ test.each([
   ],
   [
     'ChildWorkflow machine does not handle this event: HistoryEvent(id: 7, TimerStarted)',
-    'at event 7 its history has TimerStarted, and this code begins a sub-agent\'s run there',
+    "at event 7 its history has TimerStarted, and this code begins a sub-agent's run there",
   ],
   ['Nondeterminism error: something new\nand more', 'something new'],
   [

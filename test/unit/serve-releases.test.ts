@@ -2,7 +2,9 @@
 import { defineAgent } from '../../activities/define';
 import type { LoadedAgent } from '../../activities/deps';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
-import { agentPointerName } from '../../activities/store/ref-names';
+import { agentPointerName, releaseName } from '../../activities/store/ref-names';
+import { registerRelease } from '../../client/register-release';
+import { registeredReleases } from '../../client/releases';
 import { agentPointerSchema } from '../../workflows/contract/schemas/traffic';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { buildRelease } from '../../workers/build-release';
@@ -125,6 +127,45 @@ describe('publishing', () => {
     };
     expect(await publishReleases(racing, [mine])).toEqual([{ agent: 'a', release: mine.release, changed: true }]);
     expect(await pointer(store, 'a')).toMatchObject({ release: mine.release });
+  });
+
+  test('where only people say it nothing is taken; what the workers have is there to be released', async () => {
+    const store = createMemoryStore();
+    const [a, newer] = await Promise.all([release('a', 'x'), release('a', 'y')]);
+    expect(await publishReleases(store, [a], { explicit: true })).toEqual([
+      { agent: 'a', release: a.release, changed: false, unreleased: true },
+    ]);
+    expect(await store.readRef(agentPointerName('a'))).toBeUndefined();
+    expect(await store.has([a.release])).toEqual([true]);
+    await publishReleases(store, [a]);
+    expect(await publishReleases(store, [newer], { explicit: true })).toEqual([
+      { agent: 'a', release: newer.release, changed: false, managed: { release: a.release } },
+    ]);
+    expect((await pointer(store, 'a')).release).toBe(a.release);
+  });
+
+  test('under what people say each save is kept for a week, without a name, until somebody releases it', async () => {
+    const store = createMemoryStore();
+    const [a, saved] = await Promise.all([release('a', 'x'), release('a', 'y')]);
+    const make = (made: LoadedAgent, name: string) =>
+      registerRelease(store, { ...made, below: [], toolCode: {} }, { by: 'ana', name });
+    await make(a, 'v1');
+    const options = { keepsSaves: true };
+    const known = { agent: 'a', changed: false, managed: { release: a.release } };
+    expect(await publishReleases(store, [saved], options)).toEqual([{ ...known, release: saved.release }]);
+    expect(await registeredReleases(store, 'a')).toMatchObject([
+      { name: 'v1' },
+      { release: saved.release, by: 'dev', saved: true },
+    ]);
+    const week = (await store.readRef(releaseName('a', saved.release)))?.expiresAt ?? 0;
+    expect(Math.abs(week - Date.now() - 7 * 86_400_000)).toBeLessThan(60_000);
+    // What new runs take needs no such record, and what has a name keeps it.
+    await publishReleases(store, [a], options);
+    expect(await registeredReleases(store, 'a')).toHaveLength(2);
+    expect(await make(saved, 'v2')).toMatchObject({ isKnown: false, registered: { name: 'v2', by: 'ana' } });
+    await publishReleases(store, [saved], options);
+    expect(await store.readRef(releaseName('a', saved.release))).toMatchObject({ value: { name: 'v2' } });
+    expect((await store.readRef(releaseName('a', saved.release)))?.expiresAt).toBeUndefined();
   });
 
   test('what is no pointer is replaced by one', async () => {

@@ -14,6 +14,7 @@ import type {
   StoredValue,
   TenantLeft,
 } from './run';
+import type { TakeReleaseActivities } from './take-release';
 import type { CallToolResult, ToolCallHead, ToolWait } from './tool-call';
 
 /**
@@ -273,7 +274,7 @@ export interface EndRunResult {
   achieved?: StoredValue;
 }
 
-export interface AgentActivities {
+export interface AgentActivities extends TakeReleaseActivities {
   callModel(input: CallModelInput): Promise<CallModelResult>;
   compactContext(input: CompactContextInput): Promise<CompactContextResult>;
   callTool(input: CallToolInput): Promise<CallToolResult | ToolWait>;

@@ -83,6 +83,8 @@ export const FAILURES = {
   'Store.ObjectCorrupt': rule(false, 'pause'),
   /** What is stored was sealed with a key that this worker was not given. */
   'Store.KeyMissing': rule(false, 'pause'),
+  /** The worker runs no release with the code of another: one that has its code makes the call. */
+  'Release.CodeElsewhere': rule(true, 'wait'),
   /** The worker has no such agent loaded. */
   'Release.NotLoaded': rule(false, 'pause'),
   /** The worker that ran the activity is gone; another takes it over. */

@@ -71,6 +71,7 @@ export const UPDATE_NAMES = {
   replace: 'replace',
   steer: 'steer',
   extend: 'extend',
+  takeRelease: 'takeRelease',
   /** Of a quota. */
   lease: 'lease',
   /** Of a queue. */
@@ -106,6 +107,7 @@ export const ACTIVITY_NAMES = {
   beginSubRun: 'beginSubRun',
   takeSubRun: 'takeSubRun',
   takeMessage: 'takeMessage',
+  takeRelease: 'takeRelease',
   startRuns: 'startRuns',
   reconcileRuns: 'reconcileRuns',
   endWaiting: 'endWaiting',

@@ -4,6 +4,7 @@ import type { Cost } from './cost';
 import type { RunFailure } from './failures';
 import type { MessageHead, Usage } from './message';
 import type { Priority } from './quota';
+import type { ReleaseMove } from './take-release';
 import type { ToolTurn } from './tool-call';
 
 /** How a repeat of a tool call could matter to the world. */
@@ -276,6 +277,8 @@ export interface CarriedState {
   warned?: NearLimit[];
   /** What the newest answer took: the next may take as much. */
   lastTurn?: { tokens: number; toolCalls: number; nanoUsd?: number };
+  /** Of its release to another: asked for, or not recorded yet. */
+  move?: ReleaseMove;
   /** As the newest answer told it. Absent where its tenant has no budget. */
   tenantLeft?: TenantLeft[];
 }

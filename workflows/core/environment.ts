@@ -24,6 +24,7 @@ export interface RunEnvironment {
   /** Of one that cannot be waited for here. @returns whether there was one */
   cancelSubAgent(id: string): Promise<boolean>;
   takeMessage: AgentActivities['takeMessage'];
+  takeRelease: AgentActivities['takeRelease'];
   endRun: AgentActivities['endRun'];
   /** Milliseconds since the epoch, by a clock that replays. */
   now(): number;

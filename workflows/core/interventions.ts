@@ -46,7 +46,7 @@ export function cancelRefusal({ state }: Run, request: CancelRequest): string | 
 const ended = ({ outcome }: { outcome: string }): string => `the run has ended: ${outcome}`;
 
 /** @returns why nothing can be said or given to a run any more */
-function over({ state }: Run): string | undefined {
+export function over({ state }: Run): string | undefined {
   if (state.result) return ended(state.result);
   if (state.cancel) return `the run is being cancelled: ${state.cancel.reason}`;
   return state.ending ? 'the run is at its end' : undefined;

@@ -7,6 +7,7 @@ import type { Run } from './environment';
 import { exhaustedLimit, exhaustedToolCalls, limitsOf } from './limits';
 import { askModel, callContext } from './model-turn';
 import { RunEnd, cancelled, step, untilResumed } from './persist';
+import { recordTaken, takesRelease } from './take-release';
 import { hearSteered, takeCalling } from './run-state';
 import { callTools, toolTurnOf } from './tool-turn';
 
@@ -31,6 +32,7 @@ export async function runAgent(run: Run): Promise<Ending> {
 
 async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
   const { state, input } = run;
+  if (state.kept.move?.from !== undefined) await recordTaken(run, state.kept.move.from);
   for (;;) {
     const turn = takeCalling(state) ?? (await nextToolTurn(run));
     if (turn === 'continue-as-new') return turn;
@@ -49,7 +51,7 @@ async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new
     const exhausted = exhaustedLimit(state.kept, limitsOf(run), environment.now());
     if (exhausted) return failed(exhausted);
     // Between turns nothing is in flight, and the carried state is of constant size.
-    if (environment.shouldContinueAsNew()) return 'continue-as-new';
+    if (takesRelease(state) || environment.shouldContinueAsNew()) return 'continue-as-new';
 
     const answer = await askModel(run);
     if (answer === 'continue-as-new') return answer;

@@ -7,7 +7,9 @@ import type { ContentStore } from '../../../activities/store';
 import type { AgentPointer, TrafficRecord } from '../../../workflows/contract/schemas/traffic';
 import { ClientError } from '../../errors';
 import { listedReleases } from '../../listed-releases';
-import { cancelRunsOn, openRunsOn, rollBack, workersOf } from '../../roll-back';
+import { moveToRelease, type MovedToRelease } from '../../move-releases';
+import { cancelRunsOn, openRunsOn, rollBack, workersOf, type RolledBack } from '../../roll-back';
+import { readManifest } from '../../releases';
 import { seesAgent, type Caller } from '../caller';
 import { Problem } from '../problem';
 import { agentReleasesShape, rollbackShape, rolledBackShape, trafficShape } from '../release-shapes';
@@ -39,7 +41,7 @@ const releasesRoute = defineRoute(
   },
   async ({ params: { name }, caller, deps }) => {
     const pointer = await seenPointer(deps.store, caller, name);
-    const listed = await listedReleases(deps.store, pointer);
+    const { releases: listed } = await listedReleases(deps.store, pointer);
     const releases = listed.map(({ runs, ...one }) => ({ ...one, ...(caller.tenants ? {} : { runs }) }));
     return { status: 200, body: { agent: name, managed: pointer.managed ?? false, releases } };
   },
@@ -106,6 +108,8 @@ const rollbackRoute = defineRoute(
       running === 'cancel'
         ? await cancelRunsOn({ store, client: client() }, name, withdrawn, { changedAt: record.at, reason })
         : undefined;
+    const moved =
+      running === 'move' ? await movedBy({ store, temporal: deps.temporal, client: client() }, done) : undefined;
     const { runs } = await openRunsOn(store, name, withdrawn);
     const workers = (await workersOf(store, name)).filter(({ loaded }) => loaded.includes(pointer.release)).length;
     const body = {
@@ -116,8 +120,17 @@ const rollbackRoute = defineRoute(
       open: runs.length,
       workers,
     };
-    return { status: 200, body: { ...body, ...(cancelled ? { cancelled } : {}) } };
+    return { status: 200, body: { ...body, ...(cancelled ? { cancelled } : {}), ...(moved ? { moved } : {}) } };
   },
 );
+
+async function movedBy(
+  moving: Parameters<typeof moveToRelease>[0],
+  { record, withdrawn }: RolledBack,
+): Promise<MovedToRelease> {
+  const { release } = record.after;
+  const to = { release, manifest: await readManifest(moving.store, release) };
+  return await moveToRelease(moving, withdrawn, to, { changedAt: record.at });
+}
 
 export const agentReleaseRoutes = [releasesRoute, trafficRoute, rollbackRoute];

@@ -30,7 +30,9 @@ export function describeDeploy(program: Command, wrap: Wrap): void {
     .argument('<deployment>', 'its name, as its workers say it')
     .argument('<build>', 'as "deploy" shows it')
     .addHelpText('after', example('deploy set-current shop 2027-01-31'))
-    .action(wrap((context, deployment: string, build: string) => loadDeploy().setCurrentCommand(context, deployment, build)));
+    .action(
+      wrap((context, deployment: string, build: string) => loadDeploy().setCurrentCommand(context, deployment, build)),
+    );
   deploy
     .command('move')
     .description('runs go on with another build; where that is the code here, only those that replay on it')
@@ -42,7 +44,9 @@ export function describeDeploy(program: Command, wrap: Wrap): void {
     .requiredOption('--to <build>', 'which goes on with them')
     .option('--deployment <name>', 'where several serve the task queue')
     .addHelpText('after', example('deploy move --all-of 2027-01-24 --to 2027-01-31'))
-    .action(wrap((context, run: string | undefined, options: MoveOptions) => loadDeploy().moveCommand(context, run, options)));
+    .action(
+      wrap((context, run: string | undefined, options: MoveOptions) => loadDeploy().moveCommand(context, run, options)),
+    );
   program
     .command('replay')
     .description(

@@ -30,11 +30,13 @@ export function describeReleases(program: Command, wrap: Wrap): void {
   releases
     .command('diff')
     .description('what is different between two releases, all of it')
-    .argument(...AGENT)
-    .argument('<from>', RELEASE)
-    .argument('<to>', RELEASE)
+    .argument('[agent]', 'its name; without any, the releases of an agent that is called "diff" are listed')
+    .argument('[from]', RELEASE)
+    .argument('[to]', RELEASE)
     .addHelpText('after', example('releases diff refunds current v3'))
-    .action(wrap((context, agent: string, from: string, to: string) => releasesDiffCommand(context, agent, from, to)));
+    .action(
+      wrap((context, agent?: string, from?: string, to?: string) => releasesDiffCommand(context, agent, from, to)),
+    );
   program
     .command('rollback')
     .description('new runs take the release before at once; needs neither server nor workers')
@@ -42,7 +44,10 @@ export function describeReleases(program: Command, wrap: Wrap): void {
     .option('--to <release>', 'another one: its name, its hash or the beginning of it')
     .option('--why <text>', 'kept in the history')
     .addOption(
-      new Option('--running <what>', 'what becomes of open runs that took it; cancel needs the server')
+      new Option(
+        '--running <what>',
+        'what becomes of open runs that took it: moved ones go on with the release gone back to, from their next turn on, where they fit it; both need the server',
+      )
         .choices(RUNNING)
         .default('finish'),
     )

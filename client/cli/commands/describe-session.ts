@@ -3,9 +3,12 @@ import type { Command } from 'commander';
 import type { Wrap } from './index';
 import type { SendCommandOptions, SessionOptions, ShowSessionOptions, WakeCommandOptions } from './session';
 import type * as sessionModule from './session';
+import type { HoldOptions } from './session-hold';
+import type * as holdModule from './session-hold';
 
 // What one command needs is loaded for that command.
 const loadSession = (): typeof sessionModule => require('./session') as typeof sessionModule;
+const loadHold = (): typeof holdModule => require('./session-hold') as typeof holdModule;
 
 const example = (text: string): string => `\nExample:\n  $ longhaul session ${text}`;
 
@@ -59,6 +62,7 @@ export function describeSession(program: Command, wrap: Wrap): void {
     .action(
       wrap((context, id: string, options: SessionOptions) => loadSession().sessionResumeCommand(context, id, options)),
     );
+  describeHolds(group, wrap);
   of('retire', 'for ever: take no message any more, answer what was taken, and end')
     .option('--reason <text>', 'told to whoever sends something')
     .addHelpText('after', example('retire ticket-7 --reason "solved"'))
@@ -77,6 +81,23 @@ export function describeSession(program: Command, wrap: Wrap): void {
     .action(
       wrap((context, id: string, text: string | undefined, options: WakeCommandOptions) =>
         loadSession().sessionWakeCommand(context, id, text, options),
+      ),
+    );
+}
+
+function describeHolds(group: Command, wrap: Wrap): void {
+  const kept = (name: string, description: string): Command =>
+    group.command(name).description(description).argument('<session>', 'its id').option('--tenant <tenant>');
+  kept('hold', 'keep it at a release, whatever new runs take; needs no server')
+    .requiredOption('--release <release>', 'its name, its hash or the beginning of it, or "current"')
+    .requiredOption('--why <text>', 'shown while it is held')
+    .addHelpText('after', example('hold ticket-7 --release v2 --why "in the middle of a return"'))
+    .action(wrap((context, id: string, options: HoldOptions) => loadHold().sessionHoldCommand(context, id, options)));
+  kept('unhold', 'let it go with new runs again; needs no server')
+    .addHelpText('after', example('unhold ticket-7'))
+    .action(
+      wrap((context, id: string, options: { tenant?: string }) =>
+        loadHold().sessionUnholdCommand(context, id, options),
       ),
     );
 }

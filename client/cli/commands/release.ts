@@ -5,6 +5,7 @@ import { problemLine } from '../../../workers/source-loader';
 import { toolCode } from '../../../workers/tool-code';
 import { ClientError } from '../../errors';
 import { counted } from '../../format';
+import { supportOf, supportProblems } from '../../release-support';
 import { registerRelease, type Released } from '../../register-release';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -37,6 +38,8 @@ export async function releaseCommand(context: CliContext, agent: string, options
   output.line(`${isKnown ? 'known    ' : 'released '} ${agent}:${called} release ${release}`);
   output.line(`           ${counted(manifest.tools.length, 'tool')}, model ${manifest.model.route.join(', ')}`);
   for (const line of takenLines(agent, released)) output.note(line);
+  if (taken)
+    for (const line of supportProblems(await supportOf(context.openStore(), found))) output.note(`workers    ${line}`);
   return EXIT.completed;
 }
 

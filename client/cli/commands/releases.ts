@@ -10,6 +10,7 @@ import {
   type FieldChange,
   type ReleaseDiff,
 } from '../../release-diff';
+import { ClientError } from '../../errors';
 import { currentRelease, pointerOf, registeredReleases, releaseOf } from '../../releases';
 import type { CliContext } from '../context';
 import { EXIT } from '../exit-codes';
@@ -19,8 +20,8 @@ export async function releasesCommand(context: CliContext, agent: string): Promi
   const { output } = context;
   const store = context.readStore();
   const pointer = await pointerOf(store, agent);
-  const releases = await listedReleases(store, pointer);
-  output.json({ agent, managed: pointer.managed ?? false, releases });
+  const { releases, isPartial } = await listedReleases(store, pointer);
+  output.json({ agent, managed: pointer.managed ?? false, releases, ...(isPartial ? { countsArePartial: true } : {}) });
   output.table(releases, [
     { title: 'release', value: ({ release }) => release.slice(0, 12) },
     { title: 'name', value: ({ name }) => name ?? '' },
@@ -36,6 +37,7 @@ export async function releasesCommand(context: CliContext, agent: string): Promi
     { title: 'by', value: ({ by }) => by ?? '' },
     { title: 'note', value: ({ note }) => note ?? '', flexible: true },
   ]);
+  if (isPartial) output.note('runs are those of the newest that were counted: there are more');
   if (!pointer.managed) output.note(`its workers say what new runs take, until: longhaul release ${agent}`);
   return EXIT.completed;
 }
@@ -50,8 +52,17 @@ export async function comparedRelease(store: ContentStore, agent: string, given:
   return { ...known, ...(registered?.tools ? { toolCode: registered.tools } : {}) };
 }
 
-export async function releasesDiffCommand(context: CliContext, agent: string, a: string, b: string): Promise<number> {
+/** Without arguments it is the list of an agent of that name: an agent may be called anything. */
+export async function releasesDiffCommand(
+  context: CliContext,
+  agent: string | undefined,
+  a: string | undefined,
+  b: string | undefined,
+): Promise<number> {
   const { output } = context;
+  if (agent === undefined) return await releasesCommand(context, 'diff');
+  if (a === undefined || b === undefined)
+    throw new ClientError('invalid-input', 'two releases are compared: longhaul releases diff AGENT FROM TO.');
   const store = context.readStore();
   const [was, is] = [await comparedRelease(store, agent, a), await comparedRelease(store, agent, b)];
   const diff = releaseDiff(was, is);

@@ -4,14 +4,16 @@ import type { ContentStore } from '../../../activities/store';
 import type { RefusedTraffic } from '../../../activities/store/next-traffic';
 import { ClientError } from '../../errors';
 import { counted, formatDuration } from '../../format';
-import { cancelRunsOn, openRunsOn, rollBack, workersOf, type Cancelled, type RolledBack } from '../../roll-back';
-import { registeredReleases } from '../../releases';
+import { moveToRelease, type MovedToRelease } from '../../move-releases';
+import { supportOf, supportProblems, supportText } from '../../release-support';
+import { cancelRunsOn, openRunsOn, rollBack, type Cancelled, type RolledBack } from '../../roll-back';
+import { readManifest, registeredReleases, type KnownRelease } from '../../releases';
 import { requireReason } from '../../run-requests';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { ownName } from '../own-name';
 
-export const RUNNING = ['finish', 'cancel'] as const;
+export const RUNNING = ['finish', 'cancel', 'move'] as const;
 
 export interface RollbackOptions {
   to?: string;
@@ -36,17 +38,18 @@ export async function rollbackCommand(context: CliContext, agent: string, option
       `${withdrawn.map(names).join(' or ')} any more (${formatDuration(done.tookMs)})`,
   );
   const cancelled = running === 'cancel' ? await cancelThem(context, agent, done, why) : undefined;
+  const back = { release: record.after.release, manifest: await readManifest(store, record.after.release) };
+  const moved = running === 'move' ? await moveThem(context, done, back) : undefined;
   const { runs, subRuns } = await openRunsOn(store, agent, withdrawn);
-  const workers = await workersOf(store, agent);
-  const own = workers.filter(({ loaded }) => loaded.includes(record.after.release)).length;
-  const others = workers.filter(({ strict, loaded }) => !strict && !loaded.includes(record.after.release)).length;
+  const support = await supportOf(store, back);
   output.json({
     ...{ agent, release: record.after.release, withdrawn, epoch: record.epoch, at: record.at, by: record.by },
     ...{ why: why ?? null, tookMs: done.tookMs, readBack: done.pointer.release },
     open: runs.map(({ id }) => id),
     openAsSubAgents: subRuns.map(({ id }) => id),
     cancelled: cancelled ?? null,
-    workers: { withItsCode: own, withAnothers: others },
+    moved: moved ?? null,
+    workers: { withItsCode: support.own, withAnothers: support.others, unservedToolboxes: support.unserved },
   });
   const { release, candidate } = done.pointer;
   output.line(
@@ -54,10 +57,11 @@ export async function rollbackCommand(context: CliContext, agent: string, option
   );
   for (const line of runningLines(
     runs.map(({ id }) => id),
-    { cancelled, subRuns: subRuns.length },
+    { cancelled, moved, subRuns: subRuns.length },
   ))
     output.line(output.safe(line));
-  output.line(`workers      ${workersText(own, others)}`);
+  output.line(`workers      ${supportText(support)}`);
+  for (const line of supportProblems({ ...support, own: 1 })) output.note(output.safeLine(`toolbox      ${line}`));
   return cancelled && cancelled.failed.length > 0 ? EXIT.failed : EXIT.completed;
 }
 
@@ -93,9 +97,29 @@ async function cancelThem(
   return { asked: [], failed: runs.map(({ id }) => ({ run: id, why: unreached })) };
 }
 
+async function moveThem(
+  context: CliContext,
+  { record, withdrawn }: RolledBack,
+  to: KnownRelease,
+): Promise<MovedToRelease> {
+  const store = context.openStore();
+  let unreached = '';
+  const connected = await context.connectIfPossible((error) => (unreached = errorLine(error)));
+  if (connected) {
+    const { temporal, client } = connected;
+    return await moveToRelease({ store, temporal, client }, withdrawn, to, { changedAt: record.at });
+  }
+  const { runs } = await openRunsOn(store, to.manifest.agent, withdrawn);
+  return { moved: [], stayed: runs.map(({ id }) => ({ run: id, why: unreached })) };
+}
+
 function runningLines(
   open: readonly string[],
-  { cancelled, subRuns }: { cancelled: Cancelled | undefined; subRuns: number },
+  {
+    cancelled,
+    moved,
+    subRuns,
+  }: { cancelled: Cancelled | undefined; moved: MovedToRelease | undefined; subRuns: number },
 ): string[] {
   const named = (runs: readonly string[]): string =>
     `${runs.slice(0, NAMED).join(', ')}${runs.length > NAMED ? ', ...' : ''}`;
@@ -109,6 +133,12 @@ function runningLines(
         `unreached    ${counted(failed.length, 'run')} could not be asked (${named(failed.map(({ run }) => run))}): ${first.why}`,
         `             they go on; ask each again: longhaul cancel RUN`,
       );
+  } else if (moved) {
+    const { moved: taken, stayed } = moved;
+    lines.push(
+      `running      ${counted(taken.length, 'run')} of it ${taken.length === 1 ? 'goes' : 'go'} on with the release gone back to, from the next turn on`,
+    );
+    for (const { run, why } of stayed) lines.push(`             ${run} goes on as it is: ${why}`);
   } else if (open.length === 0) lines.push('running      no run of it is open');
   else
     lines.push(
@@ -120,11 +150,4 @@ function runningLines(
       `             ${counted(subRuns, 'run')} of it as a sub-agent go on, and their callers' releases go on calling it: release those without it`,
     );
   return lines;
-}
-
-function workersText(own: number, others: number): string {
-  if (own + others === 0) return 'none that lives can run it: new runs wait until one comes';
-  if (own === 0)
-    return `${counted(others, 'worker')} run it, none with the code that it was made of: instructions, model and limits are its own, tools are as they are now`;
-  return `${counted(own, 'worker')} run it with its own code${others > 0 ? `, ${others} with another's` : ''}`;
 }

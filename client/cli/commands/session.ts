@@ -205,10 +205,36 @@ function linesOf(info: SessionInfo): [label: string, text: string][] {
   return [
     ['session', `${session} of ${agent}, ${status}${reason === undefined ? '' : `: ${reason}`}`],
     ['answered', `${answered}, ${reached.length} messages in all, ${held}`],
+    ...releaseLines(info),
     ...(answering ? [['answering', mailText(answering)] satisfies [string, string]] : []),
     ...(queued ? [['queued', placeText(queued)] satisfies [string, string]] : []),
     ...waiting.map((mail): [string, string] => ['waiting', mailText(mail)]),
     ...later.map((mail): [string, string] => ['later', `${new Date(mail.dueAt ?? 0).toISOString()} ${mailText(mail)}`]),
+  ];
+}
+
+function releaseLines({ release, stays, held }: SessionInfo): [label: string, text: string][] {
+  const short = (hash: string): string => hash.slice(0, 12);
+  return [
+    ...(release === undefined ? [] : [['release', short(release)] satisfies [string, string]]),
+    ...(stays
+      ? [
+          ['stays', `not on ${short(stays.insteadOf)}, which new runs took: ${stays.why.join('; ')}`] satisfies [
+            string,
+            string,
+          ],
+        ]
+      : []),
+    ...(held
+      ? [
+          [
+            'held',
+            held.isPassedOver
+              ? `at ${short(held.release)} by ${held.by}, which does not count: that release was taken back`
+              : `at ${short(held.release)} by ${held.by}: ${held.why}`,
+          ] satisfies [string, string],
+        ]
+      : []),
   ];
 }
 

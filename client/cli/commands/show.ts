@@ -74,6 +74,7 @@ async function factsOf(store: ContentStore, record: RunRecord, live: LiveRun | u
     id: record.id,
     agent: record.agent,
     release: record.release,
+    ...(record.moved ? { moved: record.moved } : {}),
     status: record.ended?.outcome ?? openStatus(live, waiting),
     outcome: record.ended?.outcome ?? null,
     reason: live?.reason ?? null,
@@ -163,6 +164,8 @@ function showFacts({ output }: CliContext, record: RunRecord, facts: Facts, wher
   row('question', facts.question);
   row('agent', `${facts.agent}; release ${facts.release.slice(0, 12)}; model ${facts.model.join(', ') || 'not known'}`);
   versionRows(facts, row);
+  for (const { from, at } of record.moved ?? [])
+    row('moved', `from release ${from.slice(0, 12)}, ${new Date(at).toISOString()}`);
   row('status', `${facts.status}${live?.reason === undefined ? '' : `: ${live.reason}`}`);
   for (const problem of facts.problems) row('stuck', problem);
   for (const one of facts.waiting)

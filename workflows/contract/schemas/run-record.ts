@@ -95,6 +95,8 @@ export const runRecordSchema = z.object({
   isWatched: z.literal(true).exactOptional(),
   /** Set where it began while a rollout was under way: by which of its two releases it is counted there. */
   rollout: z.object({ id: z.string(), arm: z.enum(['current', 'candidate']) }).exactOptional(),
+  /** Releases that it went by before `release`, and until when: moved between two turns. */
+  moved: z.array(z.object({ from: z.string(), at: z.number() })).exactOptional(),
   /** What the load of its queue took from it when it began. */
   degraded: z
     .object({

@@ -22,5 +22,21 @@ export const sessionRecordSchema = z.object({
   answered: z.number(),
   /** When this was written: milliseconds since the epoch. */
   at: z.number(),
+  /** That its newest run began with. Absent where none has since there was this. */
+  release: z.string().exactOptional(),
+  /** Set where that run did not take what new runs took: which that was, and what of the conversation does not fit it. */
+  stays: z.object({ insteadOf: z.string(), why: z.array(z.string()) }).exactOptional(),
 });
 export type SessionRecord = z.output<typeof sessionRecordSchema>;
+
+/** Somebody keeps a session at a release. Beside its record, which the session alone writes. */
+export const sessionHoldSchema = z.object({
+  schemaVersion: z.literal(1),
+  session: z.string(),
+  agent: z.string(),
+  release: z.string(),
+  why: z.string(),
+  by: z.string(),
+  at: z.number(),
+});
+export type SessionHold = z.output<typeof sessionHoldSchema>;

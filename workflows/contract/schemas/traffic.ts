@@ -73,6 +73,8 @@ export const registeredReleaseSchema = z.object({
   note: z.string().exactOptional(),
   /** SHA-256 of the bundled code of each tool's file. Beside the manifest, whose `code` is that of all of it. */
   tools: z.record(z.string(), z.string()).exactOptional(),
+  /** Nobody has released it: it was saved while `dev` served it, and is forgotten after a week. */
+  saved: z.literal(true).exactOptional(),
 });
 export type RegisteredRelease = z.output<typeof registeredReleaseSchema>;
 

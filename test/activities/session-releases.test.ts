@@ -1,0 +1,102 @@
+// Needs: nothing but Node. Which release answers the next message of a session: what new runs take, what it had where that does not fit what
+// was said in it, or what somebody holds it at.
+import { z } from 'zod';
+import { pickForSession } from '../../activities/control/pick-for-session';
+import { defineAgent, defineTool } from '../../activities/define';
+import { createMemoryStore, type ContentStore } from '../../activities/store';
+import { canonicalJson } from '../../activities/store/canonical-json';
+import { agentPointerName, sessionRecordName } from '../../activities/store/ref-names';
+import { holdSession, unholdSession } from '../../client/session-hold';
+import { releaseForSession } from '../../client/releases';
+import type { Message, UserMessage } from '../../workflows/contract/message';
+import { manifestFor } from '../stack/manifest-for';
+
+const tool = (name: string) =>
+  defineTool({ name, description: name, input: z.object({}), output: z.string(), effect: 'read', run: () => name });
+const made = (instructions: string, ...tools: string[]) =>
+  manifestFor(defineAgent({ name: 'desk', instructions, mode: 'session', tools: tools.map(tool) }), ['test/model']);
+const old = made('old', 'look', 'pay');
+const young = made('young', 'look');
+const said: UserMessage = { role: 'user', parts: [{ type: 'text', text: 'go on' }] };
+const paid: Message = { role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'pay', arguments: {} }] };
+const looked: Message = { role: 'assistant', parts: [{ type: 'tool-call', call: 0, name: 'look', arguments: {} }] };
+
+let store: ContentStore;
+const takes = async (release: string, withdrawn: string[] = []): Promise<void> => {
+  const value = { agent: 'desk', release, at: 1, managed: true, epoch: 1, withdrawn };
+  await store.commit({ refs: [{ op: 'put', name: agentPointerName('desk'), value }] });
+};
+const had = async (release: string): Promise<void> => {
+  const value = {
+    ...{
+      schemaVersion: 1,
+      id: 's',
+      agent: 'desk',
+      tenant: 't',
+      status: 'open',
+      head: null,
+      length: 0,
+      answered: 1,
+      at: 1,
+    },
+    ...{ plan: { onBusy: 'enqueue', mailbox: 1, idleMs: 1 }, release },
+  };
+  await store.commit({ refs: [{ op: 'put', name: sessionRecordName('s'), value }] });
+};
+beforeEach(async () => {
+  store = createMemoryStore();
+  await store.commit({ objects: [canonicalJson(old.manifest), canonicalJson(young.manifest)] });
+  await had(old.release);
+  await takes(young.release);
+});
+const picked = (conversation: Message[], checked = young.release) => {
+  const mail = { id: 'm', run: 's/m', message: 'h', preview: '', release: checked, sentAt: 1 };
+  const input = { session: 's', agent: 'desk', tenant: 't', mail };
+  return pickForSession({ store }, input, { message: said, said: conversation });
+};
+const hold = (release: string) =>
+  holdSession(store, { session: 's', tenant: 't' }, { release, why: 'a return', by: 'ana' });
+
+test('it takes the new release, where what was called is still there', async () => {
+  const found = await picked([said, looked]);
+  expect(found).toMatchObject({ release: young.release });
+  expect(found).not.toHaveProperty('stays');
+});
+
+test('it stays where a tool that it has called is gone, and says so; one that was taken back it leaves all the same', async () => {
+  expect(await picked([said, paid])).toMatchObject({
+    release: old.release,
+    stays: { insteadOf: young.release, why: ['it has called the tool pay, which is not there any more'] },
+  });
+  await takes(young.release, [old.release]);
+  expect(await picked([said, paid])).toMatchObject({ release: young.release });
+});
+
+test('held it stays, or goes ahead, whatever it has called; a release that was taken back holds nothing', async () => {
+  await hold(old.release);
+  expect(await picked([said, looked])).toMatchObject({ release: old.release });
+  expect(await releaseForSession(store, 'desk', { tenant: 't', session: 's', run: 's/m' })).toMatchObject({
+    release: old.release,
+  });
+  await hold('current');
+  expect(await picked([said, paid])).toMatchObject({ release: young.release });
+  await hold(old.release);
+  await takes(young.release, [old.release]);
+  expect(await picked([said, looked])).toMatchObject({ release: young.release });
+  await expect(hold(old.release)).rejects.toMatchObject({
+    code: 'refused',
+    message: expect.stringMatching(/was taken back/) as string,
+  });
+  await takes(young.release);
+  expect(await unholdSession(store, { session: 's', tenant: 't' })).toMatchObject({ release: old.release, by: 'ana' });
+  expect(await picked([said, looked])).toMatchObject({ release: young.release });
+  expect(await unholdSession(store, { session: 's', tenant: 't' })).toBeUndefined();
+});
+
+test.each([
+  [{ session: 'none', tenant: 't' }, { release: 'current' }, 'session-not-found'],
+  [{ session: 's', tenant: 'other' }, { release: 'current' }, 'session-not-found'],
+  [{ session: 's', tenant: 't' }, { release: 'v9' }, 'invalid-input'],
+])('what cannot be held is refused: %j %j', async (of, { release }, code) => {
+  await expect(holdSession(store, of, { release, why: 'w', by: 'b' })).rejects.toMatchObject({ code });
+});
