@@ -2,10 +2,10 @@
 // who could start a run under one of those would hold it back, or cancel what is another tenant's.
 
 /**
- * Of quotas, budgets, queues, sessions, those who are told of runs, and what wakes sessions: see workflows/contract/names.ts. The last is
- * Temporal's own, of schedules.
+ * Of quotas, budgets, queues, rollouts, sessions, those who are told of runs, and what wakes sessions: see workflows/contract/names.ts. The
+ * last is Temporal's own, of schedules.
  */
-const RESERVED = ['quota/', 'budget/', 'queue/', 'session:', 'webhook:', 'wake:', 'temporal-sys'] as const;
+const RESERVED = ['quota/', 'budget/', 'queue/', 'rollout/', 'session:', 'webhook:', 'wake:', 'temporal-sys'] as const;
 
 export const isReservedId = (run: string): boolean => RESERVED.some((prefix) => run.startsWith(prefix));
 

@@ -9,12 +9,21 @@ import { RELEASE_CHARS } from './release-series';
 export interface StateMetricsOptions {
   /** Each may reject, or not answer: then nothing is said of it. */
   approvals(): Promise<(OfRelease & { askedAt: number })[]>;
+  /** Those under way; the release is the candidate. */
+  rollouts(): Promise<OpenRollout[]>;
   queues(): Promise<{ queue: string; depth: number; views: QueueView[] }[]>;
   quotas(): Promise<{ model: string; view: QuotaView }[]>;
   temporal(): Promise<unknown>;
   store(): Promise<unknown>;
   /** Milliseconds since the epoch. @default Date.now */
   now?(): number;
+}
+
+export interface OpenRollout extends OfRelease {
+  /** Of new runs, from 0 to 1. */
+  share: number;
+  /** Absent of one that goes on. */
+  pausedAt?: number;
 }
 
 /** A scrape a quarter of a minute is usual. */
@@ -28,6 +37,7 @@ export function stateMetrics(registry: Registry, options: StateMetricsOptions): 
   const now = options.now ?? Date.now;
   const looking = <T>(look: () => Promise<T>): Look<T> => remembered(() => within(look()), now);
   approvalGauges(registry, looking(options.approvals), now);
+  rolloutGauges(registry, looking(options.rollouts), now);
   queueGauges(registry, looking(options.queues), now);
   quotaGauges(registry, looking(options.quotas));
   const reaches = { temporal: looking(options.temporal), store: looking(options.store) };
@@ -64,6 +74,30 @@ function approvalGauges(registry: Registry, look: Look<(OfRelease & { askedAt: n
       // The oldest last, so that it stays.
       const newestFirst = [...((await look()) ?? [])].sort((a, b) => b.askedAt - a.askedAt);
       for (const one of newestFirst) this.set(labelsOf(one), Math.max(0, now() - one.askedAt) / 1_000);
+    },
+  });
+}
+
+function rolloutGauges(registry: Registry, look: Look<OpenRollout[]>, now: () => number): void {
+  const shared = { labelNames: ['agent', 'release'], registers: [registry] };
+  const labelsOf = ({ agent, release }: OfRelease) => ({ agent, release: release.slice(0, RELEASE_CHARS) });
+  new Gauge({
+    ...shared,
+    name: 'agent_rollout_share_ratio',
+    help: 'Part of new runs that take the candidate of a rollout, from 0 to 1. The same from every worker.',
+    async collect() {
+      this.reset();
+      for (const one of (await look()) ?? []) this.set(labelsOf(one), one.share);
+    },
+  });
+  new Gauge({
+    ...shared,
+    name: 'agent_rollout_paused_seconds',
+    help: 'How long a rollout has been waiting for a person: 0 of one that goes on. The same from every worker.',
+    async collect() {
+      this.reset();
+      for (const one of (await look()) ?? [])
+        this.set(labelsOf(one), one.pausedAt === undefined ? 0 : Math.max(0, now() - one.pausedAt) / 1_000);
     },
   });
 }

@@ -10,6 +10,7 @@ import type { QueueActivities } from './contract/queue-activities';
 import type { RunPlan, ToolPlan } from './contract/run';
 import type { SessionActivities } from './contract/session';
 import { WEBHOOK_ATTEMPTS, WEBHOOK_BACKOFF, type WatchActivities, type WebhookActivities } from './contract/webhook';
+import type { RolloutActivities } from './contract/rollout';
 import type { AgentWatchActivities } from './contract/watch';
 import { MODEL_BACKOFF, RECORD_BACKOFF, TOOL_BACKOFF } from './core/backoff';
 
@@ -181,6 +182,31 @@ export const agentWatchActivities = proxyActivities<AgentWatchActivities>({
   heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
   retry: { ...RECORD_BACKOFF, maximumAttempts: 3 },
 });
+
+const rollouts = proxyActivities<RolloutActivities>(CONTROL);
+/**
+ * The first look of a worker reads every run of the rollout and its calls: a minute for 70,000 of them. One that fails again and again is told, and
+ * the rollout waits: it is tried anew with the next look.
+ */
+const ROLLOUT_LOOK: ActivityOptions = {
+  startToCloseTimeout: '10m',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT_MS,
+  retry: { ...RECORD_BACKOFF, maximumAttempts: 5 },
+};
+
+export const rolloutActivities: RolloutActivities = {
+  setRolloutShare: (input) =>
+    rollouts.setRolloutShare.executeWithOptions(
+      { ...CONTROL, ...summaryOf(`the candidate is given ${Math.round(1e4 * input.share) / 100} %`) },
+      [input],
+    ),
+  judgeRollout: (input) =>
+    rollouts.judgeRollout.executeWithOptions({ ...ROLLOUT_LOOK, ...summaryOf(`look ${input.number}`) }, [input]),
+  endRollout: (input) =>
+    rollouts.endRollout.executeWithOptions({ ...CONTROL, ...summaryOf(`${input.as} by ${input.by}`) }, [input]),
+  keepRollout: (input) =>
+    rollouts.keepRollout.executeWithOptions({ ...CONTROL, ...summaryOf('keeps how it stands') }, [input]),
+};
 
 /** The receiver has five seconds; what is left is for the store. A worker that is gone is noticed after this long. */
 const WEBHOOK: ActivityOptions = {

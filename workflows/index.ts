@@ -6,3 +6,4 @@ export { agentSession } from './agent-session';
 export { sessionWake } from './session-wake';
 export { callerWebhook } from './caller-webhook';
 export { agentWatch } from './agent-watch';
+export { agentRollout } from './agent-rollout';

@@ -1,6 +1,7 @@
-// What is registered on the control task queue: what queues and sessions have done for them.
+// What is registered on the control task queue: what queues, sessions and rollouts have done for them.
 import { ApplicationFailure } from '@temporalio/common';
 import type { QueueActivities } from '../../workflows/contract/queue-activities';
+import type { RolloutActivities } from '../../workflows/contract/rollout';
 import type { SessionActivities } from '../../workflows/contract/session';
 import type { AgentWatchActivities, WatchLook } from '../../workflows/contract/watch';
 import type { WatchActivities } from '../../workflows/contract/webhook';
@@ -11,14 +12,21 @@ import { dropMessages } from './drop-messages';
 import { endWaiting } from './end-waiting';
 import { findRunEnd } from './find-run-end';
 import { lookAtRun } from './look-at-run';
+import { judgeRollout } from './judge-rollout';
 import { keepSession } from './keep-session';
 import { reconcileRuns } from './reconcile-runs';
+import { endRollout, setRolloutShare } from './rollout-traffic';
 import { startRuns } from './start-runs';
 import { wakeSession } from './wake-session';
+import { keepRollout } from '../store/rollouts';
 import { watchAgents } from '../watch/watch-agents';
 import { withdrawSessionRun } from './withdraw-session-run';
 
-export type ControlActivities = SessionActivities & QueueActivities & WatchActivities & AgentWatchActivities;
+export type ControlActivities = SessionActivities &
+  QueueActivities &
+  WatchActivities &
+  AgentWatchActivities &
+  RolloutActivities;
 
 export const createControlActivities = (deps: ControlDeps): ControlActivities => ({
   beginSessionRun: (input) => attended(() => beginSessionRun(ofTenant(deps, input), input)),
@@ -32,6 +40,10 @@ export const createControlActivities = (deps: ControlDeps): ControlActivities =>
   startRuns: (input) => attended(() => untilDone(startRuns(deps, input))),
   reconcileRuns: (input) => attended(() => untilDone(reconcileRuns(deps, input))),
   endWaiting: (input) => attended(() => untilDone(endWaiting(deps, input))),
+  setRolloutShare: (input) => attended(() => setRolloutShare(deps, input)),
+  judgeRollout: (input) => attended(({ signal }) => judgeRollout(deps, input, signal)),
+  endRollout: (input) => attended(() => endRollout(deps, input)),
+  keepRollout: (kept) => attended(() => keepRollout(deps.store, kept)),
   watchAgents: () => attended(() => lookAtAgents(deps)),
 });
 

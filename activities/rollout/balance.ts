@@ -1,6 +1,6 @@
 // Whether the arms have the units that their share should have given them. If not, runs of one arm are lost, late or not counted, and no other
 // figure of the rollout can be trusted (Fabijan et al. 2019, "Diagnosing sample ratio mismatch in online controlled experiments").
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 import type { Stratum } from './strata';
 
 /** The chance that arms which were given their units fairly are ever called unbalanced. */

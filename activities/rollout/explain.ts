@@ -68,8 +68,13 @@ export function harmInWords(harm: number, { kind, better }: Pick<MetricPolicy, '
   return `${percent(Math.abs(Math.expm1(up)))} ${up < 0 ? 'less' : 'more'}`;
 }
 
-const levelOf = (mean: number | undefined, { kind }: MetricPolicy): string =>
-  mean === undefined ? 'nothing' : kind === 'share' ? percent(mean) : short(mean);
+function levelOf(mean: number | undefined, { kind, name }: MetricPolicy): string {
+  if (mean === undefined) return 'nothing';
+  if (kind === 'share') return percent(mean);
+  if (name === 'duration') return `${short(mean / 1_000)} s`;
+  // Of what costs nothing the least there is was compared.
+  return name === 'cost' ? `$${mean <= 1 ? '0' : short(mean / 1e9)}` : short(mean);
+}
 
 /** One metric over the looks of a rollout. Harm is on the scale of comparison; a missing bound is not drawn. */
 export interface HarmPlot {

@@ -1,4 +1,5 @@
 // What a look at a rollout comes to. Pure, and from sums alone: who looks twice at the same sums hears the same twice.
+import type { RolloutDecision } from '../../workflows/contract/rollout';
 import { balanceOf, type Balance } from './balance';
 import { boundsOf, evidenceIn, type Bounds } from './evidence';
 import { alphaOf, marginOf, type MetricPolicy, type RolloutPolicy } from './policy';
@@ -20,11 +21,7 @@ export interface RolloutLook {
  */
 export type Verdict = 'worse' | 'fine' | 'open';
 
-/**
- * `withdraw`: something is worse. `pause`: the arms are not balanced, and somebody must look. `advance`: to the next step. `promote`: the candidate
- * takes over. `inconclusive`: time is over. `wait`: for more runs.
- */
-export type Decision = 'withdraw' | 'pause' | 'advance' | 'promote' | 'inconclusive' | 'wait';
+export type Decision = RolloutDecision;
 
 /**
  * The decision alone, in microseconds: who looks after every run asks here. The order matters: what is worse is withdrawn even if it is over, and
@@ -93,8 +90,14 @@ export interface Judgement {
   verdicts: MetricVerdict[];
 }
 
-/** The decision with all that it stands on, in milliseconds: what is kept of a look, shown, and told. */
+/** The decision with all that it stands on: what is kept of a look, shown, and told. Each metric takes some tens of milliseconds. */
 export function judge(look: RolloutLook): Judgement {
+  const { policy, strata } = look;
+  return { ...decisionOf(look), verdicts: policy.metrics.map((metric) => verdictOf(strata, metric, policy)) };
+}
+
+/** The same without its metrics. */
+export function decisionOf(look: RolloutLook): Omit<Judgement, 'verdicts'> {
   const { policy, strata, step } = look;
   return {
     decision: decide(look),
@@ -102,11 +105,10 @@ export function judge(look: RolloutLook): Judgement {
     exposure: exposureIn(strata, step),
     exposureNeeded: policy.steps[step]?.units ?? 0,
     balance: balanceOf(strata),
-    verdicts: policy.metrics.map((metric) => verdictOf(strata, metric, policy)),
   };
 }
 
-function verdictOf(strata: readonly Stratum[], metric: MetricPolicy, policy: RolloutPolicy): MetricVerdict {
+export function verdictOf(strata: readonly Stratum[], metric: MetricPolicy, policy: RolloutPolicy): MetricVerdict {
   const compared = comparedIn(strata, metric);
   const harm = harmIn(compared);
   const alpha = alphaOf(metric, policy);

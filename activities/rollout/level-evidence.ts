@@ -3,7 +3,7 @@
 // confidence sequences for Gaussian means with unknown variance": of normal values with one variance an exact e-process, of others one for many
 // units (Waudby-Smith et al. 2021, "Time-uniform central limit theory"). Each arm has its own variance here, as in Welch's test, so that a candidate
 // which is only less steady is not taken for a worse one at a small share. test/benchmarks/rollouts.ts shows how often it is wrong.
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 import { harmIn, weightOf, type Compared, type MetricSums } from './strata';
 import type { Side } from './share-evidence';
 

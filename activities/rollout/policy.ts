@@ -1,39 +1,8 @@
 // What a rollout is told before its first look, and nobody changes after it: what is compared, what is tolerated, how often it may be wrong.
 
-export interface MetricPolicy {
-  /** As in the values of a run. */
-  name: string;
-  /**
-   * `share`: from 0 to 1, as a success, a failure, a score; its test is exact at any number of units. `ratio`: above 0 and skewed, as tokens,
-   * cost, time; compared by logarithms, so that what is told is how many times as much is usual. `level`: any number, compared as it is.
-   */
-  kind: 'share' | 'ratio' | 'level';
-  better: 'higher' | 'lower';
-  /** So much worse is tolerated. Of a share 0.05 is five points, of a ratio 0.1 is 10 % more, of a level it is in its own unit. */
-  margin: number;
-  /** Its part of `falseAlarms`, by proportion to the others' weights. */
-  weight: number;
-  /** The candidate takes over only when this is shown to stay within its margin; otherwise it is enough that nothing shows it to be worse. */
-  mustBeFine: boolean;
-}
+import type { MetricPolicy, RolloutPolicy, StepPolicy } from '../../workflows/contract/rollout';
 
-export interface StepPolicy {
-  /** The chance with which a unit that comes in this step is given the candidate: from 0 to 1. At 1 the candidate has taken over. */
-  share: number;
-  /** Minimum exposure: units that the candidate has had in this step before the next one begins. */
-  units: number;
-}
-
-export interface RolloutPolicy {
-  metrics: readonly MetricPolicy[];
-  steps: readonly StepPolicy[];
-  /** The chance that a candidate which is worse in nothing is ever withdrawn, however often somebody looks. */
-  falseAlarms: number;
-  /** Of each metric: the chance that a candidate which is worse by its margin or more is ever called fine. */
-  falseFines: number;
-  /** Nobody waits for longer. */
-  windowDays: number;
-}
+export type { MetricPolicy, RolloutPolicy, StepPolicy };
 
 /** How sure it must be that the candidate is worse in this metric: the chances of all of them together are `falseAlarms` (Bonferroni). */
 export function alphaOf(metric: MetricPolicy, { metrics, falseAlarms }: RolloutPolicy): number {

@@ -4,6 +4,14 @@ import type { RunValues } from './strata';
 
 export const FAILURE = 'failure:';
 export const TOOL_FAILED = 'tool-failed:';
+/** Of a whole run, from 0 to 1: as its range, or a yes, says. */
+export const SCORE = 'score:';
+export const DURATION = 'duration';
+export const ANOMALIES = 'anomalies';
+
+/** Whether the calls of a run must be read for it. */
+export const needsCalls = (name: string): boolean =>
+  name === 'tool-errors' || name.startsWith(FAILURE) || name.startsWith(TOOL_FAILED);
 
 /**
  * Numbers that nobody counted are absent; a failure that did not come up, or a tool that was not called, is a 0: it might have been.

@@ -22,10 +22,10 @@ export interface ArmSums {
  * Units that were given their arm by the same chance. The tests stand on that chance and on nothing else: what comes at night may be harder than
  * what comes by day, as long as both arms have had the same chance of it.
  *
- * - A run counts where its unit was when it began, and both arms count from the step's beginning.
+ * - A run counts where its unit was when it began, and both arms count from the step's beginning to its end.
  * - In a step with a larger share, a unit that an earlier step knows as one of the current release is given the candidate with the chance
  *   (share - share before) / (1 - share before), not with `share`: it belongs in a stratum of its own. One that had the candidate already
- *   keeps it, and goes on counting in the stratum where it was given it.
+ *   keeps it without a choice: its runs in later steps are left out, or whatever befalls all runs then would count against the candidate.
  */
 export interface Stratum {
   /** Its place among the steps of the policy, from 0. */

@@ -1,6 +1,11 @@
 // Which release a new run takes. Whoever begins one asks here, with what the store says at that moment: nobody keeps it.
 import { createHash } from 'node:crypto';
-import { agentPointerSchema, WHOLE_SHARE, type AgentPointer } from '../../workflows/contract/schemas/traffic';
+import {
+  agentPointerSchema,
+  WHOLE_SHARE,
+  type AgentPointer,
+  type Sticky,
+} from '../../workflows/contract/schemas/traffic';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from './port';
 import { agentPointerName } from './ref-names';
@@ -22,19 +27,22 @@ export interface PickedRelease extends Pick<RunRecord, 'rollout'> {
  */
 export function pickRelease({ agent, release, candidate }: AgentPointer, run: NewRun): PickedRelease {
   if (!candidate) return { release };
-  const isCandidate = placeOf([agent, candidate.salt, ...keyOf(candidate.sticky, run)]) < candidate.share;
+  const isCandidate = placeOf(agent, candidate.salt, unitOf(candidate.sticky, run)) < candidate.share;
   const rollout = { id: candidate.rollout, arm: isCandidate ? 'candidate' : 'current' } as const;
   return { release: isCandidate ? candidate.release : release, rollout };
 }
 
-function keyOf(sticky: 'tenant' | 'session' | 'run', { tenant, session, run }: NewRun): string[] {
+/** What a run is kept to its release with. */
+export function unitOf(sticky: Sticky, { tenant, session, run }: NewRun): string[] {
   if (sticky === 'tenant') return ['tenant', tenant];
   return sticky === 'session' && session !== undefined ? ['session', tenant, session] : ['run', run];
 }
 
 /** From 0, smaller than WHOLE_SHARE, and as often one as another. */
-function placeOf(key: readonly string[]): number {
-  const digest = createHash('sha256').update(JSON.stringify(key)).digest();
+export function placeOf(agent: string, salt: string, unit: readonly string[]): number {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([agent, salt, ...unit]))
+    .digest();
   return Number(digest.readBigUInt64BE(0) % BigInt(WHOLE_SHARE));
 }
 

@@ -49,6 +49,15 @@ export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${enco
 export const TRAFFIC_PREFIX = 'traffic/';
 export const trafficOf = (agent: string): string => `${TRAFFIC_PREFIX}${encodeURIComponent(agent)}/`;
 export const trafficName = (agent: string, epoch: number): string => `${trafficOf(agent)}${padded(epoch, 10)}`;
+/** Rollouts of an agent's releases, by their ids. */
+export const ROLLOUT_PREFIX = 'rollout/';
+export const rolloutsOf = (agent: string): string => `${ROLLOUT_PREFIX}${encodeURIComponent(agent)}/`;
+export const rolloutName = (agent: string, id: string): string => `${rolloutsOf(agent)}${encodeURIComponent(id)}`;
+/** What each look at one came to, by its number. */
+export const looksOf = (agent: string, id: string): string =>
+  `look/${encodeURIComponent(agent)}/${encodeURIComponent(id)}/`;
+export const lookName = (agent: string, id: string, number: number): string =>
+  `${looksOf(agent, id)}${padded(number, 8)}`;
 /** Releases that somebody has released by command. */
 export const RELEASE_PREFIX = 'release/';
 export const registeredOf = (agent: string): string => `${RELEASE_PREFIX}${encodeURIComponent(agent)}/`;

@@ -7,4 +7,6 @@ declare module 'jstat' {
     /** The logarithm of the beta function. */
     betaln(alpha: number, beta: number): number;
   };
+  /** All that it exports: found so by whichever loader reads a source file too, which a name of it is not. */
+  export { jStat as default };
 }

@@ -23,6 +23,8 @@ export const PROBLEMS = {
   'Agent.NotFound': [404, 'There is no such agent'],
   'Release.NotFound': [404, 'There is no such release'],
   'Traffic.Refused': [409, 'The traffic stays as it is'],
+  'Rollout.NotFound': [404, 'There is no such rollout'],
+  'Rollout.Refused': [409, 'The rollout refuses it'],
   'Run.NotFound': [404, 'There is no such run'],
   'Run.IdInUse': [409, 'The id is taken'],
   'Run.Refused': [409, 'The run refuses it'],

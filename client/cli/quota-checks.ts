@@ -1,16 +1,11 @@
 // What `longhaul doctor` says of quotas and of the budgets of tenants: what is limited, and whether anybody would give leave to send.
-import type { Connection } from '@temporalio/client';
 import { connectTemporal } from '../../infra/temporal/connect';
+import { isPolled } from '../../infra/temporal/task-queue-pollers';
 import { controlQueue } from '../../workflows/contract/names';
 import { findTemporal } from '../find-temporal';
 import type { CliContext } from './context';
 import type { Check } from './doctor-checks';
 import { counted } from '../format';
-
-/** A worker asks its queue again at least once a minute. */
-const HEARD_MS = 90_000;
-/** `TASK_QUEUE_TYPE_WORKFLOW`. */
-const WORKFLOW_QUEUE = 1;
 
 /** Nothing where nothing is limited. */
 export async function checkQuotas(context: CliContext): Promise<Check[]> {
@@ -41,18 +36,8 @@ async function served({ env, settings }: CliContext, queue: string): Promise<boo
   const { server } = findTemporal({ env, stateDir: settings.stateDir });
   const connection = await connectTemporal(server);
   try {
-    return await isPolled(connection, server.namespace, queue);
+    return await isPolled(connection, server.namespace, { taskQueue: queue, kind: 'steps' });
   } finally {
     await connection.close();
   }
-}
-
-async function isPolled(connection: Connection, namespace: string, queue: string): Promise<boolean> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name: queue },
-    taskQueueType: WORKFLOW_QUEUE,
-  });
-  const heardAt = (pollers ?? []).map(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1_000);
-  return heardAt.some((at) => at + HEARD_MS > Date.now());
 }

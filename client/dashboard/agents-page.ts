@@ -3,6 +3,7 @@ import { AGE_SHOWN_MS, runCounts, type RunCounts } from './run-counts';
 import { agentsShape, releaseShape, releasesShape } from '../api/shapes';
 import { html, linkTo, NOTHING, shownText, timeOf, type Html } from './html';
 import type { ShownPlace } from './place';
+import { rolloutsHtml } from './rollout-page';
 import { releaseLink } from './run-facts';
 
 const DAYS = Math.round(AGE_SHOWN_MS / 86_400_000);
@@ -73,6 +74,7 @@ export const releasesPage: ShownPlace = {
     return {
       title: 'Releases',
       body: html`<h1>Releases</h1>
+        ${await rolloutsHtml(request)}
         <div class="scroll" tabindex="0" role="region" aria-label="Releases">
           <table>
             <thead>

@@ -58,6 +58,10 @@ const DONE: ReadonlyMap<string, string> = new Map(
     deny: 'Denied: the model is told.',
     replace: 'The run has taken the result.',
     score: 'Your score is kept.',
+    'rollout-pause': 'The rollout is asked to pause.',
+    'rollout-resume': 'The rollout is asked to go on.',
+    'rollout-promote': 'The rollout is asked to promote its candidate.',
+    'rollout-abort': 'The rollout is asked to take its candidate back.',
   }),
 );
 

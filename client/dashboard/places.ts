@@ -9,6 +9,7 @@ import { inboxPage } from './inbox-page';
 import type { FormPlace, ShownPlace } from './place';
 import { queuesPage } from './queues-page';
 import { answerForm } from './request-forms';
+import { ROLLOUT_FORMS, rolloutPage } from './rollout-page';
 import { RUN_FORMS } from './run-forms';
 import { runPage } from './run-page';
 import { runsPage } from './runs-page';
@@ -17,7 +18,7 @@ import { scoreForm } from './scores';
 export const PAGES: readonly ShownPlace[] = [
   ...[runsPage, runPage, conversationPage, callPage, ...sentFiles, diffPage, inboxPage],
   ...[queuesPage, costPage, costCsvFile],
-  ...[agentsPage, agentPage, releasesPage, releasePage],
+  ...[agentsPage, agentPage, releasesPage, releasePage, rolloutPage],
 ];
 
-export const FORMS: readonly FormPlace[] = [answerForm, scoreForm, ...RUN_FORMS];
+export const FORMS: readonly FormPlace[] = [answerForm, scoreForm, ...RUN_FORMS, ...ROLLOUT_FORMS];

@@ -15,10 +15,10 @@
 const CONTRACT = /^workflows\/contract\/(?!schemas\/)/;
 const CONTRACT_AND_SCHEMAS = /^workflows\/contract\//;
 /**
- * Definitions, stored content, keys, answers on their way, and what models were asked: a caller describes a run, watches it and resolves what
- * it was told and answered.
+ * Definitions, stored content, keys, answers on their way, what models were asked, and the statistics of rollouts: a caller describes a run,
+ * watches it, resolves what it was told and answered, and is told what a rollout will take before it begins.
  */
-const CALLER_PARTS = /^activities\/(store|define|keys|stream|rebuild)\//;
+const CALLER_PARTS = /^activities\/(store|define|keys|stream|rebuild|rollout)\//;
 const NODE = /^node:/;
 const ANY_PACKAGE = /^/;
 /** Runs in the sandbox unchanged: no Node, no clock of its own, no state between runs. */
@@ -68,6 +68,13 @@ export const rooms = [
     own: [CONTRACT, /^workflows\/session\//],
     packages: [],
     why: 'a mailbox is data and decisions, and is tested without Temporal',
+  },
+  {
+    name: 'workflows/rollout',
+    files: /^workflows\/rollout\//,
+    own: [CONTRACT, /^workflows\/rollout\//],
+    packages: [],
+    why: 'what becomes of a rollout is data and decisions, and is tested without Temporal',
   },
   {
     name: 'workflows',

@@ -12,7 +12,7 @@ export interface Backlog {
 }
 
 /** Of Temporal's TaskQueueType. */
-const TYPES: Readonly<Record<TaskKind, number>> = { steps: 1, calls: 2 };
+export const TASK_TYPES: Readonly<Record<TaskKind, number>> = { steps: 1, calls: 2 };
 const NANOS = 1e9;
 
 /** @throws what Temporal's client throws where no server answers */
@@ -24,7 +24,7 @@ export async function backlogOf(
   const { stats } = await workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: TYPES[kind],
+    taskQueueType: TASK_TYPES[kind],
     reportStats: true,
   });
   const age = stats?.approximateBacklogAge;

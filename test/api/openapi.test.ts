@@ -75,6 +75,8 @@ test('types of problems and their statuses stay', () => {
     'Agent.NotFound': 404,
     'Release.NotFound': 404,
     'Traffic.Refused': 409,
+    'Rollout.NotFound': 404,
+    'Rollout.Refused': 409,
     'Run.NotFound': 404,
     'Run.IdInUse': 409,
     'Run.Refused': 409,

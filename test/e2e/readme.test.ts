@@ -54,6 +54,12 @@ describe('every command of the README is run', () => {
       because: 'it takes them from the README itself, and leaves none out',
     },
     {
+      line: /^longhaul rollouts? /,
+      file: 'test/e2e/rollout-lines.test.ts',
+      has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
+      because: 'it takes them from the README itself, and leaves none out',
+    },
+    {
       line: /^longhaul scores? /,
       file: 'test/e2e/score-lines.test.ts',
       has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,

@@ -8,7 +8,10 @@ import { consoleLines, section } from './readme-text';
 
 jest.setTimeout(180_000);
 
-const documented = consoleLines(section(readTracked('README.md'), 'Releases and rollouts'));
+// Those of rollouts need a server.
+const documented = consoleLines(section(readTracked('README.md'), 'Releases and rollouts')).filter(
+  (line) => !/^longhaul rollouts? /.test(line),
+);
 const typed: string[] = [];
 const project = scratchFolder();
 const shell = shellIn(project);

@@ -33,7 +33,14 @@ export function ourMetrics(): Map<string, Set<string>> {
   const { registry } = createMetrics();
   const never = (): Promise<never> => Promise.reject(new Error('not asked for'));
   queueMetrics(registry, { queues: [], backlogOf: never, load: () => undefined });
-  stateMetrics(registry, { approvals: never, queues: never, quotas: never, temporal: never, store: never });
+  stateMetrics(registry, {
+    approvals: never,
+    rollouts: never,
+    queues: never,
+    quotas: never,
+    temporal: never,
+    store: never,
+  });
   deploymentMetrics(registry, { deployment: never });
   const found = new Map<string, Set<string>>();
   for (const metric of registry.getMetricsAsArray() as unknown[]) {

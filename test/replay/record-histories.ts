@@ -8,6 +8,7 @@ import { startTestStack, type TestStack } from '../stack/test-stack';
 import { keepHistory } from './keep-history';
 import { recordMoves } from './record-moves';
 import { recordQueues } from './record-queues';
+import { recordRollouts } from './record-rollouts';
 import { recordSessions } from './record-sessions';
 import { recordWatch } from './record-watch';
 import { recordWebhooks } from './record-webhooks';
@@ -249,7 +250,7 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch, recordMoves])
+  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch, recordMoves, recordRollouts])
     await record(model, date);
   await model.close();
 }

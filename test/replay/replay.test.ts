@@ -58,6 +58,9 @@ test('there is a history of every path through the workflows', () => {
       'continued-with-runs-that-wait-1',
       'continued-with-runs-that-wait-2',
     ].map((path) => `run-queue-${path}`),
+    ...['promoted', 'withdrawn', 'superseded', 'continued-and-aborted-1', 'continued-and-aborted-2'].map(
+      (path) => `agent-rollout-${path}`,
+    ),
   ];
   expect(paths.filter((path) => !kept.some((file) => file.startsWith(`${path}-`)))).toEqual([]);
 });
@@ -72,6 +75,7 @@ test.each([
   ['agent-session-interrupted', 'keepSession'],
   ['run-queue-reconciled', 'reconcileRuns'],
   ['caller-webhook-given-up', 'deliverWebhook'],
+  ['agent-rollout-promoted', 'endRollout'],
 ])('a history of %s that today’s code would not have made is refused', async (path, activity) => {
   const file = kept.find((name) => name.includes(path));
   const history = readFileSync(join(FOLDER, file ?? ''), 'utf8').replaceAll(`"${activity}"`, '"callAnother"');

@@ -118,6 +118,11 @@ test('how things stand is asked for at each scrape; what does not answer is not 
         { agent: 'desk', release: hash(1), askedAt: NOW - 1_000 },
       ]);
     },
+    rollouts: () =>
+      Promise.resolve([
+        { agent: 'desk', release: hash(2), share: 0.05, pausedAt: NOW - 7_000 },
+        { agent: 'shop', release: hash(3), share: 0.5 },
+      ]),
     queues: () => Promise.reject(new Error('no worker')),
     quotas: () =>
       Promise.resolve([
@@ -137,6 +142,9 @@ test('how things stand is asked for at each scrape; what does not answer is not 
   const { text } = await metricsText(metrics);
   expect(text).toMatch(/^agent_approvals_waiting\{agent="desk",release="000000000001"\} 3$/m);
   expect(text).toMatch(/^agent_approval_oldest_age_seconds\{agent="desk",release="000000000001"\} 90$/m);
+  expect(text).toMatch(/^agent_rollout_share_ratio\{agent="desk",release="000000000002"\} 0\.05$/m);
+  expect(text).toMatch(/^agent_rollout_paused_seconds\{agent="desk",release="000000000002"\} 7$/m);
+  expect(text).toMatch(/^agent_rollout_paused_seconds\{agent="shop",release="000000000003"\} 0$/m);
   expect(text).toMatch(/^agent_quota_used_ratio\{model="openai\/gpt-5-mini",limit="tokens",period="60"\} 0\.25$/m);
   expect(text).toMatch(/^agent_quota_used_ratio\{model="openai\/gpt-5-mini",limit="concurrency",period="0"\} 0\.75$/m);
   expect(text).toMatch(/^agent_quota_requests_waiting\{model="openai\/gpt-5-mini"\} 5$/m);

@@ -32,6 +32,9 @@ export const budgetId = (taskQueue: string, tenant: string): string => `budget/$
 export const queueId = (taskQueue: string, queue: string, shard: number): string =>
   `${queueIdPrefix(taskQueue)}${queue}/${shard}`;
 export const queueIdPrefix = (taskQueue: string): string => `queue/${taskQueue}/`;
+/** Id of the workflow that rolls a release of an agent out: one at a time. */
+export const rolloutWorkflowId = (taskQueue: string, agent: string): string => `rollout/${taskQueue}/${agent}`;
+
 /** Id of the workflow of a session. No id of a session has a `/` in it, and every id of a run of one has. */
 export const sessionWorkflowId = (session: string): string => `session:${session}`;
 
@@ -49,6 +52,8 @@ export const WORKFLOW_TYPES = {
   callerWebhook: 'callerWebhook',
   /** Of a Temporal Schedule: it compares what agents do with what they did. */
   agentWatch: 'agentWatch',
+  /** It gives a release to new runs step by step. */
+  agentRollout: 'agentRollout',
 } as const;
 
 export const SIGNAL_NAMES = {
@@ -62,6 +67,11 @@ export const SIGNAL_NAMES = {
   runAsks: 'runAsks',
   /** Of a session. */
   retire: 'retire',
+  /** These four of a rollout. */
+  pauseRollout: 'pauseRollout',
+  resumeRollout: 'resumeRollout',
+  promoteRollout: 'promoteRollout',
+  abortRollout: 'abortRollout',
 } as const;
 
 export const UPDATE_NAMES = {
@@ -94,6 +104,7 @@ export const QUERY_NAMES = {
   /** Of a queue: all that it knows, for the one after it. */
   waiting: 'waiting',
   session: 'session',
+  rollout: 'rollout',
 } as const;
 
 export const ACTIVITY_NAMES = {
@@ -120,6 +131,10 @@ export const ACTIVITY_NAMES = {
   lookAtRun: 'lookAtRun',
   deliverWebhook: 'deliverWebhook',
   watchAgents: 'watchAgents',
+  setRolloutShare: 'setRolloutShare',
+  judgeRollout: 'judgeRollout',
+  endRollout: 'endRollout',
+  keepRollout: 'keepRollout',
 } as const;
 
 /** The built-in tool that reads earlier messages again, offered once some were left out. */

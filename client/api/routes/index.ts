@@ -12,6 +12,7 @@ import { queueRoutes } from './queues';
 import { agentReleaseRoutes } from './releases';
 import { requestRoutes } from './requests';
 import { responseRoutes } from './responses';
+import { rolloutRoutes } from './rollouts';
 import { runRoutes } from './runs';
 import { sessionRoutes } from './sessions';
 import { startRoute } from './start';
@@ -31,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   ...scoreRoutes,
   ...agentRoutes,
   ...agentReleaseRoutes,
+  ...rolloutRoutes,
   profileRoute,
   ...findingRoutes,
   ...responseRoutes,

@@ -11,6 +11,7 @@ import type { ApproveOptions, ReplaceOptions } from './decide';
 import { describeDeploy } from './describe-deploy';
 import { describeLooking } from './describe-looking';
 import { describeReleases } from './describe-releases';
+import { describeRollouts } from './describe-rollouts';
 import { describeSession } from './describe-session';
 import type { EraseOptions } from './erase';
 import type { ForkCommandOptions } from './fork';
@@ -71,6 +72,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeSession(program, wrap);
   describeReleases(program, wrap);
   describeDeploy(program, wrap);
+  describeRollouts(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);

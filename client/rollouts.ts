@@ -1,0 +1,89 @@
+// A rollout under way: how it stands, and what people say to it. What is kept of it is read from the store; Temporal is needed to change it.
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { changeTraffic } from '../activities/store/change-traffic';
+import { keepRollout, rolloutsIn } from '../activities/store/rollouts';
+import type { ContentStore } from '../activities/store/port';
+import { SIGNAL_NAMES, rolloutWorkflowId } from '../workflows/contract/names';
+import type { RolloutAct, RolloutKept, RolloutSaid } from '../workflows/contract/rollout';
+import { ClientError } from './errors';
+import { pointerOf } from './releases';
+import { requireReason } from './run-requests';
+
+const SIGNAL_OF = {
+  pause: SIGNAL_NAMES.pauseRollout,
+  resume: SIGNAL_NAMES.resumeRollout,
+  promote: SIGNAL_NAMES.promoteRollout,
+  abort: SIGNAL_NAMES.abortRollout,
+} as const satisfies { [act in RolloutAct]: string };
+
+/** The newest. @throws ClientError `unknown-agent`, `refused` where there was none */
+export async function newestRollout(store: ContentStore, agent: string): Promise<RolloutKept> {
+  await pointerOf(store, agent);
+  const [newest] = await rolloutsIn(store, agent);
+  if (newest) return newest;
+  throw new ClientError(
+    'refused',
+    `no release of ${agent} was ever rolled out: "longhaul rollout ${agent} RELEASE" begins it.`,
+  );
+}
+
+/**
+ * Says it to the rollout that is under way. A worker does it; where Temporal has no such workflow any more, an abort takes the candidate back here.
+ * @returns the rollout as it was kept before
+ * @throws ClientError `unknown-agent`; `refused` where none is under way, with what became of it
+ */
+export async function sayToRollout(
+  { temporal, store, taskQueue }: { temporal: Pick<Client, 'workflow'>; store: ContentStore; taskQueue: string },
+  agent: string,
+  act: RolloutAct,
+  said: RolloutSaid & { by: string },
+): Promise<RolloutKept> {
+  requireReason(said.why);
+  const newest = await newestRollout(store, agent);
+  if (newest.ended) throw new ClientError('refused', overText(newest));
+  const handle = temporal.workflow.getHandle(rolloutWorkflowId(taskQueue, agent));
+  try {
+    await handle.signal<[RolloutSaid]>(SIGNAL_OF[act], said);
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    await withoutWorkflow(store, newest, act, said);
+  }
+  return newest;
+}
+
+/** Somebody has ended its workflow from outside: its candidate has its share until it is taken back. */
+async function withoutWorkflow(
+  store: ContentStore,
+  { paused: _, ...rollout }: RolloutKept,
+  act: RolloutAct,
+  { by, why = 'no reason was given' }: RolloutSaid & { by: string },
+): Promise<void> {
+  const { agent, id } = rollout;
+  const gone = `the workflow of rollout ${id} is gone: somebody has ended it from outside.`;
+  if (act !== 'abort')
+    throw new ClientError('refused', `${gone} "longhaul rollout abort ${agent}" takes its candidate back.`);
+  const changed = await changeTraffic(store, agent, { kind: 'withdraw', rollout: id }, { by, why });
+  // Its candidate may have been taken out by somebody already: then it is over all the same.
+  const ended = { as: changed.kind === 'changed' ? 'withdrawn' : 'superseded', because: 'person', by, why } as const;
+  await keepRollout(store, { ...rollout, changes: rollout.changes + 1, ended: { ...ended, at: Date.now() } });
+}
+
+const percent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;
+
+export function overText({ id, agent, ended }: RolloutKept): string {
+  if (!ended) return `rollout ${id} of ${agent} is under way.`;
+  return `rollout ${id} of ${agent} is over: ${endText(ended)}`;
+}
+
+export const endText = ({ as, by, why }: NonNullable<RolloutKept['ended']>): string =>
+  `${as === 'superseded' ? 'its traffic was changed' : as === 'refused' ? 'it did not begin' : as} by ${by}: ${why}`;
+
+/** How it stands, in some words. */
+export function stateText({ ended, paused, steps }: Pick<RolloutKept, 'ended' | 'paused' | 'steps'>): string {
+  if (ended) return ended.because === 'inconclusive' ? `${ended.as}, inconclusive` : ended.as;
+  const share = steps.at(-1)?.share;
+  return `${paused ? 'paused' : 'under way'}${share === undefined ? '' : ` at ${percent(share)}`}`;
+}
+
+export const stepsText = ({ policy, steps }: Pick<RolloutKept, 'policy' | 'steps'>): string =>
+  policy.steps.map(({ share }, at) => (at === steps.length - 1 ? `[${percent(share)}]` : percent(share))).join(' → ');
