@@ -3,11 +3,21 @@ import { Option, type Command } from 'commander';
 import { count } from '../count-option';
 import { example } from '../command-parts';
 import type { Wrap } from './index';
-import { releaseCommand, type ReleaseOptions } from './release';
-import { releasesCommand, releasesDiffCommand } from './releases';
-import { rollbackCommand, RUNNING, type RollbackOptions } from './rollback';
-import { trafficCommand, type TrafficOptions } from './traffic';
+import type { ReleaseOptions } from './release';
+import type { RollbackOptions } from './rollback';
+import type { TrafficOptions } from './traffic';
+import type * as releaseModule from './release';
+import type * as releasesModule from './releases';
+import type * as rollbackModule from './rollback';
+import type * as trafficModule from './traffic';
 
+// What one command needs is loaded for that command.
+const loadRelease = (): typeof releaseModule => require('./release') as typeof releaseModule;
+const loadReleases = (): typeof releasesModule => require('./releases') as typeof releasesModule;
+const loadRollback = (): typeof rollbackModule => require('./rollback') as typeof rollbackModule;
+const loadTraffic = (): typeof trafficModule => require('./traffic') as typeof trafficModule;
+
+const RUNNING = ['finish', 'cancel', 'move'] as const satisfies readonly RollbackOptions['running'][];
 const AGENT = ['<agent>', 'its name'] as const;
 const RELEASE = 'a release\'s name, its hash or the beginning of it, or "current"';
 
@@ -20,13 +30,15 @@ export function describeReleases(program: Command, wrap: Wrap): void {
     .option('--note <text>', 'what is new in it')
     .option('--take', 'new runs take it at once; those of the first release do anyhow')
     .addHelpText('after', example('release refunds --name v3 --note "asks for the receipt"'))
-    .action(wrap((context, agent: string, options: ReleaseOptions) => releaseCommand(context, agent, options)));
+    .action(
+      wrap((context, agent: string, options: ReleaseOptions) => loadRelease().releaseCommand(context, agent, options)),
+    );
   const releases = program
     .command('releases')
     .description('the releases of an agent: who takes them, who can run them; "releases diff" compares two')
     .argument(...AGENT)
     .addHelpText('after', example('releases refunds'))
-    .action(wrap((context, agent: string) => releasesCommand(context, agent)));
+    .action(wrap((context, agent: string) => loadReleases().releasesCommand(context, agent)));
   releases
     .command('diff')
     .description('what is different between two releases, all of it')
@@ -35,7 +47,9 @@ export function describeReleases(program: Command, wrap: Wrap): void {
     .argument('[to]', RELEASE)
     .addHelpText('after', example('releases diff refunds current v3'))
     .action(
-      wrap((context, agent?: string, from?: string, to?: string) => releasesDiffCommand(context, agent, from, to)),
+      wrap((context, agent?: string, from?: string, to?: string) =>
+        loadReleases().releasesDiffCommand(context, agent, from, to),
+      ),
     );
   program
     .command('rollback')
@@ -52,12 +66,18 @@ export function describeReleases(program: Command, wrap: Wrap): void {
         .default('finish'),
     )
     .addHelpText('after', example('rollback refunds --why "refuses every receipt"'))
-    .action(wrap((context, agent: string, options: RollbackOptions) => rollbackCommand(context, agent, options)));
+    .action(
+      wrap((context, agent: string, options: RollbackOptions) =>
+        loadRollback().rollbackCommand(context, agent, options),
+      ),
+    );
   program
     .command('traffic')
     .description('who changed what new runs of an agent take, when and why; needs no server')
     .argument(...AGENT)
     .option('--limit <n>', 'most to show', count, 20)
     .addHelpText('after', example('traffic refunds'))
-    .action(wrap((context, agent: string, options: TrafficOptions) => trafficCommand(context, agent, options)));
+    .action(
+      wrap((context, agent: string, options: TrafficOptions) => loadTraffic().trafficCommand(context, agent, options)),
+    );
 }

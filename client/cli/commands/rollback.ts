@@ -13,12 +13,10 @@ import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
 import { ownName } from '../own-name';
 
-export const RUNNING = ['finish', 'cancel', 'move'] as const;
-
 export interface RollbackOptions {
   to?: string;
   why?: string;
-  running: (typeof RUNNING)[number];
+  running: 'finish' | 'cancel' | 'move';
 }
 
 /** Named of those that go on. */
