@@ -17,6 +17,8 @@ export interface MovedToRelease {
   moved: string[];
   /** Those that go on as they are, with why. */
   stayed: { run: string; why: string }[];
+  /** No server could be asked. */
+  isUnreached?: true;
 }
 
 /** A worker that has just died keeps a run's tasks for five seconds. */

@@ -95,6 +95,23 @@ export const sessionShape = z.object({
   answering: mailShape.exactOptional(),
   waiting: z.array(mailShape),
   later: z.array(mailShape),
+  release: z.string().exactOptional().describe('Of its newest run.'),
+  stays: z
+    .object({ insteadOf: z.string(), why: z.array(z.string()) })
+    .exactOptional()
+    .describe(
+      'That run did not take what new runs took: which that was, and what of the conversation does not fit it.',
+    ),
+  held: z
+    .object({
+      release: z.string(),
+      why: z.string(),
+      by: z.string(),
+      at: ms,
+      isPassedOver: z.literal(true).exactOptional(),
+    })
+    .exactOptional()
+    .describe('Somebody keeps it at a release. `isPassedOver`: that one was taken back since.'),
 });
 export type ShownSession = z.output<typeof sessionShape>;
 const listedSessionShape = z.object(recorded);

@@ -56,6 +56,9 @@ test('rolled back: the next run takes the release before; done twice it is done 
   expect(await api.ask('POST', `${AT}/rollback`)).toMatchObject({ status: 409, body: { type: 'Traffic.Refused' } });
   const named = await api.ask('POST', `${AT}/rollback`, { body: { to: two.slice(0, 12), running: 'cancel' } });
   expect(named).toMatchObject({ status: 200, body: { release: two, cancelled: { failed: [] } } });
+  const moving = await api.ask('POST', `${AT}/rollback`, { body: { to: one.slice(0, 12), running: 'move' } });
+  expect(moving).toMatchObject({ status: 200, body: { release: one, moved: { moved: [], stayed: [] } } });
+  await api.ask('POST', `${AT}/rollback`, { body: { to: two.slice(0, 12) } });
 });
 
 test('an agent, a release and a place that are not there', async () => {

@@ -1,5 +1,7 @@
 // Needs a Temporal server (embedded, real) and the model server: sessions over HTTP, from the first message to their end, and what a key may.
 import { defineAgent } from '../../activities/define';
+import { currentRelease } from '../../client/releases';
+import { holdSession } from '../../client/session-hold';
 import { until } from '../e2e/cli';
 import type { Respond } from '../kit/model-server';
 import { useStack } from '../stack/use-stack';
@@ -267,4 +269,17 @@ test('a message that was never sent is none', async () => {
   await answer('quiet', 'a');
   const told = await api.ask('GET', '/v1/sessions/quiet/messages/b');
   expect(told).toMatchObject({ status: 404, body: { type: 'Session.MessageNotFound' } });
+});
+
+test('by which release it goes is told, and that somebody holds it there', async () => {
+  await say('kept', { agent: 'friend', input: 'one', id: 'a' });
+  await answer('kept', 'a');
+  const { release } = await currentRelease(on.stack.store, 'friend');
+  const seen = (): Promise<Told> => api.ask('GET', '/v1/sessions/kept');
+  const { body }: { body: { tenant?: string; release?: string; held?: object } } = await seen();
+  expect(body).toMatchObject({ release });
+  expect(body).not.toHaveProperty('held');
+  const of = { session: 'kept', tenant: body.tenant ?? '' };
+  await holdSession(on.stack.store, of, { release, why: 'a return', by: 'ana' });
+  expect(await seen()).toMatchObject({ body: { held: { release, why: 'a return', by: 'ana' } } });
 });

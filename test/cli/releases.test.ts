@@ -210,6 +210,18 @@ test('open runs that must not go on are not reached without a server, which is s
   expect((await json<Listed>('releases refunds')).releases[0]).toMatchObject({ release: first.release, share: 1 });
 });
 
+test('nor are those that were to be moved: each is named, and goes on as it is', async () => {
+  const first = await json<Made>('release refunds');
+  write('agents/refunds/agent.ts', agentText('Be generous.'));
+  const second = await json<Made>('release refunds --take');
+  await storeOpenRun('run_open', second.release);
+  const back = await longhaul('rollback refunds --running move');
+  expect(back.code).toBe(1);
+  expect(back.stdout).toMatch(/^running {6}0 runs of it go on with the release gone back to/m);
+  expect(back.stdout).toMatch(/^ +run_open goes on as it is: no Temporal server is running for this folder/m);
+  expect((await json<Listed>('releases refunds')).releases[0]).toMatchObject({ release: first.release, share: 1 });
+});
+
 test('whoever has a key signs what they change; a record that was altered is told from it', async () => {
   const identity = path.join(project.dir, 'identity.pem');
   const env = { LONGHAUL_IDENTITY: identity };

@@ -14,6 +14,19 @@ jest.setTimeout(300_000);
 /** How builds stand is asked for every half minute. */
 const LOOKED_MS = 90_000;
 const project = scratchFolder();
+/** As `hello`, with a tool that is called in a process of its own. */
+const BOXED = `
+import { defineAgent, defineTool, defineToolbox } from 'longhaul';
+import { z } from 'zod';
+export const greet = defineTool({
+  name: 'greet', toolbox: defineToolbox({ name: 'box' }), description: 'Greets someone by name.',
+  input: z.object({ name: z.string() }), output: z.object({ greeting: z.string() }),
+  effect: 'read', run: ({ name }) => ({ greeting: 'Hello, ' + name + '!' }),
+});
+export const boxed = defineAgent({
+  name: 'boxed', instructions: 'Call \`greet\` once with the name from the input, and answer with its greeting.',
+  input: z.object({ name: z.string().default('world') }), tools: [greet],
+});`;
 let server: EmbeddedTemporal;
 let temporal: Client;
 let env: { [name: string]: string };
@@ -33,6 +46,9 @@ beforeAll(async () => {
     path.join(chat, 'agent.ts'),
     `import { defineAgent } from 'longhaul';\nexport const chat = defineAgent({ name: 'chat', instructions: 'Answer.', mode: 'session' });\n`,
   );
+  const boxed = path.join(project, 'agents', 'boxed');
+  mkdirSync(boxed);
+  writeFileSync(path.join(boxed, 'agent.ts'), BOXED);
   temporal = new Client({ connection: await Connection.connect({ address: server.address }) });
 }, 120_000);
 afterAll(async () => {
@@ -46,9 +62,9 @@ const json = async (...args: string[]): Promise<unknown> => JSON.parse((await lo
 interface TestWorker extends RunningProcess {
   metrics: string;
 }
-async function worker(build: string, own: { [name: string]: string } = {}): Promise<TestWorker> {
+async function worker(build: string): Promise<TestWorker> {
   const args = ['worker', '--metrics-port', '0', '--deployment', 'shop', '--build-id', build];
-  const started = await startCli(args, { cwd: project, env: { ...env, ...own } });
+  const started = await startCli(args, { cwd: project, env });
   const [, metrics = ''] = await started.saying(/^metrics +(http:\S+), and/m);
   return { ...started, metrics };
 }
@@ -64,7 +80,7 @@ const buildOf = async (workflowId: string): Promise<string | undefined> => {
 const begun = (id: string) => longhaul('submit', 'hello', '--id', id);
 
 test('two builds: none takes runs before it is made current; runs end where they began; what is left alone is found, and moved', async () => {
-  const old = await worker('1.0', { LONGHAUL_DEMO_DELAY_MS: '4000' });
+  const old = await worker('1.0');
   await old.saying(/it takes no new runs yet; to let them begin here: longhaul deploy set-current shop 1\.0/);
 
   // Without a deploy step a start waits, which it says, and what ends that.
@@ -74,7 +90,10 @@ test('two builds: none takes runs before it is made current; runs end where they
   const sick = await longhaul('doctor');
   expect(sick.code).toBe(1);
   expect(sick.stdout).toMatch(/✗ deployment +new runs wait: .*\n +→ longhaul deploy set-current shop 1\.0\n/);
-  expect(await buildOf('first')).toBeUndefined();
+  // Another that is not to end by itself: it is told to pause before anybody takes it.
+  await begun('pinned');
+  expect(await longhaul('pause', 'pinned')).toMatchObject({ code: 0 });
+  for (const id of ['first', 'pinned']) expect(await buildOf(id)).toBeUndefined();
   expect(await longhaul('deploy', 'set-current', 'shop', '9.9')).toMatchObject({
     code: 2,
     stdout: '',
@@ -91,11 +110,12 @@ test('two builds: none takes runs before it is made current; runs end where they
   expect(await buildOf('first')).toBe('1.0');
   expect((await longhaul('doctor')).stdout).toMatch(/✓ deployment +shop: build 1\.0 is current\n/);
 
-  // One that is under way, and a session, which is older than any build.
-  await begun('pinned');
-  await until('a run that is held', async () => (await longhaul('pause', 'pinned')).code === 0);
+  // And a session, which is older than any build.
   expect(await longhaul('session', 'send', 'talk', 'one', '--agent', 'chat')).toMatchObject({ code: 0 });
   expect(await buildOf(sessionWorkflowId('talk'))).toBe('1.0');
+
+  // Temporal's index is a moment behind.
+  await until('a run that is seen on its build', async () => JSON.stringify(await json('deploy')).includes('"runs":1'));
 
   const young = await worker('2.0');
   await young.saying(
@@ -110,6 +130,13 @@ test('two builds: none takes runs before it is made current; runs end where they
   await begun('second');
   expect(await longhaul('tail', 'second')).toMatchObject({ code: 0, stdout: 'Hello, world!\n' });
   expect(await buildOf('second')).toBe('2.0');
+  // A toolbox belongs to no build, and serves the runs of each.
+  expect(await longhaul('submit', 'boxed', '--id', 'boxed-1')).toMatchObject({ code: 0 });
+  expect(await longhaul('tail', 'boxed-1')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Hello, world!') as string,
+  });
+  expect(await buildOf('boxed-1')).toBe('2.0');
   expect(await longhaul('session', 'send', 'talk', 'two', '--agent', 'chat')).toMatchObject({ code: 0 });
   expect(await buildOf(sessionWorkflowId('talk'))).toBe('2.0');
   expect(await buildOf('pinned')).toBe('1.0');

@@ -94,6 +94,8 @@ export interface TestStackOptions {
   tracing?: TracingSettings;
   /** Nothing of what workers do is counted or written down: for a benchmark of what that costs. @default false */
   unobserved?: boolean;
+  /** The worker runs no release with the code of another. @default false */
+  strict?: boolean;
   /** Stopped with the stack; begun when the process has its runtime, where beginning needs that. @default an embedded one */
   server?: TestTemporal | (() => Promise<TestTemporal>);
 }
@@ -183,7 +185,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
   const store = openStore(options.storeUrl ?? `lmdb:${join(stateDir, 'store')}`, { keys: options.keys });
   const place = { store: options.storeUrl ?? '', stateDir, keys: options.keys };
   const texts = await openTextPublisher(place);
-  const agents = createAgentRegistry({ strict: false });
+  const agents = createAgentRegistry({ strict: options.strict ?? false });
   const route = options.route ?? ['test/model'];
   const publish = publisher(agents, store, route);
   for (const [queue, settings] of Object.entries(options.queues ?? {}))

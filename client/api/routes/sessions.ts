@@ -40,6 +40,9 @@ function shownSession(info: SessionInfo): ShownSession {
     ...(reason === undefined ? {} : { reason }),
     ...(answering ? { answering: mailOf(answering) } : {}),
     ...{ waiting: waiting.map(mailOf), later: later.map(mailOf) },
+    ...(info.release === undefined ? {} : { release: info.release }),
+    ...(info.stays ? { stays: info.stays } : {}),
+    ...(info.held ? { held: info.held } : {}),
   };
 }
 

@@ -60,7 +60,9 @@ export async function rollbackCommand(context: CliContext, agent: string, option
     output.line(output.safe(line));
   output.line(`workers      ${supportText(support)}`);
   for (const line of supportProblems({ ...support, own: 1 })) output.note(output.safeLine(`toolbox      ${line}`));
-  return cancelled && cancelled.failed.length > 0 ? EXIT.failed : EXIT.completed;
+  // That a run stays because it does not fit is an answer; that nobody could be asked is none.
+  const isUnreached = (cancelled?.failed.length ?? 0) > 0 || (moved?.isUnreached === true && moved.stayed.length > 0);
+  return isUnreached ? EXIT.failed : EXIT.completed;
 }
 
 /** @throws ClientError `refused`, `invalid-input` */
@@ -108,7 +110,7 @@ async function moveThem(
     return await moveToRelease({ store, temporal, client }, withdrawn, to, { changedAt: record.at });
   }
   const { runs } = await openRunsOn(store, to.manifest.agent, withdrawn);
-  return { moved: [], stayed: runs.map(({ id }) => ({ run: id, why: unreached })) };
+  return { moved: [], stayed: runs.map(({ id }) => ({ run: id, why: unreached })), isUnreached: true };
 }
 
 function runningLines(
