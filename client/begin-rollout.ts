@@ -28,6 +28,7 @@ import { ClientError } from './errors';
 import { pointerOf, readManifest, releaseOf, type KnownRelease } from './releases';
 import { rolloutPolicy, type PolicyAsked } from './rollout-policy';
 import { requireReason } from './run-requests';
+import { toolboxesOf } from './release-support';
 import { workersOf } from './roll-back';
 
 export interface RolloutAsked extends PolicyAsked {
@@ -73,14 +74,13 @@ export async function prepareRollout(store: ContentStore, asked: RolloutAsked): 
   if (!asked.withoutTools) await requireTools(store, pointer, candidate);
   await requireCode(store, agent, candidate.release);
   const { release } = candidate;
-  const toolboxes = Object.values(candidate.manifest.plan.tools).flatMap(({ toolbox }) => toolbox ?? []);
   return {
     planned: {
       ...{ id: newRolloutId(), agent, from: pointer.release, release, by, sticky, policy, inconclusive, everyMs },
       ...(why === undefined ? {} : { why }),
     },
     epoch: pointer.epoch ?? 0,
-    toolboxes: [...new Set(toolboxes)],
+    toolboxes: [...new Set(toolboxesOf(candidate.manifest))],
   };
 }
 

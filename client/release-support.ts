@@ -41,7 +41,8 @@ export async function supportOf(
   };
 }
 
-function toolboxesOf({ plan }: ReleaseManifest): string[] {
+/** Of all its tools, those that stand in for others included. */
+export function toolboxesOf({ plan }: ReleaseManifest): string[] {
   const own = Object.values(plan.tools).flatMap(({ toolbox, fallback = [] }) => [
     toolbox,
     ...fallback.map((other) => other.plan.toolbox),

@@ -8,11 +8,20 @@ import {
   defineQuery,
   defineSignal,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { rolloutActivities } from './activity-proxies';
 import { QUERY_NAMES, SIGNAL_NAMES } from './contract/names';
-import type { LookResult, RolloutEnd, RolloutInput, RolloutSaid, RolloutState, RolloutView } from './contract/rollout';
+import type {
+  LookResult,
+  RolloutEnd,
+  RolloutInput,
+  RolloutSaid,
+  RolloutState,
+  RolloutView,
+  ShareResult,
+} from './contract/rollout';
 import { meaningOf } from './failure-meaning';
 import { windowEnd } from './rollout/look-pace';
 import {
@@ -34,6 +43,9 @@ export const resumeRolloutSignal = defineSignal<[RolloutSaid?]>(SIGNAL_NAMES.res
 export const promoteRolloutSignal = defineSignal<[RolloutSaid?]>(SIGNAL_NAMES.promoteRollout);
 export const abortRolloutSignal = defineSignal<[RolloutSaid?]>(SIGNAL_NAMES.abortRollout);
 export const rolloutQuery = defineQuery<RolloutView>(QUERY_NAMES.rollout);
+
+/** A store that has lost a key is given it by a person. */
+const KEEP_AGAIN_MS = 60_000;
 
 interface Rollout {
   input: RolloutInput;
@@ -77,7 +89,22 @@ async function share({ input, state }: Rollout, step: number): Promise<void> {
       ? { by, ...(why === undefined ? {} : { why }) }
       : { by: ownName(input), why: state.last?.headline ?? '' };
   const wanted = { agent, id, release, sticky, share: policy.steps[step]?.share ?? 1, epoch: state.epoch, ...about };
-  takeShare(state, input, await rolloutActivities.setRolloutShare(wanted), Date.now());
+  takeShare(state, input, await unlessFailed(rolloutActivities.setRolloutShare(wanted)), Date.now());
+}
+
+/** What no further attempt would do is undone, and said: a rollout that failed would leave its candidate to new runs, and nobody would look. */
+async function unlessFailed(asked: Promise<ShareResult>): Promise<ShareResult> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return { kind: 'refused', why: whyOf(error) };
+  }
+}
+
+function whyOf(error: ActivityFailure): string {
+  const meaning = meaningOf(error);
+  return typeof meaning === 'object' ? meaning.message : error.message;
 }
 
 async function look({ input, state }: Rollout): Promise<void> {
@@ -89,8 +116,7 @@ async function look({ input, state }: Rollout): Promise<void> {
     result = await rolloutActivities.judgeRollout(asked);
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;
-    const meaning = meaningOf(error);
-    return takeBlindness(state, input, typeof meaning === 'object' ? meaning.message : error.message, Date.now());
+    return takeBlindness(state, input, whyOf(error), Date.now());
   }
   takeLook(state, input, result, Date.now());
 }
@@ -101,19 +127,20 @@ async function end(rollout: Rollout): Promise<void> {
   if (!state.ending) return;
   const { as, by, why } = state.ending;
   rollout.isEnding = true;
-  takeEnd(
-    state,
-    input,
-    await rolloutActivities.endRollout({ agent: input.agent, id: input.id, as, by, why }),
-    Date.now(),
-  );
+  const ended = await unlessFailed(rolloutActivities.endRollout({ agent: input.agent, id: input.id, as, by, why }));
+  takeEnd(state, input, ended, Date.now());
   rollout.isEnding = false;
 }
 
 async function keep({ input, state }: Rollout): Promise<void> {
   const kept = keptOf(input, state, Date.now());
-  await rolloutActivities.keepRollout(kept);
-  state.kept = kept.changes;
+  try {
+    await rolloutActivities.keepRollout(kept);
+    state.kept = kept.changes;
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    await sleep(KEEP_AGAIN_MS);
+  }
 }
 
 async function rest(state: RolloutState, untilMs: number): Promise<void> {

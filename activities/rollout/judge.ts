@@ -31,7 +31,7 @@ export function decide({ policy, strata, step, isOver }: RolloutLook): Decision 
   if (policy.metrics.some((metric) => isWorse(strata, metric, policy))) return 'withdraw';
   if (balanceOf(strata).isOff) return 'pause';
   const isExposed = exposureIn(strata, step) >= (policy.steps[step]?.units ?? 0);
-  if (isExposed && !isLastComparison(policy, step)) return 'advance';
+  if (isExposed && !isLastComparison(policy, step)) return isOver ? 'inconclusive' : 'advance';
   const areFine = (): boolean =>
     policy.metrics.every((metric) => !metric.mustBeFine || isFine(strata, metric, policy.falseFines));
   if (isExposed && areFine()) return 'promote';

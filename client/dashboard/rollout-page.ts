@@ -186,7 +186,9 @@ const trafficHtml = ({ changes, more }: z.output<typeof trafficShape>): Html =>
     ${more ? html`<p>There are older ones.</p>` : NOTHING}`;
 
 /** On the page of releases: those under way first. */
-export async function rolloutsHtml({ ask }: PageRequest): Promise<Html> {
+export async function rolloutsHtml({ ask, caller }: PageRequest): Promise<Html> {
+  // They tell of runs of all tenants.
+  if (caller.tenants) return NOTHING;
   const { rollouts } = await ask.get(rolloutsShape, '/v1/rollouts', {}, { limit: '20' });
   if (rollouts.length === 0) return NOTHING;
   const inOrder = [...rollouts].sort(

@@ -111,6 +111,8 @@ test('a key may look with the scope read; what changes anything is for one that 
     const ask = (method: string, at: string, key: keyof typeof keys, body?: unknown) =>
       served.ask(method, at, { key: keys[key].key, ...(body === undefined ? {} : { body }) });
     expect(await ask('GET', `${AT}/rollouts/newest`, 'reader')).toMatchObject({ status: 200 });
+    for (const at of ['/v1/rollouts', `${AT}/rollouts/newest`])
+      expect(await ask('GET', at, 'ofOne')).toMatchObject({ status: 403 });
     for (const key of ['reader', 'ofOne'] as const) {
       expect(await ask('POST', `${AT}/rollouts`, key, { release: two })).toMatchObject({ status: 403 });
       expect(await ask('POST', `${AT}/rollout/abort`, key)).toMatchObject({ status: 403 });

@@ -51,7 +51,9 @@ async function nextToolTurn(run: Run): Promise<ToolTurn | End | 'continue-as-new
     const exhausted = exhaustedLimit(state.kept, limitsOf(run), environment.now());
     if (exhausted) return failed(exhausted);
     // Between turns nothing is in flight, and the carried state is of constant size.
-    if (takesRelease(state) || environment.shouldContinueAsNew()) return 'continue-as-new';
+    // One that is cancelled by plain Temporal ends with what it has: the next call tells.
+    if ((takesRelease(state) && !environment.isCancelled()) || environment.shouldContinueAsNew())
+      return 'continue-as-new';
 
     const answer = await askModel(run);
     if (answer === 'continue-as-new') return answer;

@@ -1,6 +1,7 @@
 // A run moved to another release of its agent. It is taken between two turns, where nothing is in flight, by the next execution: what an
 // execution was started with holds to its end, as its input in the history says.
-import type { AgentRunInput, CarriedState } from '../contract/run';
+import { LIMIT_NAMES } from '../contract/limits';
+import type { AgentRunInput, CarriedState, RunLimits } from '../contract/run';
 import type { TakeReleaseRequest } from '../contract/take-release';
 import type { Run } from './environment';
 import { over } from './interventions';
@@ -41,8 +42,20 @@ export function goesOnAs(input: AgentRunInput, carried: CarriedState): AgentRunI
   if (!move?.to || carried.calling || carried.asking) return { ...input, carried };
   const { release, plan } = move.to;
   // Moved twice before the record was written: what it says is what counts as the one before.
-  return { ...input, release, plan, carried: { ...kept, move: { from: move.from ?? input.release } } };
+  const held = {
+    ...plan,
+    limits: leastOf(input.plan.limits, plan.limits),
+    ...(input.plan.inspect ? { inspect: true as const } : {}),
+  };
+  return { ...input, release, plan: held, carried: { ...kept, move: { from: move.from ?? input.release } } };
 }
+
+/** What its caller holds it to is known by the plan alone that it was started with: a run is never let to more. */
+const leastOf = (own: RunLimits, others: RunLimits): RunLimits =>
+  LIMIT_NAMES.reduce<RunLimits>((least, name) => {
+    const most = own[name];
+    return most === undefined ? least : { ...least, [name]: Math.min(most, least[name] ?? Infinity) };
+  }, others);
 
 /** First of all: whoever lists the runs of the release that was left must not find this one. */
 export async function recordTaken(run: Run, from: string): Promise<void> {

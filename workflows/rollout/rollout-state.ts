@@ -147,8 +147,9 @@ export function takeLook(state: RolloutState, input: RolloutInput, result: LookR
   if (finding !== undefined) pause(state, { because: 'finding', by: 'the watch', why: finding }, now);
   if (decision === 'pause') pause(state, { because: 'arms', by, why: headline }, now);
   if (!state.paused && decision === 'promote') return ending('promoted', 'fine');
-  if (!state.paused && decision === 'advance') state.goesOn = true;
-  else if (decision === 'inconclusive' || now >= windowEnd(state, input)) conclude(state, input, headline, now);
+  const isOver = now >= windowEnd(state, input);
+  if (!state.paused && decision === 'advance' && !isOver) state.goesOn = true;
+  else if (decision === 'inconclusive' || isOver) conclude(state, input, headline, now);
 }
 
 /** Nobody waits for longer, those neither for whom it was paused. */
@@ -170,6 +171,7 @@ export function takeBlindness(state: RolloutState, input: RolloutInput, why: str
     { because: 'unseen', by: ownName(input), why: `It cannot be looked at: ${why}`.slice(0, WORD_CHARS) },
     now,
   );
+  if (!state.ending && now >= windowEnd(state, input)) conclude(state, input, why, now);
 }
 
 export function keptOf(

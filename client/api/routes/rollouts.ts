@@ -34,11 +34,16 @@ function requireSeen(caller: Caller, name: string): void {
   if (!seesAgent(caller, name)) throw new Problem('Agent.NotFound', `there is no agent "${name.slice(0, 80)}".`);
 }
 
-/** Which release runs of all tenants take is nothing for a key of some. @throws Problem `Agent.NotFound`, `Api.Forbidden` */
-function requireAll(caller: Caller, name: string): void {
-  requireSeen(caller, name);
+/** What runs of all tenants take, and come to, is nothing for a key of some. @throws Problem `Api.Forbidden` */
+function requireAllTenants(caller: Caller): void {
   if (caller.tenants)
     throw new Problem('Api.Forbidden', `the key "${caller.name ?? ''}" is of some tenants, and this is of all.`);
+}
+
+/** @throws Problem `Agent.NotFound`, `Api.Forbidden` */
+function requireAll(caller: Caller, name: string): void {
+  requireSeen(caller, name);
+  requireAllTenants(caller);
 }
 
 const listRoute = defineRoute(
@@ -55,6 +60,7 @@ const listRoute = defineRoute(
     answers: { 200: { description: 'Newest first.', schema: { name: 'Rollouts', shape: rolloutsShape } } },
   },
   async ({ query: { agent, limit }, caller, deps }) => {
+    requireAllTenants(caller);
     const isKnown = agent === undefined || isDefinitionName(agent);
     const kept = isKnown ? await rolloutsIn(deps.store, agent) : [];
     const seen = kept.filter((one) => seesAgent(caller, one.agent));
@@ -74,7 +80,7 @@ const lookRoute = defineRoute(
     answers: { 200: { description: 'As it is kept.', schema: { name: 'RolloutLooks', shape: rolloutLookedShape } } },
   },
   async ({ params: { name, id }, caller, deps: { store } }) => {
-    requireSeen(caller, name);
+    requireAll(caller, name);
     const kept = id === 'newest' ? (await rolloutsIn(store, name))[0] : await readRollout(store, name, id);
     if (!kept) throw new Problem('Rollout.NotFound', `there is no such rollout of ${name}.`);
     const looks = (await looksIn(store, kept)).map(({ schemaVersion: _, ...look }) => look);

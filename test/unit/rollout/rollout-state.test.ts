@@ -68,6 +68,12 @@ test('each decision of a look is acted on', () => {
   expect(asked.ending).toBeUndefined();
 });
 
+test('when its window is over it takes no further step', () => {
+  const { state, of } = begun();
+  takeLook(state, of, looked('advance'), START + 15 * DAY);
+  expect(state).toMatchObject({ goesOn: false, ending: { as: 'withdrawn', because: 'inconclusive' } });
+});
+
 test('paused by a person it takes no step and nothing takes over, but what is worse is withdrawn', () => {
   const paused = (decision: Parameters<typeof looked>[0], now = START + 60_000): RolloutState => {
     const { state } = begun();
@@ -163,6 +169,10 @@ test('what cannot be looked at waits, and goes on by itself once it can; a lost 
   takeLook(state, input, looked('advance'), START + 90_000);
   expect(state.paused).toBeUndefined();
   expect(state.goesOn).toBe(true);
+  // For no longer than its window: nobody may ever be able to.
+  const blind = begun().state;
+  takeBlindness(blind, input, 'the key is gone', START + 15 * DAY);
+  expect(blind.ending).toMatchObject({ as: 'withdrawn', because: 'inconclusive' });
   const lost = begun().state;
   takeLook(lost, input, { kind: 'unkept' }, START + 60_000);
   expect(nextAct(lost, START + 60_000)).toEqual({ do: 'keep' });
