@@ -1,16 +1,16 @@
 // Needs: nothing. What the next execution of a moved run begins with.
-import type { AgentRunInput, CarriedState, RunPlan } from '../../workflows/contract/run';
+import { defineAgent } from '../../activities/define';
+import type { AgentRunInput, CarriedState, RunLimits, RunPlan } from '../../workflows/contract/run';
 import { goesOnAs } from '../../workflows/core/take-release';
+import { manifestFor } from '../stack/manifest-for';
 
-const planOf = (limits: Partial<RunPlan['limits']>, more: Partial<RunPlan> = {}): RunPlan => ({
-  ...({ tools: {}, model: {}, repairs: 1 } as unknown as RunPlan),
-  limits: limits as RunPlan['limits'],
+const { plan } = manifestFor(defineAgent({ name: 'teller', instructions: 'Tell.' }), ['test/model']).manifest;
+const planOf = (limits: Partial<RunLimits>, more: Partial<RunPlan> = {}): RunPlan => ({
+  ...{ ...plan, limits: { ...plan.limits, ...limits } },
   ...more,
 });
-const moved = (own: RunPlan, to: RunPlan): AgentRunInput => {
-  const input = { release: 'a', plan: own } as AgentRunInput;
-  return goesOnAs(input, { move: { to: { release: 'b', plan: to } } } as CarriedState);
-};
+const moved = (own: RunPlan, to: RunPlan): AgentRunInput =>
+  goesOnAs({ release: 'a', plan: own } as AgentRunInput, { move: { to: { release: 'b', plan: to } } } as CarriedState);
 
 test('a run that its caller holds to less is held to it by the other release too, and never let to more than that one says', () => {
   const { release, plan, carried } = moved(
@@ -18,7 +18,7 @@ test('a run that its caller holds to less is held to it by the other release too
     planOf({ turns: 9, tokens: 500, toolCalls: 4 }),
   );
   expect(release).toBe('b');
-  expect(plan.limits).toEqual({ turns: 3, tokens: 500, toolCalls: 4 });
+  expect(plan.limits).toMatchObject({ turns: 3, tokens: 500, toolCalls: 4 });
   expect(carried?.move).toEqual({ from: 'a' });
 });
 
