@@ -1,7 +1,7 @@
 // A rollout under way: how it stands, and what people say to it. What is kept of it is read from the store; Temporal is needed to change it.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { changeTraffic } from '../activities/store/change-traffic';
-import { keepRollout, rolloutsIn } from '../activities/store/rollouts';
+import { keepRollout, readRollout, rolloutsIn } from '../activities/store/rollouts';
 import type { ContentStore } from '../activities/store/port';
 import { SIGNAL_NAMES, rolloutWorkflowId } from '../workflows/contract/names';
 import type { RolloutAct, RolloutKept, RolloutSaid } from '../workflows/contract/rollout';
@@ -46,7 +46,10 @@ export async function sayToRollout(
     await handle.signal<[RolloutSaid]>(SIGNAL_OF[act], said);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    await withoutWorkflow(store, newest, act, said);
+    // It may have come to its end in this moment.
+    const now = (await readRollout(store, agent, newest.id)) ?? newest;
+    if (now.ended) throw new ClientError('refused', overText(now), { cause: error });
+    await withoutWorkflow(store, now, act, said);
   }
   return newest;
 }

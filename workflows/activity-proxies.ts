@@ -185,8 +185,8 @@ export const agentWatchActivities = proxyActivities<AgentWatchActivities>({
 
 const rollouts = proxyActivities<RolloutActivities>(CONTROL);
 /**
- * The first look of a worker reads every run of the rollout and its calls: a minute for 70,000 of them. One that fails again and again is told, and
- * the rollout waits: it is tried anew with the next look.
+ * The first look of a worker reads every run of the rollout and its calls: some two minutes for 70,000 of them. One that fails again and again
+ * is told, and the rollout waits: it is tried anew with the next look.
  */
 const ROLLOUT_LOOK: ActivityOptions = {
   startToCloseTimeout: '10m',

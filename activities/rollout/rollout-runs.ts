@@ -25,10 +25,9 @@ const AT_ONCE = 50;
 type Ended = LRUCache<string, { run: RolloutRun | null }>;
 /** Of runs that have ended, which do not change any more: null of one that is not of the rollout. */
 const ENDED = new WeakMap<ContentStore, Ended>();
-const ENDED_MOST = 100_000;
 
 function endedIn(store: ContentStore): Ended {
-  const known = ENDED.get(store) ?? new LRUCache<string, { run: RolloutRun | null }>({ max: ENDED_MOST });
+  const known = ENDED.get(store) ?? new LRUCache<string, { run: RolloutRun | null }>({ max: RUNS_MOST });
   ENDED.set(store, known);
   return known;
 }
