@@ -17,6 +17,10 @@ export interface PolicyAsked {
   margins?: { readonly [metric: string]: number };
 }
 
+/** A metric that is always compared, or a score by its name. */
+export const METRIC_NAME = new RegExp(
+  `^(?:${USUAL_POLICY.metrics.map(({ name }) => name).join('|')}|${SCORE}${SCORE_NAME.source.slice(1, -1)})$`,
+);
 export const STEPS_MOST = 20;
 const WINDOW_DAYS_MOST = 90;
 const UNITS_MOST = 1_000_000;
@@ -85,8 +89,7 @@ function metricsWith(margins: NonNullable<PolicyAsked['margins']>): MetricPolicy
   const usual = USUAL_POLICY.metrics;
   for (const [name, margin] of Object.entries(margins)) {
     if (!(margin > 0 && margin < 10)) throw invalid(`a margin is a number above 0, such as ${name}=0.05.`);
-    if (usual.some((metric) => metric.name === name)) continue;
-    if (name.startsWith(SCORE) && SCORE_NAME.test(name.slice(SCORE.length))) continue;
+    if (METRIC_NAME.test(name)) continue;
     throw invalid(
       `there is no metric "${name.slice(0, 60)}": there are ${usual.map((one) => one.name).join(', ')} and score:NAME.`,
     );

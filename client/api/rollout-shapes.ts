@@ -9,6 +9,7 @@ import {
   rolloutPolicySchema,
   rolloutWordSchema,
 } from '../../workflows/contract/schemas/rollout';
+import { METRIC_NAME } from '../rollout-policy';
 import { agentNameShape, count, ms } from './shapes';
 
 const share = z.number().min(0).max(1).describe('Of new runs.');
@@ -55,7 +56,10 @@ export const beginRolloutShape = z.strictObject({
   sticky: z.enum(ROLLOUT_STICKY).exactOptional().describe('Left out: session.'),
   windowDays: z.number().gt(0).max(90).exactOptional().describe('Left out: 14.'),
   margins: z
-    .record(z.string().max(80), z.number().gt(0).lt(10))
+    .record(
+      z.string().max(80).regex(METRIC_NAME, 'success, tokens, cost, duration, tool-errors, anomalies or score:NAME'),
+      z.number().gt(0).lt(10),
+    )
     .exactOptional()
     .describe('By metric: so much worse is tolerated. A score is `score:NAME`.'),
   inconclusive: z.enum(WHEN_INCONCLUSIVE).exactOptional().describe('Left out: withdraw.'),

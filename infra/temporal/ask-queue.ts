@@ -7,6 +7,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { QUERY_NAMES, UPDATE_NAMES, WORKFLOW_TYPES, controlQueue } from '../../workflows/contract/names';
+import { hasCode } from './error-reason';
 import type {
   EnqueueAnswer,
   EnqueueRequest,
@@ -115,17 +116,25 @@ export function takenUp(state: QueueState): QueueState {
  */
 export async function queueStateOf(temporal: Client, workflow: string): Promise<QueueState | undefined> {
   const handle = temporal.workflow.getHandle(workflow);
-  try {
-    return await temporal.connection.withDeadline(Date.now() + LEFT_MS, () =>
-      handle.query<QueueState>(QUERY_NAMES.waiting),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    // The server asks no worker about one that ended before any had it.
-    if (!(await wasHeld(handle))) return undefined;
-    throw error;
+  for (let round = 1; ; round += 1) {
+    try {
+      return await temporal.connection.withDeadline(Date.now() + LEFT_MS, () =>
+        handle.query<QueueState>(QUERY_NAMES.waiting),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      // The server asks no worker about one that ended before any had it.
+      if (!(await wasHeld(handle))) return undefined;
+      // Somebody else has begun the one after it since it was asked.
+      if (!isEndedUnheld(error) || round === ROUNDS) throw error;
+    }
   }
 }
+
+/** Of gRPC's statuses the one by which the server says so. */
+const FAILED_PRECONDITION = 9;
+const isEndedUnheld = (error: unknown): boolean =>
+  hasCode(error, FAILED_PRECONDITION) || (error instanceof Error && hasCode(error.cause, FAILED_PRECONDITION));
 
 async function wasHeld(handle: WorkflowHandle): Promise<boolean> {
   if ((await handle.describe()).status.name === 'RUNNING') return true;

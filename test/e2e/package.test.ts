@@ -54,7 +54,8 @@ test('it is packed: what runs and its types, and nothing else', async () => {
       'dist/infra/runbooks/behaviour.md',
     ]),
   );
-  expect(about.unpackedSize).toBeLessThan(6_000_000);
+  // A third of it is the bundle of workflows with its source map, which stack traces are told by.
+  expect(about.unpackedSize).toBeLessThan(7_000_000);
 });
 
 test('npm i TARBALL, npx longhaul init, npm test, npx longhaul run hello', async () => {

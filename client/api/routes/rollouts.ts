@@ -119,7 +119,9 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (ClientError.isInstance(error))
-      throw error.code === 'refused' ? new Problem('Rollout.Refused', error.message) : problemOf(error);
+      throw ['refused', 'invalid-input'].includes(error.code)
+        ? new Problem('Rollout.Refused', error.message)
+        : problemOf(error);
     throw error;
   }
 }
