@@ -4,6 +4,7 @@
 // window, an answer received and not yet stored; the guarantees table in the root README says so.
 import type { CallModelInput, CallModelResult, ModelAnswer } from '../workflows/contract/activities';
 import type { JsonValue, Message, MessageHead, Usage } from '../workflows/contract/message';
+import { isShadowId } from '../workflows/contract/names';
 import { modelRecordSchema, type ModelRecord } from '../workflows/contract/schemas/call-record';
 import { askModel, type Asked } from './ask-model';
 import { conversationRecords, findCallRecord } from './call-records';
@@ -19,6 +20,7 @@ import { judgeAnswer, type Verdict } from './judge-answer';
 import { requireAgent } from './require-agent';
 import { canonicalJson, encodeMessage, previewOf } from './store';
 import { chainName } from './store/ref-names';
+import { askingNobody } from './shadow/plan-of-shadow';
 import { storeAnswer, withLoser, type Received } from './store-answer';
 import { createUnsavedAnswers, unsavedName } from './unsaved-answers';
 import { tokensOf } from './watch/watched-run';
@@ -78,7 +80,8 @@ async function ask(
   attempt: Attempt,
   spending: Spending,
 ): Promise<Received<ModelRecord> | { instead: CallModelResult }> {
-  const loaded = await requireAgent(deps, input);
+  const pinned = await requireAgent(deps, input);
+  const loaded = isShadowId(attempt.workflowId) ? askingNobody(pinned) : pinned;
   const startedAt = deps.now();
   deps.metrics.stepBegun(begunStep(input, attempt, 'model', startedAt));
   const [preferred] = preferredOrder(loaded.manifest.model, attempt.workflowId);

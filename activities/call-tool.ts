@@ -4,10 +4,12 @@ import type { CallToolInput } from '../workflows/contract/activities';
 import type { ToolCallPart } from '../workflows/contract/message';
 import { isRetryable, mayFallBack } from '../workflows/contract/failures';
 import { pollAttempts } from '../workflows/contract/limits';
+import { isShadowId } from '../workflows/contract/names';
 import type { StartedToolRecord } from '../workflows/contract/schemas/call-record';
 import type { OwnToolPlan } from '../workflows/contract/run';
 import type { CallToolResult, ToolWait } from '../workflows/contract/tool-call';
 import ms from 'ms';
+import { rulesOfCall } from './approvals/approval-need';
 import { asEdited, editedParts, notDoneUntil, personOf, requireAgreed } from './approvals/decided-call';
 import { findCallRecord } from './call-records';
 import { begunStep, releaseOf } from './counted';
@@ -15,7 +17,7 @@ import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { findEffect, type Effect } from './effect-ledger';
 import { failure } from './failure';
 import { failureParts } from './failure-parts';
-import { requireAgent } from './require-agent';
+import { requireAgent, type PinnedAgent } from './require-agent';
 import { requireGrant } from './require-grant';
 import { retryDelayMs } from './retry-delay';
 import { planOfCall } from './plan-of-call';
@@ -49,11 +51,12 @@ export async function callTool(
   await deps.failpoint('tool.before');
   const plan = planOfCall(loaded.manifest.plan, input);
   const poll = plan?.poll;
-  const effect = await findEffect(deps, input, attempt, { call, plan });
-  // What is done, or has begun, is done: nobody needs to agree to it any more.
-  if (!begun && !effect?.done) await requireAgreed(deps, input, loaded, { asked, call });
+  const isShadow = isShadowId(attempt.workflowId);
+  const effect = isShadow ? undefined : await findEffect(deps, input, attempt, { call, plan });
+  // What is done, or has begun, is done: nobody needs to agree to it any more. Of a shadow nobody is asked: what needs a person it does not do.
+  if (!begun && !effect?.done && !isShadow) await requireAgreed(deps, input, loaded, { asked, call });
   const { conversation } = deps;
-  const answered =
+  const answered: ToolOutcome | Unfinished =
     conversation && isRecall(loaded, input)
       ? await recallOutcome({ conversation }, input, attempt, call)
       : effect?.done && !begun
@@ -61,6 +64,7 @@ export async function callTool(
         : await runTool(deps, input, attempt, loaded, {
             ...{ call, begun, effect, isLast: isLastOf(plan, input, attempt) },
             notDoneUntil: notDoneUntil(deps, loaded, input),
+            ...(isShadow ? { shadow: { mayRun: await mayRunInShadow(loaded, input, attempt, { asked, plan }) } } : {}),
           });
   await deps.failpoint('tool.after');
   const isOpen = 'pending' in answered || (input.poll && isUnanswered(answered, plan, input, attempt));
@@ -82,7 +86,10 @@ export async function callTool(
     release: loaded.codeRelease,
   };
   if (!('started' in outcome))
-    return await record(deps, input, { outcome, made, version: found.version, effect, asked, call });
+    return await record(deps, input, {
+      ...{ outcome, made, version: found.version, effect, asked, call },
+      same: attempt.shadow?.same,
+    });
   const { objects, started } = outcome;
   const kept = await keepBegun(deps, input, { started, made, version: found.version, objects });
   return kept.kind === 'tool' ? kept.result : askAgain(deps, input, poll, kept.startedAt);
@@ -169,12 +176,25 @@ interface ToRecord {
   /** As the model wrote it, and as it was made. */
   asked: ToolCallPart;
   call: ToolCallPart;
+  /** Of a shadow. */
+  same: string | undefined;
+}
+
+/** What its release and its code both say only reads, and what no person need agree to. */
+async function mayRunInShadow(
+  loaded: PinnedAgent,
+  { tenant }: CallToolInput,
+  { shadow }: Attempt,
+  { asked, plan }: { asked: ToolCallPart; plan: OwnToolPlan | undefined },
+): Promise<boolean> {
+  if (!shadow?.mayRead || plan?.effect !== 'read') return false;
+  return (await rulesOfCall(loaded, asked, tenant)).length === 0;
 }
 
 async function record(
   deps: ToolCallDeps,
   input: CallToolInput,
-  { outcome, made, version, effect, asked, call }: ToRecord,
+  { outcome, made, version, effect, asked, call, same }: ToRecord,
 ): Promise<CallToolResult> {
   const { objects, repeats } = outcome;
   const parts = [...editedParts(input, { asked, call, repeats }), ...outcome.parts];
@@ -191,6 +211,7 @@ async function record(
     },
     ...(repeats ? { repeats } : {}),
     ...(person && !repeats ? { person } : {}),
+    ...(same !== undefined && outcome.shadow ? { shadow: { how: outcome.shadow, same } } : {}),
   });
   await deps.failpoint('store.after-put');
   deps.metrics.toolCall({

@@ -1,5 +1,6 @@
 // Binds the activities of a run to their ports.
 import type { AgentActivities, CallToolInput } from '../workflows/contract/activities';
+import { isShadowId } from '../workflows/contract/names';
 import { attended } from './attended';
 import { beginSubRun } from './begin-sub-run';
 import { callModel } from './call-model';
@@ -8,6 +9,8 @@ import { compactContext } from './compact-context';
 import type { ActivityDeps, ActivityMetrics, Attempt, OfRelease } from './deps';
 import { depsOf } from './deps-of-tenant';
 import { endRun } from './end-run';
+import { callInShadow, type ShadowCallDeps } from './shadow/call-in-shadow';
+import { depsOfShadow } from './shadow/deps-of-shadow';
 import { takeMessage } from './take-message';
 import { takeRelease } from './take-release';
 import { takeResult } from './take-result';
@@ -53,16 +56,17 @@ export function createActivities(all: ActivityDeps): AgentActivities {
       observe?: Observe<Input, Result>,
     ) =>
     (input: Input): Promise<Result> => {
-      const deps = depsOf(all, input);
-      const work = (attempt: Attempt): Promise<Result> => make(deps, input, attempt);
-      return counted(all, input, activity, (attempt) =>
-        observe ? observe(deps, input, attempt, work) : work(attempt),
-      );
+      const ofTenant = depsOf(all, input);
+      return counted(all, input, activity, (attempt) => {
+        const deps = isShadowId(attempt.workflowId) ? depsOfShadow(ofTenant) : ofTenant;
+        const work = (attempt: Attempt): Promise<Result> => make(deps, input, attempt);
+        return observe ? observe(deps, input, attempt, work) : work(attempt);
+      });
     };
   return {
     callModel: made('callModel', callModel, observedModelCall),
     compactContext: made('compactContext', compactContext, observedCompaction),
-    callTool: made('callTool', callTool, observedToolCall),
+    callTool: made('callTool', callToolHere, observedToolCall),
     tellToolFailure: made('tellToolFailure', tellToolFailure),
     tellPeople: made('tellPeople', tellPeople),
     takeResult: made('takeResult', takeResult),
@@ -74,14 +78,37 @@ export function createActivities(all: ActivityDeps): AgentActivities {
   };
 }
 
+const callToolHere = (deps: ActivityDeps, input: CallToolInput, attempt: Attempt): ReturnType<ToolboxCall> =>
+  isShadowId(attempt.workflowId)
+    ? callInShadow(deps, input, attempt, (asked, of) => callTool(deps, asked, of))
+    : callTool(deps, input, attempt);
+
+/** @param shadows what those of shadows are answered with. Whose call it is is Temporal's word, and not the input's */
+function callToolbox(shadows: ShadowCallDeps, call: ToolboxCall): ToolboxCall {
+  return (input, attempt) => {
+    if (!isShadowId(attempt.workflowId)) return call(input, attempt);
+    const { tenant } = input;
+    const deps = {
+      ...shadows,
+      store: shadows.store.of(tenant),
+      conversation: shadows.conversation.of(tenant),
+      toolStore: shadows.toolStore.of(tenant),
+    };
+    return callInShadow(deps, input, attempt, call);
+  };
+}
+
 /** What is registered on the task queue of a toolbox: its calls, made by whoever has the toolbox's process. */
-export const createToolboxActivities = (
-  deps: Counted,
+export function createToolboxActivities(
+  deps: Counted & { shadows: ShadowCallDeps },
   call: ToolboxCall,
   watching?: ToolObserveDeps,
-): Pick<AgentActivities, 'callTool'> => ({
-  callTool: (input) =>
-    counted(deps, input, 'callTool', (attempt) =>
-      watching ? observedToolCall(watching, input, attempt, (watched) => call(input, watched)) : call(input, attempt),
-    ),
-});
+): Pick<AgentActivities, 'callTool'> {
+  const made = callToolbox(deps.shadows, call);
+  return {
+    callTool: (input) =>
+      counted(deps, input, 'callTool', (attempt) =>
+        watching ? observedToolCall(watching, input, attempt, (watched) => made(input, watched)) : made(input, attempt),
+      ),
+  };
+}

@@ -111,6 +111,8 @@ export interface ActivityDeps {
   providers: ProviderRegistry;
   /** Who may send a request to a provider, and when. */
   quota: Quota;
+  /** As `quota`, without the budgets of tenants: a shadow has a budget of its own. @default nothing is limited */
+  quotaOfShadows?: Quota;
   /** Which provider of a route is asked. */
   routing: Routing;
   /** Of all tenants, whose questions have names of their own. Absent in tests of an agent: each of its questions is asked. */
@@ -171,7 +173,8 @@ export interface PeopleEvent {
  */
 export type ToolCallDeps = Omit<
   ActivityDeps,
-  | ('store' | 'conversation' | 'providers' | 'quota' | 'routing' | 'cache' | 'prices' | 'texts' | 'tellPeople')
+  | ('store' | 'conversation' | 'providers' | 'quota' | 'quotaOfShadows' | 'routing' | 'cache' | 'prices' | 'texts')
+  | 'tellPeople'
   | ('tracing' | 'log' | 'oddRunFound' | 'tokensTaken')
 > & {
   conversation?: Conversation;
@@ -197,6 +200,8 @@ export interface Attempt {
   scheduledAt?: number;
   /** How long Temporal lets it take. */
   timeoutMs?: number;
+  /** Of a shadow's tool call that its run's record does not answer: its name there, and whether what only reads may really run. */
+  shadow?: { same: string; mayRead?: true };
   /** Aborted when the run is cancelled or the worker shuts down. */
   signal: AbortSignal;
   /** What an attempt before this one has told, see `withSpending`. */

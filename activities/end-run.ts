@@ -6,6 +6,7 @@ import { lastWords } from './last-words';
 import type { RefWrite } from './store/port';
 import { withKnownCost } from './store/run-calls';
 import { withdrawRequests } from './withdraw-requests';
+import { wantedAtEnd } from './store/wanted-shadows';
 import { chainName, headName, openRunName, runRecordName } from './store/ref-names';
 
 /** Repeating it changes nothing: the same result is put under the same names. */
@@ -73,6 +74,7 @@ async function recordEnd(
       objects,
       refs: [
         ...refs,
+        ...wantedAtEnd(value),
         ref ? { op: 'compare-and-set', name, version: ref.version, value } : { op: 'create', name, value },
       ],
     });

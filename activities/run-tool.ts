@@ -33,6 +33,8 @@ export interface ToolOutcome {
   objects: Uint8Array[];
   /** The call whose action this one asked for again. */
   repeats?: { turn: number; index: number };
+  /** Of a shadow: whether its tool ran. Absent where it was not even asked to. */
+  shadow?: 'not-executed' | 'ran';
 }
 
 /**
@@ -52,6 +54,8 @@ export interface ToRun {
   isLast: boolean;
   /** A person says that what was claimed before then has not acted. Milliseconds since the epoch. */
   notDoneUntil?: number | undefined;
+  /** Of a shadow, which does nothing but read, and not even that where it may not. */
+  shadow?: { mayRun: boolean };
 }
 
 export async function runTool(
@@ -59,7 +63,7 @@ export async function runTool(
   input: CallToolInput,
   attempt: Attempt,
   { agent }: { agent: Pick<AnyAgent, 'tools'> },
-  { call, begun, effect, isLast, notDoneUntil }: ToRun,
+  { call, begun, effect, isLast, notDoneUntil, shadow }: ToRun,
 ): Promise<ToolOutcome | Unfinished> {
   const tool = toolOf(agent, input);
   if (!tool) {
@@ -70,6 +74,9 @@ export async function runTool(
     return failed('Tool.InvalidArguments', 'the arguments are not a JSON object. Call the tool again.');
   const args = await tool.input.safeParseAsync(call.arguments);
   if (!args.success) return failed('Tool.InvalidArguments', `${issuesOf(args.error)} Call the tool again.`);
+  // By the code that would run, too: whatever a release says of it, what acts does not.
+  if (shadow && !(shadow.mayRun && tool.plan.effect === 'read')) return notExecuted(tool);
+  const ofShadow = shadow ? { shadow: 'ran' as const } : {};
 
   const written: Uint8Array[] = [];
   // As the run was pinned to it. A debugger lifts it: then only what Temporal allows counts.
@@ -88,7 +95,8 @@ export async function runTool(
       withTimeout(ms, attempt.signal, failpoint, (signal) => invoke(tool, code, [given, { ...context, signal }]));
     const output = await actOnce(begun ? undefined : effect, {
       act: () => timed(timeoutMs, code, given, deps.failpoint),
-      guarded: (act) => (deps.breaker ? deps.breaker.call(act, (error) => verdictOf(error, attempt)) : act()),
+      guarded: (act) =>
+        deps.breaker ? deps.breaker.call(act, (error) => (shadow ? 'unknown' : verdictOf(error, attempt))) : act(),
       reconcile:
         tool.reconcile && (async () => readable(await timed(leftToLookUpMs(), tool.reconcile, args.data, NOWHERE))),
       now: deps.now,
@@ -108,7 +116,7 @@ export async function runTool(
         'Tool.InvalidOutput',
         redacted(`the tool answered in a wrong shape: ${issuesOf(checked.error)}`, values),
       );
-    return { ...outputParts(checked.data, values), objects: written };
+    return { ...outputParts(checked.data, values), objects: written, ...ofShadow };
   } catch (error) {
     if (attempt.signal.aborted || isOfTheRuntime(error)) throw error;
     if (error instanceof StillUnderWay) {
@@ -181,6 +189,12 @@ const failed = (
   message: string,
   more: Pick<NonNullable<ToolOutcome['failure']>, 'final' | 'retryAfterMs'> = {},
 ): ToolOutcome => ({ parts: failureParts(type, message), failure: { type, message, ...more }, objects: [] });
+
+/** What it would have been asked to do stands in the message that asks for it. */
+const notExecuted = ({ name }: AnyTool): ToolOutcome => {
+  const why = `${name} was not called: this is a shadow of another run, which was told nothing of this call.`;
+  return { ...failed('Tool.NotExecuted', `${why} What it would answer is not known.`), shadow: 'not-executed' };
+};
 
 /** What is thrown once the outside may have acted is no failure that anyone could rely on, where the tool must not act again. */
 function known(

@@ -61,6 +61,8 @@ interface Told {
   parts: InputPart[];
   failure: FailureType | undefined;
   repeats?: ToolRecord['repeats'];
+  /** Of a shadow. */
+  shadow?: ToolRecord['shadow'];
 }
 
 /** What the model is told, as an object and as a history shows it. Nothing is written. */
@@ -82,7 +84,7 @@ export async function toolResult(
 export async function keepResult(
   deps: ToolDeps,
   input: AskedCall,
-  { made, version, objects, effect, repeats, person, ...told }: ToKeep & Told,
+  { made, version, objects, effect, repeats, person, shadow, ...told }: ToKeep & Told,
 ): Promise<CallToolResult> {
   const { bytes, result } = await toolResult(deps, input, told);
   const value: ToolRecord = {
@@ -93,6 +95,7 @@ export async function keepResult(
     ...(input.failedBefore ? { failedBefore: input.failedBefore } : {}),
     ...(repeats ? { repeats } : {}),
     ...(person ? { person } : {}),
+    ...(shadow ? { shadow } : {}),
   };
   const write = { version, objects: [bytes, ...objects], effect, message: result.message.hash };
   return (await keep(deps, input, value, write)).result;

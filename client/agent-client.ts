@@ -175,7 +175,7 @@ async function begin<Output>(
   start: StartOptions,
 ): Promise<RunHandle<Output>> {
   const tags = checkedLabels(id, start);
-  const { manifest, release, rollout } = await releaseFor(options.store, agent, newRun(options, id, start));
+  const { manifest, release, rollout, shadow } = await releaseFor(options.store, agent, newRun(options, id, start));
   const tenant = start.tenant ?? options.tenant;
   const store = options.store.of(tenant);
   const message = firstMessage(store, manifest, input);
@@ -194,6 +194,7 @@ async function begin<Output>(
     startedAt: Date.now(),
     ...traceOf(start.traceparent),
     ...(rollout ? { rollout } : {}),
+    ...(shadow ? { shadow } : {}),
     ...(start.webhook ? { isWatched: true } : {}),
   };
   const { temporal } = options;

@@ -31,7 +31,7 @@ export async function releaseFor(
   store: ContentStore,
   agent: string,
   run: NewRun,
-): Promise<KnownRelease & Pick<PickedRelease, 'rollout'>> {
+): Promise<KnownRelease & Pick<PickedRelease, 'rollout' | 'shadow'>> {
   const picked = pickRelease(await pointerOf(store, agent), run);
   return { ...picked, manifest: await readManifest(store, picked.release) };
 }
@@ -122,11 +122,12 @@ export async function releasesOf(store: ContentStore, agent: string): Promise<st
 }
 
 /** The current one first. */
-export const namedBy = ({ release, candidate, previous, withdrawn = [] }: AgentPointer): string[] => [
+export const namedBy = ({ release, candidate, previous, shadow, withdrawn = [] }: AgentPointer): string[] => [
   ...new Set([
     release,
     ...(candidate ? [candidate.release] : []),
     ...(previous === undefined ? [] : [previous]),
+    ...(shadow ? [shadow.release] : []),
     ...withdrawn,
   ]),
 ];

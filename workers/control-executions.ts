@@ -54,7 +54,8 @@ export function controlExecutions(asked: Asked): Executions {
   };
 }
 
-function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
+/** For who is not an activity, and ends its calls by itself. */
+export function unboundExecutions({ temporal, taskQueue }: Asked): Executions {
   return {
     start: async (run) => {
       try {

@@ -14,6 +14,7 @@ import {
 } from '../activities';
 import type { QueueRate, ToolboxLimits } from '../activities/define';
 import { dataConverterFor, type KeyRing } from '../activities/keys';
+import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlQueue, toolQueue, toolboxQueue, webhookQueue } from '../workflows/contract/names';
 import { callNames } from './call-names';
 import type { DeployedBuild } from '../infra/temporal/deployments';
@@ -151,6 +152,8 @@ export interface ToolboxWorkerOptions extends Pick<
   /** Set for a queue of one of its tools; then its own rate. */
   tool?: { name: string; rate: QueueRate | null };
   call: ToolboxCall;
+  /** By which calls of shadows are answered, and kept from the process. */
+  store: ContentStore;
   metrics: Pick<ActivityMetrics, 'attemptFailed'>;
   /** What its calls are shown and written down with. @default neither */
   watching?: ToolObserveDeps;
@@ -161,6 +164,7 @@ export interface ToolboxWorkerOptions extends Pick<
 /** Takes the calls of one toolbox from Temporal, for its process: that one needs neither Temporal's credentials nor the keys of payloads. */
 export async function createToolboxWorker(options: ToolboxWorkerOptions): Promise<Worker> {
   const { connection, namespace, identity, taskQueue, toolbox, limits, tool, call, keys, metrics, watching } = options;
+  const { store } = options;
   const { tuning = UNTUNED } = options;
   const rate = tool ? tool.rate : limits.rate;
   return await createListening({
@@ -170,7 +174,17 @@ export async function createToolboxWorker(options: ToolboxWorkerOptions): Promis
     identity,
     workerDeploymentOptions: unversioned(),
     dataConverter: dataConverterFor(keys),
-    activities: createToolboxActivities({ metrics }, call, watching),
+    activities: createToolboxActivities(
+      {
+        metrics,
+        shadows: {
+          ...{ store, conversation: createConversation(store), toolStore: directToolStore(store) },
+          ...{ worker: identity, now: Date.now },
+        },
+      },
+      call,
+      watching,
+    ),
     interceptors: { activity: [callNames] },
     // A worker that has no place left asks for no call: it waits where it costs neither an attempt nor its time.
     ...(limits.atOnce === undefined ? {} : { maxConcurrentActivityTaskExecutions: limits.atOnce }),

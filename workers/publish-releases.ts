@@ -112,6 +112,8 @@ async function publish(
     const value: AgentPointer = {
       ...{ agent, release, at: Date.now() },
       ...(points ? { previous: points.release } : {}),
+      ...(points?.shadow ? { shadow: points.shadow } : {}),
+      ...(points?.epoch === undefined ? {} : { epoch: points.epoch }),
     };
     const write: RefWrite = pointer
       ? { op: 'compare-and-set', name, version: pointer.version, value }

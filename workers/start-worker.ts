@@ -1,5 +1,4 @@
 // Joins the ports to a running worker, and stops it in order: no new work, work under way finished or handed back, then the store.
-import { randomUUID } from 'node:crypto';
 import { NativeConnection, type NativeConnectionOptions, type State, type Worker } from '@temporalio/worker';
 import type { ActivityDeps, AgentRegistry, ProviderRegistry, Tracing } from '../activities';
 import type { WebhookSending } from '../activities/deps';
@@ -7,10 +6,8 @@ import type { KeyRing } from '../activities/keys';
 import { NO_APPROVERS } from '../activities/approvals/require-approval';
 import { createAnswerCache, type CachePace } from '../activities/gateway/cache/answer-cache';
 import { UNKNOWN_PRICES } from '../activities/gateway/money/prices';
-import { NO_QUOTA, type Quota } from '../activities/gateway/ports';
-import { withBudgets } from '../activities/gateway/quota/budgeted-quota';
-import { createGatewayQuota } from '../activities/gateway/quota/gateway-quota';
-import { createTenantBudgets, type BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
+import { NO_QUOTA } from '../activities/gateway/ports';
+import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets';
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlClient, controlExecutions } from './control-executions';
@@ -19,14 +16,16 @@ import { createAgentWorker, createControlWorker, createWebhookWorker, type Worke
 import { withEndedRuns } from '../activities/store/run-index';
 import type { WatchSettings } from '../activities/watch/watch-settings';
 import { createFailpoints } from './failpoints';
-import { startQueueKeeper, type QueueKeeper, type QueuePace } from './keep-queues';
+import { startQueueKeeper, type QueuePace } from './keep-queues';
+import { startShadowKeeper, type ShadowPace } from './keep-shadows';
 import type { FailpointPlan } from './process-settings';
-import { askBudgets, askQuotas, type AuthorityOptions } from './quota-authority';
+import type { AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
 import { keepWatch, oddRuns } from './watch-schedule';
 import { workerIdentity } from './worker-identity';
+import { leasesOf, type Leases } from './worker-leases';
 
 export interface StartWorkerOptions {
   connection: NativeConnectionOptions;
@@ -75,6 +74,8 @@ export interface StartWorkerOptions {
   build?: DeployedBuild;
   /** Of looking after queues. @default QUEUE_PACE */
   queuePace?: QueuePace;
+  /** Of looking after shadows. @default SHADOW_PACE */
+  shadowPace?: ShadowPace;
 }
 
 export interface RunningWorker {
@@ -106,7 +107,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const versioned = build ? { build } : {};
     const { role = 'both', tuning = UNTUNED } = options;
     leases = role === 'orchestrate' ? undefined : leasesOf(options, process);
-    const deps = depsOf(options, identity, leases?.quota);
+    const deps = depsOf(options, identity, leases);
     const control = role === 'calls' ? undefined : await controlOf(options, { ...process, ...versioned }, deps);
     const { webhooks } = options;
     const telling =
@@ -138,13 +139,13 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
 interface Control {
   control: Worker;
   /** Once the worker runs: what has ended is read by it. */
-  keepQueues(): QueueKeeper;
+  keepQueues(): Keeper;
   /** Resolves whatever Temporal says to it, and once it is aborted. */
   keepWatch(signal: AbortSignal): Promise<void>;
 }
 
 async function controlOf(
-  { store, metrics, queuePace, watch }: StartWorkerOptions,
+  { metrics, queuePace, shadowPace, watch }: StartWorkerOptions,
   process: AuthorityOptions & Pick<StartWorkerOptions, 'build'>,
   deps: ActivityDeps,
 ): Promise<Control> {
@@ -160,42 +161,26 @@ async function controlOf(
         ...(watch ? { watch } : {}),
       },
     }),
-    keepQueues: () => startQueueKeeper({ temporal, store, taskQueue, ...(queuePace ? { pace: queuePace } : {}) }),
+    keepQueues: () =>
+      together(
+        startQueueKeeper({ temporal, store: deps.store, taskQueue, ...(queuePace ? { pace: queuePace } : {}) }),
+        startShadowKeeper({ temporal, deps, taskQueue, ...(shadowPace ? { pace: shadowPace } : {}) }),
+      ),
     keepWatch: (signal) => keepWatch(temporal, taskQueue, watch, signal),
   };
 }
 
-interface Leases {
-  quota: Quota;
-  finish(): Promise<void>;
-  stop(): void;
+interface Keeper {
+  stop(): Promise<void>;
 }
 
-/** Undefined where neither a model nor a tenant is limited: then nobody is asked. */
-function leasesOf(
-  { quotas = {}, budgets, prices = UNKNOWN_PRICES }: StartWorkerOptions,
-  process: AuthorityOptions,
-): Leases | undefined {
-  // By identity alone two hosts of one name might be taken for one, and so might this one and who is started after it in its process.
-  const of = { worker: `${process.identity} ${randomUUID()}`, now: Date.now };
-  const gateway =
-    Object.keys(quotas).length > 0 ? createGatewayQuota({ ...of, quotas, ask: askQuotas(process), prices }) : undefined;
-  const tenants = budgets && createTenantBudgets({ ...of, budgets, prices, ask: askBudgets(process) });
-  if (!gateway && !tenants) return undefined;
-  const quota = gateway ?? NO_QUOTA;
-  return {
-    quota: tenants ? withBudgets(quota, tenants) : quota,
-    finish: async () => {
-      await Promise.all([gateway?.finish(), tenants?.finish()]);
-    },
-    stop: () => {
-      gateway?.stop();
-      tenants?.stop();
-    },
-  };
-}
+const together = (...keepers: readonly Keeper[]): Keeper => ({
+  stop: async () => {
+    await Promise.all(keepers.map((keeper) => keeper.stop()));
+  },
+});
 
-function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_QUOTA): ActivityDeps {
+function depsOf(options: StartWorkerOptions, worker: string, leases: Leases | undefined): ActivityDeps {
   const { store, stateDir, agents, providers, secretsOf, metrics, failpoint, watch } = options;
   const { anomalyFound } = metrics;
   return {
@@ -204,7 +189,8 @@ function depsOf(options: StartWorkerOptions, worker: string, quota: Quota = NO_Q
     toolStore: directToolStore(store),
     agents,
     providers,
-    quota,
+    quota: leases?.quota ?? NO_QUOTA,
+    quotaOfShadows: leases?.ofShadows ?? NO_QUOTA,
     routing: options.routing ?? createHealthBoard({ store, worker, now: Date.now, metrics }),
     cache: createAnswerCache({
       ...{ store, worker, now: Date.now },

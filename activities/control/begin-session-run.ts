@@ -153,6 +153,7 @@ async function recordBegin(
   {
     release,
     rollout,
+    shadow,
     manifest,
     entries,
     queue,
@@ -167,6 +168,7 @@ async function recordBegin(
     goesOnFrom: { base: from.head, length: from.length },
     ...(await traceOf(store, session, mail.id)),
     ...(rollout ? { rollout } : {}),
+    ...(shadow ? { shadow } : {}),
     ...(mail.isWatched ? { isWatched: true } : {}),
     ...(queue ? { queue: { name: queue.name, workflow: queue.workflow, asked: 1 } } : {}),
   };

@@ -10,7 +10,14 @@ import {
 } from '../../workflows/contract/schemas/traffic';
 import { allRefs } from './all-refs';
 import { canonicalJson } from './canonical-json';
-import { nextTraffic, refused, shortRelease, type RefusedTraffic, type TrafficChange } from './next-traffic';
+import {
+  isOfShadows,
+  nextTraffic,
+  refused,
+  shortRelease,
+  type RefusedTraffic,
+  type TrafficChange,
+} from './next-traffic';
 import type { ContentStore } from './port';
 import { agentPointerName, trafficName, trafficOf } from './ref-names';
 
@@ -55,7 +62,8 @@ export async function changeTraffic(
     const next = nextTraffic(agent, before, change);
     if ('kind' in next) return next;
     const objects: Uint8Array[] = [];
-    for (const release of [next.release, ...(next.candidate ? [next.candidate.release] : [])]) {
+    for (const release of [next.release, next.candidate?.release, next.shadow?.release]) {
+      if (release === undefined) continue;
       const found = await readable(store, agent, release);
       if (!found)
         return refused('unreadable', `release ${shortRelease(release)} cannot be read here; nothing was changed.`);
@@ -63,7 +71,9 @@ export async function changeTraffic(
     }
     const epoch = (before?.epoch ?? (await lastEpoch(store, agent))) + 1;
     const at = (about.now ?? Date.now)();
-    const pointer = { ...next, agent, at, epoch, managed: true as const };
+    // Who has a share of the runs shadowed leaves it to workers what they take, where it was left to them.
+    const managed = isOfShadows(change) ? before?.managed : true;
+    const pointer = { ...next, agent, at, epoch, ...(managed ? { managed } : {}) };
     const record = signed({ change: change.kind, ...(before ? { before } : {}), pointer }, about);
     const { conflicts } = await store.commit({
       // Again, though they are there: a collection that began before must not take what is named from now on.
@@ -139,8 +149,9 @@ function signed({ change, before, pointer }: Made, { by, why, sign }: TrafficAbo
   return sign ? { ...record, signature: sign(statementOf(record)) } : record;
 }
 
-function stateOf({ release, candidate }: AgentPointer): TrafficState {
-  if (!candidate) return { release };
+function stateOf({ release, candidate, shadow }: AgentPointer): TrafficState {
+  const shadowed = shadow ? { shadow } : {};
+  if (!candidate) return { release, ...shadowed };
   const { salt: _, ...shown } = candidate;
-  return { release, candidate: shown };
+  return { release, candidate: shown, ...shadowed };
 }

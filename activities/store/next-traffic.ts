@@ -1,5 +1,10 @@
 // What comes of a change of traffic, decided from what stands and nothing else.
-import { WHOLE_SHARE, type AgentPointer, type Candidate } from '../../workflows/contract/schemas/traffic';
+import {
+  WHOLE_SHARE,
+  type AgentPointer,
+  type Candidate,
+  type Shadowing,
+} from '../../workflows/contract/schemas/traffic';
 
 export type TrafficChange =
   /** All new runs take it, at once. */
@@ -11,7 +16,12 @@ export type TrafficChange =
   /** The candidate of the rollout is taken back. */
   | { kind: 'withdraw'; rollout: string }
   /** Back from the candidate, or where there is none from the current one to the one before; with `to`, to that one, whatever stands. */
-  | { kind: 'rollback'; to?: string };
+  | { kind: 'rollback'; to?: string }
+  /** A share of the runs is shadowed, in place of what was shadowed before. */
+  | ({ kind: 'shadow' } & Shadowing)
+  | { kind: 'unshadow' };
+
+export const isOfShadows = ({ kind }: Pick<TrafficChange, 'kind'>): boolean => kind === 'shadow' || kind === 'unshadow';
 
 export interface RefusedTraffic {
   kind: 'refused';
@@ -34,6 +44,32 @@ export function nextTraffic(
   agent: string,
   now: AgentPointer | undefined,
   change: TrafficChange,
+): NextTraffic | RefusedTraffic {
+  if (change.kind === 'shadow' || change.kind === 'unshadow') return shadowed(agent, now, change);
+  const next = taken(agent, now, change);
+  // What shadows its runs shadows them on, whatever they take.
+  return 'kind' in next || !now?.shadow ? next : { ...next, shadow: now.shadow };
+}
+
+function shadowed(
+  agent: string,
+  now: AgentPointer | undefined,
+  change: Extract<TrafficChange, { kind: 'shadow' | 'unshadow' }>,
+): NextTraffic | RefusedTraffic {
+  if (!now) return refused('invalid', `no release of ${agent} takes new runs yet.`);
+  const { agent: _, at: __, epoch: ___, managed: ____, shadow: before, ...rest } = now;
+  if (change.kind === 'unshadow')
+    return before ? rest : refused('nothing-to-do', `no share of the runs of ${agent} is shadowed.`);
+  const { kind: _____, ...shadow } = change;
+  if (!Number.isInteger(shadow.share) || shadow.share < 1 || shadow.share > WHOLE_SHARE)
+    return refused('invalid', `a share is a whole number from 1 to ${WHOLE_SHARE}.`);
+  return { ...rest, shadow };
+}
+
+function taken(
+  agent: string,
+  now: AgentPointer | undefined,
+  change: Exclude<TrafficChange, { kind: 'shadow' | 'unshadow' }>,
 ): NextTraffic | RefusedTraffic {
   if (change.kind === 'release') return released(agent, now, change.release);
   if (!now) return refused('invalid', `no release of ${agent} takes new runs yet.`);

@@ -9,6 +9,7 @@ import {
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { ContentStore } from './port';
 import { agentPointerName } from './ref-names';
+import { mayBeShadowed } from './wanted-shadows';
 
 export interface NewRun {
   tenant: string;
@@ -17,7 +18,8 @@ export interface NewRun {
   run: string;
 }
 
-export interface PickedRelease extends Pick<RunRecord, 'rollout'> {
+/** `shadow`: which release shadows the run once it has ended, where it was drawn for that. */
+export interface PickedRelease extends Pick<RunRecord, 'rollout' | 'shadow'> {
   release: string;
 }
 
@@ -25,11 +27,23 @@ export interface PickedRelease extends Pick<RunRecord, 'rollout'> {
  * While a rollout is under way its candidate is taken by a share of all keys, always the same ones: by a larger share no key goes back. A key
  * is a tenant, a session of one, or a run, which is also that of a run without a session.
  */
-export function pickRelease({ agent, release, candidate }: AgentPointer, run: NewRun): PickedRelease {
+export function pickRelease(pointer: AgentPointer, run: NewRun): PickedRelease {
+  const shadow = shadowFor(pointer, run);
+  return { ...pickedFor(pointer, run), ...(shadow ? { shadow } : {}) };
+}
+
+function pickedFor({ agent, release, candidate }: AgentPointer, run: NewRun): PickedRelease {
   if (!candidate) return { release };
   const isCandidate = placeOf(agent, candidate.salt, unitOf(candidate.sticky, run)) < candidate.share;
   const rollout = { id: candidate.rollout, arm: isCandidate ? 'candidate' : 'current' } as const;
   return { release: isCandidate ? candidate.release : release, rollout };
+}
+
+/** Drawn apart from the candidate of a rollout: both releases' runs are shadowed. */
+function shadowFor({ agent, shadow }: AgentPointer, run: NewRun): PickedRelease['shadow'] {
+  if (!shadow || !mayBeShadowed(run.run)) return undefined;
+  const { id, release, share, sticky } = shadow;
+  return placeOf(agent, `shadow ${id}`, unitOf(sticky, run)) < share ? { id, release } : undefined;
 }
 
 /** What a run is kept to its release with. */

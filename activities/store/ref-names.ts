@@ -1,6 +1,7 @@
 // Names of refs, in one place. Ids that callers choose are percent-encoded, so that a `/` in one cannot reach another's record.
 import { createHash } from 'node:crypto';
 import type { CallKey } from '../../workflows/contract/activities';
+import { isShadowId } from '../../workflows/contract/names';
 import { objectHash } from './canonical-json';
 
 /** Zero-padded, so that a listing by name is a listing in order. */
@@ -11,6 +12,9 @@ export const RUN_PREFIX = 'run/';
 export const AGENT_PREFIX = 'agent/';
 /** Runs that were started and have no recorded end: a short list, however many there ever were. */
 export const OPEN_PREFIX = 'open/';
+/** Shadows have places of their own: whoever lists runs, counts them or looks after them finds none. */
+export const SHADOW_RUNS = 'shadow/';
+const SHADOWS_OPEN = 'shadow-open/';
 
 /** Calls of all forks. */
 export const callsOfFirst = (firstRunId: string): string => `${CALL_PREFIX}${encodeURIComponent(firstRunId)}/`;
@@ -37,13 +41,25 @@ export const inboxName = (workflowId: string, number: number): string => `${inbo
 /** Runs of sub-agents, of all depths, under the run that a caller has started. */
 export const subRunsOf = (rootId: string): string => `sub/${encodeURIComponent(rootId)}/`;
 export const subRunName = (rootId: string, id: string): string => `${subRunsOf(rootId)}${encodeURIComponent(id)}`;
-export const runRecordName = (workflowId: string): string => `${RUN_PREFIX}${encodeURIComponent(workflowId)}`;
+export const runRecordName = (workflowId: string): string =>
+  `${isShadowId(workflowId) ? SHADOW_RUNS : RUN_PREFIX}${encodeURIComponent(workflowId)}`;
 /** Of all executions of a run: none where nothing of it was stored yet. */
 export const headsOf = (workflowId: string): string => `head/${encodeURIComponent(workflowId)}/`;
 export const headName = (workflowId: string, runId: string): string =>
   `${headsOf(workflowId)}${encodeURIComponent(runId)}`;
 export const agentPointerName = (agent: string): string => `${AGENT_PREFIX}${encodeURIComponent(agent)}`;
-export const openRunName = (workflowId: string): string => `${OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
+export const openRunName = (workflowId: string): string =>
+  `${isShadowId(workflowId) ? SHADOWS_OPEN : OPEN_PREFIX}${encodeURIComponent(workflowId)}`;
+/** Runs that are to be shadowed: a short list. */
+export const SHADOWS_WANTED = 'shadow-wanted/';
+export const shadowsWantedOf = (workflowId: string): string => `${SHADOWS_WANTED}${encodeURIComponent(workflowId)}/`;
+export const shadowWantedName = (workflowId: string, release: string): string =>
+  `${shadowsWantedOf(workflowId)}${release.slice(0, 12)}`;
+/** What the shadows of an agent have used, and which are under way. */
+export const SHADOW_STATES = 'shadow-state/';
+export const shadowStateName = (agent: string): string => `${SHADOW_STATES}${encodeURIComponent(agent)}`;
+/** The shadows of an agent in the order of their starts, newest first. */
+export const shadowsOf = (agent: string): string => `shadow-index/${encodeURIComponent(agent)}/`;
 
 /** Who changed which release new runs of an agent take, by the number of the change. */
 export const TRAFFIC_PREFIX = 'traffic/';

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { refPages } from './all-refs';
 import type { ContentStore, RefWrite } from './port';
-import { OPEN_PREFIX, RUN_PREFIX, runRecordName, unwatchedName } from './ref-names';
+import { OPEN_PREFIX, RUN_PREFIX, runRecordName, shadowsOf, unwatchedName } from './ref-names';
+import { isShadowId } from '../../workflows/contract/names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 
 /** From when only ended runs were in it: entries of that time are of today's form. */
@@ -27,9 +28,14 @@ const entrySchema = z.object({
 /** The record says more, and is later: an entry is written with it, and found before it. */
 export type IndexedRun = z.output<typeof entrySchema> & Pick<RunRecord, 'startedAt'>;
 
-export function runEntryName({ id, startedAt }: Pick<RunRecord, 'id' | 'startedAt'>): string {
+/** A shadow has its entry among those of its agent, and in no list of runs. */
+export function runEntryName({
+  id,
+  startedAt,
+  agent,
+}: Pick<RunRecord, 'id' | 'startedAt'> & Partial<Pick<RunRecord, 'agent'>>): string {
   const inverted = String(LAST_MS - startedAt).padStart(13, '0');
-  return `${PREFIX}${inverted}/${encodeURIComponent(id)}`;
+  return `${isShadowId(id) ? shadowsOf(agent ?? '') : PREFIX}${inverted}/${encodeURIComponent(id)}`;
 }
 
 /** To be committed with the record. */

@@ -25,7 +25,7 @@ export async function takenAgain(
     if (!ref || !now || now.ended) return undefined;
     // By this, or by somebody else who begins it too.
     if (now.release !== release) return { record: now, version: ref.version };
-    const { rollout: _, ...rest } = now;
+    const { rollout: _, shadow: __, ...rest } = now;
     await store.commit({
       refs: [{ op: 'compare-and-set', name, version: ref.version, value: { ...rest, ...picked } }],
     });

@@ -1,6 +1,7 @@
 // Releases of an agent and its traffic, as the API shows and changes them.
 import { z } from 'zod';
 import { DECISION_REASON_CHARS } from '../../workflows/contract/approval';
+import { READS_OF_SHADOWS } from '../../workflows/contract/schemas/shadow';
 import { STICKY, TRAFFIC_CHANGES, WHOLE_SHARE } from '../../workflows/contract/schemas/traffic';
 import { count, ms } from './shapes';
 
@@ -33,7 +34,24 @@ const candidateShape = z.object({
   rollout: z.string(),
   sticky: z.enum(STICKY),
 });
-const stateShape = z.object({ release: z.string(), candidate: candidateShape.exactOptional() });
+const shadowingShape = z
+  .object({
+    release: z.string(),
+    share: z.number().int().min(1).max(WHOLE_SHARE).describe('Of new runs, in hundredths of a per cent.'),
+    id: z.string(),
+    sticky: z.enum(STICKY),
+    reads: z.enum(READS_OF_SHADOWS),
+    floor: z.boolean().describe("Whether each run's own release shadows it too."),
+    atOnce: count,
+    nanoUsdADay: z.number().exactOptional(),
+    tokensADay: z.number().exactOptional(),
+  })
+  .describe('By what a share of the runs is shadowed.');
+const stateShape = z.object({
+  release: z.string(),
+  candidate: candidateShape.exactOptional(),
+  shadow: shadowingShape.exactOptional(),
+});
 export const trafficChangeShape = z.object({
   epoch: count.describe('Its number.'),
   at: ms,

@@ -1,6 +1,6 @@
 // A run by what was typed of its id.
 import type { ContentStore } from '../../activities/store';
-import { RUN_PREFIX, runRecordName } from '../../activities/store/ref-names';
+import { runRecordName } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { isRunId } from '../run-labels';
 import { ClientError } from '../errors';
@@ -19,7 +19,7 @@ export async function findRun(store: ContentStore, given: string): Promise<RunRe
   const [only, ...others] = found;
   if (!only) throw notFound(given);
   if (others.length === 0) return runRecordSchema.parse(only.value);
-  const ids = found.slice(0, CANDIDATES).map(({ name }) => decodeURIComponent(name.slice(RUN_PREFIX.length)));
+  const ids = found.slice(0, CANDIDATES).map(({ name }) => decodeURIComponent(name.slice(name.indexOf('/') + 1)));
   throw new ClientError(
     'run-not-found',
     `several runs begin with "${given}": ${ids.join(', ')}${found.length > CANDIDATES ? ', ...' : ''}. Type more of the id.`,

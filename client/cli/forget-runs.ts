@@ -1,6 +1,6 @@
 // Retention: runs that ended longer ago than they are to be kept are forgotten, record and all.
 import type { ContentStore } from '../../activities/store';
-import { openRunName, RUN_PREFIX, subRunName } from '../../activities/store/ref-names';
+import { openRunName, RUN_PREFIX, SHADOW_RUNS, subRunName } from '../../activities/store/ref-names';
 import { runEntryName } from '../../activities/store/run-index';
 import { runRecordSchema } from '../../workflows/contract/schemas/run-record';
 import { deleteRunRefs, runRefNames } from './run-refs';
@@ -22,8 +22,17 @@ export interface Forgotten {
  */
 export async function forgetRuns(store: ContentStore, endedBefore: number, dryRun: boolean): Promise<Forgotten> {
   const forgotten: Forgotten = { runs: 0, refs: 0, without: new Set() };
+  for (const prefix of [RUN_PREFIX, SHADOW_RUNS]) await forgetUnder(store, prefix, { endedBefore, dryRun, forgotten });
+  return forgotten;
+}
+
+async function forgetUnder(
+  store: ContentStore,
+  prefix: string,
+  { endedBefore, dryRun, forgotten }: { endedBefore: number; dryRun: boolean; forgotten: Forgotten },
+): Promise<void> {
   for (let after: string | undefined; ;) {
-    const page = await store.listRefs(RUN_PREFIX, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
     for (const { name, value, version } of page) {
       const { data } = runRecordSchema.safeParse(value);
       if (!data?.ended || data.erased || data.ended.at >= endedBefore) continue;
@@ -46,6 +55,6 @@ export async function forgetRuns(store: ContentStore, endedBefore: number, dryRu
       await store.deleteRef(name, version);
     }
     after = page.at(-1)?.name;
-    if (page.length < PAGE) return forgotten;
+    if (page.length < PAGE) return;
   }
 }

@@ -12,6 +12,7 @@ import {
   subRunName,
   saidOfFirst,
   scoresOf,
+  shadowsWantedOf,
   webhookName,
 } from '../../activities/store/ref-names';
 import type { Ref } from '../../activities/store/port';
@@ -33,7 +34,9 @@ export async function runRefNames(store: ContentStore, { id, ended }: RunRecord)
     saidOfFirst(runId),
   ]).flat();
   const calls = await Promise.all(made.map((prefix) => allRefs(store, prefix)));
-  const kept = await Promise.all([chainsOf(id), inboxOf(id), scoresOf(id)].map((prefix) => allRefs(store, prefix)));
+  const kept = await Promise.all(
+    [chainsOf(id), inboxOf(id), scoresOf(id), shadowsWantedOf(id)].map((prefix) => allRefs(store, prefix)),
+  );
   const shared = await sharedBy(store, id, calls.flat());
   return [...shared, ...[...calls.flat(), ...kept.flat(), ...heads].map(({ name }) => name)];
 }

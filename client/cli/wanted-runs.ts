@@ -1,6 +1,6 @@
 // The records of the runs that `longhaul list` is asked for: by the index of runs, newest first, as far as it must be read.
 import { allRefs, type ContentStore } from '../../activities/store';
-import { OPEN_PREFIX, RUN_PREFIX, runRecordName } from '../../activities/store/ref-names';
+import { OPEN_PREFIX, RUN_PREFIX, runRecordName, SHADOW_RUNS } from '../../activities/store/ref-names';
 import { callsOf, type RunCall } from '../../activities/store/run-calls';
 import { indexedRuns, runEntryName } from '../../activities/store/run-index';
 import type { Outcome } from '../../workflows/contract/run';
@@ -20,6 +20,8 @@ export interface WantedRuns {
   since?: number;
   open?: boolean;
   subAgents?: boolean;
+  /** Shadows, and no other runs. */
+  shadows?: boolean;
   tenant?: string;
   /** Only those that began before this run. */
   before?: string;
@@ -45,6 +47,7 @@ export async function wantedRuns(store: ContentStore, options: WantedRuns): Prom
     const kept = await Promise.all(records.map(fits));
     return records.filter((_, at) => kept[at]);
   };
+  if (options.shadows) return await fitting(await allRefs(store, SHADOW_RUNS));
   if (options.open) {
     const ids = await openIds(store);
     return await fitting(await Promise.all(ids.map((id) => store.readRef(runRecordName(id)))));

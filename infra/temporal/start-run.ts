@@ -7,7 +7,7 @@ import {
   type WorkflowHandleWithFirstExecutionRunId,
 } from '@temporalio/client';
 import { SearchAttributeType, defineSearchAttributeKey, type SearchAttributePair } from '@temporalio/common';
-import { MEMO_KEYS, WORKFLOW_TYPES } from '../../workflows/contract/names';
+import { isShadowId, MEMO_KEYS, SHADOW_PREFIX, WORKFLOW_TYPES } from '../../workflows/contract/names';
 import type { AgentRunInput } from '../../workflows/contract/run';
 
 export interface RunStart {
@@ -39,8 +39,13 @@ export async function startRun(
       staticSummary: `${input.agent}: ${question}`.slice(0, 180),
       // Of its tasks in Temporal's own queues, its activities' and its sub-agents' too.
       priority: {
-        priorityKey: PRIORITY_KEYS[input.priority ?? 'normal'],
-        fairnessKey: fairnessKeyOf(input.tenant),
+        // Behind whatever anybody waits for, and in nobody's share.
+        ...(isShadowId(id)
+          ? { priorityKey: LAST_PRIORITY_KEY, fairnessKey: SHADOW_PREFIX }
+          : {
+              priorityKey: PRIORITY_KEYS[input.priority ?? 'normal'],
+              fairnessKey: fairnessKeyOf(input.tenant),
+            }),
       },
     });
   } catch (error) {
@@ -51,6 +56,7 @@ export async function startRun(
 
 /** Of Temporal's 1 to 5, of which 3 is what a task has by itself. */
 const PRIORITY_KEYS = { high: 2, normal: 3, low: 4 } as const;
+const LAST_PRIORITY_KEY = 5;
 const FAIRNESS_KEY_BYTES = 64;
 
 /** Tenants share the queues, as they share a quota. Names too long for a key share by their hash. */

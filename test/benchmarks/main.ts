@@ -1,4 +1,4 @@
-// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies|trace|rollouts [--short]`: figures of long conversations, of cancels, of
+// `npm run bench -- history|turns|store|compaction|cancel|parallel|batch|cache|gateway|failover|quota|stream|runs|workers|shards|waiting|week|dashboard|observe|anomalies|trace|rollouts|shadow [--short]`: figures of long conversations, of cancels, of
 // tools side by side, of what a model call costs and of providers that fail, each beside its floor, in plain tables.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -21,6 +21,7 @@ import { printManyRuns, type Place } from './print-many-runs';
 import { printObserve } from './print-observe';
 import { printQuota } from './print-quota';
 import { printRollouts } from './print-rollouts';
+import { printShadow } from './print-shadow';
 import { printStream } from './print-stream';
 import { printShards } from './print-shards';
 import { printThroughput } from './print-throughput';
@@ -257,6 +258,7 @@ const BENCHMARKS: { readonly [name: string]: () => Promise<void> } = {
   anomalies: () => printAnomalies(isShort),
   trace: () => printTraces(isShort),
   rollouts: () => printRollouts(isShort),
+  shadow: () => printShadow(isShort),
 };
 
 const asked = process.argv.slice(1).filter((argument) => !argument.startsWith('--'));

@@ -56,6 +56,8 @@ describe('every command of the README is run', () => {
     {
       line: /^longhaul rollouts? /,
       file: 'test/e2e/rollout-lines.test.ts',
+      line: /^longhaul shadow /,
+      file: 'test/e2e/shadow-lines.test.ts',
       has: /documented\.filter\(\(line\) => !typed\.includes\(line\)\)/,
       because: 'it takes them from the README itself, and leaves none out',
     },

@@ -29,6 +29,7 @@ import { startEmbeddedTemporal } from '../../infra/temporal/start-embedded';
 import { createAgentRegistry } from '../../workers/agent-registry';
 import { publishReleases } from '../../workers/publish-releases';
 import type { QueuePace } from '../../workers/keep-queues';
+import type { ShadowPace } from '../../workers/keep-shadows';
 import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
 import { openTracing, type OpenTracing } from '../../workers/tracing';
@@ -78,6 +79,8 @@ export interface TestStackOptions {
   queues?: QueuesByName;
   /** Of workers that look after queues. @default QUEUE_PACE */
   queuePace?: QueuePace;
+  /** Of workers that look after shadows. @default SHADOW_PACE */
+  shadowPace?: ShadowPace;
   /** Of the model `test/model`. @default not limited */
   quota?: QuotaSettings;
   /** @default no tenant is limited */
@@ -152,6 +155,7 @@ const publisher =
 const chosen = ({
   prices,
   queuePace,
+  shadowPace,
   quota,
   budgets,
   webhooks,
@@ -162,6 +166,7 @@ const chosen = ({
   ...(watch ? { watch } : {}),
   ...(prices ? { prices } : {}),
   ...(queuePace ? { queuePace } : {}),
+  ...(shadowPace ? { shadowPace } : {}),
   ...(quota ? { quotas: { 'test/model': quota } } : {}),
   ...(budgets ? { budgets } : {}),
   ...(webhooks ? { webhooks } : {}),

@@ -38,8 +38,9 @@ const wait = tool('wait', payments, (_, { signal }) => new Promise((_, no) => si
 const spin = tool('spin', payments, () => { console.log('spinning'); for (;;); });
 const crash = tool('crash', payments, () => { process.exit(3); });
 const fail = tool('fail', payments, () => { throw new Error('the line is dead'); });
+const act = defineTool({ name: 'act', description: 'acts', input: text, output: z.string(), effect: 'idempotent', toolbox: payments, run: () => { console.log('it acted'); return 'acted'; } });
 const talk = tool('talk', payments, () => { process.send({ kind: 'answered', id: 1, answer: 'forged' }); process.send('x'); return 'ok'; });
-export const desk = defineAgent({ name: 'desk', instructions: 'x', tools: [pay, send, free, wait, spin, crash, fail, talk] });
+export const desk = defineAgent({ name: 'desk', instructions: 'x', tools: [pay, send, free, wait, spin, crash, fail, act, talk] });
 `;
 const OTHER = `
 import { defineAgent, defineTool } from 'longhaul';
@@ -171,6 +172,40 @@ describe('a call that a workflow has forged is refused', () => {
     await expect(tool.call(await asking('pay', { release: name }), attempt())).rejects.toMatchObject({
       type: 'Store.ObjectCorrupt',
     });
+  });
+});
+
+describe('a call of a shadow, which Temporal names by the id of its workflow', () => {
+  const ofShadow = (shadow?: Attempt['shadow']): Attempt => ({
+    ...attempt(),
+    workflowId: 'shadow/run_1/ffffffffffff',
+    ...(shadow ? { shadow } : {}),
+  });
+
+  test('is not made, and the model is told so, whatever its input says and its parent lets through', async () => {
+    const tool = await start();
+    called.length = 0;
+    for (const [name, shadow] of [
+      ['pay', undefined],
+      ['pay', { same: 'x' }],
+      ['act', { same: 'x', mayRead: true }],
+    ] as const) {
+      const input = await asking(name);
+      expect(await tool.call(input, ofShadow(shadow))).toMatchObject({ failure: 'Tool.NotExecuted' });
+      const record = await store.readRef(callRecordName(input.key));
+      expect(record?.value).toMatchObject(shadow ? { shadow: { how: 'not-executed', same: 'x' } } : { name });
+    }
+    // What a shadow does is counted nowhere.
+    expect(called).toEqual([]);
+  });
+
+  test('is made where its tool only reads and that is allowed', async () => {
+    const tool = await start();
+    const input = await asking('pay');
+    expect(await tool.call(input, ofShadow({ same: 'x', mayRead: true }))).toMatchObject({
+      message: { preview: 'hello PAY_KEY' },
+    });
+    expect((await store.readRef(callRecordName(input.key)))?.value).toMatchObject({ shadow: { how: 'ran' } });
   });
 });
 

@@ -120,6 +120,7 @@ async function serve(
     toolbox: name,
     identity: `${name} ${workers.length}`,
     limits,
+    store: stack.store,
     metrics: stack.metrics,
     ...(tool ? { tool } : {}),
     call: (input, attempt) =>

@@ -78,6 +78,7 @@ export const toChildSchema = z.discriminatedUnion('kind', [
       scheduledAt: z.number().exactOptional(),
       timeoutMs: z.number().exactOptional(),
       traceparent: z.string().exactOptional(),
+      shadow: z.object({ same: z.string(), mayRead: z.literal(true).exactOptional() }).exactOptional(),
     }),
   }),
   z.object({ kind: z.literal('cancel'), id }),

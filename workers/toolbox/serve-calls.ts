@@ -8,6 +8,7 @@ import { createMcpServers, type McpServers } from '../../activities/mcp/mcp-serv
 import { safeText } from '../../activities/redact';
 import type { ToolStore } from '../../activities/store';
 import { isFailureType, isRetryable } from '../../workflows/contract/failures';
+import { isShadowId } from '../../workflows/contract/names';
 import { createAgentRegistry } from '../agent-registry';
 import { createFailpoints } from '../failpoints';
 import { loadAgentFiles } from '../load-agents';
@@ -90,7 +91,9 @@ export function serveCalls({ begin, toolStore, read, say }: ServeCallsOptions): 
         underWay.set(id, cancelled);
         const attempt: Attempt = { ...message.attempt, signal: cancelled.signal };
         try {
-          const answer = await callTool({ ...deps, toolStore: toolStore.of(input.tenant) }, input, attempt);
+          // What a shadow does is counted nowhere.
+          const counted = isShadowId(attempt.workflowId) ? { metrics: NO_METRICS } : {};
+          const answer = await callTool({ ...deps, ...counted, toolStore: toolStore.of(input.tenant) }, input, attempt);
           say({ kind: 'answered', id, answer });
         } catch (error) {
           say({ kind: 'failed', id, ...failedWith(error) });

@@ -128,6 +128,7 @@ function toolboxOptions(
         limits,
         identity: workerIdentity(),
         call,
+        store,
         metrics,
         watching: { store, toolStore: directToolStore(store), now: Date.now, ...watching },
         tuning: settings.tuning,

@@ -58,6 +58,8 @@ export const FAILURES = {
   'Tool.Changed': rule(false, 'tell-model'),
   /** Whether the effect happened is not known: said so, never rerun silently. */
   'Tool.OutcomeUnknown': rule(false, 'tell-model'),
+  /** The run is a shadow: what the tool would do, or tell, is not known from the run that it shadows, and nothing was called. */
+  'Tool.NotExecuted': rule(false, 'tell-model'),
   /** The run of a sub-agent ended without an answer: how, its message says. */
   'Tool.AgentFailed': rule(false, 'tell-model'),
   /** A person said no, or nobody answered and that means no. */

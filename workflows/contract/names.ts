@@ -41,6 +41,16 @@ export const sessionWorkflowId = (session: string): string => `session:${session
 /** Id of the run that answers a message of a session. @param message the caller's id of it */
 export const sessionRunId = (session: string, message: string): string => `${session}/${message}`;
 
+/** Beginning of the ids of shadows, and of the runs of their sub-agents: under one of these nothing is done to the world. */
+export const SHADOW_PREFIX = 'shadow/';
+export const isShadowId = (run: string): boolean => run.startsWith(SHADOW_PREFIX);
+
+/** @param run whose shadow it is @param release hash of the one that it runs */
+export const shadowRunId = (run: string, release: string): string => `${SHADOW_PREFIX}${run}/${release.slice(0, 12)}`;
+
+/** @returns whose shadow it is; the id itself where it is of none, or of a sub-agent of one */
+export const shadowedRun = (id: string): string => /^shadow\/(.+)\/[^/]+$/.exec(id)?.[1] ?? id;
+
 export const WORKFLOW_TYPES = {
   agentRun: 'agentRun',
   quota: 'quota',

@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { addCosts, addUsage, type Cost } from '../../../workflows/contract/cost';
 import type { Message, Usage } from '../../../workflows/contract/message';
+import { isShadowId } from '../../../workflows/contract/names';
 import type { LoadedAgent } from '../../deps';
 import { textOf } from '../../judge-answer';
 import { sendRequest, type BatchPart, type Sent, type ToSend } from '../send-request';
@@ -36,7 +37,9 @@ const GATHERINGS_MOST = 1_000;
 /** @throws as `sendRequest` does; of a shared call, to each of its tasks */
 export async function sendTask(deps: BatchDeps, { task, ...toSend }: TaskToSend): Promise<Sent> {
   const { loaded, call } = toSend;
-  const input = task.attempt < ALONE_FROM_ATTEMPT && loaded.manifest.batch ? inputOf(task.messages) : undefined;
+  // What a shadow asks must not stand beside what somebody waits for.
+  const mayShare = task.attempt < ALONE_FROM_ATTEMPT && loaded.manifest.batch && !isShadowId(toSend.caller.run);
+  const input = mayShare ? inputOf(task.messages) : undefined;
   if (input === undefined) return await sendRequest(deps, toSend);
   const room = batchRoom(loaded);
   const weight = weightOf(loaded, input);

@@ -1,5 +1,6 @@
 // In which order a run prefers the entries of its route.
 import { createHash } from 'node:crypto';
+import { shadowedRun } from '../../../workflows/contract/names';
 import type { ModelManifest } from '../../../workflows/contract/release';
 
 /**
@@ -17,8 +18,11 @@ export function preferredOrder({ route, plan }: Pick<ModelManifest, 'route' | 'p
     .map(({ name }) => name);
 }
 
-/** Above 0 and below 1. */
+/** Above 0 and below 1. A shadow draws as the run that it shadows. */
 function shareOf(run: string, name: string): number {
-  const drawn = createHash('sha256').update(`${run}\n${name}`).digest().readUInt32BE(0);
+  const drawn = createHash('sha256')
+    .update(`${shadowedRun(run)}\n${name}`)
+    .digest()
+    .readUInt32BE(0);
   return (drawn + 0.5) / 2 ** 32;
 }

@@ -59,10 +59,10 @@ const trafficRoute = defineRoute(
     answers: { 200: { description: 'Newest first.', schema: { name: 'Traffic', shape: trafficShape } } },
   },
   async ({ params: { name }, query: { limit }, caller, deps }) => {
-    const { release, candidate, managed = false } = await seenPointer(deps.store, caller, name);
+    const { release, candidate, shadow, managed = false } = await seenPointer(deps.store, caller, name);
     const history = await trafficHistory(deps.store, name);
     const { salt: _, ...shown } = candidate ?? { salt: '' };
-    const now = { release, ...(candidate ? { candidate: shown } : {}) };
+    const now = { release, ...(candidate ? { candidate: shown } : {}), ...(shadow ? { shadow } : {}) };
     const changes = history.toReversed().slice(0, limit).map(shownChange);
     return { status: 200, body: { agent: name, managed, now, changes, more: history.length > limit } };
   },

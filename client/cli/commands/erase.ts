@@ -1,9 +1,16 @@
 // `longhaul erase RUN` and `erase --tenant NAME`: what a run said and did is deleted, and a tombstone says so.
 import { allRefs, type ContentStore } from '../../../activities/store';
-import { cacheOfTenant, RUN_PREFIX, runRecordName, sessionRecordName } from '../../../activities/store/ref-names';
+import {
+  cacheOfTenant,
+  RUN_PREFIX,
+  runRecordName,
+  sessionRecordName,
+  SHADOW_RUNS,
+} from '../../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../../workflows/contract/schemas/run-record';
 import { eraseRun } from '../erase-run';
 import { eraseSession, sessionsOf, sessionsWith } from '../erase-sessions';
+import { shadowsOfRun } from '../../shadow/shadow-pair';
 import { subRunsUnder } from '../../sub-runs';
 import { ClientError } from '../../errors';
 import { forgetWatched } from '../forget-watched';
@@ -32,7 +39,8 @@ export async function eraseCommand(
 ): Promise<number> {
   const { output, settings } = context;
   const store = context.readStore();
-  const { found, sessions, what } = await toErase(store, given, { tenant, session });
+  const { found: named, sessions, what } = await toErase(store, given, { tenant, session });
+  const found = [...named, ...(await shadowsOfAll(store, named))];
   if (!yes) {
     throw new ClientError(
       'invalid-input',
@@ -137,6 +145,15 @@ const withSubRuns = async (store: ContentStore, record: RunRecord): Promise<RunR
   record,
   ...(await subRunsUnder(store, record)),
 ];
+
+/** They were given what the runs were given, and say the like. */
+async function shadowsOfAll(store: ContentStore, runs: readonly RunRecord[]): Promise<RunRecord[]> {
+  if ((await store.listRefs(SHADOW_RUNS, { limit: 1 })).length === 0) return [];
+  const found: RunRecord[] = [];
+  for (const { id } of runs.filter(({ parent }) => !parent))
+    for (const shadow of await shadowsOfRun(store, id)) found.push(...(await withSubRuns(store, shadow)));
+  return found;
+}
 
 /** A beginning is not enough for what cannot be undone. */
 async function exactly(store: ContentStore, id: string): Promise<RunRecord> {

@@ -13,6 +13,7 @@ import { describeLooking } from './describe-looking';
 import { describeReleases } from './describe-releases';
 import { describeRollouts } from './describe-rollouts';
 import { describeSession } from './describe-session';
+import { describeShadows } from './describe-shadows';
 import type { EraseOptions } from './erase';
 import type { ForkCommandOptions } from './fork';
 import type { GcOptions } from './gc';
@@ -73,6 +74,7 @@ export function describeCommands(program: Command, wrap: Wrap): void {
   describeReleases(program, wrap);
   describeDeploy(program, wrap);
   describeRollouts(program, wrap);
+  describeShadows(program, wrap);
   describePreparing(program, wrap);
   describeApiKey(program, wrap);
   describeKeeping(program, wrap);

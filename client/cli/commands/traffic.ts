@@ -29,15 +29,17 @@ export async function trafficCommand(context: CliContext, agent: string, { limit
     .map((record) => ({ ...record, signed: signedBy(record) }));
   const name = (release: string): string =>
     registered.find((one) => one.release === release)?.name ?? release.slice(0, 12);
-  const { release, candidate, managed = false } = pointer;
+  const { release, candidate, shadow, managed = false } = pointer;
   output.json({
     agent,
     managed,
-    now: { release, candidate: candidate ?? null },
+    now: { release, candidate: candidate ?? null, shadow: shadow ?? null },
     changes,
     more: history.length > limit,
   });
-  output.line(`${agent}: ${stateText({ release, ...(candidate ? { candidate } : {}) }, name)}`);
+  output.line(
+    `${agent}: ${stateText({ release, ...(candidate ? { candidate } : {}), ...(shadow ? { shadow } : {}) }, name)}`,
+  );
   output.table(changes, [
     { title: 'change', value: ({ epoch }) => String(epoch), align: 'right' },
     { title: 'at', value: ({ at }) => new Date(at).toISOString() },
@@ -56,8 +58,12 @@ export async function trafficCommand(context: CliContext, agent: string, { limit
   return EXIT.completed;
 }
 
-function stateText({ release, candidate }: TrafficState, name: (release: string) => string): string {
-  if (!candidate) return name(release);
-  const share = Number(((100 * candidate.share) / WHOLE_SHARE).toFixed(2));
-  return `${name(release)}, ${share} % ${name(candidate.release)}`;
+function stateText({ release, candidate, shadow }: TrafficState, name: (release: string) => string): string {
+  const percent = ({ share }: { share: number }): string => `${Number(((100 * share) / WHOLE_SHARE).toFixed(2))} %`;
+  const parts = [
+    name(release),
+    ...(candidate ? [`${percent(candidate)} ${name(candidate.release)}`] : []),
+    ...(shadow ? [`${percent(shadow)} shadowed by ${name(shadow.release)}`] : []),
+  ];
+  return parts.join(', ');
 }

@@ -133,6 +133,11 @@ export const toolRecordSchema = z.object({
   failedBefore: z.array(z.object({ name: z.string(), type: failureType })).exactOptional(),
   /** The call of the same run whose action this one asked for again: its tool did not run. */
   repeats: z.object({ turn: z.number(), index: z.number() }).exactOptional(),
+  /**
+   * Of a shadow: whether it was answered as the run that it shadows was, was not executed, or really ran; and its hash, with the tool's name
+   * and its arguments, by which the same call is found again.
+   */
+  shadow: z.object({ how: z.enum(['recorded', 'not-executed', 'ran']), same: z.string() }).exactOptional(),
   /** Who agreed to it, or gave its result by hand: the number of the request. `edited` names the arguments that it was made with. */
   person: z
     .object({ request: z.number(), by: z.string().exactOptional(), edited: z.string().exactOptional() })

@@ -5,6 +5,7 @@ import { messageHead, toolCallHead } from './call-record';
 import { costSchema } from './cost';
 import { usageSchema } from './message';
 import { PRIORITIES } from '../quota';
+import { READS_OF_SHADOWS } from './shadow';
 import { partialLimitsSchema, runLimitsSchema } from './run-limits';
 
 export const runRecordSchema = z.object({
@@ -97,6 +98,17 @@ export const runRecordSchema = z.object({
   rollout: z.object({ id: z.string(), arm: z.enum(['current', 'candidate']) }).exactOptional(),
   /** Releases that it went by before `release`, and until when: moved between two turns. */
   moved: z.array(z.object({ from: z.string(), at: z.number() })).exactOptional(),
+  /** Set where the agent's traffic had it drawn when it began: it is shadowed by this release once it has ended. */
+  shadow: z.object({ id: z.string(), release: z.string() }).exactOptional(),
+  /** Of a shadow, and of the runs of its sub-agents: whose, and whether what only reads may really run where that one's record does not tell. */
+  shadowOf: z
+    .object({
+      run: z.string(),
+      reads: z.enum(READS_OF_SHADOWS),
+      by: z.string().exactOptional(),
+      id: z.string().exactOptional(),
+    })
+    .exactOptional(),
   /** What the load of its queue took from it when it began. */
   degraded: z
     .object({

@@ -1,5 +1,6 @@
 // Which release new runs of an agent take, who changed that, and what is known of a release that somebody released, as the store has them.
 import { z } from 'zod';
+import { READS_OF_SHADOWS } from './shadow';
 
 /** Shares are of so many: hundredths of a per cent. */
 export const WHOLE_SHARE = 10_000;
@@ -20,6 +21,24 @@ const candidateSchema = z.object({
 });
 export type Candidate = z.output<typeof candidateSchema>;
 
+const shadowingSchema = z.object({
+  release: z.string(),
+  /** Of new runs, of WHOLE_SHARE. */
+  share: z.number().int().min(1).max(WHOLE_SHARE),
+  /** Tells its shadows from those of another time. */
+  id: z.string(),
+  sticky: z.enum(STICKY),
+  reads: z.enum(READS_OF_SHADOWS),
+  /** Whether the run's own release shadows it too: what differs then is noise. */
+  floor: z.boolean(),
+  /** Shadows of the agent at once. */
+  atOnce: z.number().int().min(1),
+  /** What they may use in a day (UTC). Absent: not limited. */
+  nanoUsdADay: z.number().exactOptional(),
+  tokensADay: z.number().exactOptional(),
+});
+export type Shadowing = z.output<typeof shadowingSchema>;
+
 /** The one thing that a start reads. A version that knows no rollouts reads `release`, the current one. */
 export const agentPointerSchema = z.object({
   agent: z.string(),
@@ -32,16 +51,27 @@ export const agentPointerSchema = z.object({
   /** What a rollback goes back to. Absent after one. */
   previous: z.string().exactOptional(),
   candidate: candidateSchema.exactOptional(),
+  /** A share of the runs is shadowed. Whoever does not know it runs none. */
+  shadow: shadowingSchema.exactOptional(),
   /** Taken back, and not released again since: no waiting message goes on with one. */
   withdrawn: z.array(z.string()).exactOptional(),
 });
 export type AgentPointer = z.output<typeof agentPointerSchema>;
 
-export const TRAFFIC_CHANGES = ['release', 'candidate', 'promote', 'withdraw', 'rollback'] as const;
+export const TRAFFIC_CHANGES = [
+  'release',
+  'candidate',
+  'promote',
+  'withdraw',
+  'rollback',
+  'shadow',
+  'unshadow',
+] as const;
 
 const trafficState = z.object({
   release: z.string(),
   candidate: candidateSchema.omit({ salt: true }).exactOptional(),
+  shadow: shadowingSchema.exactOptional(),
 });
 export type TrafficState = z.output<typeof trafficState>;
 

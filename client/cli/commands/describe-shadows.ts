@@ -1,0 +1,70 @@
+// What the commands about shadows are called and take.
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { STICKY, WHOLE_SHARE } from '../../../workflows/contract/schemas/traffic';
+import { READS_OF_SHADOWS } from '../../../workflows/contract/schemas/shadow';
+import { count } from '../count-option';
+import { example, RUN } from '../command-parts';
+import { usd } from '../usd-option';
+import type { Wrap } from './index';
+import type { ShadowOptions } from './shadow';
+import type { ShadowReportOptions } from './shadow-report';
+import type * as shadowModule from './shadow';
+import type * as shadowReportModule from './shadow-report';
+import type * as shadowShowModule from './shadow-show';
+
+// What one command needs is loaded for that command.
+const loadShadow = (): typeof shadowModule => require('./shadow') as typeof shadowModule;
+const loadShadowReport = (): typeof shadowReportModule => require('./shadow-report') as typeof shadowReportModule;
+const loadShadowShow = (): typeof shadowShowModule => require('./shadow-show') as typeof shadowShowModule;
+
+/** Of WHOLE_SHARE: `10%`, or `0.1`. */
+const share = (value: string): number => {
+  const [, digits, percent] = /^(\d*\.?\d+)\s*(%?)$/.exec(value.trim()) ?? [];
+  const of = Math.round(Number(digits) * (percent ? WHOLE_SHARE / 100 : WHOLE_SHARE));
+  if (!Number.isInteger(of) || of < 1 || of > WHOLE_SHARE)
+    throw new InvalidArgumentError('it is from 0.01% to 100%, for example 10%.');
+  return of;
+};
+
+export function describeShadows(program: Command, wrap: Wrap): void {
+  const shadow = program
+    .command('shadow')
+    .description("run a release beside runs, on what they were given, without any effect; 'shadow report' compares")
+    .argument('<name>', 'a run, or with --share or --stop an agent')
+    .option('--release <release>', 'a release\'s name, its hash or the beginning of it, or "current"')
+    .option('--share <percent>', 'of new runs of the agent, for example 10%', share)
+    .option('--stop', 'no run of the agent is shadowed any more')
+    .option('--budget <usd>', 'that its shadows may cost in a day (UTC), in dollars', usd)
+    .option('--tokens <n>', 'that its shadows may take in a day (UTC)', count)
+    .option('--at-once <n>', 'shadows of the agent at once', count, 2)
+    .addOption(
+      new Option('--reads <where>', 'what only reads: answered as recorded, or really run where nothing is')
+        .choices(READS_OF_SHADOWS)
+        .default('recorded'),
+    )
+    .addOption(new Option('--sticky <by>', 'whose runs are drawn together').choices(STICKY).default('run'))
+    .option('--no-floor', 'without a shadow by the own release of each run, which tells chance apart')
+    .option('--why <text>', 'kept in the history')
+    .addHelpText('after', example('shadow refunds --release v4 --share 10% --budget 5'))
+    .action(
+      wrap((context, name: string, options: ShadowOptions) => loadShadow().shadowCommand(context, name, options)),
+    );
+  shadow
+    .command('show')
+    .description('how the shadows of a run differ from it, and where first')
+    .argument(...RUN)
+    .addHelpText('after', example('shadow show run_7hq2'))
+    .action(wrap((context, run: string) => loadShadowShow().shadowShowCommand(context, run)));
+  shadow
+    .command('report')
+    .description('all shadows of an agent, summed up by release, beside what differs by chance')
+    .argument('<agent>', 'its name')
+    .option('--limit <n>', 'of the newest shadows', count, 200)
+    .option('--html <file>', 'the same with plots, as one file')
+    .addHelpText('after', example('shadow report refunds --html shadows.html'))
+    .action(
+      wrap((context, agent: string, options: ShadowReportOptions) =>
+        loadShadowReport().shadowReportCommand(context, agent, options),
+      ),
+    );
+}
