@@ -58,6 +58,7 @@ export function describeLooking(program: Command, wrap: Wrap): void {
     .option('--since <time>', 'only runs that began within it, such as 2h', age)
     .option('--open', 'only those that have not ended')
     .option('--sub-agents', 'runs of sub-agents too')
+    .option('--shadows', 'shadows of runs, and no other runs')
     .option('--tenant <name>', 'only of this tenant')
     .option('--before <run>', 'only those that began before this one')
     .option('--limit <n>', 'at most so many', count, 20)
