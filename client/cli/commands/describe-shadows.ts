@@ -1,7 +1,5 @@
 // What the commands about shadows are called and take.
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { STICKY, WHOLE_SHARE } from '../../../workflows/contract/schemas/traffic';
-import { READS_OF_SHADOWS } from '../../../workflows/contract/schemas/shadow';
 import { count } from '../count-option';
 import { example, RUN } from '../command-parts';
 import { usd } from '../usd-option';
@@ -17,12 +15,16 @@ const loadShadow = (): typeof shadowModule => require('./shadow') as typeof shad
 const loadShadowReport = (): typeof shadowReportModule => require('./shadow-report') as typeof shadowReportModule;
 const loadShadowShow = (): typeof shadowShowModule => require('./shadow-show') as typeof shadowShowModule;
 
-/** Of WHOLE_SHARE: `10%`, or `0.1`. */
+const READS = ['recorded', 'run'] as const satisfies readonly ShadowOptions['reads'][];
+const STICKY = ['tenant', 'session', 'run'] as const satisfies readonly ShadowOptions['sticky'][];
+/** A hundredth of a per cent. */
+const LEAST_SHARE = 0.0001;
+
+/** As a part of one: `10%`, or `0.1`. */
 const share = (value: string): number => {
   const [, digits, percent] = /^(\d*\.?\d+)\s*(%?)$/.exec(value.trim()) ?? [];
-  const of = Math.round(Number(digits) * (percent ? WHOLE_SHARE / 100 : WHOLE_SHARE));
-  if (!Number.isInteger(of) || of < 1 || of > WHOLE_SHARE)
-    throw new InvalidArgumentError('it is from 0.01% to 100%, for example 10%.');
+  const of = Number(digits) / (percent ? 100 : 1);
+  if (!(of >= LEAST_SHARE && of <= 1)) throw new InvalidArgumentError('it is from 0.01% to 100%, for example 10%.');
   return of;
 };
 
@@ -39,7 +41,7 @@ export function describeShadows(program: Command, wrap: Wrap): void {
     .option('--at-once <n>', 'shadows of the agent at once', count, 2)
     .addOption(
       new Option('--reads <where>', 'what only reads: answered as recorded, or really run where nothing is')
-        .choices(READS_OF_SHADOWS)
+        .choices(READS)
         .default('recorded'),
     )
     .addOption(new Option('--sticky <by>', 'whose runs are drawn together').choices(STICKY).default('run'))

@@ -18,7 +18,7 @@ import { ownName } from '../own-name';
 
 export interface ShadowOptions {
   release?: string;
-  /** Of WHOLE_SHARE. */
+  /** As a part of one. */
   share?: number;
   stop?: boolean;
   /** Billionths of a dollar. */
@@ -53,7 +53,7 @@ export async function shadowCommand(context: CliContext, name: string, options: 
     context,
     name,
     {
-      ...{ kind: 'shadow', release: hash, share, id: randomBytes(4).toString('hex') },
+      ...{ kind: 'shadow', release: hash, share: Math.round(share * WHOLE_SHARE), id: randomBytes(4).toString('hex') },
       ...{ sticky, reads, floor, atOnce },
       ...(budget === undefined ? {} : { nanoUsdADay: budget }),
       ...(tokens === undefined ? {} : { tokensADay: tokens }),
