@@ -250,7 +250,16 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  for (const record of [recordSubAgents, recordPeople, recordSessions, recordQueues, recordWebhooks, recordWatch, recordMoves, recordRollouts])
+  for (const record of [
+    recordSubAgents,
+    recordPeople,
+    recordSessions,
+    recordQueues,
+    recordWebhooks,
+    recordWatch,
+    recordMoves,
+    recordRollouts,
+  ])
     await record(model, date);
   await model.close();
 }
