@@ -166,6 +166,12 @@ async function recordPeople(model: ModelServer, date: string): Promise<void> {
   await stack.close();
 }
 
+/** Each with a stack of its own. */
+const OTHERS = [
+  ...[recordSubAgents, recordPeople, recordSessions, recordQueues],
+  ...[recordWebhooks, recordWatch, recordMoves, recordRollouts],
+];
+
 async function main(date: string): Promise<void> {
   const model = await startModelServer({ script: script() });
   const stack = await startTestStack({
@@ -250,17 +256,7 @@ async function main(date: string): Promise<void> {
   await stack.close();
   await recordWaiting(model, date);
   model.clearFaults();
-  for (const record of [
-    recordSubAgents,
-    recordPeople,
-    recordSessions,
-    recordQueues,
-    recordWebhooks,
-    recordWatch,
-    recordMoves,
-    recordRollouts,
-  ])
-    await record(model, date);
+  for (const record of OTHERS) await record(model, date);
   await model.close();
 }
 
