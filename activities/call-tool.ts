@@ -159,7 +159,8 @@ function mayTell(
   input: CallToolInput,
   attempt: Attempt,
 ): boolean {
-  if (!plan) return true;
+  // Of a shadow, in which nothing follows from a failure but that the model hears of it.
+  if (!plan || type === 'Tool.NotExecuted') return true;
   // Of before the ledger of effects: whether it has happened is not known. The run says so, and not that it failed.
   if (plan.effect === 'at-most-once' && plan.repeats === undefined && type === 'Tool.Timeout') return false;
   const spent = final || !isRetryable(type) || isLastOf(plan, input, attempt);
