@@ -1,8 +1,8 @@
 // What a rollout is told before its first look, and nobody changes after it: what is compared, what is tolerated, how often it may be wrong.
 
-import type { MetricPolicy, RolloutPolicy, StepPolicy } from '../../workflows/contract/rollout';
+import type { MetricPolicy, RolloutPolicy } from '../../workflows/contract/rollout';
 
-export type { MetricPolicy, RolloutPolicy, StepPolicy };
+export type { MetricPolicy, RolloutPolicy };
 
 /** How sure it must be that the candidate is worse in this metric: the chances of all of them together are `falseAlarms` (Bonferroni). */
 export function alphaOf(metric: MetricPolicy, { metrics, falseAlarms }: RolloutPolicy): number {
