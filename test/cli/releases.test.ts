@@ -2,8 +2,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { openRunName, runRecordName } from '../../activities/store/ref-names';
-import { errorLine, exitCodeOfError } from '../../client/cli/exit-codes';
-import { createProgram } from '../../client/cli/program';
 import { identityCommand } from '../../client/cli/commands/identity';
 import { showCommand } from '../../client/cli/commands/show';
 import { createAgentRegistry } from '../../workers/agent-registry';
@@ -16,6 +14,7 @@ import { listedReleases } from '../../client/listed-releases';
 import { pointerOf } from '../../client/releases';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { testProject, told, withStore, type TestProject, type Told } from './given';
+import { typed } from './typed';
 
 let project: TestProject;
 beforeEach(() => {
@@ -52,27 +51,8 @@ export const mail = defineTool({
   name: 'mail', description: 'Mails.', input: z.object({}), output: z.string(), effect: 'keyed', run: () => 'sent',
 });`;
 
-/** As it is typed, through the program's own options. */
-async function longhaul(
-  line: string,
-  options: { json?: boolean; env?: { [name: string]: string } } = {},
-): Promise<Told> {
-  let result: Told | undefined;
-  const program = createProgram(async (_, command) => {
-    result = await told(project.dir, command, options).catch((error: unknown) => ({
-      ...{ code: exitCodeOfError(error), stdout: '', stderr: `error  ${errorLine(error)}\n` },
-    }));
-    return result.code;
-  });
-  const before = process.exitCode;
-  try {
-    await program.parseAsync(line.split(' '), { from: 'user' });
-  } finally {
-    process.exitCode = before;
-  }
-  if (!result) throw new Error(`nothing was run: ${line}`);
-  return result;
-}
+const longhaul = (line: string, options: Parameters<typeof typed>[2] = {}): Promise<Told> =>
+  typed(project.dir, line, options);
 const json = async <T>(line: string): Promise<T> => JSON.parse((await longhaul(line, { json: true })).stdout) as T;
 interface Made {
   release: string;

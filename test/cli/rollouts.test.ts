@@ -6,14 +6,14 @@ import { keepRollout } from '../../activities/store/rollouts';
 import { lookName, runRecordName, sessionRecordName } from '../../activities/store/ref-names';
 import { indexRuns, runEntry } from '../../activities/store/run-index';
 import { errorLine, exitCodeOfError } from '../../client/cli/exit-codes';
-import { createProgram } from '../../client/cli/program';
 import { prepareRollout } from '../../client/begin-rollout';
 import { servingName } from '../../activities/store/ref-names';
 import type { RolloutKept } from '../../workflows/contract/rollout';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import type { KeptLook } from '../../workflows/contract/schemas/rollout';
 import type { SessionRecord } from '../../workflows/contract/schemas/session-record';
-import { testProject, told, withStore, type TestProject, type Told } from './given';
+import { testProject, withStore, type TestProject, type Told } from './given';
+import { typed } from './typed';
 
 jest.setTimeout(120_000);
 
@@ -46,25 +46,10 @@ export const refunds = defineAgent({
   name: 'refunds', instructions: ${JSON.stringify(instructions)}, tools: [${hasTool ? 'mail' : ''}],
 });`;
 
-async function longhaul(line: string, options: { json?: boolean } = {}): Promise<Told> {
-  let result: Told | undefined;
-  const program = createProgram(async (_, command) => {
-    result = await told(project.dir, command, options).catch((error: unknown) => ({
-      ...{ code: exitCodeOfError(error), stdout: '', stderr: `error  ${errorLine(error)}\n` },
-    }));
-    return result.code;
-  });
-  const before = process.exitCode;
-  try {
-    await program.parseAsync(line.split(' '), { from: 'user' });
-  } catch (error) {
-    result = { code: exitCodeOfError(error), stdout: '', stderr: errorLine(error) };
-  } finally {
-    process.exitCode = before;
-  }
-  if (!result) throw new Error(`nothing was run: ${line}`);
-  return result;
-}
+const longhaul = (line: string, options: { json?: boolean } = {}): Promise<Told> =>
+  typed(project.dir, line, options).catch((error: unknown) => ({
+    ...{ code: exitCodeOfError(error), stdout: '', stderr: errorLine(error) },
+  }));
 const json = async <T>(line: string): Promise<T> => JSON.parse((await longhaul(line, { json: true })).stdout) as T;
 
 const serve = (loaded: string[]): Promise<unknown> =>

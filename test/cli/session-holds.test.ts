@@ -2,9 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { sessionHoldName, sessionRecordName } from '../../activities/store/ref-names';
-import { errorLine, exitCodeOfError } from '../../client/cli/exit-codes';
-import { createProgram } from '../../client/cli/program';
-import { testProject, told, withStore, type TestProject, type Told } from './given';
+import { testProject, withStore, type TestProject, type Told } from './given';
+import { typed } from './typed';
 
 let project: TestProject;
 const write = (instructions: string): void => {
@@ -44,23 +43,8 @@ beforeEach(async () => {
 });
 afterEach(() => project.remove());
 
-async function longhaul(line: string, options: { json?: boolean } = {}): Promise<Told> {
-  let result: Told | undefined;
-  const program = createProgram(async (_, command) => {
-    result = await told(project.dir, command, options).catch((error: unknown) => ({
-      ...{ code: exitCodeOfError(error), stdout: '', stderr: `error  ${errorLine(error)}\n` },
-    }));
-    return result.code;
-  });
-  const before = process.exitCode;
-  try {
-    await program.parseAsync(line.split(' '), { from: 'user' });
-  } finally {
-    process.exitCode = before;
-  }
-  if (!result) throw new Error(`nothing was run: ${line}`);
-  return result;
-}
+const longhaul = (line: string, options: Parameters<typeof typed>[2] = {}): Promise<Told> =>
+  typed(project.dir, line, options);
 
 test('it is held at a release by its name, shown with who and why, and let go', async () => {
   const held = await longhaul('session hold ticket-7 --release v1 --why returns');
