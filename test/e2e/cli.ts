@@ -124,10 +124,19 @@ export const startAtTerminal = (args: readonly string[], options: StartOptions):
 /** macOS and BSD have another one. */
 export const hasTerminals = (): boolean => spawnSync('script', ['-qefc', 'true', '/dev/null']).status === 0;
 
-export const cli = async (args: readonly string[], options: StartOptions): Promise<Ended> =>
-  await (
-    await startCli(args, options)
-  ).ended;
+/** The last ones, for `test/environment.cjs` to print where a test fails. */
+const commandsOfTest: string[] = [];
+Object.assign(globalThis, { commandsOfTest });
+const COMMANDS_KEPT = 5;
+const CHARACTERS_KEPT = 2_000;
+
+export async function cli(args: readonly string[], options: StartOptions): Promise<Ended> {
+  const command = await startCli(args, options);
+  const ended = await command.ended;
+  commandsOfTest.push(`longhaul ${args.join(' ')} ended with ${ended.code}:\n${ended.stderr.slice(-CHARACTERS_KEPT)}`);
+  commandsOfTest.splice(0, commandsOfTest.length - COMMANDS_KEPT);
+  return ended;
+}
 
 /** What a failed expectation in between left running. Each ends its own servers. */
 afterAll(async () => {
