@@ -89,7 +89,8 @@ async function askedOf(
 /** Read one by one only where not all can be read together. */
 const READ_AT_ONCE = 8;
 
-async function readable(
+/** All that can be read of these, and what cannot be. */
+export async function readable(
   conversation: Conversation,
   part: GonePart['part'],
   heads: readonly { hash: string; preview?: string }[],
@@ -106,12 +107,20 @@ async function readable(
   };
 }
 
+/** A message, or what is known of one that cannot be read. */
+export interface PlacedMessage {
+  /** From 1. Null: before all that can be read. */
+  position: number | null;
+  message?: Message;
+  gone?: GonePart;
+}
+
 /** The messages of a part in their order, with what cannot be read at its place. */
 export function inPlace(
   messages: readonly Message[],
   part: GonePart['part'],
   gone: readonly GonePart[],
-): { position: number | null; message?: Message; gone?: GonePart }[] {
+): PlacedMessage[] {
   const own = gone.filter((one) => one.part === part);
   const before = own.filter(({ position }) => position === null).map((one) => ({ position: null, gone: one }));
   const byPosition = new Map(own.map((one) => [one.position, one]));

@@ -1,11 +1,9 @@
 // The whole conversation of a run up to its last checkpoint, so many messages at once.
 import { z } from 'zod';
-import { createConversation, type ContentStore } from '../../activities/store';
-import { lastCheckpoint } from '../../activities/store/last-checkpoint';
-import type { Message } from '../../workflows/contract/message';
-import type { RunRecord } from '../../workflows/contract/schemas/run-record';
 import { createTurnstile } from '../api/turnstile';
-import { refuseErased } from '../recorded-result';
+import type { PlacedMessage } from '../call-content';
+import { saidInRun } from '../said-in-run';
+import { goneHtml } from './gone-parts';
 import { html, linkTo, NOTHING, shownText, type Html } from './html';
 import { messageHtml } from './message';
 import { queryOf, type ShownPlace } from './place';
@@ -19,26 +17,21 @@ export const conversationPage: ShownPlace = {
   path: '/runs/:id/conversation',
   show: async ({ knownRun, params, query, caller }) => {
     const { record, store } = await knownRun(params['id'] ?? '');
-    refuseErased(record);
     const { from } = queryOf(queryShape, query);
-    const messages = await readers.pass(caller, () => saidIn(store, record));
-    const page = messages.slice(from - 1, from - 1 + PAGE);
+    const { said } = await readers.pass(caller, () => saidInRun(store, record));
+    const page = said.slice(from - 1, from - 1 + PAGE);
     return {
       title: `Conversation of ${record.id}`,
       body: html`<h1>Conversation of <a href="${linkTo(['runs', record.id])}">${shownText(record.id)}</a></h1>
-        ${pager(record.id, from, messages.length)}
-        ${page.map((message, at) => messageHtml(message, String(from + at), true))}
-        ${page.length > 5 ? pager(record.id, from, messages.length) : NOTHING}`,
+        ${pager(record.id, from, said.length)} ${page.map(placedHtml)}
+        ${page.length > 5 ? pager(record.id, from, said.length) : NOTHING}`,
     };
   },
 };
 
-async function saidIn(store: ContentStore, record: RunRecord): Promise<Message[]> {
-  const { head } = await lastCheckpoint(store, record);
-  const conversation = createConversation(store);
-  // Before its first checkpoint a run consists of what it was asked.
-  if (head === null) return await conversation.messages([record.input]);
-  return (await conversation.originals(head, record.id)).map(({ message }) => message);
+function placedHtml({ position, message, gone }: PlacedMessage): Html {
+  if (message) return messageHtml(message, String(position), true);
+  return gone ? goneHtml(gone, position === null ? 'What came before' : `Message ${position}`) : NOTHING;
 }
 
 function pager(id: string, from: number, of: number): Html {

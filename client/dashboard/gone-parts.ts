@@ -3,13 +3,14 @@ import type { GonePart } from '../call-content';
 import { html, NOTHING, shownText, type Html } from './html';
 
 export const gonePartsHtml = (gone: readonly GonePart[]): Html =>
-  html`${gone.map(
-    (one) =>
-      html`<p class="bad">
-        ${nameOf(one)} cannot be read:
-        ${shownText(one.why)}${one.preview === undefined ? NOTHING : html` It begins: ${shownText(one.preview)}`}
-      </p>`,
-  )}`;
+  html`${gone.map((one) => goneHtml(one, nameOf(one)))}`;
+
+/** @param name what it is, at the beginning of a sentence */
+export const goneHtml = ({ why, preview }: Pick<GonePart, 'why' | 'preview'>, name: string): Html =>
+  html`<p class="bad">
+    ${name} cannot be read:
+    ${shownText(why)}${preview === undefined ? NOTHING : html` It begins: ${shownText(preview)}`}
+  </p>`;
 
 function nameOf({ part, position }: GonePart): string {
   if (position !== null) return `Message ${position} of what it ${part === 'given' ? 'was given' : 'answered'}`;

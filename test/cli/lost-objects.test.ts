@@ -78,6 +78,25 @@ test('the arguments of a tool call, its result, and the release', async () => {
   await expect(show(3, { diff: 1 })).rejects.toThrow(/cannot be compared: a part of it cannot be read/);
 });
 
+test('the conversation of a run, around what is gone of it', async () => {
+  const transcript = async (json = false): Promise<string> =>
+    (await ask((context) => showCommand(context, 'run_lost', { transcript: true }), json)).stdout;
+  await stored(['looked']);
+  expect(await transcript()).toMatch(
+    /^── 1 user\nWhere is it\?[\s\S]*── 2 assistant\n→ look[\s\S]*── 3 cannot be read: it is not in the store any more[\s\S]*── 4 assistant\nIt stands in/,
+  );
+  expect(JSON.parse(await transcript(true))).toMatchObject({
+    messages: [{ role: 'user' }, { role: 'assistant' }, { role: 'assistant' }],
+    gone: [{ position: 3, why: expect.stringMatching(why) }],
+  });
+});
+
+test('of a chain that breaks off, what came after', async () => {
+  await stored(['node']);
+  const { stdout } = await ask((context) => showCommand(context, 'run_lost', { transcript: true }));
+  expect(stdout).toMatch(/^── what came before cannot be read: [\s\S]*── 1 assistant\n→ look[\s\S]*── 3 assistant\n/);
+});
+
 test('the run itself, without its answer', async () => {
   await stored(['output']);
   const { stdout } = await ask((context) => showCommand(context, 'run_lost', {}));

@@ -200,6 +200,11 @@ test('a run whose answer and release are gone has its page, and so have its call
   expect(call.status).toBe(200);
   expect(call.text).toContain('The release of the call cannot be read: it is not in the store any more');
   expect(call.text.replaceAll(/\s+/g, ' ')).toContain('Message 2 of what it was given cannot be read');
+  const conversation = await look('/ui/runs/run_lost/conversation');
+  expect(conversation.status).toBe(200);
+  expect(conversation.text.replaceAll(/\s+/g, ' ')).toMatch(
+    /<h2>1 user<\/h2>.*Message 2 cannot be read: it is not in the store any more.*<h2>3 tool/,
+  );
 });
 
 test('a page whose calls too many wait for says so, and has them with the next look', async () => {

@@ -21,7 +21,7 @@ import { callsOf, type RunCall } from '../../../activities/store/run-calls';
 import { askedBy, chosenCall, findCall, unansweredCall, type CallWanted } from '../../find-call';
 import { readManifest } from '../../releases';
 import type { Output } from '../output';
-import { showMessage } from '../show-message';
+import { showPlaced } from '../show-placed';
 import { sharedText } from '../../trace/traced-call';
 import { showChanges } from './show-changes';
 import { showCurl } from './show-curl';
@@ -121,20 +121,8 @@ async function showModelCall(
 /** @param behind how many messages came before @returns how many there are now */
 function showPart(output: Output, content: CallContent, part: GonePart['part'], behind: number): number {
   const placed = inPlace(part === 'given' ? messagesIn(content) : content.answered, part, content.gone);
-  for (const { position, message, gone } of placed) {
-    const title = position === null ? '' : String(behind + position);
-    if (message) showMessage(output, title, message);
-    if (gone) showGone(output, title, gone);
-  }
+  showPlaced(output, placed, behind);
   return behind + Math.max(0, ...placed.map(({ position }) => position ?? 0));
-}
-
-function showGone(output: Output, title: string, { position, preview, why }: GonePart): void {
-  const { dim, yellow } = output.colors;
-  const what = position === null ? 'what came before cannot be read' : 'cannot be read';
-  output.line(`${dim('──')}${title === '' ? '' : ` ${title}`} ${yellow(`${what}: ${output.safeLine(why)}`)}`);
-  if (preview !== undefined) output.line(`it begins: ${output.safe(preview)}`);
-  output.line();
 }
 
 /** What stands around the conversation: the system prompt, and by what the model was held. */
@@ -211,7 +199,11 @@ async function showToolCall(
   row('failure', result?.failure);
   if (made.kind === 'started-tool') row('has begun', JSON.stringify(made.started));
   output.line('\ngiven');
-  for (const one of gone.filter(({ part }) => part === 'given')) showGone(output, '', one);
+  const unread = gone.filter(({ part }) => part === 'given');
+  showPlaced(
+    output,
+    unread.map((one) => ({ position: null, gone: one })),
+  );
   if (given !== undefined || gone.length === 0) output.line(output.safe(JSON.stringify(given, null, 2) ?? 'nothing'));
   if (made.kind === 'started-tool') return;
   output.line('\nanswered');

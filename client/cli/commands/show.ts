@@ -1,5 +1,5 @@
 // `longhaul show RUN`: what it is and what it answered; the conversation, or one call of it, in full.
-import { createConversation, type ContentStore } from '../../../activities/store';
+import type { ContentStore } from '../../../activities/store';
 import { askedBelow, subRunsUnder } from '../../sub-runs';
 import { lastCheckpoint } from '../../../activities/store/last-checkpoint';
 import { callsOf, totalsOf, withKnownCost } from '../../../activities/store/run-calls';
@@ -16,8 +16,9 @@ import { firstRunIdOf } from '../../first-run';
 import { findRun } from '../find-run';
 import { counted, formatCost, formatDuration, formatTokens, limitsText, savedText } from '../../format';
 import { liveRun, type LiveRun } from '../../live-run';
+import { saidInRun } from '../../said-in-run';
 import { settledRecord } from '../settled-record';
-import { showMessage } from '../show-message';
+import { showPlaced } from '../show-placed';
 import { answerText } from '../show-result';
 import { askedNow, openStatus, waitingNow } from '../../waiting-now';
 import { waitingLine } from '../waiting';
@@ -232,14 +233,12 @@ function versionRows({ versions, rollout }: Facts, row: (name: string, value: st
 }
 
 async function showTranscript({ output }: CliContext, store: ContentStore, record: RunRecord): Promise<number> {
-  const { head } = await lastCheckpoint(store, record);
-  const conversation = createConversation(store.of(record.tenant));
-  // Before its first checkpoint a run consists of what it was asked.
-  const messages =
-    head === null
-      ? await conversation.messages([record.input])
-      : (await conversation.originals(head, record.id)).map(({ message }) => message);
-  output.json({ id: record.id, checkpoint: head, messages });
-  messages.forEach((message, at) => showMessage(output, String(at + 1), message));
+  const { checkpoint, said } = await saidInRun(store.of(record.tenant), record);
+  const gone = said.flatMap((one) => one.gone ?? []);
+  output.json({
+    ...{ id: record.id, checkpoint, messages: said.flatMap(({ message }) => message ?? []) },
+    ...(gone.length === 0 ? {} : { gone }),
+  });
+  showPlaced(output, said);
   return EXIT.completed;
 }
