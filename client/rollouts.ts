@@ -1,10 +1,11 @@
 // A rollout under way: how it stands, and what people say to it. What is kept of it is read from the store; Temporal is needed to change it.
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import { changeTraffic } from '../activities/store/change-traffic';
-import { keepRollout, readRollout, rolloutsIn } from '../activities/store/rollouts';
+import { endOf, passedOver } from '../activities/store/passed-over';
+import { keepRollout, newestRolloutIn, readRollout } from '../activities/store/rollouts';
 import type { ContentStore } from '../activities/store/port';
 import { SIGNAL_NAMES, rolloutWorkflowId } from '../workflows/contract/names';
-import type { RolloutAct, RolloutKept, RolloutSaid } from '../workflows/contract/rollout';
+import type { RolloutAct, RolloutEnd, RolloutKept, RolloutSaid } from '../workflows/contract/rollout';
 import { ClientError } from './errors';
 import { pointerOf } from './releases';
 import { requireReason } from './run-requests';
@@ -19,7 +20,7 @@ const SIGNAL_OF = {
 /** The newest. @throws ClientError `unknown-agent`, `refused` where there was none */
 export async function newestRollout(store: ContentStore, agent: string): Promise<RolloutKept> {
   await pointerOf(store, agent);
-  const [newest] = await rolloutsIn(store, agent);
+  const newest = await newestRolloutIn(store, agent);
   if (newest) return newest;
   throw new ClientError(
     'refused',
@@ -54,10 +55,14 @@ export async function sayToRollout(
   return newest;
 }
 
-/** Somebody has ended its workflow from outside: its candidate has its share until it is taken back. */
-async function withoutWorkflow(
+/**
+ * Somebody has ended its workflow from outside: its candidate has its share until it is taken back.
+ * @throws ClientError `refused` where another act than an abort is said, where the candidate cannot be taken back, and where it is out of the
+ * traffic already, with what became of it
+ */
+export async function withoutWorkflow(
   store: ContentStore,
-  { paused: _, ...rollout }: RolloutKept,
+  rollout: RolloutKept,
   act: RolloutAct,
   { by, why = 'no reason was given' }: RolloutSaid & { by: string },
 ): Promise<void> {
@@ -66,9 +71,37 @@ async function withoutWorkflow(
   if (act !== 'abort')
     throw new ClientError('refused', `${gone} "longhaul rollout abort ${agent}" takes its candidate back.`);
   const changed = await changeTraffic(store, agent, { kind: 'withdraw', rollout: id }, { by, why });
-  // Its candidate may have been taken out by somebody already: then it is over all the same.
-  const ended = { as: changed.kind === 'changed' ? 'withdrawn' : 'superseded', because: 'person', by, why } as const;
-  await keepRollout(store, { ...rollout, changes: rollout.changes + 1, ended: { ...ended, at: Date.now() } });
+  if (changed.kind === 'changed') {
+    await keepEnd(store, rollout, { as: 'withdrawn', because: 'person', by, why, at: changed.record.at });
+    return;
+  }
+  const passed = await endPast(store, rollout);
+  if (!passed) throw new ClientError('refused', `${gone} Its candidate could not be taken back: ${changed.message}`);
+  throw new ClientError('refused', overText(await keepEnd(store, rollout, passed)));
+}
+
+/** What became of one whose candidate is out of the traffic. Undefined while that has its share. */
+async function endPast(store: ContentStore, { agent, id }: RolloutKept): Promise<RolloutEnd | undefined> {
+  const passed = await passedOver(store, agent, id);
+  if (!passed) return undefined;
+  const record = await endOf(store, agent, id);
+  const about = { because: 'changed', by: passed.by, at: record?.at ?? Date.now() } as const;
+  // By its own workflow, or by an abort, that could not write it down any more.
+  if (record?.change === 'promote' || record?.change === 'withdraw')
+    return { as: ENDS[record.change], ...about, why: record.why ?? 'no reason was given' };
+  return { as: 'superseded', ...about, why: passed.why };
+}
+
+const ENDS = { promote: 'promoted', withdraw: 'withdrawn' } as const;
+
+/** What its workflow has left may be written down in this moment yet: then that is gone on from. @returns it with its end, whoever has written that */
+async function keepEnd(store: ContentStore, rollout: RolloutKept, ended: RolloutEnd): Promise<RolloutKept> {
+  for (let now = rollout; ;) {
+    if (now.ended) return now;
+    const { paused: _, ...rest } = now;
+    await keepRollout(store, { ...rest, changes: now.changes + 1, ended });
+    now = (await readRollout(store, rollout.agent, rollout.id)) ?? { ...rest, ended };
+  }
 }
 
 const percent = (share: number): string => `${Number((100 * share).toFixed(2))} %`;

@@ -18,10 +18,11 @@ import { comparedIn, harmIn, type Stratum } from '../rollout/strata';
 import { strataOf } from '../rollout/units';
 import { allRefs } from '../store';
 import { findingsIn } from '../store/findings';
+import { passedOver } from '../store/passed-over';
 import type { ContentStore, Ref, RefWrite } from '../store/port';
 import { lookName, looksOf, rolloutName } from '../store/ref-names';
 import { readRollout } from '../store/rollouts';
-import { passedOver, type RolloutTrafficDeps } from './rollout-traffic';
+import type { RolloutTrafficDeps } from './rollout-traffic';
 
 export interface JudgeDeps extends RolloutTrafficDeps {
   /** Absent where nobody looks for anomalies. */

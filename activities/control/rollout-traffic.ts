@@ -1,7 +1,8 @@
-// What a rollout does to the traffic of its agent, each of it once however often it is asked for; and who has changed it past the rollout.
-import type { EndInput, PassedOver, ShareInput, ShareResult } from '../../workflows/contract/rollout';
-import { WHOLE_SHARE, type TrafficRecord } from '../../workflows/contract/schemas/traffic';
-import { changeTraffic, trafficHistory } from '../store/change-traffic';
+// What a rollout does to the traffic of its agent, each of it once however often it is asked for.
+import type { EndInput, ShareInput, ShareResult } from '../../workflows/contract/rollout';
+import { WHOLE_SHARE } from '../../workflows/contract/schemas/traffic';
+import { changeTraffic } from '../store/change-traffic';
+import { endOf, passedOver } from '../store/passed-over';
 import { readPointer } from '../store/pick-release';
 import type { ContentStore } from '../store/port';
 import type { RefusedTraffic } from '../store/next-traffic';
@@ -50,22 +51,4 @@ async function refusedOr(
 ): Promise<ShareResult> {
   if (reason === 'unreadable' || reason === 'invalid') return { kind: 'refused', why: message };
   return (await passedOver(store, agent, id)) ?? { kind: 'refused', why: message };
-}
-
-/** Undefined while new runs are given its candidate. @throws ApplicationFailure `Store.*` */
-export async function passedOver(store: ContentStore, agent: string, id: string): Promise<PassedOver | undefined> {
-  const { pointer } = (await readPointer(store, agent)) ?? {};
-  if (pointer?.candidate?.rollout === id) return undefined;
-  const record = (await endOf(store, agent, id)) ?? (await trafficHistory(store, agent)).at(-1);
-  if (!record) return { kind: 'superseded', by: 'somebody', why: 'the traffic was taken away.' };
-  const { by, change, epoch, after, why } = record;
-  const what = `change ${epoch} (${change}): new runs take release ${after.release.slice(0, 12)}`;
-  return { kind: 'superseded', by, why: why === undefined ? what : `${what}; ${why}` };
-}
-
-/** The change that took its candidate out of the traffic. */
-async function endOf(store: ContentStore, agent: string, id: string): Promise<TrafficRecord | undefined> {
-  return (await trafficHistory(store, agent)).findLast(
-    ({ before, after }) => before?.candidate?.rollout === id && after.candidate?.rollout !== id,
-  );
 }

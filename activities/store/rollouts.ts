@@ -1,9 +1,11 @@
 // Rollouts as the store has them, and what each look at one came to. Needs no server.
 import type { RolloutKept } from '../../workflows/contract/rollout';
 import { rolloutLookSchema, rolloutRecordSchema, type KeptLook } from '../../workflows/contract/schemas/rollout';
-import { allRefs } from './all-refs';
+import { agentPointerSchema } from '../../workflows/contract/schemas/traffic';
+import { allRefs, refPages } from './all-refs';
+import { readPointer } from './pick-release';
 import type { ContentStore, RefWrite } from './port';
-import { ROLLOUT_PREFIX, looksOf, rolloutName, rolloutsOf } from './ref-names';
+import { AGENT_PREFIX, ROLLOUT_PREFIX, looksOf, rolloutName, rolloutsOf } from './ref-names';
 
 /** Undefined of one that is not there, or that this version cannot read. */
 export async function readRollout(
@@ -20,6 +22,29 @@ export async function rolloutsIn(store: Pick<ContentStore, 'listRefs'>, agent?: 
   return refs
     .flatMap(({ value }) => rolloutRecordSchema.safeParse(value).data ?? [])
     .sort((one, other) => other.at - one.at || (one.id < other.id ? -1 : 1));
+}
+
+/** The one under way, without a look at any other; where none is, the newest of all that there were. */
+export async function newestRolloutIn(
+  store: Pick<ContentStore, 'readRef' | 'listRefs'>,
+  agent: string,
+): Promise<RolloutKept | undefined> {
+  const { pointer } = (await readPointer(store, agent)) ?? {};
+  const current = pointer?.candidate && (await readRollout(store, agent, pointer.candidate.rollout));
+  return current ?? (await rolloutsIn(store, agent))[0];
+}
+
+/** Those whose candidates new runs are given, at most one of an agent: found by what takes new runs, however many rollouts there ever were. */
+export async function rolloutsUnderWay(store: Pick<ContentStore, 'readRef' | 'listRefs'>): Promise<RolloutKept[]> {
+  const found: RolloutKept[] = [];
+  for await (const page of refPages(store, AGENT_PREFIX)) {
+    const pointers = page.flatMap(({ value }) => agentPointerSchema.safeParse(value).data ?? []);
+    const kept = await Promise.all(
+      pointers.flatMap(({ agent, candidate }) => (candidate ? [readRollout(store, agent, candidate.rollout)] : [])),
+    );
+    found.push(...kept.flatMap((one) => (one && !one.ended ? [one] : [])));
+  }
+  return found;
 }
 
 /** Oldest first. */

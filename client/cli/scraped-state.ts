@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { allRefs } from '../../activities/store';
 import { INBOX_PREFIX } from '../../activities/store/ref-names';
-import { rolloutsIn } from '../../activities/store/rollouts';
+import { rolloutsUnderWay } from '../../activities/store/rollouts';
 import { backlogOf } from '../../infra/temporal/task-queue-backlog';
 import type { Settings } from '../../workers/config';
 import { deploymentMetrics, type DeploymentMetricsOptions } from '../../workers/deployment-metrics';
@@ -74,9 +74,10 @@ function stateOf({ temporal, store }: Host, settings: Settings, taskQueue: strin
       });
     },
     rollouts: async () =>
-      (await rolloutsIn(store)).flatMap(({ agent, release, ended, steps, paused }) =>
-        ended ? [] : [{ agent, release, share: steps.at(-1)?.share ?? 0, ...(paused ? { pausedAt: paused.at } : {}) }],
-      ),
+      (await rolloutsUnderWay(store)).map(({ agent, release, steps, paused }) => ({
+        ...{ agent, release, share: steps.at(-1)?.share ?? 0 },
+        ...(paused ? { pausedAt: paused.at } : {}),
+      })),
     queues: () =>
       Promise.all(
         Object.entries(settings.queues).map(async ([queue, { depth, shards }]) => ({

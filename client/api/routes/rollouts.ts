@@ -1,7 +1,7 @@
 // Rollouts of an agent: how they stand and what each look came to, and what people do to the one that is under way.
 import { z } from 'zod';
 import { isDefinitionName } from '../../../activities/define/definition-name';
-import { looksIn, readRollout, rolloutsIn } from '../../../activities/store/rollouts';
+import { looksIn, newestRolloutIn, readRollout, rolloutsIn } from '../../../activities/store/rollouts';
 import type { RolloutAct, RolloutKept } from '../../../workflows/contract/rollout';
 import { beginRollout, prepareRollout } from '../../begin-rollout';
 import { ClientError } from '../../errors';
@@ -81,7 +81,7 @@ const lookRoute = defineRoute(
   },
   async ({ params: { name, id }, caller, deps: { store } }) => {
     requireAll(caller, name);
-    const kept = id === 'newest' ? (await rolloutsIn(store, name))[0] : await readRollout(store, name, id);
+    const kept = await (id === 'newest' ? newestRolloutIn(store, name) : readRollout(store, name, id));
     if (!kept) throw new Problem('Rollout.NotFound', `there is no such rollout of ${name}.`);
     const looks = (await looksIn(store, kept)).map(({ schemaVersion: _, ...look }) => look);
     return { status: 200, body: { rollout: shownRollout(kept), policy: kept.policy, looks } };
