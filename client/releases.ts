@@ -44,8 +44,7 @@ export async function releaseForSession(
 ): Promise<KnownRelease> {
   const [pointer, hold] = await Promise.all([pointerOf(store, agent), readSessionHold(store, run.session)]);
   // Of another agent's session of that name nothing is known here.
-  if (hold?.agent === agent && holdsNow(hold, pointer))
-    return { release: hold.release, manifest: await readManifest(store, hold.release) };
+  if (holdsNow(hold, pointer)) return { release: hold.release, manifest: await readManifest(store, hold.release) };
   return await releaseFor(store, agent, run);
 }
 

@@ -158,6 +158,7 @@ async function recordBegin(
     entries,
     queue,
     stays,
+    trial,
   }: PickedForSession & { entries: readonly ChainEntry[]; queue: FoundQueue | undefined },
 ): Promise<RunRecord> {
   const { session, agent, tenant, mail, from, answered } = input;
@@ -181,6 +182,7 @@ async function recordBegin(
     plan: manifest.session ?? input.plan,
     ...{ reached: from, answered, at: now(), release },
     ...(stays ? { stays } : {}),
+    ...(trial ? { trial } : {}),
   };
   const known = await createRunRecord(store, record, {
     objects: chains.objects,

@@ -20,7 +20,7 @@ export async function keepSession(
       ? await forkChains(conversation, { from: ended.run, to: sessionWorkflowId(session) }, entries)
       : { objects: [], refs: [] };
   // By which release its newest run went is not the workflow's to know.
-  const { release, stays } = (await readSessionRecord(store, session)) ?? {};
+  const { release, stays, trial } = (await readSessionRecord(store, session)) ?? {};
   const standing = { status, plan, reached, answered: answered + (ended ? 1 : 0), at: now() };
   await store.commit({
     objects: chains.objects,
@@ -30,6 +30,7 @@ export async function keepSession(
         ...standing,
         ...(release === undefined ? {} : { release }),
         ...(stays ? { stays } : {}),
+        ...(trial ? { trial } : {}),
       }),
     ],
   });

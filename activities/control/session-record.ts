@@ -21,17 +21,19 @@ export interface SessionStanding {
   /** As of the record. */
   release?: string;
   stays?: NonNullable<SessionRecord['stays']>;
+  trial?: NonNullable<SessionRecord['trial']>;
 }
 
 export function sessionRecordWrite(
   { session, agent, tenant }: SessionContext,
-  { status, plan, reached, answered, at, release, stays }: SessionStanding,
+  { status, plan, reached, answered, at, release, stays, trial }: SessionStanding,
 ): RefWrite {
   const value: SessionRecord = {
     ...{ schemaVersion: 1, id: session, agent, tenant, status, plan },
     ...{ head: reached.head, length: reached.length, answered, at },
     ...(release === undefined ? {} : { release }),
     ...(stays ? { stays } : {}),
+    ...(trial ? { trial } : {}),
   };
   return { op: 'put', name: sessionRecordName(session), value };
 }

@@ -1,7 +1,7 @@
 // Whether a conversation that began under one release can go on under another: what its model called must still be there and take what it was
 // called with, and whoever reads the answers must find their form. Pure: of manifests and messages.
 import { z } from 'zod';
-import type { JsonValue, Message } from '../../workflows/contract/message';
+import type { JsonValue, Message, UserMessage } from '../../workflows/contract/message';
 import type { ReleaseManifest, ToolManifest } from '../../workflows/contract/release';
 import { canonicalJson } from './canonical-json';
 
@@ -63,6 +63,10 @@ function inputMisfits({ from, to, messages, answers }: Fit): string[] {
   const fits = to.input !== undefined && said !== undefined && fitsSchema(to.input, jsonOf(said));
   return fits ? [] : ['it does not take the input that the run was given'];
 }
+
+/** Whether a release takes what is said to one of its sessions. */
+export const takesMessage = ({ input }: ReleaseManifest, { parts }: UserMessage): boolean =>
+  input === undefined || fitsSchema(input, jsonOf(textOf(parts) ?? ''));
 
 type Schema = { [key: string]: JsonValue };
 

@@ -13,8 +13,11 @@ export async function readSessionHold(
   return ref && sessionHoldSchema.parse(ref.value);
 }
 
-/** A release that was taken back begins no run any more, and a hold of before is no exception: then the session goes with all others. */
+/**
+ * A release that was taken back begins no run any more, and a hold of before is no exception: then the session goes with all others. A hold of
+ * another agent, whose session had the id before, holds nothing.
+ */
 export const holdsNow = (
   hold: SessionHold | undefined,
-  { withdrawn = [] }: Pick<AgentPointer, 'withdrawn'>,
-): hold is SessionHold => hold !== undefined && !withdrawn.includes(hold.release);
+  { agent, withdrawn = [] }: Pick<AgentPointer, 'agent' | 'withdrawn'>,
+): hold is SessionHold => hold?.agent === agent && !withdrawn.includes(hold.release);

@@ -5,10 +5,12 @@ import { pickForSession } from '../../activities/control/pick-for-session';
 import { defineAgent, defineTool } from '../../activities/define';
 import { createMemoryStore, type ContentStore } from '../../activities/store';
 import { canonicalJson } from '../../activities/store/canonical-json';
-import { agentPointerName, sessionRecordName } from '../../activities/store/ref-names';
+import { agentPointerName, sessionHoldName, sessionRecordName } from '../../activities/store/ref-names';
 import { holdSession, unholdSession } from '../../client/session-hold';
 import { releaseForSession } from '../../client/releases';
 import type { Message, UserMessage } from '../../workflows/contract/message';
+import type { SessionRecord } from '../../workflows/contract/schemas/session-record';
+import { WHOLE_SHARE } from '../../workflows/contract/schemas/traffic';
 import { manifestFor } from '../stack/manifest-for';
 
 const tool = (name: string) =>
@@ -26,7 +28,7 @@ const takes = async (release: string, withdrawn: string[] = []): Promise<void> =
   const value = { agent: 'desk', release, at: 1, managed: true, epoch: 1, withdrawn };
   await store.commit({ refs: [{ op: 'put', name: agentPointerName('desk'), value }] });
 };
-const had = async (release: string): Promise<void> => {
+const had = async (release: string, trial?: SessionRecord['trial']): Promise<void> => {
   const value = {
     ...{
       schemaVersion: 1,
@@ -40,6 +42,7 @@ const had = async (release: string): Promise<void> => {
       at: 1,
     },
     ...{ plan: { onBusy: 'enqueue', mailbox: 1, idleMs: 1 }, release },
+    ...(trial ? { trial } : {}),
   };
   await store.commit({ refs: [{ op: 'put', name: sessionRecordName('s'), value }] });
 };
@@ -91,6 +94,60 @@ test('held it stays, or goes ahead, whatever it has called; a release that was t
   expect(await unholdSession(store, { session: 's', tenant: 't' })).toMatchObject({ release: old.release, by: 'ana' });
   expect(await picked([said, looked])).toMatchObject({ release: young.release });
   expect(await unholdSession(store, { session: 's', tenant: 't' })).toBeUndefined();
+});
+
+test('what another agent’s session of that id was held at holds nothing', async () => {
+  const hold = { schemaVersion: 1, session: 's', agent: 'shop', release: old.release, why: 'w', by: 'b', at: 1 };
+  await store.commit({ refs: [{ op: 'put', name: sessionHoldName('s'), value: hold }] });
+  expect(await picked([said, looked])).toMatchObject({ release: young.release });
+});
+
+describe('while a rollout is under way', () => {
+  /** The session is drawn for the candidate, or for what it has. */
+  const rollsOut = async (arm: 'candidate' | 'current', rollout = 'rol_1'): Promise<void> => {
+    const share = arm === 'candidate' ? WHOLE_SHARE : 0;
+    const candidate = { release: young.release, share, rollout, salt: rollout, sticky: 'session' };
+    const value = { agent: 'desk', release: old.release, at: 1, managed: true, epoch: 2, candidate };
+    await store.commit({ refs: [{ op: 'put', name: agentPointerName('desk'), value }] });
+  };
+  const arms = ['candidate', 'current'] as const;
+
+  test.each(arms)('one that could not take the candidate counts for neither release: drawn for the %s', async (arm) => {
+    await rollsOut(arm);
+    const found = await picked([said, paid]);
+    expect(found).toMatchObject({ release: old.release, trial: { rollout: 'rol_1', counts: false } });
+    expect(found).not.toHaveProperty('rollout');
+    expect('stays' in found).toBe(arm === 'candidate');
+  });
+
+  test.each(arms)('one that could counts for what it was drawn for: the %s', async (arm) => {
+    await rollsOut(arm);
+    expect(await picked([said, looked])).toMatchObject({
+      ...{ release: arm === 'candidate' ? young.release : old.release, rollout: { id: 'rol_1', arm } },
+      trial: { rollout: 'rol_1', counts: true },
+    });
+  });
+
+  test.each(arms)(
+    'what it says later changes nothing in that, until the next rollout: drawn for the %s',
+    async (arm) => {
+      await rollsOut(arm);
+      await had(old.release, { rollout: 'rol_1', counts: true });
+      expect(await picked([said, paid])).toMatchObject({ release: old.release, rollout: { id: 'rol_1', arm } });
+      await had(old.release, { rollout: 'rol_1', counts: false });
+      expect(await picked([said, looked])).not.toHaveProperty('rollout');
+      await rollsOut(arm, 'rol_2');
+      expect(await picked([said, looked])).toMatchObject({ rollout: { id: 'rol_2', arm } });
+    },
+  );
+
+  test('one that has the candidate, and one that begins, count', async () => {
+    await rollsOut('candidate');
+    await had(young.release);
+    expect(await picked([said, looked])).toMatchObject({ release: young.release, rollout: { arm: 'candidate' } });
+    await store.deleteRef(sessionRecordName('s'));
+    expect(await picked([])).toMatchObject({ release: young.release, rollout: { arm: 'candidate' } });
+  });
 });
 
 test.each([

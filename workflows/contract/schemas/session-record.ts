@@ -26,6 +26,8 @@ export const sessionRecordSchema = z.object({
   release: z.string().exactOptional(),
   /** Set where that run did not take what new runs took: which that was, and what of the conversation does not fit it. */
   stays: z.object({ insteadOf: z.string(), why: z.array(z.string()) }).exactOptional(),
+  /** Of the newest rollout that it has had a message in: whether its runs count there. */
+  trial: z.object({ rollout: z.string(), counts: z.boolean() }).exactOptional(),
 });
 export type SessionRecord = z.output<typeof sessionRecordSchema>;
 
