@@ -16,61 +16,64 @@ import { ANOMALIES, DURATION, SCORE, needsCalls, runValues } from './run-values'
 import type { RunValues } from './strata';
 import type { RolloutRun } from './units';
 
-/** More runs than any window needs: a rollout that has had so many is over. */
+/** More runs than any window needs: a rollout since whose beginning its agent has had so many is over. */
 export const RUNS_MOST = 200_000;
 /** Clocks of those who start runs may be behind by so much. */
 const SLACK_MS = 600_000;
 const AT_ONCE = 50;
+
+/** Each look reads all in the same order: of a rollout that did not fit whole nothing would be found again. Two of the largest do. */
+const ENDED_MOST = 2 * RUNS_MOST;
 
 type Ended = LRUCache<string, { run: RolloutRun | null }>;
 /** Of runs that have ended, which do not change any more: null of one that is not of the rollout. */
 const ENDED = new WeakMap<ContentStore, Ended>();
 
 function endedIn(store: ContentStore): Ended {
-  const known = ENDED.get(store) ?? new LRUCache<string, { run: RolloutRun | null }>({ max: RUNS_MOST });
+  const known = ENDED.get(store) ?? new LRUCache<string, { run: RolloutRun | null }>({ max: ENDED_MOST });
   ENDED.set(store, known);
   return known;
 }
 
 export interface RolloutRuns {
   runs: RolloutRun[];
-  /** There are more than RUNS_MOST: the oldest are left out. */
+  /** The agent has had more than RUNS_MOST: the oldest are left out. */
   isCut: boolean;
 }
 
 type Read = Pick<RolloutKept, 'id' | 'agent' | 'at' | 'sticky' | 'policy'>;
 
-/**
- * @param isWatched whether anybody looks for anomalies: where nobody does nothing is known of them
- * @throws ApplicationFailure `Store.*`
- */
-export async function readRolloutRuns(
-  store: ContentStore,
-  rollout: Read,
-  { isWatched, signal }: { isWatched: boolean; signal?: AbortSignal },
-): Promise<RolloutRuns> {
+interface Reading {
+  /** Whether anybody looks for anomalies: where nobody does nothing is known of them. */
+  isWatched: boolean;
+  signal?: AbortSignal;
+}
+
+/** @throws ApplicationFailure `Store.*` */
+export async function readRolloutRuns(store: ContentStore, rollout: Read, reading: Reading): Promise<RolloutRuns> {
   await indexRuns(store);
   const listed = (await indexedRuns(store)) ?? [];
   const runs: RolloutRun[] = [];
-  let isCut = false;
+  let [seen, isCut] = [0, false];
   let waiting: IndexedRun[] = [];
   const take = async (): Promise<void> => {
     for (const run of await Promise.all(waiting.map((one) => readRun(store, rollout, one)))) if (run) runs.push(run);
     waiting = [];
     // Reading takes what it takes, and this process has other things to do.
     await setImmediate();
-    signal?.throwIfAborted();
+    reading.signal?.throwIfAborted();
   };
   for await (const entry of listed) {
     if (entry.startedAt < rollout.at - SLACK_MS) break;
     if (entry.agent !== rollout.agent || entry.isSubRun) continue;
-    isCut = runs.length + waiting.length >= RUNS_MOST;
+    isCut = seen >= RUNS_MOST;
     if (isCut) break;
+    seen += 1;
     waiting.push(entry);
     if (waiting.length === AT_ONCE) await take();
   }
   await take();
-  return { runs: await withLateValues(store, rollout, runs, isWatched), isCut };
+  return { runs: await withLateValues(store, rollout, runs, reading), isCut };
 }
 
 async function readRun(store: ContentStore, rollout: Read, entry: IndexedRun): Promise<RolloutRun | undefined> {
@@ -129,23 +132,23 @@ async function withLateValues(
   store: ContentStore,
   { agent, policy }: Pick<Read, 'agent' | 'policy'>,
   runs: readonly RolloutRun[],
-  isWatched: boolean,
+  { isWatched, signal }: Reading,
 ): Promise<RolloutRun[]> {
   const scores = policy.metrics.flatMap(({ name }) => (name.startsWith(SCORE) ? [name.slice(SCORE.length)] : []));
   const asksOdd = isWatched && policy.metrics.some(({ name }) => name === ANOMALIES);
   if (scores.length === 0 && !asksOdd) return [...runs];
   const odd = asksOdd ? await oddRuns(store, agent) : undefined;
-  const late: RolloutRun[] = [];
-  for (const run of runs) {
-    if (!run.values) {
-      late.push(run);
-      continue;
-    }
+  const withValues = async (run: RolloutRun): Promise<RolloutRun> => {
+    if (!run.values) return run;
     const scored = scores.length === 0 ? {} : await scoreValues(store, run.id, scores);
-    late.push({
-      ...run,
-      values: { ...run.values, ...(odd ? { [ANOMALIES]: Number(odd.has(run.id)) } : {}), ...scored },
-    });
+    const values = { ...run.values, ...(odd ? { [ANOMALIES]: Number(odd.has(run.id)) } : {}), ...scored };
+    return { ...run, values };
+  };
+  const late: RolloutRun[] = [];
+  for (let at = 0; at < runs.length; at += AT_ONCE) {
+    late.push(...(await Promise.all(runs.slice(at, at + AT_ONCE).map(withValues))));
+    await setImmediate();
+    signal?.throwIfAborted();
   }
   return late;
 }

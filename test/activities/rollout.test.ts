@@ -241,6 +241,23 @@ describe('a look', () => {
     expect((await ofMetric('anomalies'))?.candidate.units).toBe(0);
   });
 
+  test('scores are read side by side, and no more at once than a store takes', async () => {
+    for (let nth = 0; nth < 120; nth += 1) await storeRun(`r${nth}`);
+    let [reading, most] = [0, 0];
+    const { listRefs } = store;
+    store.listRefs = async (prefix, options) => {
+      if (!prefix.startsWith('score/')) return await listRefs(prefix, options);
+      reading += 1;
+      most = Math.max(most, reading);
+      const listed = await listRefs(prefix, options);
+      reading -= 1;
+      return listed;
+    };
+    await look();
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(50);
+  });
+
   test('a finding of the watch about the candidate is told; about others, or from before, none', async () => {
     await finding({});
     expect(await look()).toMatchObject({ finding: 'tokens went up (finding fnd_1)' });
