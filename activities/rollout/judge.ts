@@ -80,6 +80,7 @@ export interface MetricVerdict {
   alpha: number;
 }
 
+/** All that a decision stands on: what is kept of a look, shown, and told. */
 export interface Judgement {
   decision: Decision;
   step: number;
@@ -90,13 +91,7 @@ export interface Judgement {
   verdicts: MetricVerdict[];
 }
 
-/** The decision with all that it stands on: what is kept of a look, shown, and told. Each metric takes some tens of milliseconds. */
-export function judge(look: RolloutLook): Judgement {
-  const { policy, strata } = look;
-  return { ...decisionOf(look), verdicts: policy.metrics.map((metric) => verdictOf(strata, metric, policy)) };
-}
-
-/** The same without its metrics. */
+/** The decision with what it stands on, but its metrics. */
 export function decisionOf(look: RolloutLook): Omit<Judgement, 'verdicts'> {
   const { policy, strata, step } = look;
   return {
@@ -108,6 +103,7 @@ export function decisionOf(look: RolloutLook): Omit<Judgement, 'verdicts'> {
   };
 }
 
+/** Takes some tens of milliseconds. */
 export function verdictOf(strata: readonly Stratum[], metric: MetricPolicy, policy: RolloutPolicy): MetricVerdict {
   const compared = comparedIn(strata, metric);
   const harm = harmIn(compared);

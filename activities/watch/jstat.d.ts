@@ -1,6 +1,6 @@
 // What is used of jstat, which brings no types of its own.
 declare module 'jstat' {
-  export const jStat: {
+  const jStat: {
     normal: { cdf(x: number, mean: number, deviation: number): number };
     beta: { inv(p: number, alpha: number, beta: number): number };
     studentt: { cdf(x: number, freedom: number): number };

@@ -1,5 +1,5 @@
 // Whether numbers of two groups differ in where they lie: the test of Mann and Whitney, which knows no outliers and asks for no shape.
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 import type { Difference } from './difference';
 
 /** Differences that lie below this are too small to act on, however sure they are: 0.1 is 60 of 100 pairs one way, and 40 the other. */

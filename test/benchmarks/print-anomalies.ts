@@ -1,7 +1,7 @@
 // Prints how soon changes of recorded conversations are found, and how often one that there is not.
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { jStat } from 'jstat';
+import jStat from 'jstat';
 import { printTable } from '../../infra/drills/print-table';
 import { RATE_RUNS } from '../../activities/watch/looks';
 import type { WatchedRun } from '../../activities/watch/watched-run';

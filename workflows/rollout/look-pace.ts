@@ -5,7 +5,7 @@ import type { RolloutInput, RolloutState } from '../contract/rollout';
 const AGE_SHARE = 0.01;
 /** A candidate that goes bad late is seen within this. */
 const AGED_MOST_MS = 600_000;
-/** A look that takes seconds takes a twentieth of the time at most. */
+/** Looks take a twentieth of the time at most, those of up to three minutes: behind a longer one it is MOST_MS. */
 const COST_TIMES = 20;
 const MOST_MS = 3_600_000;
 const DAY_MS = 86_400_000;

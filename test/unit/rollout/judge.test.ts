@@ -1,7 +1,7 @@
 // Needs: nothing. What a look at a rollout comes to, in which words it is told, and what a rollout is said to take.
 import { explain, harmLine, harmPlots } from '../../../activities/rollout/explain';
 import { explainPlan } from '../../../activities/rollout/explain-plan';
-import { decide, judge, type RolloutLook } from '../../../activities/rollout/judge';
+import { decide, decisionOf, verdictOf, type Judgement, type RolloutLook } from '../../../activities/rollout/judge';
 import { planRollout } from '../../../activities/rollout/plan';
 import {
   alphaOf,
@@ -64,6 +64,10 @@ const look = (strata: Stratum[], step: number, about: Partial<RolloutLook> = {})
   ...about,
 });
 const half = (current: ArmSums, candidate: ArmSums): RolloutLook => look([stratum(1, current, candidate)], 1);
+const judge = (one: RolloutLook): Judgement => ({
+  ...decisionOf(one),
+  verdicts: one.policy.metrics.map((metric) => verdictOf(one.strata, metric, one.policy)),
+});
 const verdictsOf = (one: RolloutLook): string[] => judge(one).verdicts.map(({ verdict }) => verdict);
 
 describe('a look', () => {
