@@ -1,7 +1,12 @@
 // A rollout is begun: what would go wrong is refused before anything is changed, and the traffic is changed by the rollout's own workflow alone.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type Client } from '@temporalio/client';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type Client,
+} from '@temporalio/client';
 import { allRefs } from '../activities/store';
 import type { ContentStore } from '../activities/store/port';
 import { SESSION_PREFIX } from '../activities/store/ref-names';
@@ -28,6 +33,7 @@ import { ClientError } from './errors';
 import { pointerOf, readManifest, releaseOf, type KnownRelease } from './releases';
 import { rolloutPolicy, type PolicyAsked } from './rollout-policy';
 import { requireReason } from './run-requests';
+import { isTemporalGone } from './temporal-gone';
 import { toolboxesOf } from './release-support';
 import { workersOf } from './roll-back';
 
@@ -139,44 +145,68 @@ const LOOK_MS = 50;
 
 /**
  * @returns it as it was kept with its first step
- * @throws ClientError `refused` where another is under way, or the traffic was changed since; `no-worker`, and then nothing was begun
+ * @throws ClientError `refused` where another is under way, or the traffic was changed since; `no-worker`, and then nothing was begun;
+ * `temporal-unreachable` where it is not known whether it begins yet
  */
 export async function beginRollout(options: BeginOptions, prepared: PreparedRollout): Promise<RolloutKept> {
   const { temporal, store, taskQueue } = options;
   const { planned, epoch } = prepared;
-  const { agent, id } = planned;
+  const { agent } = planned;
   await requireServed(options, prepared);
   const workflowId = rolloutWorkflowId(taskQueue, agent);
   const input: RolloutInput = { schemaVersion: 1, ...planned, epoch };
-  if (!(await started(options, workflowId, input))) {
-    const isGoing = !(await endPassedOver(options, workflowId, planned));
-    if (isGoing || !(await started(options, workflowId, input)))
-      throw new ClientError(
-        'refused',
-        `a rollout of ${agent} is under way: "longhaul rollout show ${agent}" shows it.`,
-      );
-  }
+  let execution = await started(options, workflowId, input);
+  if (execution === undefined && (await endPassedOver(options, workflowId, planned)))
+    execution = await started(options, workflowId, input);
+  if (execution === undefined)
+    throw new ClientError('refused', `a rollout of ${agent} is under way: "longhaul rollout show ${agent}" shows it.`);
   for (const until = Date.now() + BEGUN_WITHIN_MS; Date.now() < until; await pause(LOOK_MS)) {
-    const kept = await readRollout(store, agent, id);
-    if (kept?.ended && kept.steps.length === 0) throw new ClientError('refused', `it was not begun: ${kept.ended.why}`);
+    const kept = await begunAs(store, planned);
     if (kept) return kept;
   }
-  const said: RolloutSaid = { by: planned.by, why: 'no worker took it up in time' };
-  await temporal.workflow.getHandle(workflowId).signal<[RolloutSaid]>(SIGNAL_NAMES.abortRollout, said);
+  await callOff(temporal, { workflowId, execution }, { by: planned.by, why: 'no worker took it up in time' });
+  // It may have been refused in this moment, which says more.
+  await begunAs(store, planned);
   throw new ClientError(
     'no-worker',
     `no worker has taken the rollout up within ${BEGUN_WITHIN_MS / 1_000} s: it is called off.`,
   );
 }
 
-/** False where another is under way. */
+/** Undefined while nobody has taken it up. @throws ClientError `refused` where it was not begun */
+async function begunAs(store: ContentStore, { agent, id }: RolloutPlanned): Promise<RolloutKept | undefined> {
+  const kept = await readRollout(store, agent, id);
+  if (kept?.ended && kept.steps.length === 0) throw new ClientError('refused', `it was not begun: ${kept.ended.why}`);
+  return kept;
+}
+
+/**
+ * Exactly this one: by the workflow's id alone it would be whichever of the agent is under way by now. One that has ended needs no word.
+ * @throws ClientError `temporal-unreachable`
+ */
+export async function callOff(
+  temporal: Pick<Client, 'workflow'>,
+  { workflowId, execution }: { workflowId: string; execution: string },
+  said: RolloutSaid,
+): Promise<void> {
+  try {
+    await temporal.workflow.getHandle(workflowId, execution).signal<[RolloutSaid]>(SIGNAL_NAMES.abortRollout, said);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return;
+    if (!isTemporalGone(error)) throw error;
+    const message = 'no worker has taken the rollout up, and Temporal does not answer: it may begin yet.';
+    throw new ClientError('temporal-unreachable', message, { cause: error });
+  }
+}
+
+/** @returns its execution's id; undefined where another is under way */
 async function started(
   { temporal, taskQueue }: BeginOptions,
   workflowId: string,
   input: RolloutInput,
-): Promise<boolean> {
+): Promise<string | undefined> {
   try {
-    await temporal.workflow.start(WORKFLOW_TYPES.agentRollout, {
+    const { firstExecutionRunId } = await temporal.workflow.start(WORKFLOW_TYPES.agentRollout, {
       workflowId,
       taskQueue: controlQueue(taskQueue),
       args: [input],
@@ -184,21 +214,26 @@ async function started(
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: `rollout of ${input.agent}: ${input.release.slice(0, 12)}`,
     });
-    return true;
+    return firstExecutionRunId;
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return undefined;
     throw error;
   }
 }
 
-/** One that somebody has changed the traffic past notices it with its next look: it need not be waited for. @returns whether it has ended */
+/**
+ * One that somebody has changed the traffic past notices it with its next look: it need not be waited for.
+ * @returns whether it has ended; false too of one that does not answer in time
+ */
 async function endPassedOver(
   { temporal, store }: BeginOptions,
   workflowId: string,
   { agent, by }: RolloutPlanned,
 ): Promise<boolean> {
-  const handle = temporal.workflow.getHandle(workflowId);
   try {
+    // Of what is said here the next one under this id must not hear.
+    const { runId } = await temporal.workflow.getHandle(workflowId).describe();
+    const handle = temporal.workflow.getHandle(workflowId, runId);
     const { id, steps } = await handle.query<RolloutView>(QUERY_NAMES.rollout);
     const { candidate } = await pointerOf(store, agent);
     if (steps.length === 0 || candidate?.rollout === id) return false;
@@ -207,8 +242,9 @@ async function endPassedOver(
     await temporal.connection.withDeadline(Date.now() + BEGUN_WITHIN_MS, () => handle.result());
     return true;
   } catch (error) {
-    // It has ended meanwhile.
-    if (error instanceof WorkflowNotFoundError) return true;
+    // It has ended meanwhile; by itself, or by somebody who has terminated it.
+    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowFailedError) return true;
+    if (isTemporalGone(error)) return false;
     throw error;
   }
 }

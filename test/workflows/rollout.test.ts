@@ -4,7 +4,7 @@ import { defineAgent } from '../../activities/define';
 import { changeTraffic, trafficHistory } from '../../activities/store/change-traffic';
 import { readPointer } from '../../activities/store/pick-release';
 import { looksIn, readRollout } from '../../activities/store/rollouts';
-import { beginRollout, prepareRollout, type RolloutAsked } from '../../client/begin-rollout';
+import { beginRollout, callOff, prepareRollout, type RolloutAsked } from '../../client/begin-rollout';
 import { rollBack } from '../../client/roll-back';
 import { sayToRollout } from '../../client/rollouts';
 import { tellServing, type ServingTeller } from '../../workers/tell-serving';
@@ -229,6 +229,30 @@ test('cancelled by plain Temporal it takes its candidate back; terminated, an ab
   const pointer = await pointerOf();
   expect(pointer).toMatchObject({ release: releases['one'] });
   expect(pointer).not.toHaveProperty('candidate');
+});
+
+test('called off by its own execution: what has begun since under the same id hears nothing of it', async () => {
+  const { temporal } = on.stack;
+  const workflowId = rolloutWorkflowId('agents', 'teller');
+  const executionOf = async (): Promise<string> => (await handle().describe()).runId;
+  await begin('good', 'rol_first');
+  const first = await executionOf();
+  await say('abort', 'enough');
+  await handle().result();
+  await begin('good', 'rol_second');
+  await callOff(temporal, { workflowId, execution: first }, { by: 'ada', why: 'late' });
+  expect(await handle().query<RolloutView>(QUERY_NAMES.rollout)).toMatchObject({ id: 'rol_second', told: [] });
+  await callOff(temporal, { workflowId, execution: await executionOf() }, { by: 'ada', why: 'no worker' });
+  await ended('rol_second');
+  expect((await kept('rol_second')).ended).toMatchObject({ as: 'withdrawn', by: 'ada', why: 'no worker' });
+});
+
+test('where its workflow is gone and the traffic was changed past it, an abort says by whom', async () => {
+  await begin('good', 'rol_past');
+  await handle().terminate('by hand');
+  await rollBack(on.stack.store, 'teller', { by: 'eve', why: 'complaints' });
+  await expect(say('abort', 'no')).rejects.toThrow(/rollout rol_past .* is over: its traffic was changed by eve/);
+  expect((await kept('rol_past')).ended).toMatchObject({ as: 'superseded', because: 'changed', by: 'eve' });
 });
 
 test('a first step upon traffic that was changed since is refused, and changes nothing', async () => {
