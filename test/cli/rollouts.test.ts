@@ -31,19 +31,19 @@ beforeAll(async () => {
 });
 afterAll(() => project.remove());
 
-function write(text: string): void {
-  const file = path.join(project.dir, 'agents', 'refunds', 'agent.ts');
+function write(text: string, agent = 'refunds'): void {
+  const file = path.join(project.dir, 'agents', agent, 'agent.ts');
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, text);
 }
-const agentText = (instructions: string, hasTool: boolean): string => `
+const agentText = (instructions: string, hasTool: boolean, name = 'refunds'): string => `
 import { defineAgent, defineTool } from 'longhaul';
 import { z } from 'zod';
 const mail = defineTool({
   name: 'mail', description: 'Mails.', input: z.object({}), output: z.string(), effect: 'keyed', run: () => 'sent',
 });
-export const refunds = defineAgent({
-  name: 'refunds', instructions: ${JSON.stringify(instructions)}, tools: [${hasTool ? 'mail' : ''}],
+export const made = defineAgent({
+  name: '${name}', instructions: ${JSON.stringify(instructions)}, tools: [${hasTool ? 'mail' : ''}],
 });`;
 
 const longhaul = (line: string, options: { json?: boolean } = {}): Promise<Told> =>
@@ -52,13 +52,13 @@ const longhaul = (line: string, options: { json?: boolean } = {}): Promise<Told>
   }));
 const json = async <T>(line: string): Promise<T> => JSON.parse((await longhaul(line, { json: true })).stdout) as T;
 
-const serve = (loaded: string[]): Promise<unknown> =>
+const serve = (loaded: string[], agent = 'refunds'): Promise<unknown> =>
   withStore(project.dir, (store) =>
     store.commit({
       refs: [
         {
-          ...{ op: 'put', name: servingName('w') },
-          value: { schemaVersion: 1, worker: 'w', at: Date.now(), releases: { refunds: loaded }, strict: false },
+          ...{ op: 'put', name: servingName(agent) },
+          value: { schemaVersion: 1, worker: agent, at: Date.now(), releases: { [agent]: loaded }, strict: false },
         },
       ],
     }),
@@ -223,4 +223,21 @@ test('how one stands is shown from what is kept: its step, its last look in word
   expect((await longhaul('rollout refunds v2')).stderr).toMatch(
     /^error {2}rollout rol_7 of refunds, of release .* is under way/,
   );
+});
+
+test('an agent that is called as a word of the command is rolled out with "begin"; without it, that is what is said', async () => {
+  write(agentText('Stop.', false, 'abort'), 'abort');
+  const first = (await json<{ release: string }>('release abort --name v1')).release;
+  write(agentText('Stop at once.', false, 'abort'), 'abort');
+  const second = (await json<{ release: string }>('release abort --name v2')).release;
+  await serve([first, second], 'abort');
+  const refused = await longhaul('rollout abort v2');
+  expect(refused).toMatchObject({ code: 2, stdout: '' });
+  expect(refused.stderr).toMatch(
+    /^error {2}there is no agent "v2"\. To roll out a release of the agent abort: "longhaul rollout begin abort v2"\.\n$/,
+  );
+  const planned = await longhaul('rollout begin abort v2 --plan --steps 5,100');
+  expect(planned).toMatchObject({ code: 0, stderr: '' });
+  expect(planned.stdout).toMatch(/^abort: release v2 .* beside v1 /);
+  expect(planned.stdout).toMatch(/^steps {2}5 % → 100 % of new runs/m);
 });

@@ -12,6 +12,7 @@ import type * as rolloutModule from './rollout';
 const loadRollout = (): typeof rolloutModule => require('./rollout') as typeof rolloutModule;
 
 const AGENT = ['<agent>', 'its name'] as const;
+const RELEASE = ['<release>', "a release's name, its hash or the beginning of it"] as const;
 
 const numbers = (value: string): number[] =>
   value.split(',').map((one) => {
@@ -56,13 +57,25 @@ export function describeRollouts(program: Command, wrap: Wrap): void {
 type Begun = Omit<RolloutOptions, 'margins'> & { margin?: { [metric: string]: number } };
 
 function describeBeginning(program: Command, wrap: Wrap): Command {
-  return program
+  const rollout = program
     .command('rollout')
     .description(
       'give a release to new runs step by step; also "rollout show", "pause", "resume", "promote" and "abort"',
-    )
+    );
+  const begins = wrap((context, agent: string, release: string) => {
+    const { margin: margins, ...options } = rollout.opts<Begun>();
+    return loadRollout().rolloutCommand(context, agent, release, { ...options, ...(margins ? { margins } : {}) });
+  });
+  rollout
+    .command('begin')
+    .description('as "rollout" does, and with its options, of an agent that is called "show", "abort" or the like')
     .argument(...AGENT)
-    .argument('<release>', "a release's name, its hash or the beginning of it")
+    .argument(...RELEASE)
+    .addHelpText('after', example('rollout begin abort v3 --why "asks for the receipt"'))
+    .action(begins);
+  return rollout
+    .argument(...AGENT)
+    .argument(...RELEASE)
     .option('--steps <percents>', 'rising shares of new runs in per cent (default 1,5,25,50,100)', numbers)
     .option(
       '--units <counts>',
@@ -86,11 +99,7 @@ function describeBeginning(program: Command, wrap: Wrap): Command {
     .option('--why <text>', 'kept in the history')
     .option('--plan', 'say what it will take, and begin nothing; needs no server')
     .addHelpText('after', example('rollout refunds v3 --steps 5,50,100 --why "asks for the receipt"'))
-    .action(
-      wrap((context, agent: string, release: string, { margin: margins, ...options }: Begun) =>
-        loadRollout().rolloutCommand(context, agent, release, { ...options, ...(margins ? { margins } : {}) }),
-      ),
-    );
+    .action(begins);
 }
 
 function describeSaying(rollout: Command, wrap: Wrap): void {

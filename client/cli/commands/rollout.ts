@@ -1,5 +1,7 @@
 // `longhaul rollout` and `rollouts`: a release is given to new runs step by step; how that stands, and what people say to it.
 import { harmLine } from '../../../activities/rollout/explain';
+import { readPointer } from '../../../activities/store/pick-release';
+import type { ContentStore } from '../../../activities/store/port';
 import { looksIn, rolloutsIn } from '../../../activities/store/rollouts';
 import type { RolloutAct, RolloutKept } from '../../../workflows/contract/rollout';
 import type { KeptLook } from '../../../workflows/contract/schemas/rollout';
@@ -85,9 +87,23 @@ export async function rolloutsCommand(context: CliContext, agent: string | undef
   return EXIT.completed;
 }
 
+/**
+ * `rollout abort v3` is typed by whoever wants to roll out v3 of an agent called "abort", too.
+ * @throws ClientError `unknown-agent`, with what to type, where that is what there is
+ */
+async function requireMeant(store: ContentStore, word: string, agent: string): Promise<void> {
+  const [meant, called] = await Promise.all([agent, word].map((name) => readPointer(store, name)));
+  if (meant || !called) return;
+  throw new ClientError(
+    'unknown-agent',
+    `there is no agent "${agent}". To roll out a release of the agent ${word}: "longhaul rollout begin ${word} ${agent}".`,
+  );
+}
+
 export async function rolloutShowCommand(context: CliContext, agent: string): Promise<number> {
   const { output } = context;
   const store = context.readStore();
+  await requireMeant(store, 'show', agent);
   const rollout = await newestRollout(store, agent);
   const looks = await looksIn(store, rollout);
   output.json({ rollout, looks });
@@ -150,11 +166,12 @@ export async function rolloutSayCommand(
   { why }: { why?: string },
 ): Promise<number> {
   const { output } = context;
+  const store = context.openStore();
+  await requireMeant(store, act, agent);
   if (act === 'promote' && why === undefined)
     throw new ClientError('invalid-input', 'whoever promotes a release by hand says why: --why TEXT');
   const { by } = ownName(context);
   const { temporal, taskQueue } = await context.connect();
-  const store = context.openStore();
   const { id } = await sayToRollout({ temporal, store, taskQueue }, agent, act, {
     by,
     ...(why === undefined ? {} : { why }),
