@@ -7,6 +7,7 @@ import {
   continueAsNew,
   defineQuery,
   defineSignal,
+  patched,
   setHandler,
   sleep,
   workflowInfo,
@@ -28,11 +29,13 @@ import {
   drop,
   hear,
   keptOf,
+  lateAbort,
   newRollout,
   nextAct,
   ownName,
   takeBlindness,
   takeEnd,
+  takeLateAbort,
   takeLook,
   takeShare,
   viewOf,
@@ -121,15 +124,18 @@ async function look({ input, state }: Rollout): Promise<void> {
   takeLook(state, input, result, Date.now());
 }
 
-/** From here on exactly this is what becomes of it, unless somebody has changed the traffic. */
+/** From here on exactly this is what becomes of it, unless somebody has changed the traffic; or it is refused, and an abort came meanwhile. */
 async function end(rollout: Rollout): Promise<void> {
   const { input, state } = rollout;
   if (!state.ending) return;
   const { as, by, why } = state.ending;
+  const since = Date.now();
   rollout.isEnding = true;
   const ended = await unlessFailed(rolloutActivities.endRollout({ agent: input.agent, id: input.id, as, by, why }));
   takeEnd(state, input, ended, Date.now());
   rollout.isEnding = false;
+  const abort = state.ended ? undefined : lateAbort(state, since);
+  if (abort && patched('abort-after-refusal')) takeLateAbort(state, abort);
 }
 
 async function keep({ input, state }: Rollout): Promise<void> {

@@ -18,6 +18,7 @@ import { nextLookAfterMs, windowEnd } from './look-pace';
 /** Kept of what people said: the newest. */
 const TOLD_MOST = 20;
 const WORD_CHARS = 500;
+const NO_REASON = 'no reason was given';
 
 export const newRollout = (input: RolloutInput, now: number): RolloutState => ({
   ...{ steps: [], epoch: input.epoch, looks: 0, nextLookAt: now, findingsFrom: now, told: [] },
@@ -64,7 +65,7 @@ export function hear(state: RolloutState, act: RolloutAct, said: unknown, now: n
   state.told = [...state.told, word].slice(-TOLD_MOST);
   changed(state);
   if (isLate) return;
-  const given = why ?? 'no reason was given';
+  const given = why ?? NO_REASON;
   if (act === 'abort') state.ending = { as: 'withdrawn', because: 'person', by, why: given };
   if (act === 'promote' && state.ending?.because !== 'person')
     state.ending = { as: 'promoted', because: 'person', by, why: given };
@@ -118,6 +119,18 @@ export function takeEnd(state: RolloutState, input: RolloutInput, result: ShareR
   delete state.ending;
   delete state.paused;
   pause(state, { because: 'traffic', by: ownName(input), why: result.why }, now);
+}
+
+/** That came since an end was begun to be written. */
+export const lateAbort = ({ told }: RolloutState, since: number): RolloutWord | undefined =>
+  told.findLast(({ act, isLate, at }) => act === 'abort' && isLate && at >= since);
+
+/** The end that it was late for was refused, so it is not late: it goes before that as it goes before a promotion. */
+export function takeLateAbort(state: RolloutState, abort: RolloutWord): void {
+  const { isLate: _, ...word } = abort;
+  state.told = state.told.map((one) => (one === abort ? word : one));
+  state.ending = { as: 'withdrawn', because: 'person', by: word.by, why: word.why ?? NO_REASON };
+  changed(state);
 }
 
 /** Before its first step nothing was changed, and nothing need be. */

@@ -5,11 +5,13 @@ import {
   drop,
   hear,
   keptOf,
+  lateAbort,
   newRollout,
   nextAct,
   pause,
   takeBlindness,
   takeEnd,
+  takeLateAbort,
   takeLook,
   takeShare,
   viewOf,
@@ -122,6 +124,28 @@ test('an abort goes before a promotion, whichever came first, until the end is b
   expect(nextAct({ ...state, kept: state.changes }, START + 5)).toEqual({ do: 'done' });
 });
 
+test('an abort that came late for an end that was refused is not late: it is what becomes of it', () => {
+  const { state } = begun();
+  hear(state, 'abort', { by: 'eve', why: 'once' }, START + 1, true);
+  hear(state, 'promote', { by: 'ada', why: 'sure' }, START + 2, false);
+  hear(state, 'abort', { by: 'bob', why: 'no' }, START + 4, true);
+  takeEnd(state, input, { kind: 'refused', why: 'it cannot be read' }, START + 5);
+  expect(lateAbort(state, START + 5)).toBeUndefined();
+  const abort = lateAbort(state, START + 3);
+  if (abort) takeLateAbort(state, abort);
+  expect(state.ending).toEqual({ as: 'withdrawn', because: 'person', by: 'bob', why: 'no' });
+  expect(nextAct(state, START + 5)).toEqual({ do: 'end' });
+  expect(state.told.map(({ by, isLate }) => [by, isLate])).toEqual([
+    ['eve', true],
+    ['ada', undefined],
+    ['bob', undefined],
+  ]);
+  // Refused too it is not asked for for ever.
+  takeEnd(state, input, { kind: 'refused', why: 'it cannot be read' }, START + 6);
+  expect(lateAbort(state, START + 3)).toBeUndefined();
+  expect(state).toMatchObject({ paused: { because: 'traffic' } });
+});
+
 test('a look that comes to an end after somebody said what becomes of it changes nothing', () => {
   const { state } = begun();
   hear(state, 'abort', { by: 'ada' }, START + 1, false);
@@ -183,5 +207,5 @@ test('what cannot be looked at waits, and goes on by itself once it can; a lost 
 test('looks are as far apart as they cost, and as the step is old, within bounds', () => {
   const after = (stepAgeMs: number, tookMs = 0): number => nextLookAfterMs({ everyMs: 30_000 }, { stepAgeMs, tookMs });
   expect([after(0), after(7_200_000), after(DAY), after(30 * DAY)]).toEqual([30_000, 72_000, 600_000, 600_000]);
-  expect([after(0, 5_000), after(0, 3_600_000)]).toEqual([100_000, 3_600_000]);
+  expect([after(0, 5_000), after(0, 180_000), after(0, 3_600_000)]).toEqual([100_000, 3_600_000, 3_600_000]);
 });
