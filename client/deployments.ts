@@ -1,16 +1,14 @@
 // The builds of the orchestration code that serve a task queue: which is current, which drain, what is left on each, and who is there for it.
 import type { Client } from '@temporalio/client';
+import { deploymentNamed, setCurrentBuild, type Deployment, type KnownBuild } from '../infra/temporal/deployments';
+import { quoted } from '../infra/temporal/quoted';
 import {
-  deploymentNamed,
   polledQueue,
-  setCurrentBuild,
   stoppedWorkers,
   type DeployedBuild,
-  type Deployment,
-  type KnownBuild,
   type Poller,
   type Routing,
-} from '../infra/temporal/deployments';
+} from '../infra/temporal/task-queue-pollers';
 import { controlQueue } from '../workflows/contract/names';
 import { ClientError } from './errors';
 
@@ -110,9 +108,6 @@ async function withRuns(
   return { ...deployment, builds: await Promise.all(builds) };
 }
 
-/** Nothing in it can be a quote: names of deployments and builds, and of task queues, are checked where they are given. */
-const quoted = (text: string): string => `'${text.replaceAll("'", '')}'`;
-
 /** What Temporal's index is asked for: runs that are pinned to the build and have not ended. */
 export const pinnedTo = (taskQueue: string, { deployment, build }: DeployedBuild): string =>
   [
@@ -172,6 +167,19 @@ export function unroutedOf({ routing, unversioned, deployments }: QueueStanding)
     return undefined;
   return { why: `build ${current.build} of deployment ${current.deployment} is current and has no worker`, mend };
 }
+
+/** Of a queue, for whoever has just started a run there: one question where new runs begin, and the others only where they may not. */
+export async function unroutedNow({ temporal, taskQueue, now }: AskedQueue): Promise<Unrouted | undefined> {
+  const { connection, options } = temporal;
+  const asked = { namespace: options.namespace, taskQueue, kind: 'steps' } as const;
+  const { routing, pollers } = await polledQueue(connection, asked, new Set(), now);
+  if (isRouted(routing, pollers)) return undefined;
+  return unroutedOf(await standingOf({ temporal, taskQueue, ...(now === undefined ? {} : { now }) }));
+}
+
+/** Or nobody is up at all. A worker that has just stopped counts for a minute: whoever looks again is told. */
+const isRouted = ({ current }: Routing, pollers: readonly Poller[]): boolean =>
+  current ? pollers.length === 0 || pollers.some((one) => isOf(current, one)) : pollers.every(({ build }) => !build);
 
 export interface MadeCurrent {
   /** Build that new runs began on until now. */

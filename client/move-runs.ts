@@ -1,8 +1,10 @@
 // Runs moved from one build of the orchestration code to another: the way on for those whose build nobody serves any more.
 import type { Client } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
-import { pinRun, type DeployedBuild } from '../infra/temporal/deployments';
+import { pinRun } from '../infra/temporal/deployments';
 import { messageOf } from '../infra/temporal/error-reason';
+import { quoted } from '../infra/temporal/quoted';
+import type { DeployedBuild } from '../infra/temporal/task-queue-pollers';
 import { pinnedTo, standingOf, type AskedQueue } from './deployments';
 import { ClientError } from './errors';
 
@@ -64,7 +66,7 @@ async function pinnedRuns({ temporal, taskQueue }: AskedQueue, what: MovedRuns, 
   const query =
     'allOf' in what
       ? pinnedTo(taskQueue, { deployment, build: what.allOf })
-      : `(WorkflowId = '${what.run.replaceAll("'", '')}' OR RootWorkflowId = '${what.run.replaceAll("'", '')}') AND ${open}`;
+      : `(WorkflowId = ${quoted(what.run)} OR RootWorkflowId = ${quoted(what.run)}) AND ${open}`;
   const found = new Set<string>();
   for await (const { workflowId } of temporal.workflow.list({ query })) found.add(workflowId);
   return [...found];

@@ -109,6 +109,15 @@ export async function registeredReleases(store: ContentStore, agent: string): Pr
     .sort((one, other) => one.at - other.at);
 }
 
+/** What people call each of them: its name, where somebody gave it one, and the beginning of its hash. */
+export async function releaseNames(store: ContentStore, agent: string): Promise<(release: string) => string> {
+  const known = await registeredReleases(store, agent);
+  return (release) => {
+    const name = known.find((one) => one.release === release)?.name;
+    return name === undefined ? release.slice(0, 12) : `${name} (${release.slice(0, 12)})`;
+  };
+}
+
 /** Whatever of the agent's releases is known to be one. */
 export async function releasesOf(store: ContentStore, agent: string): Promise<string[]> {
   const pointer = agentPointerSchema.safeParse((await store.readRef(agentPointerName(agent)))?.value).data;

@@ -1,5 +1,6 @@
 // Histories of the namespace to try code on: whatever is open, as far as there is room for it, and of what has ended some at random.
 import type { Client } from '@temporalio/client';
+import { quoted } from '../infra/temporal/quoted';
 import { WORKFLOW_TYPES, controlQueue } from '../workflows/contract/names';
 
 export interface WantedHistories {
@@ -24,7 +25,6 @@ export interface SampledExecution {
 
 /** Executions that are listed to choose from, newest first: of more than that the older ones are not drawn. */
 const LISTED_MOST = 10_000;
-const quoted = (text: string): string => `'${text.replaceAll("'", '')}'`;
 
 /** Those that are open come first. @throws what Temporal's client throws where no server answers */
 export async function sampleHistories(wanted: WantedHistories): Promise<SampledExecution[]> {

@@ -17,7 +17,7 @@ import { dataConverterFor, type KeyRing } from '../activities/keys';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlQueue, toolQueue, toolboxQueue, webhookQueue } from '../workflows/contract/names';
 import { callNames } from './call-names';
-import type { DeployedBuild } from '../infra/temporal/deployments';
+import type { DeployedBuild } from '../infra/temporal/task-queue-pollers';
 import { encodingFailures } from './failure-encoding';
 import { unversioned, versionOptions } from './orchestration-code';
 import { UNTUNED, slotOptions, type WorkerTuning } from './tuning';

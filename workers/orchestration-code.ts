@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { WorkerOptions } from '@temporalio/worker';
-import type { DeployedBuild } from '../infra/temporal/deployments';
+import type { DeployedBuild } from '../infra/temporal/task-queue-pollers';
 import { packageVersion } from './package-version';
 import { workflowBundle } from './workflow-bundle';
 

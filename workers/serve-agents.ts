@@ -12,7 +12,7 @@ import type { TextPublisher } from '../activities/stream/port';
 import type { ContentStore } from '../activities/store';
 import { indexRuns } from '../activities/store/run-index';
 import { publishQueue } from '../activities/store/queue-settings';
-import type { DeployedBuild } from '../infra/temporal/deployments';
+import type { DeployedBuild } from '../infra/temporal/task-queue-pollers';
 import { createAgentRegistry } from './agent-registry';
 import type { WorkerRole } from './create-worker';
 import type { Settings } from './config';

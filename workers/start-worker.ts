@@ -11,7 +11,7 @@ import type { BudgetSettings } from '../activities/gateway/quota/tenant-budgets'
 import { createHealthBoard } from '../activities/gateway/routing/health-board';
 import { createConversation, directToolStore, type ContentStore } from '../activities/store';
 import { controlClient, controlExecutions } from './control-executions';
-import type { DeployedBuild } from '../infra/temporal/deployments';
+import type { DeployedBuild } from '../infra/temporal/task-queue-pollers';
 import { createAgentWorker, createControlWorker, createWebhookWorker, type WorkerRole } from './create-worker';
 import { withEndedRuns } from '../activities/store/run-index';
 import type { WatchSettings } from '../activities/watch/watch-settings';

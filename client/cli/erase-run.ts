@@ -4,6 +4,7 @@ import { WorkflowNotFoundError, type Client } from '@temporalio/client';
 import type { ContentStore } from '../../activities/store';
 import { runRecordName } from '../../activities/store/ref-names';
 import { hasCode } from '../../infra/temporal/error-reason';
+import { quoted } from '../../infra/temporal/quoted';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { ClientError } from '../errors';
 import { deleteRunRefs } from './run-refs';
@@ -78,8 +79,7 @@ function tombstoneOf(
 /** All of the chain, by the workflow's own id. @returns how many Temporal was asked to delete */
 export async function deleteExecutions(temporal: Client, id: string): Promise<number> {
   const runIds = new Set<string>();
-  const quoted = `'${id.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
-  for await (const { runId } of temporal.workflow.list({ query: `WorkflowId = ${quoted}` })) runIds.add(runId);
+  for await (const { runId } of temporal.workflow.list({ query: `WorkflowId = ${quoted(id)}` })) runIds.add(runId);
   // The listing lags behind; the last of the chain is known at once.
   const last = await ifKnown(() => temporal.workflow.getHandle(id).describe());
   if (last) runIds.add(last.runId);

@@ -6,7 +6,7 @@ import type { ContentStore } from '../../activities/store';
 import { openTextReader } from '../../activities/stream/open-streams';
 import { connectTemporal } from '../../infra/temporal/connect';
 import { resolveTemporal } from '../../infra/temporal/resolve-temporal';
-import type { DeployedBuild } from '../../infra/temporal/deployments';
+import type { DeployedBuild } from '../../infra/temporal/task-queue-pollers';
 import { findTemporalCli } from '../../infra/temporal/find-cli';
 import { acquireFolderLock, type FolderLock, type FolderLockHolder } from '../../infra/temporal/folder-lock';
 import { ensureSearchAttributes } from '../../infra/temporal/search-attributes';

@@ -1,5 +1,5 @@
 // Said at a start that would wait for a deploy step and not for a worker: whoever looks for workers finds them up.
-import { standingOf, unroutedOf } from '../deployments';
+import { unroutedNow } from '../deployments';
 import type { CliContext, Connected } from './context';
 
 /** The start counts, whatever keeps this from being known. */
@@ -7,7 +7,6 @@ export async function noteUnrouted(
   { output }: CliContext,
   { temporal, taskQueue }: Pick<Connected, 'temporal' | 'taskQueue'>,
 ): Promise<void> {
-  const standing = await standingOf({ temporal, taskQueue }).catch(() => undefined);
-  const unrouted = standing && unroutedOf(standing);
+  const unrouted = await unroutedNow({ temporal, taskQueue }).catch(() => undefined);
   if (unrouted) output.note(`it waits: ${unrouted.why}. ${unrouted.mend}`);
 }

@@ -1,6 +1,6 @@
 // `longhaul worker`: one more worker process, against the server that the environment names or the `dev` of this folder.
 import type { Server } from 'node:http';
-import { polledQueue, type DeployedBuild } from '../../infra/temporal/deployments';
+import { polledQueue, type DeployedBuild } from '../../infra/temporal/task-queue-pollers';
 import type { WorkerRole } from '../../workers/create-worker';
 import type { QueueMetricsOptions } from '../../workers/queue-metrics';
 import { ownBuildId } from '../../workers/orchestration-code';

@@ -1,13 +1,12 @@
 // `longhaul rollback AGENT`: new runs take an earlier release at once. The store alone is needed; what is under way is ended only where that is
 // asked for, which needs Temporal.
-import type { ContentStore } from '../../../activities/store';
 import type { RefusedTraffic } from '../../../activities/store/next-traffic';
 import { ClientError } from '../../errors';
 import { counted, formatDuration } from '../../format';
 import { moveToRelease, type MovedToRelease } from '../../move-releases';
 import { supportOf, supportProblems, supportText } from '../../release-support';
 import { cancelRunsOn, openRunsOn, rollBack, type Cancelled, type RolledBack } from '../../roll-back';
-import { readManifest, registeredReleases, type KnownRelease } from '../../releases';
+import { readManifest, releaseNames, type KnownRelease } from '../../releases';
 import { requireReason } from '../../run-requests';
 import type { CliContext } from '../context';
 import { EXIT, errorLine } from '../exit-codes';
@@ -29,7 +28,7 @@ export async function rollbackCommand(context: CliContext, agent: string, option
   const about = { ...ownName(context), ...(to === undefined ? {} : { to }), ...(why === undefined ? {} : { why }) };
   const done = accepted(await rollBack(store, agent, about));
   const { record, withdrawn } = done;
-  const names = await namesOf(store, agent);
+  const names = await releaseNames(store, agent);
   const { output } = context;
   output.line(
     `rolled back  ${agent}: new runs take release ${names(record.after.release)}, and none takes ` +
@@ -69,14 +68,6 @@ export async function rollbackCommand(context: CliContext, agent: string, option
 function accepted(done: RolledBack | RefusedTraffic): RolledBack {
   if (done.kind === 'rolled-back') return done;
   throw new ClientError(done.reason === 'invalid' ? 'invalid-input' : 'refused', done.message);
-}
-
-async function namesOf(store: ContentStore, agent: string): Promise<(release: string) => string> {
-  const known = await registeredReleases(store, agent);
-  return (release) => {
-    const name = known.find((one) => one.release === release)?.name;
-    return name === undefined ? release.slice(0, 12) : `${name} (${release.slice(0, 12)})`;
-  };
 }
 
 async function cancelThem(

@@ -8,7 +8,7 @@ import type { KeptLook } from '../../../workflows/contract/schemas/rollout';
 import { ClientError } from '../../errors';
 import { beginRollout, prepareRollout, type RolloutAsked } from '../../begin-rollout';
 import { counted } from '../../format';
-import { registeredReleases } from '../../releases';
+import { releaseNames } from '../../releases';
 import { rolloutPlan } from '../../rollout-plan';
 import { newestRollout, sayToRollout, endText, stateText, stepsText } from '../../rollouts';
 import type { CliContext } from '../context';
@@ -40,7 +40,7 @@ export async function rolloutCommand(
     ...(everyMs === undefined ? {} : { everyMs }),
   });
   const { planned } = prepared;
-  const names = await namesOf(context, agent);
+  const names = await releaseNames(context.readStore(), agent);
   const told = await rolloutPlan(store, planned);
   output.line(`${agent}: release ${names(planned.release)} beside ${names(planned.from)}, kept by ${planned.sticky}`);
   output.line(
@@ -58,14 +58,6 @@ export async function rolloutCommand(
   output.json({ planned, plan: about, begun: { at: begun.at, steps: begun.steps } });
   output.line(`begun  rollout ${begun.id}: ${stateText(begun)}; see it with: longhaul rollout show ${agent}`);
   return EXIT.completed;
-}
-
-async function namesOf(context: CliContext, agent: string): Promise<(release: string) => string> {
-  const known = await registeredReleases(context.readStore(), agent);
-  return (release) => {
-    const name = known.find((one) => one.release === release)?.name;
-    return name === undefined ? release.slice(0, 12) : `${name} (${release.slice(0, 12)})`;
-  };
 }
 
 export async function rolloutsCommand(context: CliContext, agent: string | undefined): Promise<number> {
@@ -108,7 +100,7 @@ export async function rolloutShowCommand(context: CliContext, agent: string): Pr
   const looks = await looksIn(store, rollout);
   output.json({ rollout, looks });
   if (output.isJson) return EXIT.completed;
-  const names = await namesOf(context, agent);
+  const names = await releaseNames(context.readStore(), agent);
   const { id, release, from, by, why, at, sticky, paused, ended, told } = rollout;
   output.line(`${agent}  rollout ${id}: ${stateText(rollout)}`);
   output.line(`  release  ${names(release)} beside ${names(from)}, kept by ${sticky}`);
