@@ -73,18 +73,24 @@ function subAgentsFirst(loaded: readonly LoadedAgent[]): LoadedAgent[] {
 /** A save that nobody has come back to by then is forgotten. */
 const SAVED_MS = 7 * 86_400_000;
 
-/** A release without a name, which no new run takes. One that somebody has released stays as they did. */
+/** A release without a name, which no new run takes. One that somebody has released stays as they did, in this moment too. */
 async function keepSaved(store: ContentStore, { manifest, release }: LoadedAgent): Promise<void> {
   const { agent } = manifest;
-  const at = Date.now();
-  const value: RegisteredRelease = { schemaVersion: 1, agent, release, at, by: 'dev', saved: true };
   const name = releaseName(agent, release);
-  const known = registeredReleaseSchema.safeParse((await store.readRef(name))?.value).data;
-  if (known && !known.saved) return;
-  await store.commit({
-    objects: [canonicalJson(manifest)],
-    refs: [{ op: 'put', name, value, expiresAt: at + SAVED_MS }],
-  });
+  for (let round = 1; round <= ROUNDS; round += 1) {
+    const ref = await store.readRef(name);
+    const known = registeredReleaseSchema.safeParse(ref?.value).data;
+    if (known && !known.saved) return;
+    const at = Date.now();
+    const value: RegisteredRelease = { schemaVersion: 1, agent, release, at, by: 'dev', saved: true };
+    const kept = { name, value, expiresAt: at + SAVED_MS };
+    const { conflicts } = await store.commit({
+      objects: [canonicalJson(manifest)],
+      refs: [ref ? { op: 'compare-and-set', version: ref.version, ...kept } : { op: 'create', ...kept }],
+    });
+    if (conflicts.length === 0) return;
+  }
+  // Whoever keeps writing it keeps it.
 }
 
 async function publish(

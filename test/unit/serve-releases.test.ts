@@ -168,6 +168,36 @@ describe('publishing', () => {
     expect((await store.readRef(releaseName('a', saved.release)))?.expiresAt).toBeUndefined();
   });
 
+  test('a save that somebody releases in this moment keeps their name', async () => {
+    const store = createMemoryStore();
+    const [a, saved] = await Promise.all([release('a', 'x'), release('a', 'y')]);
+    const make = (made: LoadedAgent, name: string) =>
+      registerRelease(store, { ...made, below: [], toolCode: {} }, { by: 'ana', name });
+    await make(a, 'v1');
+    const name = releaseName('a', saved.release);
+    // Whether it was saved before or not: it is released between the reading and the writing.
+    for (const called of ['v2', 'v3']) {
+      let raced = false;
+      const racing: ContentStore = {
+        ...store,
+        commit: async (request) => {
+          if (!raced && request.refs?.some((write) => write.name === name)) {
+            raced = true;
+            await make(saved, called);
+          }
+          return await store.commit(request);
+        },
+      };
+      await publishReleases(racing, [saved], { keepsSaves: true });
+      expect(raced).toBe(true);
+      expect(await registeredReleases(store, 'a')).toMatchObject([{ name: 'v1' }, { name: called, by: 'ana' }]);
+      expect((await store.readRef(name))?.expiresAt).toBeUndefined();
+      await store.deleteRef(name);
+      await publishReleases(store, [saved], { keepsSaves: true });
+      expect(await registeredReleases(store, 'a')).toMatchObject([{ name: 'v1' }, { saved: true }]);
+    }
+  });
+
   test('what is no pointer is replaced by one', async () => {
     const store = createMemoryStore();
     const a = await release('a', 'x');
