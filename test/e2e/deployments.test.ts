@@ -3,16 +3,23 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import { unroutedNow, type Unrouted } from '../../client/deployments';
 import { startEmbeddedTemporal, type EmbeddedTemporal } from '../../infra/temporal/start-embedded';
-import { SEARCH_ATTRIBUTES, sessionWorkflowId } from '../../workflows/contract/names';
+import { DEFAULT_TASK_QUEUE, SEARCH_ATTRIBUTES, sessionWorkflowId } from '../../workflows/contract/names';
 import { freePort } from '../stack/free-port';
 import { temporalCli } from '../stack/test-stack';
 import { cli, scratchFolder, startCli, until, type Ended, type RunningProcess } from './cli';
 
 jest.setTimeout(300_000);
 
+/** In seconds: whether runs are left on a build that drains is looked at every three minutes otherwise. */
+const LOOKS_SOON = {
+  'matching.wv.VersionDrainageStatusVisibilityGracePeriod': 2,
+  'matching.wv.VersionDrainageStatusRefreshInterval': 2,
+};
 /** How builds stand is asked for every half minute. */
 const LOOKED_MS = 90_000;
+const DRAINED_MS = 60_000;
 const project = scratchFolder();
 /** As `hello`, with a tool that is called in a process of its own. */
 const BOXED = `
@@ -36,6 +43,7 @@ beforeAll(async () => {
   server = await startEmbeddedTemporal({
     ...{ stateDir, cliPath: await temporalCli(), preferredPort: await freePort() },
     searchAttributes: SEARCH_ATTRIBUTES,
+    dynamicConfig: LOOKS_SOON,
   });
   env = { TEMPORAL_ADDRESS: server.address, TEMPORAL_NAMESPACE: server.namespace };
   writeFileSync(path.join(project, 'package.json'), '{"private":true}');
@@ -79,6 +87,20 @@ const buildOf = async (workflowId: string): Promise<string | undefined> => {
 };
 const begun = (id: string) => longhaul('submit', 'hello', '--id', id);
 
+/** What a start asks to know whether its run waits, and how often it asks. */
+async function askedOfServer(): Promise<{ unrouted: Unrouted | undefined; times: number }> {
+  let times = 0;
+  const { connection, options } = temporal;
+  const workflowService = new Proxy(connection.workflowService, {
+    get: (of, name) => {
+      times += 1;
+      return Reflect.get(of, name) as unknown;
+    },
+  });
+  const counted = { options, connection: { workflowService } } as Client;
+  return { unrouted: await unroutedNow({ temporal: counted, taskQueue: DEFAULT_TASK_QUEUE }), times };
+}
+
 test('two builds: none takes runs before it is made current; runs end where they began; what is left alone is found, and moved', async () => {
   const old = await worker('1.0');
   await old.saying(/it takes no new runs yet; to let them begin here: longhaul deploy set-current shop 1\.0/);
@@ -109,6 +131,7 @@ test('two builds: none takes runs before it is made current; runs end where they
   expect(await longhaul('tail', 'first')).toMatchObject({ code: 0, stdout: 'Hello, world!\n' });
   expect(await buildOf('first')).toBe('1.0');
   expect((await longhaul('doctor')).stdout).toMatch(/✓ deployment +shop: build 1\.0 is current\n/);
+  expect(await askedOfServer()).toEqual({ unrouted: undefined, times: 1 });
 
   // And a session, which is older than any build.
   expect(await longhaul('session', 'send', 'talk', 'one', '--agent', 'chat')).toMatchObject({ code: 0 });
@@ -197,6 +220,15 @@ test('two builds: none takes runs before it is made current; runs end where they
   expect((await longhaul(...command.split(' '))).stderr).toMatch(
     /^error {2}no run is pinned to build 1\.0 of deployment shop\.\n$/,
   );
+
+  // Nothing is left on it.
+  await until(
+    'a build that has drained',
+    async () => JSON.stringify(await json('deploy')).includes('"build":"1.0","state":"drained"'),
+    DRAINED_MS,
+  );
+  expect((await longhaul('deploy')).stdout).toMatch(/1\.0 +drained/);
+  expect((await longhaul('doctor')).stdout).toMatch(/✓ deployment +shop: build 2\.0 is current\n/);
 
   // What was done on either is done again, with no call made.
   const replayed = await longhaul('replay', '--sample', '50');
