@@ -100,6 +100,7 @@ function bindEnvironment(
       workflowInfo().continueAsNewSuggested && !work.consideredCancelled && patched('continue-while-waiting'),
     leavesAtRest: () => patched('leave-at-rest'),
     asksAgain: () => patched('ask-again'),
+    staysForTools: () => patched('stay-for-tools'),
   };
 }
 

@@ -142,6 +142,7 @@ export function createTestEnvironment(options: TestEnvironmentOptions): TestEnvi
       shouldContinueWhileWaiting: options.shouldContinueAsNew,
       leavesAtRest: () => true,
       asksAgain: () => true,
+      staysForTools: () => true,
     },
     cancel: () => {
       cancellation.abort(new Error('cancelled'));

@@ -34,6 +34,7 @@ test('there is a history of every path through the workflows', () => {
       'watched',
       'moved-to-another-release-1',
       'moved-to-another-release-2',
+      'stayed-for-its-tools',
     ].map((path) => `agent-run-${path}`),
     ...[
       'interrupted',

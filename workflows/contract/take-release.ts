@@ -6,7 +6,12 @@ import type { RunPlan } from './run';
 export interface TakeReleaseRequest {
   release: string;
   plan: RunPlan;
+  /** How many messages its caller has looked at: refused with `GROWN_SINCE` where there are others. @default whoever asks has not looked */
+  length?: number;
 }
+
+/** What the run has said since may not fit: whoever asks looks again. */
+export const GROWN_SINCE = 'it has gone on since its conversation was looked at';
 
 /** What of it continue-as-new carries. */
 export interface ReleaseMove {

@@ -51,6 +51,8 @@ export interface RunEnvironment {
   leavesAtRest(): boolean;
   /** Whether a tool that has begun its work is asked again whatever the last question came to: runs of before called its outcome unknown. */
   asksAgain(): boolean;
+  /** Whether a run does not take a release that lacks what its turn under way has called: runs of before took it. */
+  staysForTools(): boolean;
 }
 
 export interface SubAgentStart {

@@ -7,7 +7,7 @@ import type { Run } from './environment';
 import { exhaustedLimit, exhaustedToolCalls, limitsOf } from './limits';
 import { askModel, callContext } from './model-turn';
 import { RunEnd, cancelled, step, untilResumed } from './persist';
-import { recordTaken, takesRelease } from './take-release';
+import { recordTaken, stayForTools, takesRelease } from './take-release';
 import { hearSteered, takeCalling } from './run-state';
 import { callTools, toolTurnOf } from './tool-turn';
 
@@ -38,6 +38,7 @@ async function takeTurns(run: Run): Promise<End | 'continue-as-new'> {
     if (turn === 'continue-as-new') return turn;
     if ('outcome' in turn) return turn;
     if ((await callTools(run, turn)) === 'continue-as-new') return 'continue-as-new';
+    stayForTools(run, turn);
     if (state.kept.badAnswersInARow > input.plan.repairs) return failed(invalidCalls(state.kept.badAnswersInARow));
   }
 }

@@ -1,8 +1,9 @@
 // A run moved to another release of its agent. It is taken between two turns, where nothing is in flight, by the next execution: what an
 // execution was started with holds to its end, as its input in the history says.
 import { LIMIT_NAMES } from '../contract/limits';
-import type { AgentRunInput, CarriedState, RunLimits } from '../contract/run';
-import type { TakeReleaseRequest } from '../contract/take-release';
+import type { AgentRunInput, CarriedState, RunLimits, RunPlan } from '../contract/run';
+import { GROWN_SINCE, type TakeReleaseRequest } from '../contract/take-release';
+import type { ToolTurn } from '../contract/tool-call';
 import type { Run } from './environment';
 import { over } from './interventions';
 import { callContext } from './model-turn';
@@ -18,12 +19,12 @@ export function takeReleaseRefusal(run: Run, request: TakeReleaseRequest): strin
   if (refusal !== undefined) return refusal;
   const { input, state } = run;
   if (input.parent) return 'it answers a call of another run, whose release names its own';
-  const { release, plan }: { release?: unknown; plan?: unknown } = request ?? {};
+  const { release, plan, length }: { release?: unknown; plan?: unknown; length?: unknown } = request ?? {};
   const isPlan = typeof plan === 'object' && plan !== null && 'limits' in plan && 'tools' in plan && 'model' in plan;
   if (typeof release !== 'string' || !isHash(release) || !isPlan)
     return 'give the hash of a release, and its plan: "longhaul rollback --running move" does';
   if (release === input.release && !state.kept.move?.to) return `it goes by release ${shown(release)} already`;
-  return undefined;
+  return length === undefined || length === state.kept.length ? undefined : GROWN_SINCE;
 }
 
 /** Asked for twice the newest counts; asked for what it has, nothing is taken. */
@@ -31,6 +32,17 @@ export function takeRelease({ input, state, environment }: Run, { release, plan 
   const { to: _, ...move } = state.kept.move ?? {};
   state.kept.move = release === input.release ? move : { ...move, to: { release, plan } };
   note(state, { kind: 'note', label: `takes release ${shown(release)} at its next turn` }, environment.now());
+}
+
+/** What the turn under way has called, when it was asked or since, stands in the conversation: a release without that tool is not taken. */
+export function stayForTools({ input, state, environment }: Run, { calls }: ToolTurn): void {
+  const { to, ...move } = state.kept.move ?? {};
+  const has = ({ tools }: RunPlan, name: string): boolean => Object.hasOwn(tools, name);
+  const lacking = to && calls.find(({ name }) => has(input.plan, name) && !has(to.plan, name));
+  if (!lacking || !environment.staysForTools()) return;
+  state.kept.move = move;
+  const label = `stays with release ${shown(input.release)}: ${shown(to.release)} has no tool ${lacking.name}, which it has called`;
+  note(state, { kind: 'note', label }, environment.now());
 }
 
 /** Whether the turn that would begin now is the first of the other release. One that has begun and waits to be asked again is not. */
