@@ -6,7 +6,7 @@ import { z } from 'zod';
  * Our own code with what it needs of packages, beyond a workflow that does nothing: Temporal's part grows without us. Every cached run pays
  * for it in memory, every worker in start-up: raised on purpose, with the reason in the commit, never to pass.
  */
-const OWN_BUDGET_KB = 445;
+const OWN_BUDGET_KB = 446;
 const ALLOWED_PACKAGES = [
   '@temporalio/workflow',
   '@temporalio/common',
