@@ -26,21 +26,22 @@ function withDetails(error: ApplicationFailure, spent: SpentDetails): Applicatio
 
 /**
  * Every activity goes through here, so none forgets to beat, and none lets an untyped error out.
- * @param onFailure is told the type of what an attempt failed with; not of one that was cancelled
+ * @param onFailure is told the type of what an attempt failed with, and of which workflow; not of one that was cancelled
  */
 export async function attended<T>(
   work: (attempt: Attempt) => Promise<T>,
-  onFailure: (type: string) => void = () => undefined,
+  onFailure: (type: string, workflowId: string) => void = () => undefined,
 ): Promise<T> {
   const context = Context.current();
   const info = activityInfo();
+  const workflowId = info.workflowExecution?.workflowId ?? info.activityId;
   // Each beat takes the place of the one before: what an earlier attempt has told is told on.
   let told: unknown = info.heartbeatDetails;
   const beat = info.heartbeatTimeoutMs ? setInterval(() => context.heartbeat(told), HEARTBEAT_INTERVAL_MS) : undefined;
   try {
     return await work({
       number: info.attempt,
-      workflowId: info.workflowExecution?.workflowId ?? info.activityId,
+      workflowId,
       runId: info.workflowExecution?.runId ?? '',
       activityId: info.activityId,
       scheduledAt: info.currentAttemptScheduledTimestampMs,
@@ -57,7 +58,7 @@ export async function attended<T>(
     // Numbers only, for the run's totals.
     const spent = spentBy(error);
     if (context.cancellationSignal.aborted) throw new CancelledFailure('cancelled', spent ? [spent] : []);
-    if (!(error instanceof CancelledFailure)) onFailure(typeOf(error));
+    if (!(error instanceof CancelledFailure)) onFailure(typeOf(error), workflowId);
     if (error instanceof ApplicationFailure) throw spent ? withDetails(error, spent) : error;
     if (error instanceof CancelledFailure) throw error;
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -8,6 +8,8 @@ export type Verdict = 'failed' | 'answered' | 'unknown';
 export interface CircuitBreaker {
   /** @throws CircuitOpen, with nothing done; otherwise what `work` throws */
   call<T>(work: () => Promise<T>, judge: (error: unknown) => Verdict): Promise<T>;
+  /** Only while it is closed, and whatever comes of it counts for nothing. @throws as `call` */
+  callUnseen<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** The outside is left alone, for so much longer. */
@@ -45,15 +47,22 @@ export function createCircuitBreaker({ limits, onState, onRefused }: BreakerOpti
   let openedAt = 0;
   policy.onBreak(() => (openedAt = Date.now()));
   policy.onStateChange((state) => onState(STATES[state]));
+  const openFor = (leftMs: number, why: string): CircuitOpen => new CircuitOpen(Math.max(1, Math.ceil(leftMs)), why);
   const refused = (leftMs: number, why: string): CircuitOpen => {
     onRefused();
-    return new CircuitOpen(Math.max(1, Math.ceil(leftMs)), why);
+    return openFor(leftMs, why);
   };
+  const isTried = 'its calls kept failing, and one tries whether they go through again';
+  const hasFailed = `its last ${failures} calls failed`;
   return {
+    callUnseen: async (work) => {
+      if (policy.state === CircuitState.Closed) return await work();
+      // Past its time a call of a run tries.
+      throw openFor(Math.max(openForMs * ASK_AGAIN, openedAt + openForMs - Date.now()), hasFailed);
+    },
     call: async (work, judge) => {
       // The library would let them wait for the one that tries: in a slot, and on their own time.
-      if (policy.state === CircuitState.HalfOpen)
-        throw refused(openForMs * ASK_AGAIN, 'its calls kept failing, and one tries whether they go through again');
+      if (policy.state === CircuitState.HalfOpen) throw refused(openForMs * ASK_AGAIN, isTried);
       const tries = policy.state === CircuitState.Open;
       try {
         return await policy.execute(async () => {
@@ -68,11 +77,21 @@ export function createCircuitBreaker({ limits, onState, onRefused }: BreakerOpti
       } catch (error) {
         if (error instanceof Failed) throw error.error;
         if (!(error instanceof BrokenCircuitError)) throw error;
-        throw refused(openedAt + openForMs - Date.now(), `its last ${failures} calls failed`);
+        throw refused(openedAt + openForMs - Date.now(), hasFailed);
       }
     },
   };
 }
+
+/** @param judge undefined of a call that must not move it */
+export const guardedBy = <T>(
+  breaker: CircuitBreaker | undefined,
+  work: () => Promise<T>,
+  judge: ((error: unknown) => Verdict) | undefined,
+): Promise<T> => {
+  if (!breaker) return work();
+  return judge ? breaker.call(work, judge) : breaker.callUnseen(work);
+};
 
 const STATES: { readonly [state in CircuitState]: BreakerState } = {
   [CircuitState.Closed]: 'closed',

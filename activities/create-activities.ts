@@ -33,13 +33,16 @@ interface Counted {
   metrics: Pick<ActivityMetrics, 'attemptFailed'>;
 }
 
-/** Whatever it fails with is counted. */
+/** Whatever it fails with is counted, but not what a shadow does. */
 const counted = <T>(
   { metrics }: Counted,
   { agent, release }: OfRelease,
   activity: keyof AgentActivities,
   work: (attempt: Attempt) => Promise<T>,
-): Promise<T> => attended(work, (failure) => metrics.attemptFailed({ agent, release, activity, failure }));
+): Promise<T> =>
+  attended(work, (failure, workflowId) => {
+    if (!isShadowId(workflowId)) metrics.attemptFailed({ agent, release, activity, failure });
+  });
 
 type Observe<Input, Result> = (
   deps: ActivityDeps,

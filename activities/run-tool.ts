@@ -8,7 +8,7 @@ import type { InputPart, JsonValue, ToolCallPart } from '../workflows/contract/m
 import type { AnyAgent } from './define/agent';
 import { isToolFailure, type ToolFailure } from './define/tool-failure';
 import { ToolRejection, type AnyTool, type Reconciled, type ToolContext, type ToolFiles } from './define/tool';
-import { CircuitOpen, type Verdict } from './circuit-breaker';
+import { CircuitOpen, guardedBy, type Verdict } from './circuit-breaker';
 import type { ActivityDeps, Attempt, ToolCallDeps } from './deps';
 import { DoneMeanwhile, OutcomeUnknown, Overtaken, StillUnderWay, actOnce } from './act-once';
 import { effectKey, type Effect } from './effect-ledger';
@@ -95,8 +95,7 @@ export async function runTool(
       withTimeout(ms, attempt.signal, failpoint, (signal) => invoke(tool, code, [given, { ...context, signal }]));
     const output = await actOnce(begun ? undefined : effect, {
       act: () => timed(timeoutMs, code, given, deps.failpoint),
-      guarded: (act) =>
-        deps.breaker ? deps.breaker.call(act, (error) => (shadow ? 'unknown' : verdictOf(error, attempt))) : act(),
+      guarded: (act) => guardedBy(deps.breaker, act, shadow ? undefined : (error) => verdictOf(error, attempt)),
       reconcile:
         tool.reconcile && (async () => readable(await timed(leftToLookUpMs(), tool.reconcile, args.data, NOWHERE))),
       now: deps.now,

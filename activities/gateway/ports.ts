@@ -83,8 +83,10 @@ export interface Routing {
    * All of them, in the order to ask them now.
    * @param routes in the order that the run prefers
    * @param input tokens of the request, counted where there is a choice
+   * @param how.mayProbe whether this call may be the one that tries a route which did not answer: others leave it to whoever does
+   * @default true
    */
-  inOrder(routes: readonly string[], input: () => number): Promise<Candidate[]>;
+  inOrder(routes: readonly string[], input: () => number, how?: { mayProbe: boolean }): Promise<Candidate[]>;
   /** Of each that was asked; and of one that is `probing`, asked or not. */
   seen(asked: Pick<Candidate, 'route' | 'state'>, what: Seen): void;
 }

@@ -21,8 +21,11 @@ export function depsOfShadow(deps: ActivityDeps): ActivityDeps {
   return view;
 }
 
-/** Goes where the health of providers says, and says nothing of it: a candidate's own mistakes must not turn the runs of others away. */
+/**
+ * Goes where the health of providers says, and says nothing of it: a candidate's own mistakes must not turn the runs of others away. It does
+ * not try whether a provider answers again, either: who tries must tell.
+ */
 const silent = (routing: Routing): Routing => ({
-  inOrder: (routes, input) => routing.inOrder(routes, input),
+  inOrder: (routes, input) => routing.inOrder(routes, input, { mayProbe: false }),
   seen: () => undefined,
 });

@@ -226,3 +226,26 @@ test('what has begun elsewhere is asked for again, and no other tool takes its p
   now += OPEN_MS;
   expect(await shop.call(question)).toMatchObject({ message: { preview: 'done' } });
 });
+
+test('a shadow neither opens it nor tries whether it can be closed', async () => {
+  const shop = await guarded();
+  const ofShadow = { ...attempt(1), workflowId: 'shadow/run_1/two', shadow: { same: 's', mayRead: true as const } };
+  const asShadow = (): ReturnType<typeof shop.call> => shop.call({ ...shop.asking(), timeoutMs: 1_000 }, ofShadow);
+  shop.outside.acts = dead;
+  for (let nth = 0; nth < 4; nth += 1) await expect(asShadow()).rejects.toMatchObject({ type: 'Tool.Failed' });
+  expect([shop.calls(), shop.states]).toEqual([4, []]);
+  // In between two of a run, what a shadow is answered does not begin their count anew.
+  await shop.fail(2);
+  shop.outside.acts = () => 'paid';
+  expect(await asShadow()).toMatchObject({ message: { preview: 'paid' } });
+  await shop.fail(1);
+  expect(shop.states).toEqual(['open']);
+  now += OPEN_MS;
+  const before = [shop.calls(), shop.refusals()];
+  shop.outside.acts = () => 'paid';
+  await expect(asShadow()).rejects.toMatchObject(refusal);
+  expect([[shop.calls(), shop.refusals()], shop.states]).toEqual([before, ['open']]);
+  expect(await shop.call()).toMatchObject({ message: { preview: 'paid' } });
+  expect(shop.states).toEqual(['open', 'trying', 'closed']);
+  expect(await asShadow()).toMatchObject({ message: { preview: 'paid' } });
+});

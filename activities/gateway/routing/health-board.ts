@@ -81,7 +81,7 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
   };
 
   return {
-    inOrder: async (preferred, input) => {
+    inOrder: async (preferred, input, { mayProbe } = { mayProbe: true }) => {
       if (preferred.length === 1) {
         // Nothing is to be chosen, so nothing is waited for. What others have found is read all the same: a call that is answered ends it.
         for (const route of preferred) void of(route).record.look(rules.readEveryMs);
@@ -98,7 +98,8 @@ export function createHealthBoard({ store, worker, now, metrics, rules = HEALTH_
       for (const { route, known, health } of looked) {
         // Whoever is well and preferred leaves no reason to try one behind it.
         const isServed = candidates.some(({ state }) => state !== 'cooling');
-        const isTried = health.state !== 'healthy' && !isServed && isDue(health, now()) && (await claim(known));
+        const isToTry = mayProbe && health.state !== 'healthy' && !isServed && isDue(health, now());
+        const isTried = isToTry && (await claim(known));
         const state = health.state === 'healthy' ? 'healthy' : isTried ? 'probing' : 'cooling';
         candidates.push({ route, state, firstTokenWithinMs: known.speed.firstTokenWithinMs(input()) });
       }
