@@ -54,15 +54,16 @@ async function buried(store: ContentStore, id: string, { by, reason, at }: Erasu
   }
 }
 
-/** Without anything that a person said or that says who a person is. Its origin stays: by it the forks of that one's forks are found. */
+/** Without anything that a person said or that says who a person is. Its origin stays: by it the forks of that one's forks are found, and whose shadow it was. */
 function tombstoneOf(
-  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom, parent, rollout }: RunRecord,
+  { schemaVersion, id, agent, release, tenant, startedAt, ended, forkedFrom, parent, rollout, shadowOf }: RunRecord,
   erased: NonNullable<RunRecord['erased']>,
 ): RunRecord {
   const about = {
     ...{ schemaVersion, id, agent, release, tenant, tags: [], input: '', question: '', startedAt, erased },
     ...(parent ? { parent } : {}),
     ...(rollout ? { rollout } : {}),
+    ...(shadowOf ? { shadowOf: { run: shadowOf.run, reads: shadowOf.reads } } : {}),
     ...(forkedFrom ? { forkedFrom: { run: forkedFrom.run, step: forkedFrom.step, base: null, append: [] } } : {}),
   };
   if (!ended) return about;

@@ -1,6 +1,6 @@
 // What came back of erased runs: an activity that outlived its run, which was terminated say, stores what it has made all the same.
 import type { ContentStore } from '../../activities/store';
-import { RUN_PREFIX } from '../../activities/store/ref-names';
+import { RUN_PREFIX, SHADOW_RUNS } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { forgetWatched, watchedNames } from './forget-watched';
 import { deleteRunRefs, runRefNames } from './run-refs';
@@ -34,8 +34,12 @@ export async function leftoverNames(store: ContentStore): Promise<string[]> {
 }
 
 async function* erasedRecords(store: ContentStore): AsyncGenerator<RunRecord[]> {
+  for (const prefix of [RUN_PREFIX, SHADOW_RUNS]) yield* erasedUnder(store, prefix);
+}
+
+async function* erasedUnder(store: ContentStore, prefix: string): AsyncGenerator<RunRecord[]> {
   for (let after: string | undefined; ;) {
-    const page = await store.listRefs(RUN_PREFIX, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+    const page = await store.listRefs(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
     const erased = page.flatMap(({ value }) => {
       const { data } = runRecordSchema.safeParse(value);
       return data?.erased ? [data] : [];

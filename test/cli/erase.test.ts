@@ -3,7 +3,7 @@ import path from 'node:path';
 import { defineAgent } from '../../activities/define';
 import { allRefs } from '../../activities/store';
 import { collectGarbage } from '../../activities/store/garbage/collect-garbage';
-import { callRecordName } from '../../activities/store/ref-names';
+import { callRecordName, runRecordName } from '../../activities/store/ref-names';
 import { eraseCommand, type EraseOptions } from '../../client/cli/commands/erase';
 import { gcCommand } from '../../client/cli/commands/gc';
 import { listCommand } from '../../client/cli/commands/list';
@@ -13,6 +13,7 @@ import { traceCommand } from '../../client/cli/commands/trace';
 import type { CliContext } from '../../client/cli/context';
 import { EXIT } from '../../client/cli/exit-codes';
 import { ClientError } from '../../client/errors';
+import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
 import { until } from '../e2e/cli';
 import { script, startModelServer, type ModelServer } from '../kit/model-server';
 import { startTestStack, type TestStack } from '../stack/test-stack';
@@ -239,3 +240,57 @@ test('what was erased is gone from Temporal as well', async () => {
     );
   }
 }, 200_000);
+
+describe('shadows', () => {
+  /** As a shadow of the run keeps it. */
+  async function stored(run: string, more: Partial<RunRecord> = {}): Promise<string> {
+    const id = `shadow/${run}/0123456789ab`;
+    await storeRun(stack.store, { id, question: canaryOf(run) });
+    const ref = await stack.store.readRef(runRecordName(id));
+    const shadowOf = { run, reads: 'recorded', by: 'ada' } as const;
+    const record: RunRecord = { ...runRecordSchema.parse(ref?.value), shadowOf, ...more };
+    await stack.store.commit({ refs: [{ op: 'put', name: runRecordName(id), value: record }] });
+    return id;
+  }
+
+  test('those of a run that is forgotten go by its id, and their tombstones say whose they were', async () => {
+    const id = await stored('forgotten');
+    expect((await placesOf(canaryOf('forgotten'))).refs).not.toEqual([]);
+    expect((await erase('forgotten', { yes: true })).stdout).toMatch(/^shadows of run forgotten {2}erased: \d/);
+    expect((await placesOf(canaryOf('forgotten'))).refs).toEqual([]);
+    const tombstone = runRecordSchema.parse((await stack.store.readRef(runRecordName(id)))?.value);
+    expect(tombstone).toMatchObject({ erased: {}, shadowOf: { run: 'forgotten', reads: 'recorded' } });
+    expect(JSON.stringify(tombstone)).not.toContain('ada');
+  });
+
+  test('those of a tenant and of a session go with it, whether or not their runs are there', async () => {
+    await stored('of-tenant', { tenant: 'umbra' });
+    await stored('of-session', { session: 'desk', goesOnFrom: { base: null, length: 0 } });
+    const other = await stored('of-others');
+    expect((await erase(undefined, { tenant: 'umbra', yes: true })).code).toBe(EXIT.completed);
+    expect((await erase(undefined, { session: 'desk', yes: true })).code).toBe(EXIT.completed);
+    for (const run of ['of-tenant', 'of-session']) expect((await placesOf(canaryOf(run))).refs).toEqual([]);
+    expect(runRecordSchema.parse((await stack.store.readRef(runRecordName(other)))?.value).erased).toBeUndefined();
+  });
+
+  test('one that goes on stands in the way of its run; one that is begun meanwhile is named, and the command fails', async () => {
+    await storeRun(stack.store, { id: 'shadowed' });
+    await stored('shadowed', { startedAt: Date.now() });
+    const open = runRecordName('shadow/shadowed/0123456789ab');
+    const { ended: _, ...record } = runRecordSchema.parse((await stack.store.readRef(open))?.value);
+    await stack.store.commit({ refs: [{ op: 'put', name: open, value: record }] });
+    const said = await refused(erase('shadowed', { yes: true }));
+    expect(said).toMatchObject({ message: expect.stringContaining('1 run not ended: shadow/shadowed/') as string });
+    await stack.store.deleteRef(open);
+    const meanwhile = async (context: CliContext): Promise<number> => {
+      const begins: CliContext['connect'] = async () => {
+        await stack.store.commit({ refs: [{ op: 'create', name: open, value: record }] });
+        return await context.connect();
+      };
+      return await eraseCommand({ ...context, connect: begins }, 'shadowed', { yes: true });
+    };
+    const { code, stderr } = await run(meanwhile);
+    expect(code).toBe(EXIT.failed);
+    expect(stderr).toContain('begun meanwhile, and not erased: shadow/shadowed/0123456789ab');
+  });
+});

@@ -12,6 +12,7 @@ import { eraseRun } from '../erase-run';
 import { eraseSession, sessionsOf, sessionsWith } from '../erase-sessions';
 import { shadowsOfRun } from '../../shadow/shadow-pair';
 import { subRunsUnder } from '../../sub-runs';
+import { shadowsToErase } from '../shadows-to-erase';
 import { ClientError } from '../../errors';
 import { forgetWatched } from '../forget-watched';
 import type { CliContext } from '../context';
@@ -40,7 +41,8 @@ export async function eraseCommand(
   const { output, settings } = context;
   const store = context.readStore();
   const { found: named, sessions, what } = await toErase(store, given, { tenant, session });
-  const found = [...named, ...(await shadowsOfAll(store, named))];
+  const shadows = (): Promise<RunRecord[]> => shadowsToErase(store, { run: given, session, tenant, runs: named });
+  const found = [...named, ...(await shadows())];
   if (!yes) {
     throw new ClientError(
       'invalid-input',
@@ -72,8 +74,18 @@ export async function eraseCommand(
     if ((at + 1) % NOTE_EVERY === 0) output.note(`${at + 1} of ${counted(records.length, 'run')} erased`);
   }
   totals.refs += await forgetWatched(store, new Set(records.map(({ id }) => id)));
+  // One that was being begun meanwhile: whoever began it saw that its run was still there.
+  const left = (await shadows()).filter(({ id, erased }) => !erased && !found.some((one) => one.id === id));
   const keeping = sessionsWith(records).filter((id) => !sessions.includes(id));
-  output.json({ erased: records.map(({ id }) => id), ...totals, lost, forks, sessions, keeping });
+  output.json({
+    erased: records.map(({ id }) => id),
+    ...totals,
+    lost,
+    forks,
+    sessions,
+    keeping,
+    left: left.map(({ id }) => id),
+  });
   output.line(
     `${output.safeLine(what)}  erased: ${counted(totals.refs, 'record')}, ${counted(totals.executions, 'execution')} of Temporal`,
   );
@@ -88,7 +100,10 @@ export async function eraseCommand(
     );
   if (totals.executions > 0) output.note('Temporal deletes a history within a minute of being asked');
   output.note('what no other run says too is freed by "longhaul gc", from a day after it first finds it');
-  return EXIT.completed;
+  if (left.length === 0) return EXIT.completed;
+  const ids = output.safeLine(namesOf(left.map(({ id }) => id)));
+  output.note(`begun meanwhile, and not erased: ${ids}. Erase the same again once it has ended`);
+  return EXIT.failed;
 }
 
 interface ToErase {
@@ -111,19 +126,23 @@ async function toErase(
       'name one run by its whole id, --session ID for all of a session, or --tenant NAME for all runs of a tenant.',
     );
   if (run !== undefined) {
+    if (!(await store.readRef(runRecordName(run))) && (await shadowsOfRun(store, run)).length > 0)
+      return { found: [], sessions: [], what: `shadows of run ${run}` };
     const found = await withSubRuns(store, await exactly(store, run));
     return { found, sessions: [], what: runsText(run, found.length - 1) };
   }
   if (session !== undefined) {
     const own = (await allRuns(store)).filter((record) => record.goesOnFrom && record.session === session);
     const found = (await Promise.all(own.map((record) => withSubRuns(store, record)))).flat();
-    if (found.length === 0 && !(await store.readRef(sessionRecordName(session))))
+    const isThere = found.length > 0 || (await store.readRef(sessionRecordName(session))) !== undefined;
+    if (!isThere && (await shadowsToErase(store, { session, runs: [] })).length === 0)
       throw new ClientError('run-not-found', `there is no session "${session.slice(0, 40)}" in this store.`);
     return { found, sessions: [session], what: `${counted(found.length, 'run')} of session ${session}` };
   }
-  const found = await runsOf(store, tenant ?? '');
+  const found = await runsOf(store, tenant ?? '', RUN_PREFIX);
+  const shadows = await runsOf(store, tenant ?? '', SHADOW_RUNS);
   const sessions = (await sessionsOf(store, tenant ?? '')).map(({ id }) => id);
-  if (found.length + sessions.length === 0)
+  if (found.length + shadows.length + sessions.length === 0)
     throw new ClientError('run-not-found', `tenant ${tenant} has no runs in this store.`);
   return { found, sessions, what: `${counted(found.length, 'run')} of tenant ${tenant}` };
 }
@@ -146,15 +165,6 @@ const withSubRuns = async (store: ContentStore, record: RunRecord): Promise<RunR
   ...(await subRunsUnder(store, record)),
 ];
 
-/** They were given what the runs were given, and say the like. */
-async function shadowsOfAll(store: ContentStore, runs: readonly RunRecord[]): Promise<RunRecord[]> {
-  if ((await store.listRefs(SHADOW_RUNS, { limit: 1 })).length === 0) return [];
-  const found: RunRecord[] = [];
-  for (const { id } of runs.filter(({ parent }) => !parent))
-    for (const shadow of await shadowsOfRun(store, id)) found.push(...(await withSubRuns(store, shadow)));
-  return found;
-}
-
 /** A beginning is not enough for what cannot be undone. */
 async function exactly(store: ContentStore, id: string): Promise<RunRecord> {
   const ref = await store.readRef(runRecordName(id));
@@ -167,11 +177,11 @@ async function exactly(store: ContentStore, id: string): Promise<RunRecord> {
 }
 
 /** @throws ClientError `refused` when a record that may be the tenant's cannot be read: what is left out would seem to be erased */
-async function runsOf(store: ContentStore, tenant: string): Promise<RunRecord[]> {
-  const refs = await allRefs(store, RUN_PREFIX);
+async function runsOf(store: ContentStore, tenant: string, prefix: string): Promise<RunRecord[]> {
+  const refs = await allRefs(store, prefix);
   const unreadable = refs.filter(({ value }) => !runRecordSchema.safeParse(value).success && mayBeOf(tenant, value));
   if (unreadable.length > 0) {
-    const ids = unreadable.map(({ name }) => decodeURIComponent(name.slice(RUN_PREFIX.length)));
+    const ids = unreadable.map(({ name }) => decodeURIComponent(name.slice(prefix.length)));
     throw new ClientError(
       'refused',
       `${counted(ids.length, 'record')} not readable by this version, of this tenant or of whom is not known: ${namesOf(ids)}. Nothing was erased; use the version that wrote them, or erase the others one by one.`,
