@@ -7,6 +7,7 @@ import type { ContentStore } from './store';
 import { lastCheckpoint } from './store/last-checkpoint';
 import { openRunName, runRecordName } from './store/ref-names';
 import { callsOf, totalsOf, withKnownCost } from './store/run-calls';
+import { wantedAtEnd } from './store/wanted-shadows';
 import { withdrawRequests, type WithdrawDeps } from './withdraw-requests';
 
 export interface UnrecordedEnd {
@@ -40,7 +41,7 @@ export async function recordUnrecordedEnd(
   };
   const value = { ...record, ended };
   const { conflicts } = await store.commit({
-    refs: [{ op: 'compare-and-set', name: runRecordName(record.id), version, value }],
+    refs: [{ op: 'compare-and-set', name: runRecordName(record.id), version, value }, ...wantedAtEnd(value)],
   });
   return conflicts.length === 0 ? value : undefined;
 }

@@ -1,4 +1,5 @@
-// What a shadow does otherwise than its release says: it asks nobody. Who would be asked has answered the run that it shadows, or nobody has.
+// What a shadow does otherwise than its release says: it asks nobody, and no tool's failure ends it. Who would be asked has answered the run
+// that it shadows, or nobody has; and what a tool that is not called would have come to is not known.
 import { LIMIT_NAMES } from '../../workflows/contract/limits';
 import type { RunLimits, RunPlan, ToolPlan } from '../../workflows/contract/run';
 import type { LoadedAgent } from '../deps';
@@ -7,7 +8,7 @@ export function planOfShadow(plan: RunPlan): RunPlan {
   const tools = Object.entries(plan.tools).map(
     ([name, { approval: _, escalation: __, ...tool }]): [string, ToolPlan] => [
       name,
-      { ...tool, onFailure: tool.onFailure === 'escalate' ? 'tell-model' : tool.onFailure },
+      { ...tool, onFailure: 'tell-model' },
     ],
   );
   return { ...plan, tools: Object.fromEntries(tools) };

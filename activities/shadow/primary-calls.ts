@@ -40,8 +40,17 @@ export interface ToldCall {
 }
 
 type Told = ReadonlyMap<string, ToldCall[]>;
-/** By the first execution of runs that have ended. */
-const TOLD = new LRUCache<string, Told>({ max: 200 });
+/** Of one worker, about: what its shadows ask for again and again. */
+const TOLD_CHARS = 32_000_000;
+/** A call beside what it was told. */
+const CALL_CHARS = 1_000;
+/** By the first execution of runs that have ended. One that was told more than all of it is read at each call. */
+const TOLD = new LRUCache<string, Told>({ maxSize: TOLD_CHARS, sizeCalculation: charsOf });
+
+function charsOf(told: Told): number {
+  const calls = [...told.values()].flat();
+  return calls.reduce((sum, { message }) => sum + JSON.stringify(message).length + CALL_CHARS, 1);
+}
 
 /** @returns undefined where the run was told nothing of the like */
 export async function toldBefore(

@@ -19,11 +19,12 @@ export const wantShadow = (wanted: WantedShadow): Extract<RefWrite, { op: 'put' 
 });
 
 /**
- * To be committed with the end of a run that was drawn when it began. One that somebody has cancelled came to no end of its own, and is not
- * compared with anything.
+ * To be committed with the end of a run that was drawn when it began. One that somebody has cancelled came to no end of its own, and one
+ * that never began to none at all: they are not compared with anything.
  */
 export function wantedAtEnd({ id: run, agent, shadow, parent, ended }: RunRecord): RefWrite[] {
-  if (!shadow || !ended || parent || ended.outcome === 'cancelled' || !mayBeShadowed(run)) return [];
+  if (!shadow || !ended || parent || !mayBeShadowed(run)) return [];
+  if (ended.outcome === 'cancelled' || ended.firstRunId === '') return [];
   return [wantShadow({ schemaVersion: 1, run, agent, release: shadow.release, at: ended.at, id: shadow.id })];
 }
 

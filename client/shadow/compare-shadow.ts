@@ -5,6 +5,7 @@ import { canonicalJson } from '../../activities/store/canonical-json';
 import { previewOf } from '../../activities/store/preview';
 import type { Message, ToolCallPart } from '../../workflows/contract/message';
 import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { unfairness } from './fair-pair';
 
 export interface ComparedRun {
   record: RunRecord & { ended: NonNullable<RunRecord['ended']> };
@@ -82,6 +83,8 @@ export interface ShadowComparison {
   took: { run: Taken; shadow: Taken };
   /** Calls of the shadow by how they were answered. */
   answered: { recorded: number; ran: number; notExecuted: NotExecuted[] };
+  /** Why what differs says nothing of the releases. Null where it does: these alone are summed up. */
+  unfair: string | null;
 }
 
 /** @param begun messages that both began with: a session's, or what a run was forked with */
@@ -107,6 +110,7 @@ export function compareShadow(run: ComparedRun, shadow: ComparedRun): ShadowComp
     answer: { ...answers, same: run.record.ended.output?.hash === shadow.record.ended.output?.hash },
     took: { run: takenBy(run), shadow: takenBy(shadow) },
     answered: answeredIn(shadow),
+    unfair: unfairness(run.record, shadow.record),
   };
 }
 

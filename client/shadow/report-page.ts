@@ -17,7 +17,8 @@ export interface ReportPage {
 const RUNS_SHOWN = 200;
 
 export function reportPage({ report, nameOf, now }: ReportPage): Html | Promise<Html> {
-  const { agent, rows, comparisons } = report;
+  const { agent, rows, unfair } = report;
+  const comparisons = report.comparisons.filter((one) => one.unfair === null);
   const called = ({ isFloor, release }: ReleaseRow): string => (isFloor ? "the runs' own" : nameOf(release));
   const floor = rows.find(({ isFloor }) => isFloor);
   const shown = comparisons.slice(0, RUNS_SHOWN);
@@ -39,6 +40,7 @@ export function reportPage({ report, nameOf, now }: ReportPage): Html | Promise<
           nothing: its tools were answered as the run's were. Shadows by a run's own release tell how much differs by
           chance.
         </p>
+        ${unfair.map(({ why, shadows }) => html`<p class="quiet">${counted(shadows, 'shadow')} not counted: ${why}.</p>`)}
         ${comparisons.length === 0 ? html`<p>There is none that has ended.</p>` : html`${rows.map((row) => verdict(row, floor, called))}`}
         ${
           comparisons.length === 0

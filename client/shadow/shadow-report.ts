@@ -43,19 +43,25 @@ export interface ShadowReport {
   agent: string;
   /** The floor last. */
   rows: ReleaseRow[];
+  /** Those that say nothing of the releases, by why. They are in no row. */
+  unfair: { why: string; shadows: number }[];
   comparisons: ShadowComparison[];
 }
 
 export function shadowReport(agent: string, comparisons: readonly ShadowComparison[]): ShadowReport {
   const groups = new Map<string, ShadowComparison[]>();
-  for (const one of comparisons) {
+  const unfair = countsOf(comparisons.flatMap((one) => one.unfair ?? []));
+  for (const one of comparisons.filter((each) => each.unfair === null)) {
     const name = JSON.stringify([one.isFloor, one.isFloor ? '' : one.shadowRelease]);
     groups.set(name, [...(groups.get(name) ?? []), one]);
   }
   const rows = [...groups.values()]
     .map(rowOf)
     .sort((a, b) => Number(a.isFloor) - Number(b.isFloor) || b.shadows - a.shadows);
-  return { agent, rows, comparisons: [...comparisons] };
+  return {
+    ...{ agent, rows, comparisons: [...comparisons] },
+    unfair: unfair.map(([why, shadows]) => ({ why, shadows })),
+  };
 }
 
 function rowOf(all: readonly ShadowComparison[]): ReleaseRow {

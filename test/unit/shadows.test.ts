@@ -105,9 +105,10 @@ test('a shadow asks nobody, and has the limits that its run came to have', () =>
     tools: { pay: tool },
     repairs: 2,
   };
-  expect(planOfShadow(plan).tools).toEqual({
-    pay: { effect: 'keyed', timeoutMs: 1, attempts: 1, onFailure: 'tell-model' },
-  });
+  const told = { effect: 'keyed', timeoutMs: 1, attempts: 1, onFailure: 'tell-model' };
+  expect(planOfShadow(plan).tools).toEqual({ pay: told });
+  const stopping = { ...plan, tools: { pay: { ...told, onFailure: 'stop' } as never } };
+  expect(planOfShadow(stopping).tools).toEqual({ pay: told });
   const own = { turns: 5, toolCalls: 9, tokens: 100 };
   expect(limitsOfShadow({ turns: 7, toolCalls: 9 }, own, { ...own, tokens: 50 })).toEqual({
     turns: 7,
@@ -157,6 +158,7 @@ describe('traffic', () => {
       { op: 'put', name: shadowWantedName('run_1', 'two'), value: { release: 'two', id: 's1' } },
     ]);
     expect(wantedAtEnd({ ...record, ended: { ...record.ended, outcome: 'cancelled' } })).toEqual([]);
+    expect(wantedAtEnd({ ...record, ended: { ...record.ended, firstRunId: '' } })).toEqual([]);
     expect(wantedAtEnd(recordOf('run_1', 'one'))).toEqual([]);
   });
 });
@@ -260,6 +262,30 @@ describe('comparison', () => {
     expect(shareOf(0, 20).high).toBeCloseTo(0.1611, 4);
     expect([shareOf(10, 20).low, shareOf(10, 20).high].map((one) => Number(one.toFixed(4)))).toEqual([0.2993, 0.7007]);
     expect(shareOf(0, 0)).toMatchObject({ low: 0, high: 1 });
+  });
+
+  test.each([
+    ['began with less', { degraded: { above: 3 } }, {}, {}, 'for the load of its queue'],
+    ['was moved', { moved: [{ from: 'zero', at: 1 }] }, {}, {}, 'moved to another release'],
+    ['was reset', {}, { reusedCalls: 2 }, {}, 'as after a reset'],
+    ['was answered from the cache', {}, { cachedCalls: 1 }, {}, 'from the cache'],
+    ['has a shadow that took too long', {}, {}, { outcome: 'cancelled' as const }, 'after an hour'],
+    ['has a shadow that never began', {}, {}, { firstRunId: '' }, 'never began'],
+  ])('of a run that %s nothing is counted, and that is said', async (_, more, totals, end, why) => {
+    const { ended } = run.record;
+    const theirs = {
+      ...run,
+      record: { ...run.record, ...more, ended: { ...ended, totals: { ...ended.totals, ...totals } } },
+    };
+    const other = compared('shadow/run_1/two', 'two', call('send', 1), result('paid'), answer('done'));
+    const ours = { ...other, record: { ...other.record, ended: { ...other.record.ended, ...end } } };
+    const one = compareShadow(theirs, ours);
+    expect(one.unfair).toContain(why);
+    const report = shadowReport('a', [one, against(call('send', 1))]);
+    expect(report.rows.map(({ shadows }) => shadows)).toEqual([1]);
+    expect(report.unfair).toEqual([{ why: one.unfair, shadows: 1 }]);
+    const page = String(await reportPage({ report, nameOf: (name) => name, now: NOW }));
+    expect(page).toContain('1 shadow not counted');
   });
 
   test('the page is one file without scripts, and what others wrote is text in it', async () => {

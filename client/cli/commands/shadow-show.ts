@@ -38,6 +38,7 @@ export function showComparison(output: Output, one: ShadowComparison): void {
     output.line(`${output.colors.dim(name.padEnd(12))} ${output.safeLine(text)}`);
   const of = one.isFloor ? 'its own release, so that what differs does so by chance' : 'release';
   output.line(`${output.safeLine(one.shadow)}: ${of} ${one.shadowRelease.slice(0, 12)}`);
+  if (one.unfair !== null) row('not counted', one.unfair);
   if (first) {
     const place = first.step === null ? `message ${first.position}` : `step ${first.step}`;
     row('differs', `first at ${place}: ${KIND_TEXTS[first.kind]}`);
