@@ -9,3 +9,6 @@ export { serveAgents } from './serve-agents';
 export type { ServeOptions, ServedAgents } from './serve-agents';
 export { startWorker } from './start-worker';
 export type { RunningWorker, StartWorkerOptions } from './start-worker';
+// `serveAgents` does by itself. Beside `startWorker` it says what the worker is: while one does not, no shadow of a run begins.
+export { tellServing } from './tell-serving';
+export type { ServingTeller } from './tell-serving';

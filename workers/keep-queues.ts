@@ -1,9 +1,7 @@
 // Looks after the queues of a task queue, from every worker that serves their workflows: a queue that somebody has ended is begun again with all
 // that it knew, and a run that is recorded as waiting and that no queue knows of is asked for once more. Repeated, or done by several
 // workers at once, it changes nothing.
-import { setTimeout as pause } from 'node:timers/promises';
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { Runtime } from '@temporalio/worker';
 import { allRefs, type ContentStore } from '../activities/store';
 import { publishedQueues } from '../activities/store/queue-settings';
 import { OPEN_PREFIX, headsOf, runRecordName } from '../activities/store/ref-names';
@@ -17,6 +15,7 @@ import {
   type QueueState,
 } from '../workflows/contract/queue';
 import { runRecordSchema, type RunRecord } from '../workflows/contract/schemas/run-record';
+import { startKeeper, type Keeper } from './start-keeper';
 
 export interface QueuePace {
   /** Whether each queue's workflow is there is asked so often, in milliseconds: one small request a shard. */
@@ -28,8 +27,6 @@ export interface QueuePace {
 }
 
 export const QUEUE_PACE: QueuePace = { lookMs: 15_000, sweepMs: 600_000, settledMs: 60_000 };
-/** Workers that were started together do not ask together. */
-const JITTER = 0.2;
 /** Each takes Temporal or the store some milliseconds. */
 const AT_ONCE = 16;
 
@@ -40,36 +37,17 @@ export interface QueueKeeperOptions {
   pace?: QueuePace;
 }
 
-export interface QueueKeeper {
-  /** Resolves once nothing of it is under way. */
-  stop(): Promise<void>;
-}
-
-export function startQueueKeeper(options: QueueKeeperOptions): QueueKeeper {
+export function startQueueKeeper(options: QueueKeeperOptions): Keeper {
   const { temporal, pace = QUEUE_PACE } = options;
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  const work = async (): Promise<void> => {
-    for (let sweptAt = -Infinity; !signal.aborted;) {
+  let sweptAt = -Infinity;
+  return startKeeper({
+    ...{ temporal, what: 'queues', lookMs: pace.lookMs },
+    look: async () => {
       const isSweep = sweptAt + pace.sweepMs <= Date.now();
-      try {
-        await temporal.connection.withAbortSignal(signal, () => lookAfter(options, isSweep));
-        if (isSweep) sweptAt = Date.now();
-      } catch (error) {
-        // Whatever is away comes back: the next look finds the same.
-        if (!signal.aborted) Runtime.instance().logger.warn('queues were not looked after', { error });
-      }
-      const apart = pace.lookMs * (1 + JITTER * (Math.random() - 0.5));
-      await pause(apart, undefined, { signal, ref: false }).catch(() => undefined);
-    }
-  };
-  const done = work();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await done;
+      await lookAfter(options, isSweep);
+      if (isSweep) sweptAt = Date.now();
     },
-  };
+  });
 }
 
 /** @param isSweep whether the store is read for runs that no queue knows of, too */

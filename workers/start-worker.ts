@@ -23,6 +23,7 @@ import type { AuthorityOptions } from './quota-authority';
 import type { QuotasByRoute } from './quota-settings';
 import type { Metrics } from './telemetry';
 import { UNTUNED, type WorkerTuning } from './tuning';
+import type { Keeper } from './start-keeper';
 import { keepWatch, oddRuns } from './watch-schedule';
 import { workerIdentity } from './worker-identity';
 import { leasesOf, type Leases } from './worker-leases';
@@ -168,10 +169,6 @@ async function controlOf(
       ),
     keepWatch: (signal) => keepWatch(temporal, taskQueue, watch, signal),
   };
-}
-
-interface Keeper {
-  stop(): Promise<void>;
 }
 
 const together = (...keepers: readonly Keeper[]): Keeper => ({

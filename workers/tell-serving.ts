@@ -35,6 +35,7 @@ export function tellServing(options: {
     const at = Date.now();
     const value: Serving = {
       ...{ schemaVersion: 1, worker, at, releases: releases(), strict, toolboxes: toolboxes() },
+      shadows: true,
       ...(build ? { build } : {}),
     };
     await store.commit({ refs: [{ op: 'put', name, value, expiresAt: at + SERVING_PACE.forMs }] });

@@ -15,6 +15,7 @@ import type { ChainEntry } from '../store/conversation';
 import { createRunRecord } from '../store/create-run-record';
 import { forkChains } from '../store/fork-chains';
 import { originalPositions, placesOf } from '../store/original-messages';
+import type { Ref, RefWrite } from '../store/port';
 import { chainName } from '../store/ref-names';
 import { limitsOfShadow, planOfShadow } from './plan-of-shadow';
 import type { ShadowStore } from './primary-calls';
@@ -27,6 +28,8 @@ export interface ShadowToBegin {
   about: Omit<NonNullable<RunRecord['shadowOf']>, 'run'>;
   /** Milliseconds since the epoch. */
   now: number;
+  /** Where it stands that the shadow is wanted: with the run that is erased, and then nothing may be kept of what that was asked. */
+  wanted: Ref;
 }
 
 /** `ended`: it was begun before. `refused`: it never will be, in words. */
@@ -39,7 +42,7 @@ export type BegunShadow =
  * @throws ApplicationFailure `Store.Unavailable`
  */
 export async function recordShadow(deps: ShadowStore, asked: ShadowToBegin): Promise<BegunShadow> {
-  const { primary, release, about, now } = asked;
+  const { primary, release, about, now, wanted } = asked;
   const { tenant } = primary;
   const own: ShadowStore = { store: deps.store.of(tenant), conversation: deps.conversation.of(tenant) };
   try {
@@ -58,7 +61,10 @@ export async function recordShadow(deps: ShadowStore, asked: ShadowToBegin): Pro
       beginning.linked.length === 0
         ? { objects: [], refs: [] }
         : await forkChains(own.conversation, { from: primary.id, to: record.id }, beginning.linked);
-    const known = await createRunRecord(own.store, record, chains);
+    const { name, version, value } = wanted;
+    const isWanted: RefWrite = { op: 'compare-and-set', name, version, value };
+    // Of one that is not wanted any more it finds no record either, which reads as one that is not readable.
+    const known = await createRunRecord(own.store, record, { ...chains, refs: [...chains.refs, isWanted] });
     if (known?.ended) return { kind: 'ended' };
     const begun = known ?? record;
     const start = { id: begun.id, question, input: inputOf(begun, asked, { manifest, primarys, beginning }) };

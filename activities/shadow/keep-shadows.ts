@@ -1,82 +1,138 @@
 // Looks after shadows: those that are wanted are begun, a bounded few at once, and what those under way came to is added up. Repeated, cut off
 // anywhere, or done by several workers at once, it begins each of them once.
 import { shadowRunId } from '../../workflows/contract/names';
-import type { RunTotals } from '../../workflows/contract/run';
-import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
-import {
-  shadowStateSchema,
-  type DroppedShadow,
-  type ShadowState,
-  type WantedShadow,
-} from '../../workflows/contract/schemas/shadow';
+import type { RunRecord } from '../../workflows/contract/schemas/run-record';
+import { shadowStateSchema, type DroppedShadow, type WantedShadow } from '../../workflows/contract/schemas/shadow';
 import type { Shadowing } from '../../workflows/contract/schemas/traffic';
-import type { Executions, ToldEnd } from '../control/control-deps';
+import type { Executions } from '../control/control-deps';
 import { cannotBeStarted } from '../control/unstartable';
-import { failure } from '../failure';
 import { allRefs } from '../store';
 import { readPointer } from '../store/pick-release';
 import type { Ref } from '../store/port';
 import { recordFirst } from '../store/record-first';
-import { openRunName, runRecordName, shadowStateName, SHADOWS_WANTED, SHADOW_STATES } from '../store/ref-names';
+import { SHADOWS_WANTED, SHADOW_STATES } from '../store/ref-names';
 import { mayBeShadowed, readWanted, wantShadow } from '../store/wanted-shadows';
-import { recordUnrecordedEnd } from '../unrecorded-end';
-import { recordShadow } from './begin-shadow';
-import type { ShadowStore } from './primary-calls';
-import { ASKED_FOR, admitted, noShadows, settled, withDropped } from './shadow-budget';
+import { recordShadow, type BegunShadow } from './begin-shadow';
+import { changeState, readRun, usedBy } from './kept-state';
+import { recordEnd, settle, type SettleDeps } from './settle-shadow';
+import { ASKED_FOR, admitted, settled, withDropped } from './shadow-budget';
 
-export interface ShadowKeeperDeps extends ShadowStore, Pick<Executions, 'start' | 'endOf'> {
-  now(): number;
-  terminate(run: string, reason: string): Promise<void>;
+export interface ShadowKeeperDeps extends SettleDeps, Pick<Executions, 'start'> {
+  /** @returns why no shadow of the release may begin now, in words: workers are there that would make its calls */
+  unknowing(release: string): Promise<string | undefined>;
+  /** Told of each run or shadow that could not be looked after: the next look finds it again. */
+  failed(run: string, error: unknown): void;
 }
 
-/** Nobody waits for one. */
-const LONGEST_MS = 3_600_000;
-/** A run says itself that it has ended; who has not by then is asked about. */
-const QUIET_MS = 60_000;
 /** What a run was drawn for so long ago says little of today. */
 const LATE_MS = 86_400_000;
 /** Looked at in one go; the rest the next time. */
 const WANTED_AT_ONCE = 500;
 
-export async function lookAfterShadows(deps: ShadowKeeperDeps): Promise<void> {
-  for (const { value } of await allRefs(deps.store, SHADOW_STATES)) {
-    const state = shadowStateSchema.safeParse(value).data;
-    for (const open of state?.open ?? []) await settle(deps, state?.agent ?? '', open);
-  }
-  const full = new Set<string>();
-  for (const ref of await deps.store.listRefs(SHADOWS_WANTED, { limit: WANTED_AT_ONCE })) {
-    const wanted = readWanted(ref.value);
-    if (!wanted) await deps.store.deleteRef(ref.name, ref.version);
-    else if (!full.has(wanted.agent) && (await takeUp(deps, wanted, ref)) === 'full') full.add(wanted.agent);
-  }
+/** What one look has found out, and need not ask again. */
+interface Look {
+  full: Set<string>;
+  shadowing: Map<string, Shadowing | undefined>;
+  unknowing: Map<string, string | undefined>;
 }
 
-async function takeUp(deps: ShadowKeeperDeps, wanted: WantedShadow, ref: Ref): Promise<'full' | undefined> {
+/**
+ * One that cannot be looked after keeps no other from it.
+ * @param after where the look before has ended @default from the first
+ * @returns where the next goes on; undefined where it begins anew
+ */
+export async function lookAfterShadows(deps: ShadowKeeperDeps, after?: string): Promise<string | undefined> {
+  const each = async (id: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      deps.failed(id, error);
+    }
+  };
+  for (const { value } of await allRefs(deps.store, SHADOW_STATES)) {
+    const state = shadowStateSchema.safeParse(value).data;
+    for (const open of state?.open ?? []) await each(open.id, () => settle(deps, state?.agent ?? '', open));
+  }
+  const page = await deps.store.listRefs(SHADOWS_WANTED, {
+    limit: WANTED_AT_ONCE,
+    ...(after === undefined ? {} : { after }),
+  });
+  const look: Look = { full: new Set(), shadowing: new Map(), unknowing: new Map() };
+  for (const ref of page) {
+    const wanted = readWanted(ref.value);
+    if (wanted) await each(wanted.run, () => takeUp(deps, look, { wanted, ref }));
+    else await deps.store.deleteRef(ref.name, ref.version);
+  }
+  return page.length < WANTED_AT_ONCE ? undefined : page.at(-1)?.name;
+}
+
+async function shadowingOf({ store }: ShadowKeeperDeps, { shadowing }: Look, agent: string) {
+  if (!shadowing.has(agent)) shadowing.set(agent, (await readPointer(store, agent))?.pointer.shadow);
+  return shadowing.get(agent);
+}
+
+async function takeUp(
+  deps: ShadowKeeperDeps,
+  look: Look,
+  { wanted, ref }: { wanted: WantedShadow; ref: Ref },
+): Promise<void> {
   const { store } = deps;
-  const { run, agent, release, id: ofTraffic } = wanted;
+  const { run, agent, release } = wanted;
+  const shadowing = await shadowingOf(deps, look, agent);
+  const over = overOf(wanted, shadowing, deps.now());
+  if (!over && look.full.has(agent)) return;
   const [primary, known] = await Promise.all([readRun(deps, run), readRun(deps, shadowRunId(run, release))]);
-  const done = async (): Promise<undefined> => {
-    await store.deleteRef(ref.name, ref.version);
+  const drop = async (why: DroppedShadow, problem?: string, version: number | undefined = ref.version) => {
+    if (await store.deleteRef(ref.name, version))
+      await changeState(deps, agent, (state) => withDropped(state, why, problem));
   };
-  const drop = async (why: DroppedShadow, problem?: string): Promise<undefined> => {
-    if (await store.deleteRef(ref.name, ref.version))
-      await change(deps, agent, (state) => withDropped(state, why, problem));
-  };
+  // Its record is there: it is no wish any more.
+  const done = async (): Promise<void> => void (await store.deleteRef(ref.name));
   if (known?.ended) return await done();
+  if (over) return known ? await done() : await drop(over);
   if (!primary || primary.erased || !mayBeShadowed(run))
     return await drop('unstartable', `run ${run} is not there any more.`);
-  if (!primary.ended) return undefined;
-  const shadowing = (await readPointer(store, agent))?.pointer.shadow;
-  if (ofTraffic !== undefined && shadowing?.id !== ofTraffic) return await drop('stopped');
-  if (ofTraffic !== undefined && wanted.at < deps.now() - LATE_MS) return await drop('late');
+  if (!primary.ended || (await isHeldBack(deps, look, wanted))) return;
   const place = await reserve(deps, wanted, { primary, ended: primary.ended, shadowing });
-  if (place === 'full') return place;
+  if (place === 'full') return void look.full.add(agent);
   if (place === 'budget') return await drop('budget');
-  const begun = await begin(deps, wanted, { primary, shadowing });
+  const begun = await begin(deps, wanted, { primary, shadowing, ref });
   if (begun === undefined) return await done();
-  await change(deps, agent, (state) => settled(state, shadowRunId(run, release), { used: undefined, now: deps.now() }));
-  return begun === 'ended' ? await done() : await drop('unstartable', begun.why);
+  await freed(deps, wanted);
+  if (begun === 'ended') return await done();
+  // What is recorded has changed the wish.
+  await drop('unstartable', begun.why, begun.isRecorded ? (await store.readRef(ref.name))?.version : ref.version);
 }
+
+/** Of one that a person has asked for neither counts. */
+function overOf(
+  { id, at }: WantedShadow,
+  shadowing: Shadowing | undefined,
+  now: number,
+): Extract<DroppedShadow, 'stopped' | 'late'> | undefined {
+  if (id === undefined) return undefined;
+  if (shadowing?.id !== id) return 'stopped';
+  return at < now - LATE_MS ? 'late' : undefined;
+}
+
+/** Kept for people: they would see nothing begin, and not why. */
+async function isHeldBack(
+  deps: ShadowKeeperDeps,
+  { unknowing }: Look,
+  { agent, release }: WantedShadow,
+): Promise<boolean> {
+  if (!unknowing.has(release)) unknowing.set(release, await deps.unknowing(release));
+  const why = unknowing.get(release);
+  await changeState(deps, agent, ({ heldBack, ...state }) => {
+    if (heldBack === why) return undefined;
+    return why === undefined ? state : { ...state, heldBack: why };
+  });
+  return why !== undefined;
+}
+
+/** Nothing was begun, and nothing counts. */
+const freed = (deps: ShadowKeeperDeps, { run, release, agent }: WantedShadow): Promise<void> =>
+  changeState(deps, agent, (state) => settled(state, shadowRunId(run, release), { used: undefined, now: deps.now() }));
 
 interface Primary {
   primary: RunRecord;
@@ -94,7 +150,7 @@ async function reserve(
   const one = { id: shadowRunId(run, release), run, release, at: now, ...usedBy(ended.totals) };
   const budget = shadowing ?? ASKED_FOR;
   let refused: 'full' | 'budget' | undefined;
-  await change(
+  await changeState(
     deps,
     agent,
     (state) => {
@@ -110,17 +166,25 @@ async function reserve(
 /** @returns undefined where it goes on, or has been begun by somebody else */
 async function begin(
   deps: ShadowKeeperDeps,
-  { release, id, by, reads }: WantedShadow,
-  { primary, shadowing }: Primary,
-): Promise<undefined | 'ended' | { why: string }> {
+  wanted: WantedShadow,
+  { primary, shadowing, ref }: Primary & { ref: Ref },
+): Promise<undefined | 'ended' | { why: string; isRecorded: boolean }> {
+  const { release, id, by, reads } = wanted;
   const about = {
     reads: reads ?? shadowing?.reads ?? 'recorded',
     ...(id === undefined ? {} : { id }),
     ...(by === undefined ? {} : { by }),
   };
-  const recorded = await recordShadow(deps, { primary, release, about, now: deps.now() });
+  let recorded: BegunShadow;
+  try {
+    recorded = await recordShadow(deps, { primary, release, about, now: deps.now(), wanted: ref });
+  } catch (error) {
+    // It may fail so for ever, and would keep its place.
+    await freed(deps, wanted);
+    throw error;
+  }
   if (recorded.kind === 'ended') return 'ended';
-  if (recorded.kind === 'refused') return { why: recorded.why };
+  if (recorded.kind === 'refused') return { why: recorded.why, isRecorded: false };
   const { start, record } = recorded;
   let first: string | undefined;
   try {
@@ -129,68 +193,9 @@ async function begin(
     const reason = cannotBeStarted(error);
     if (!reason) throw error;
     await recordEnd(deps, record.id, { at: deps.now(), outcome: 'failed', failure: reason, firstRunId: '' });
-    return { why: reason.message };
+    return { why: reason.message, isRecorded: true };
   }
   if (first !== undefined && start.input.carried)
     await recordFirst(deps.store.of(record.tenant), record, start.input.carried, first);
   return undefined;
-}
-
-/** What it came to, where it has ended; one that does not end by itself is ended. */
-async function settle(deps: ShadowKeeperDeps, agent: string, { id, at }: ShadowState['open'][number]): Promise<void> {
-  const now = deps.now();
-  let record = await readRun(deps, id);
-  if (record && !record.ended && at < now - QUIET_MS) {
-    if (at < now - LONGEST_MS) await deps.terminate(id, 'a shadow takes an hour at the most.');
-    const end = await deps.endOf(id);
-    // Whoever has recorded it has not come to begin it: its wish is still there.
-    if (typeof end === 'object') record = await recordEnd(deps, id, end);
-  }
-  const isLost = !record && at < now - LONGEST_MS;
-  if (!record?.ended && !isLost) return;
-  const used = record?.ended ? usedBy(record.ended.totals) : undefined;
-  await change(deps, agent, (state) => settled(state, id, { used, now }));
-}
-
-async function recordEnd(deps: ShadowKeeperDeps, id: string, end: ToldEnd): Promise<RunRecord | undefined> {
-  const ref = await deps.store.readRef(runRecordName(id));
-  const record = runRecordSchema.safeParse(ref?.value).data;
-  if (!ref || !record || record.ended) return record;
-  const ended = await recordUnrecordedEnd(deps.store, { record, version: ref.version }, end);
-  await deps.store.deleteRef(openRunName(id));
-  return ended;
-}
-
-const usedBy = ({ cost, usage }: Pick<RunTotals, 'cost' | 'usage'>): { nanoUsd: number; tokens: number } => ({
-  nanoUsd: cost?.nanoUsd ?? 0,
-  tokens: usage.input + usage.output,
-});
-
-const readRun = async ({ store }: Pick<ShadowStore, 'store'>, id: string): Promise<RunRecord | undefined> =>
-  runRecordSchema.safeParse((await store.readRef(runRecordName(id)))?.value).data;
-
-/** Others who change the state all the time are other workers, each of which comes to an end. */
-const ROUNDS = 20;
-
-async function change(
-  { store, now }: ShadowKeeperDeps,
-  agent: string,
-  to: (state: ShadowState) => ShadowState,
-  beside: readonly ReturnType<typeof wantShadow>[] = [],
-): Promise<void> {
-  const name = shadowStateName(agent);
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    const ref = await store.readRef(name);
-    const before = shadowStateSchema.safeParse(ref?.value).data ?? noShadows(agent, now());
-    const value = to(before);
-    if (ref && value === before) return;
-    const { conflicts } = await store.commit({
-      refs: [
-        ...beside,
-        ref ? { op: 'compare-and-set', name, version: ref.version, value } : { op: 'create', name, value },
-      ],
-    });
-    if (conflicts.length === 0) return;
-  }
-  throw failure('Store.Unavailable', `the state of the shadows of ${agent} is changed by others all the time.`);
 }

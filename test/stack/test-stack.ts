@@ -32,10 +32,12 @@ import type { QueuePace } from '../../workers/keep-queues';
 import type { ShadowPace } from '../../workers/keep-shadows';
 import type { QueuesByName } from '../../workers/queue-settings';
 import { startWorker, type RunningWorker } from '../../workers/start-worker';
+import { tellServing } from '../../workers/tell-serving';
 import { openTracing, type OpenTracing } from '../../workers/tracing';
 import type { TracingSettings } from '../../workers/tracing-settings';
 import { UNTUNED } from '../../workers/tuning';
 import { createLogger, createMetrics, installTelemetry, type Metrics } from '../../workers/telemetry';
+import { workerIdentity } from '../../workers/worker-identity';
 import { SEARCH_ATTRIBUTES } from '../../workflows/contract/names';
 import { freePort } from './free-port';
 import { manifestFor } from './manifest-for';
@@ -151,6 +153,10 @@ const publisher =
     await publishReleases(store, loaded);
   };
 
+/** As a worker's process does: while one does not say that it knows shadows none begins. */
+const servingOf = ({ shadowPace }: TestStackOptions, store: ContentStore) =>
+  shadowPace && tellServing({ store, worker: workerIdentity(), strict: false, releases: () => ({}) });
+
 /** Of the worker: what is said of it, and nothing else. */
 const chosen = ({
   prices,
@@ -215,6 +221,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
       ...(keys ? { keys } : {}),
       ...chosen(options),
     });
+  const serving = servingOf(options, store);
   let worker: RunningWorker | undefined = await start(options);
   const temporal = new Client({
     connection: await openConnection({ address: server.address }),
@@ -245,7 +252,7 @@ export async function startTestStack(options: TestStackOptions): Promise<TestSta
     },
     close: async () => {
       await stopWorker();
-      await tracing?.close();
+      await Promise.all([serving?.stop(), tracing?.close()]);
       await texts.close();
       await client.close();
       await server.stop();

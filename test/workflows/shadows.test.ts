@@ -1,5 +1,6 @@
 // Needs a Temporal server (embedded, real), the model server over HTTP, and a store on disk. A shadow runs the whole loop of a run beside it,
 // and does nothing: its tools are answered as the run's were, or not at all.
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { z } from 'zod';
 import { agentTool, defineAgent, defineTool } from '../../activities/define';
 import { lookAfterShadows } from '../../activities/shadow/keep-shadows';
@@ -10,6 +11,7 @@ import {
   INBOX_PREFIX,
   RUN_PREFIX,
   runRecordName,
+  servingName,
   shadowStateName,
   SHADOWS_WANTED,
   subRunsOf,
@@ -17,6 +19,7 @@ import {
 import { callsOf } from '../../activities/store/run-calls';
 import { indexedRuns } from '../../activities/store/run-index';
 import { wantShadow } from '../../activities/store/wanted-shadows';
+import { polledQueue } from '../../infra/temporal/task-queue-pollers';
 import { compareWithShadow } from '../../client/shadow/shadow-pair';
 import { shadowRun } from '../../client/shadow/want-shadow';
 import { keeperDeps } from '../../workers/keep-shadows';
@@ -279,6 +282,9 @@ describe('of a share of the runs', () => {
   test('each that is drawn has a shadow by the candidate and one by its own release; one whose model fails harms none', async () => {
     const two = await deploy('broken');
     const one = await deploy('one');
+    on.model.addFaults({ when: { bodyIncludes: 'broken' }, do: { status: 401 } });
+    const attempts = () => on.stack.metrics.registry.getSingleMetricAsString('agent_attempts_failed_total');
+    const before = await attempts();
     await set({ kind: 'shadow', ...shadowing(two) });
 
     const primary = await run('look 1, pay 2', 'drawn');
@@ -292,7 +298,8 @@ describe('of a share of the runs', () => {
       ended: { head: primary.ended?.head },
       shadowOf: { run: 'drawn', id: 'all' },
     });
-    expect((await ended(ofCandidate)).ended.outcome).toBe('failed');
+    expect(await ended(ofCandidate)).toMatchObject({ ended: { failure: { type: 'Model.Authentication' } } });
+    expect(await attempts()).toBe(before);
     await until(isQuiet);
     await set({ kind: 'unshadow' });
   });
@@ -321,17 +328,19 @@ describe('of a share of the runs', () => {
       ...{ temporal, taskQueue: 'agents' },
       deps: { store, conversation: createConversation(store), now: Date.now },
     });
-    const killed = { ...deps, start: () => Promise.reject(new Error('killed')) };
-    await expect(lookAfterShadows(killed)).rejects.toThrow('killed');
+    const said: unknown[] = [];
+    const failed = (_: string, error: unknown): void => void said.push(error);
+    await lookAfterShadows({ ...deps, failed, start: () => Promise.reject(new Error('killed')) });
     // Started, and killed before anybody was told.
     const late: typeof deps = {
-      ...deps,
+      ...{ ...deps, failed },
       start: async (start) => {
         await deps.start(start);
         throw new Error('killed');
       },
     };
-    await expect(lookAfterShadows(late)).rejects.toThrow('killed');
+    await lookAfterShadows(late);
+    expect(said).toEqual([new Error('killed'), new Error('killed')]);
     const begun = (await state())?.begun;
     await on.stack.restartWorker();
     await ended(id);
@@ -339,6 +348,38 @@ describe('of a share of the runs', () => {
     expect((await state())?.begun).toBe(begun);
     expect(await toolCalls(id)).toEqual(['look recorded', 'pay recorded']);
   });
+});
+
+test('a worker of an earlier version keeps shadows from beginning, whose calls it would make', async () => {
+  const { release } = await run('look 1, pay 2', 'deploying');
+  const { server, store } = on.stack;
+  const connection = await NativeConnection.connect({ address: server.address });
+  const older = await Worker.create({
+    ...{ connection, namespace: server.namespace, taskQueue: 'agents', identity: '1@older 2' },
+    activities: { callTool: () => Promise.reject(new Error('it would be made')) },
+  });
+  const gone = older.run();
+  await until(async () => {
+    const { pollers } = await polledQueue(on.stack.temporal.connection, {
+      ...{ namespace: server.namespace, taskQueue: 'agents', kind: 'calls' },
+    });
+    return pollers.some(({ identity }) => identity === '1@older 2');
+  });
+  const { id } = await shadow('deploying', release);
+  await until(async () => (await state())?.heldBack?.includes('1@older 2') === true);
+  expect(await recordOf(id)).toBeUndefined();
+  // Without a server it is known by what workers say of themselves alone.
+  const one = { ...{ schemaVersion: 1, worker: '3@old 4', at: 1, releases: {}, strict: false }, toolboxes: ['desk'] };
+  await store.commit({ refs: [{ op: 'put', name: servingName('3@old 4'), value: one }] });
+  older.shutdown();
+  await gone;
+  await connection.close();
+  await until(async () => (await state())?.heldBack?.includes('3@old 4') === true);
+  await store.deleteRef(servingName('3@old 4'));
+  // Where Temporal is not told that a worker stops, it takes the older one for alive for as long as a poll lasts.
+  await until(async () => (await recordOf(id))?.ended !== undefined, 105_000);
+  expect(await toolCalls(id)).toEqual(['look recorded', 'pay recorded']);
+  expect(await state()).not.toHaveProperty('heldBack');
 });
 
 test('what cannot be shadowed is refused, in one line', async () => {

@@ -61,6 +61,7 @@ export async function shadowReportCommand(
   }
   if (output.isJson) return EXIT.completed;
   showRows(output, report.rows, nameOf);
+  for (const { why, shadows: many } of report.unfair) output.line(`${counted(many, 'shadow')} not counted: ${why}`);
   for (const line of standingLines({ ...standing, left: left.length })) output.line(output.safe(line));
   return EXIT.completed;
 }
@@ -120,8 +121,9 @@ function showRows(output: Output, rows: readonly ReleaseRow[], nameOf: (release:
   }
 }
 
-/** The same of all. */
-const shareText = ({ of, all }: Share): string => `${of} of ${all} (${formatPercent(all === 0 ? 0 : of / all)})`;
+/** The same of all, with the 95 % interval of the share that they are of. */
+const shareText = ({ of, all, low, high }: Share): string =>
+  `${of} of ${all} (${formatPercent(low)} to ${formatPercent(high)})`;
 
 interface Standing {
   shadowing: { nanoUsdADay?: number; tokensADay?: number } | null;
@@ -134,6 +136,7 @@ interface Standing {
 function standingLines({ shadowing, state, wanted, underWay, left }: Standing): string[] {
   const lines: string[] = [];
   if (underWay + wanted > 0) lines.push(`${counted(underWay, 'shadow')} under way, ${wanted} wanted`);
+  if (wanted > 0 && state?.heldBack !== undefined) lines.push(`held back: ${state.heldBack}`);
   if (state) {
     const of = shadowing?.nanoUsdADay === undefined ? '' : ` of ${formatUsd(shadowing.nanoUsdADay)}`;
     const tokens = shadowing?.tokensADay === undefined ? '' : ` of ${formatTokens(shadowing.tokensADay)}`;

@@ -1,7 +1,9 @@
 // `longhaul shadow`: a run is shadowed by a release, or from now on a share of an agent's runs is.
 import { randomBytes } from 'node:crypto';
 import { isPriced } from '../../../activities/gateway/money/prices';
+import type { ContentStore } from '../../../activities/store';
 import { changeTraffic, type TrafficChange } from '../../../activities/store/change-traffic';
+import { unknowingText, whoKnowsShadows } from '../../../activities/store/serving-workers';
 import type { ReadsOfShadows } from '../../../workflows/contract/schemas/shadow';
 import type { Sticky } from '../../../workflows/contract/schemas/traffic';
 import { WHOLE_SHARE } from '../../../workflows/contract/schemas/traffic';
@@ -42,13 +44,14 @@ export async function shadowCommand(context: CliContext, name: string, options: 
   if (release === undefined) throw new ClientError('invalid-input', 'say which release: --release v4, or current.');
   if (share === undefined) return await oneRun(context, name, { ...options, release });
   const store = context.readStore();
+  const pointer = await pointerOf(store, name);
   const { release: hash } =
-    release === 'current'
-      ? await currentRelease(store, name)
-      : (await pointerOf(store, name), await releaseOf(store, name, release));
+    release === 'current' ? await currentRelease(store, name) : await releaseOf(store, name, release);
   await requireWorker(store, name, hash);
-  if (options.budget !== undefined) await requirePrice(context, hash);
   const { budget, tokens, atOnce, reads, sticky, floor } = options;
+  // What their own releases make of the runs is paid from the same.
+  const own = floor ? [pointer.release, ...(pointer.candidate ? [pointer.candidate.release] : [])] : [];
+  if (budget !== undefined) for (const one of [hash, ...own]) await requirePrices(context, one);
   return await changed(
     context,
     name,
@@ -62,15 +65,24 @@ export async function shadowCommand(context: CliContext, name: string, options: 
   );
 }
 
-/** What nobody knows the price of no budget holds back. */
-async function requirePrice(context: CliContext, release: string): Promise<void> {
-  const { model } = await readManifest(context.readStore(), release);
+/** What nobody knows the price of no budget holds back: of the release, and of its sub-agents. */
+async function requirePrices(context: CliContext, release: string, seen: Set<string> = new Set()): Promise<void> {
+  if (seen.has(release)) return;
+  seen.add(release);
+  const { agent, model, plan } = await readManifest(context.readStore(), release);
   const unpriced = model.route.find((route) => !isPriced(context.settings.prices, route));
-  if (unpriced === undefined) return;
-  throw new ClientError(
-    'invalid-input',
-    `nobody knows what ${unpriced} costs, so --budget would hold nothing back: set its price in longhaul.config.ts, or use --tokens.`,
-  );
+  if (unpriced !== undefined)
+    throw new ClientError(
+      'invalid-input',
+      `nobody knows what ${unpriced} costs, which ${agent} uses, so --budget would hold nothing back: set its price in longhaul.config.ts, or use --tokens.`,
+    );
+  for (const { agent: pin } of Object.values(plan.tools)) if (pin) await requirePrices(context, pin.release, seen);
+}
+
+/** Said at once: it would begin nothing, for as long as the worker is there. */
+async function noteUnknowing({ output }: CliContext, store: ContentStore): Promise<void> {
+  const [worker] = (await whoKnowsShadows(store)).unknowing;
+  if (worker !== undefined) output.note(output.safeLine(unknowingText(worker)));
 }
 
 async function oneRun(
@@ -96,6 +108,7 @@ async function oneRun(
   if (isFloor) output.line("           by the run's own release: what differs does so by chance");
   if (!known && !wanted.run.ended)
     output.line('           begins once the run has ended: what its tools are told is known then');
+  if (!known) await noteUnknowing(context, store);
   output.note(`how they differ: longhaul shadow show ${shellWord(run)}`);
   return EXIT.completed;
 }
@@ -137,6 +150,7 @@ async function changed(
   output.line(`           ${budgetText(change)}, ${counted(change.atOnce, 'shadow')} at once`);
   if (change.release === pointer.release)
     output.line('           new runs take this release already: what differs does so by chance');
+  await noteUnknowing(context, store);
   output.note(`what comes of it: longhaul shadow report ${shellWord(agent)}`);
   return EXIT.completed;
 }

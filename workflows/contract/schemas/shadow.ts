@@ -44,6 +44,8 @@ export const shadowStateSchema = z.object({
   dropped: z.record(z.enum(DROPPED_SHADOWS), counted),
   /** Why the newest was not begun, where it was more than a lack of room. */
   lastProblem: z.string().exactOptional(),
+  /** Why those that are wanted now wait, where it is not for a place. */
+  heldBack: z.string().exactOptional(),
   /** Under way, with what their runs had used: as much is expected of them. */
   open: z.array(
     z.object({

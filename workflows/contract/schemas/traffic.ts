@@ -119,6 +119,8 @@ export const servingSchema = z.object({
   strict: z.boolean(),
   /** Whose calls it makes. Absent where an older worker tells. */
   toolboxes: z.array(z.string()).exactOptional(),
+  /** It keeps what a shadow asks for from being done. Absent where an older worker tells: that takes a shadow for a run, and does it. */
+  shadows: z.literal(true).exactOptional(),
   /** Of a worker of a production deployment: what its orchestration code is called there, and its hash. */
   build: z.object({ deployment: z.string(), build: z.string(), code: z.string() }).exactOptional(),
 });
