@@ -1,4 +1,4 @@
-// What shadows cost those whose shadows they are: the same runs on one stack with a share of all of them shadowed, and without, in turns.
+// What shadows cost those whose shadows they are: the same runs on one stack with all of them shadowed, without, and without again, in turns.
 import { defineAgent, defineTool } from '../../activities/define';
 import { changeTraffic, type TrafficChange } from '../../activities/store/change-traffic';
 import { readPointer } from '../../activities/store/pick-release';
@@ -21,25 +21,34 @@ export interface ShadowBenchOptions {
   modelMs: number;
 }
 
+/** Times of the runs of a round, in milliseconds, the shortest first. */
+export type Times = readonly number[];
+
 export interface ShadowPair {
-  /** Median time of a run, in milliseconds. */
-  shadowed: number;
-  alone: number;
-  /** Of the round: how many had begun by its end. */
+  shadowed: Times;
+  alone: Times;
+  /** Once more without shadows: how far two rounds differ by themselves. */
+  again: Times;
+  /** How many began while the runs of the first went on. */
   shadows: number;
 }
+
+export const medianOf = (times: Times): number => times[Math.floor(times.length / 2)] ?? 0;
 
 const work = defineTool({
   name: 'work',
   description: 'Works.',
   input: z.object({ number: z.number() }),
   output: z.number(),
-  effect: 'keyed',
+  effect: 'idempotent',
   run: ({ number }) => number,
 });
 const SHADOWING: Omit<Shadowing, 'release'> = {
   ...{ share: WHOLE_SHARE, id: 'bench', sticky: 'run', reads: 'recorded', floor: false, atOnce: 2 },
 };
+
+/** Of rounds: shadowed, alone, and alone again. */
+const KINDS = 3;
 
 /** The first pair warms up, and is not among the results. */
 export async function shadowPairs({ pairs, runs, everyMs, turns, modelMs }: ShadowBenchOptions): Promise<ShadowPair[]> {
@@ -53,20 +62,22 @@ export async function shadowPairs({ pairs, runs, everyMs, turns, modelMs }: Shad
     },
   });
   const stack = await startTestStack({ agents: [worker], modelUrl: model.url, shadowPace: { lookMs: 250 } });
-  const round = async (isShadowed: boolean): Promise<{ ms: number; shadows: number }> => {
+  const runMs = async (): Promise<number> => {
+    const startedAt = performance.now();
+    const { outcome } = await (await stack.client.agent<typeof worker>('worker').start('work')).result();
+    if (outcome !== 'completed') throw new Error(`a run ended ${outcome}`);
+    return performance.now() - startedAt;
+  };
+  const round = async (isShadowed: boolean): Promise<{ times: Times; shadows: number }> => {
     const before = await begunOn(stack);
     await set(stack, isShadowed);
+    // One that is not timed, so that a shadow is under way when the first of the others begins.
+    await runMs();
+    if (isShadowed) await until(async () => (await begunOn(stack)) > before, 60_000);
     const taken: number[] = [];
-    const all: Promise<void>[] = [];
+    const all: Promise<unknown>[] = [];
     for (let nth = 0; nth < runs; nth += 1) {
-      all.push(
-        (async () => {
-          const startedAt = performance.now();
-          const { outcome } = await (await stack.client.agent<typeof worker>('worker').start('work')).result();
-          if (outcome !== 'completed') throw new Error(`a run ended ${outcome}`);
-          taken.push(performance.now() - startedAt);
-        })(),
-      );
+      all.push(runMs().then((ms) => taken.push(ms)));
       await after(everyMs);
     }
     await Promise.all(all);
@@ -77,16 +88,23 @@ export async function shadowPairs({ pairs, runs, everyMs, turns, modelMs }: Shad
       async () => (await stack.store.listRefs(SHADOWS_WANTED)).length === 0 && (await openOn(stack)) === 0,
       600_000,
     );
-    return { ms: taken.sort((a, b) => a - b)[Math.floor(taken.length / 2)] ?? 0, shadows };
+    return { times: taken.sort((a, b) => a - b), shadows };
   };
   try {
     const made: ShadowPair[] = [];
     for (let nth = 0; nth <= pairs; nth += 1) {
-      // Each is first as often as the other: what the machine does meanwhile is nobody's.
-      const first = await round(nth % 2 === 0);
-      const second = await round(nth % 2 !== 0);
-      const [shadowed, alone] = nth % 2 === 0 ? [first, second] : [second, first];
-      if (nth > 0) made.push({ shadowed: shadowed.ms, alone: alone.ms, shadows: shadowed.shadows });
+      const rounds: Awaited<ReturnType<typeof round>>[] = [];
+      // Each is first as often as the others: what the machine does meanwhile is nobody's.
+      for (let at = 0; at < KINDS; at += 1) {
+        const kind = (nth + at) % KINDS;
+        rounds[kind] = await round(kind === 0);
+      }
+      const [shadowed, alone, again] = rounds;
+      if (nth > 0 && shadowed && alone && again)
+        made.push({
+          ...{ shadowed: shadowed.times, alone: alone.times, again: again.times },
+          shadows: shadowed.shadows,
+        });
     }
     return made;
   } finally {
