@@ -21,6 +21,12 @@ export interface FleetOptions {
 
 export interface Fleet {
   start(): Promise<void>;
+  /** One of those that live is killed; resolves when another has taken its place. */
+  killOne(): Promise<void>;
+  /** Resolves when none lives any more. */
+  killAll(): Promise<void>;
+  /** Starts as many as are missing. */
+  fill(): Promise<void>;
   kills(): number;
   stop(): Promise<void>;
 }
@@ -52,11 +58,21 @@ export function createFleet({ workers, killEveryMs, seed, ...about }: FleetOptio
       }
     }
   };
-  const kill = async (): Promise<void> => {
+  const killOne = async (): Promise<void> => {
     const [worker] = living.splice(random(living.length), 1);
     worker?.kill('SIGKILL');
     kills += 1;
     await start();
+  };
+  const killAll = (): Promise<void[]> =>
+    Promise.all(
+      [...living].map(async (worker) => {
+        const gone = new Promise((resolve) => worker.once('close', resolve));
+        if (worker.kill('SIGKILL')) await gone;
+      }),
+    );
+  const kill = async (): Promise<void> => {
+    await killOne();
     if (!isOver) next();
   };
   const next = (): void => {
@@ -72,17 +88,20 @@ export function createFleet({ workers, killEveryMs, seed, ...about }: FleetOptio
       await Promise.all(Array.from({ length: workers }, start));
       next();
     },
+    killOne,
+    killAll: async () => {
+      kills += living.length;
+      await killAll();
+    },
+    fill: async () => {
+      await Promise.all(Array.from({ length: workers - living.length }, start));
+    },
     kills: () => kills,
     stop: async () => {
       isOver = true;
       clearTimeout(timer);
       await starting.catch(() => undefined);
-      await Promise.all(
-        [...living].map(async (worker) => {
-          const gone = new Promise((resolve) => worker.once('close', resolve));
-          if (worker.kill('SIGKILL')) await gone;
-        }),
-      );
+      await killAll();
     },
   };
 }

@@ -2,8 +2,12 @@
 // `npm run drill:rollback`.
 import { rollbackRun } from '../../infra/drills/rollback-run';
 
-test('a release is taken back under load while workers are killed: no run begins on it any more, and those that are open end', async () => {
-  const run = await rollbackRun({ drills: 1, workers: 2, killEveryMs: 2_000, seed: 1, startEveryMs: 300 });
+test('a release is taken back under load while workers are killed, and with none alive: no run begins on it any more, and those under way end, move or finish', async () => {
+  const run = await rollbackRun({ drills: 3, workers: 2, seed: 1, startEveryMs: 500 });
   expect(run.problems).toEqual([]);
-  expect(run.drills).toHaveLength(1);
+  expect(run.drills.map(({ running, workers }) => [running, workers])).toEqual([
+    ['cancel', 'killed'],
+    ['move', 'killed'],
+    ['finish', 'none'],
+  ]);
 }, 300_000);

@@ -5,12 +5,12 @@ import { z } from 'zod';
 const act = defineTool({
   name: 'act',
   description: 'Does something.',
-  input: z.object({ step: z.number() }),
+  input: z.object({ step: z.number(), version: z.string() }),
   output: z.string(),
   effect: 'idempotent',
   needs: z.object({ counter: z.string() }),
-  run: async ({ step }, { input, run, signal }) => {
-    const response = await fetch(`${input.counter}/${encodeURIComponent(run.id)}`, { method: 'POST', signal });
+  run: async ({ step, version }, { input, signal }) => {
+    const response = await fetch(`${input.counter}/${version}`, { method: 'POST', signal });
     if (!response.ok) throw new Error(`the counter answered ${response.status}.`);
     return `step ${step} is done`;
   },
