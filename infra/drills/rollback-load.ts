@@ -19,10 +19,12 @@ export interface LoadAbout {
   problems: string[];
 }
 
-export function startLoad(
-  { client, counterUrl, begun, problems }: LoadAbout,
-  everyMs: number,
-): { stop(): Promise<void> } {
+export interface Load {
+  /** Resolves when whatever was being begun has begun. */
+  stop(): Promise<void>;
+}
+
+export function startLoad({ client, counterUrl, begun, problems }: LoadAbout, everyMs: number): Load {
   let isOver = false;
   let started = 0;
   const under = new Set<Promise<void>>();

@@ -15,7 +15,7 @@ import { temporalCliPath, TOP } from './checkout';
 import { pause } from './killed-lives';
 import { startOutsideCounter } from './outside-counter';
 import { rollbackCommands, type Commands } from './rollback-commands';
-import { startLoad, type Begun } from './rollback-load';
+import { startLoad, type Begun, type Load } from './rollback-load';
 import { seeded } from './seeded';
 import { createFleet, type Fleet } from './worker-fleet';
 
@@ -105,16 +105,12 @@ export async function rollbackRun(options: RollbackRunOptions): Promise<Rollback
   try {
     await release(world, 0);
     await fleet.start();
-    const load = startLoad({ ...world, counterUrl: counter.url }, options.startEveryMs);
     const drills: RolledBackDrill[] = [];
-    try {
-      for (let nth = 1; nth <= options.drills; nth += 1) {
-        const drill = await drillOnce(world, nth);
-        drills.push(drill);
-        options.onDrill?.(drill, nth);
-      }
-    } finally {
-      await load.stop();
+    for (let nth = 1; nth <= options.drills; nth += 1) {
+      const load = startLoad({ ...world, counterUrl: counter.url }, options.startEveryMs);
+      const drill = await drillOnce(world, nth, load);
+      drills.push(drill);
+      options.onDrill?.(drill, nth);
     }
     const { begun, problems } = world;
     return { drills, runs: begun.length, kills: fleet.kills(), problems, ms: Date.now() - since };
@@ -165,7 +161,7 @@ async function release({ command, instructions }: World, nth: number): Promise<s
   return madeSchema.parse(JSON.parse(said.stdout)).release;
 }
 
-async function drillOnce(world: World, nth: number): Promise<RolledBackDrill> {
+async function drillOnce(world: World, nth: number, load: Load): Promise<RolledBackDrill> {
   const { command, fleet, begun, client, effects, problems, seed } = world;
   const { running, workers } = CASES[(nth - 1) % CASES.length] ?? { running: 'finish', workers: 'killed' };
   const taken = await release(world, nth);
@@ -181,7 +177,10 @@ async function drillOnce(world: World, nth: number): Promise<RolledBackDrill> {
     throw new Error(`drill ${nth}: the rollback ended with ${said.code}: ${said.stderr}${said.stdout}`);
   const back = backSchema.parse(JSON.parse(said.stdout));
   await pause(AFTER_MS);
+  // No drill begins with what a machine that is too slow has left of the one before.
+  await load.stop();
   await fleet.fill();
+  await Promise.all(begun.map(({ id }) => client.run(id).result()));
   const mine = begun.filter((run) => run.release === taken);
   const results = await Promise.all(mine.map(({ id }) => client.run(id).result()));
   const acted = effects.get(`${nth}`);
