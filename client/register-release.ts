@@ -30,6 +30,8 @@ export interface Released {
   isKnown: boolean;
   /** Absent where new runs go on with what they took. */
   taken?: ChangedTraffic;
+  /** New runs have taken it before already. */
+  isCurrent: boolean;
 }
 
 /** @throws ClientError `invalid-input` where another release has the name; `refused` where a rollout is under way */
@@ -56,9 +58,10 @@ export async function registerRelease(
   });
   const { pointer } = (await readPointer(store, agent)) ?? {};
   const isFirst = !pointer?.managed;
-  if (!isFirst && (!take || (pointer.release === release && !pointer.candidate))) return { registered, isKnown };
+  const isCurrent = pointer?.release === release;
+  if (!isFirst && (!take || (isCurrent && !pointer.candidate))) return { registered, isKnown, isCurrent };
   const taken = await changeTraffic(store, agent, { kind: 'release', release }, about);
-  if (taken.kind === 'changed') return { registered, isKnown, taken };
+  if (taken.kind === 'changed') return { registered, isKnown, isCurrent, taken };
   throw new ClientError('refused', `the release is kept, and takes no runs: ${taken.message}`);
 }
 

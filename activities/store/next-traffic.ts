@@ -79,7 +79,8 @@ function taken(
   if (candidate?.rollout !== change.rollout)
     return refused('superseded', `rollout ${change.rollout} of ${agent} is not under way any more.`);
   if (change.kind === 'promote') return taking(now, candidate.release);
-  return { release: now.release, ...before(now.previous), ...gone([...withdrawn, candidate.release]) };
+  // As of a rollback: whoever means to take this candidate back, and is a moment later, takes nothing else back.
+  return { release: now.release, ...gone([...withdrawn, candidate.release]) };
 }
 
 function released(agent: string, now: AgentPointer | undefined, release: string): NextTraffic | RefusedTraffic {
@@ -118,7 +119,8 @@ const underWay = ({ agent }: AgentPointer, { release, rollout }: Candidate): Ref
   );
 
 /**
- * Twice is once: two people may have typed it at the same moment, and each of them meant one step. Whoever wants to go further names a release.
+ * Twice is once: two people may have typed it at the same moment, and each of them meant one step. So what stood before is forgotten, of a
+ * candidate that is taken back too: whoever wants to go further names a release.
  */
 function rolledBack(now: AgentPointer, to: string | undefined): NextTraffic | RefusedTraffic {
   const { agent, candidate, release, previous, withdrawn = [] } = now;
@@ -133,7 +135,6 @@ function rolledBack(now: AgentPointer, to: string | undefined): NextTraffic | Re
   const left = [...(candidate ? [candidate.release] : []), release].filter((one) => one !== target);
   return {
     release: target,
-    ...(target === release ? before(previous) : {}),
     ...gone([...withdrawn.filter((one) => one !== target), ...left]),
   };
 }

@@ -94,6 +94,7 @@ test('the first release is taken by new runs; another is kept beside it until it
   expect(again.stdout).toMatch(/^known {5}refunds: v2, release [0-9a-f]{64}\n/);
   expect(again.stderr).toContain('longhaul releases diff refunds current v2');
   expect(await json<Made>('release refunds --take')).toMatchObject({ isKnown: true, taken: true });
+  expect((await longhaul('release refunds --take')).stderr).toBe('new runs take it already\n');
   expect((await json<Listed>('releases refunds')).releases).toMatchObject([
     { release: second.release, share: 1 },
     { release: first.release, share: 0 },

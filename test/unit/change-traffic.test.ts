@@ -133,8 +133,20 @@ test('rolled back while a rollout is under way: the candidate is taken back, and
   await change({ kind: 'release', release: two });
   await change(candidate(three, 2_500));
   const done = await change({ kind: 'rollback' });
-  expect(done).toMatchObject({ pointer: { release: two, previous: one, withdrawn: [three] } });
+  expect(done).toMatchObject({ pointer: { release: two, withdrawn: [three] } });
   expect(done.kind === 'changed' && done.pointer.candidate).toBeFalsy();
+  // Whoever has typed it at the same moment meant the candidate, too.
+  expect(await change({ kind: 'rollback' })).toMatchObject({ kind: 'refused', reason: 'nothing-to-do' });
+  expect(await change({ kind: 'rollback', to: one })).toMatchObject({ pointer: { release: one } });
+});
+
+test('rolled back a moment after its rollout has taken the candidate back by itself: the current release stays', async () => {
+  const { two, three, change, now } = await given();
+  await change({ kind: 'release', release: two });
+  await change(candidate(three, 2_500, 'r1'));
+  await change({ kind: 'withdraw', rollout: 'r1' });
+  expect(await change({ kind: 'rollback' })).toMatchObject({ kind: 'refused', reason: 'nothing-to-do' });
+  expect(await now()).toMatchObject({ release: two, withdrawn: [three] });
 });
 
 test('a rollout that has read what stood before changes nothing after a rollback', async () => {

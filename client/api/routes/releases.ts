@@ -82,7 +82,7 @@ const rollbackRoute = defineRoute(
     group: 'releases',
     summary: 'New runs take an earlier release, from this moment on',
     description:
-      'Done in the store alone: neither Temporal nor a worker need be up. Done twice it is done once: to go further back name a release. ' +
+      'Done in the store alone: neither Temporal nor a worker need be up. Done twice it is done once, also just after a rollout has ended: to go further back name a release. ' +
       'Runs of all tenants are concerned, so a key of some tenants does not allow it.',
     scopes: ['administer'],
     params: agentNameShape,

@@ -43,8 +43,9 @@ export async function releaseCommand(context: CliContext, agent: string, options
   return EXIT.completed;
 }
 
-function takenLines(agent: string, { registered, taken }: Released): string[] {
+function takenLines(agent: string, { registered, taken, isCurrent }: Released): string[] {
   const called = registered.name ?? registered.release.slice(0, 12);
+  if (!taken && isCurrent) return ['new runs take it already'];
   if (!taken)
     return [
       `new runs go on with what they took; all of them take it with: longhaul release ${agent} --take`,
