@@ -40,6 +40,7 @@ export function startShadowKeeper(options: ShadowKeeperOptions): Keeper {
       after = await lookAfterShadows(
         {
           ...deps,
+          isOver: () => signal.aborted,
           unknowing: async (release) => {
             const why = await deps.unknowing(release);
             if (why === undefined) said.delete(release);

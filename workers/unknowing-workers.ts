@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { ContentStore } from '../activities/store';
 import { unknowingText, whoKnowsShadows } from '../activities/store/serving-workers';
+import { orWhy } from '../activities/store/why-unreadable';
 import { polledQueue, stoppedWorkers } from '../infra/temporal/task-queue-pollers';
 import type { TaskKind } from '../infra/temporal/task-queue-backlog';
 import { toolboxQueue, toolQueue } from '../workflows/contract/names';
@@ -59,12 +60,12 @@ async function toolQueuesOf(
   release: string,
   seen: Set<string> = new Set(),
 ): Promise<AskedQueue[]> {
-  const [isThere] = await store.has([release]);
-  // Whoever begins the shadow says that it is gone.
-  if (seen.has(release) || !isThere) return [];
+  if (seen.has(release)) return [];
   seen.add(release);
-  const [bytes] = await store.get([release]);
-  const { plan } = releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  const { got } = await orWhy(store.get([release]));
+  // Whoever begins the shadow says that it cannot be read.
+  if (!got) return [];
+  const { plan } = releaseManifestSchema.parse(JSON.parse(new TextDecoder().decode(got[0])));
   const names = new Set<string>();
   const below: AskedQueue[] = [];
   for (const [name, { fallback = [], agent, ...own }] of Object.entries(plan.tools)) {

@@ -22,6 +22,8 @@ export interface ShadowKeeperDeps extends SettleDeps, Pick<Executions, 'start'> 
   unknowing(release: string): Promise<string | undefined>;
   /** Told of each run or shadow that could not be looked after: the next look finds it again. */
   failed(run: string, error: unknown): void;
+  /** Whether the keeper stops: what is reserved then could not be begun. @default never */
+  isOver?(): boolean;
 }
 
 /** What a run was drawn for so long ago says little of today. */
@@ -32,6 +34,10 @@ const WANTED_AT_ONCE = 500;
 /** What one look has found out, and need not ask again. */
 interface Look {
   full: Set<string>;
+  /** Shadows that have a place. */
+  placed: Set<string>;
+  /** By agent, why some of what is wanted does not begin. */
+  heldBack: Map<string, string | undefined>;
   shadowing: Map<string, Shadowing | undefined>;
   unknowing: Map<string, string | undefined>;
 }
@@ -49,20 +55,29 @@ export async function lookAfterShadows(deps: ShadowKeeperDeps, after?: string): 
       deps.failed(id, error);
     }
   };
+  const isOver = (): boolean => deps.isOver?.() ?? false;
+  const look: Look = {
+    ...{ full: new Set(), placed: new Set(), heldBack: new Map(), shadowing: new Map(), unknowing: new Map() },
+  };
   for (const { value } of await allRefs(deps.store, SHADOW_STATES)) {
     const state = shadowStateSchema.safeParse(value).data;
-    for (const open of state?.open ?? []) await each(open.id, () => settle(deps, state?.agent ?? '', open));
+    for (const open of state?.open ?? []) {
+      if (isOver()) return after;
+      look.placed.add(open.id);
+      await each(open.id, () => settle(deps, state?.agent ?? '', open));
+    }
   }
   const page = await deps.store.listRefs(SHADOWS_WANTED, {
     limit: WANTED_AT_ONCE,
     ...(after === undefined ? {} : { after }),
   });
-  const look: Look = { full: new Set(), shadowing: new Map(), unknowing: new Map() };
   for (const ref of page) {
+    if (isOver()) return after;
     const wanted = readWanted(ref.value);
     if (wanted) await each(wanted.run, () => takeUp(deps, look, { wanted, ref }));
     else await deps.store.deleteRef(ref.name, ref.version);
   }
+  for (const [agent, why] of look.heldBack) await each(agent, () => tellHeldBack(deps, agent, why));
   return page.length < WANTED_AT_ONCE ? undefined : page.at(-1)?.name;
 }
 
@@ -80,7 +95,9 @@ async function takeUp(
   const { run, agent, release } = wanted;
   const shadowing = await shadowingOf(deps, look, agent);
   const over = overOf(wanted, shadowing, deps.now());
-  if (!over && look.full.has(agent)) return;
+  // Whatever else is full, one that has its place already is begun.
+  if (!over && look.full.has(agent) && !look.placed.has(shadowRunId(run, release))) return;
+  if (!over && look.unknowing.get(release) !== undefined) return void (await isHeldBack(deps, look, wanted));
   const [primary, known] = await Promise.all([readRun(deps, run), readRun(deps, shadowRunId(run, release))]);
   const drop = async (why: DroppedShadow, problem?: string, version: number | undefined = ref.version) => {
     if (await store.deleteRef(ref.name, version))
@@ -115,20 +132,23 @@ function overOf(
   return at < now - LATE_MS ? 'late' : undefined;
 }
 
-/** Kept for people: they would see nothing begin, and not why. */
 async function isHeldBack(
   deps: ShadowKeeperDeps,
-  { unknowing }: Look,
+  { unknowing, heldBack }: Look,
   { agent, release }: WantedShadow,
 ): Promise<boolean> {
   if (!unknowing.has(release)) unknowing.set(release, await deps.unknowing(release));
   const why = unknowing.get(release);
-  await changeState(deps, agent, ({ heldBack, ...state }) => {
+  heldBack.set(agent, heldBack.get(agent) ?? why);
+  return why !== undefined;
+}
+
+/** Kept for people: they would see nothing begin, and not why. */
+const tellHeldBack = (deps: ShadowKeeperDeps, agent: string, why: string | undefined): Promise<void> =>
+  changeState(deps, agent, ({ heldBack, ...state }) => {
     if (heldBack === why) return undefined;
     return why === undefined ? state : { ...state, heldBack: why };
   });
-  return why !== undefined;
-}
 
 /** Nothing was begun, and nothing counts. */
 const freed = (deps: ShadowKeeperDeps, { run, release, agent }: WantedShadow): Promise<void> =>

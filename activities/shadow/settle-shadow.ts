@@ -19,12 +19,29 @@ const LONGEST_MS = 3_600_000;
 /** A run says itself that it has ended; who has not by then is asked about. */
 const QUIET_MS = 60_000;
 
-/** What it came to, where it has ended; one that does not end by itself is ended, and one that nobody begins any more has no place. */
+/**
+ * What it came to, where it has ended; one that does not end by itself is ended, and one that nobody begins any more has no place.
+ * @throws what keeps its end from being known; after its hour it has no place all the same
+ */
 export async function settle(deps: SettleDeps, agent: string, open: Open): Promise<void> {
-  const { id, at } = open;
   const now = deps.now();
+  const isLate = open.at < now - LONGEST_MS;
+  try {
+    await settleOnce(deps, agent, open, { now, isLate });
+  } catch (error) {
+    if (isLate) await changeState(deps, agent, (state) => settled(state, open.id, { used: undefined, now }));
+    throw error;
+  }
+}
+
+async function settleOnce(
+  deps: SettleDeps,
+  agent: string,
+  open: Open,
+  { now, isLate }: { now: number; isLate: boolean },
+): Promise<void> {
+  const { id, at } = open;
   const isQuiet = at < now - QUIET_MS;
-  const isLate = at < now - LONGEST_MS;
   const found = await readRun(deps, id);
   if (found && !found.ended && isLate) await deps.terminate(id, 'a shadow takes an hour at the most.');
   const record = found && !found.ended && isQuiet ? await endedNow(deps, open, found) : found;

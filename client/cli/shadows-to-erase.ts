@@ -3,6 +3,7 @@
 import { allRefs, type ContentStore } from '../../activities/store';
 import { SHADOW_RUNS } from '../../activities/store/ref-names';
 import { runRecordSchema, type RunRecord } from '../../workflows/contract/schemas/run-record';
+import { fewAtOnce } from '../few-at-once';
 import { shadowsOfRun } from '../shadow/shadow-pair';
 import { subRunsUnder } from '../sub-runs';
 
@@ -15,6 +16,9 @@ export interface ErasedWhat {
   runs: readonly RunRecord[];
 }
 
+/** Each asks the store once or twice. */
+const AT_ONCE = 8;
+
 /** With the runs of their sub-agents. */
 export async function shadowsToErase(
   store: ContentStore,
@@ -24,13 +28,13 @@ export async function shadowsToErase(
   const ids = [
     ...new Set([...(run === undefined ? [] : [run]), ...runs.flatMap(({ id, parent }) => (parent ? [] : [id]))]),
   ];
-  const found = (await Promise.all(ids.map((id) => shadowsOfRun(store, id)))).flat();
+  const found = (await fewAtOnce(ids, AT_ONCE, (id) => shadowsOfRun(store, id))).flat();
   if (session !== undefined || tenant !== undefined)
     for (const { value } of await allRefs(store, SHADOW_RUNS)) {
       const record = runRecordSchema.safeParse(value).data;
       const isOfSession = session !== undefined && record?.goesOnFrom && record.session === session;
       if (record && (isOfSession || record.tenant === tenant)) found.push(record);
     }
-  const below = (await Promise.all(found.map((record) => subRunsUnder(store, record)))).flat();
+  const below = (await fewAtOnce(found, AT_ONCE, (record) => subRunsUnder(store, record))).flat();
   return [...new Map([...found, ...below].map((record) => [record.id, record])).values()];
 }

@@ -106,6 +106,34 @@ describe('places', () => {
     expect(await on.wanted()).toEqual([]);
   });
 
+  test('one that has a place and was not begun is begun, however many others are asked for before it and find no room', async () => {
+    const on = await keeping('run_1', 'run_2', 'run_3', 'run_4');
+    for (const run of ['run_3', 'run_4']) await on.want(run);
+    await on.look({ start: killed });
+    // Their names come first at each look.
+    for (const run of ['run_1', 'run_2']) await on.want(run);
+    await on.look();
+    expect(on.started).toEqual([on.shadow('run_3'), on.shadow('run_4')]);
+    expect((await on.state())?.open.map(({ run }) => run)).toEqual(['run_3', 'run_4']);
+  });
+
+  test('a keeper that stops reserves none', async () => {
+    const on = await keeping('run_1', 'run_2');
+    for (const run of ['run_1', 'run_2']) await on.want(run);
+    await on.look({ isOver: () => on.started.length === 1 });
+    expect((await on.state())?.open.map(({ run }) => run)).toEqual(['run_1']);
+  });
+
+  test('one that can neither be ended nor asked for is free after an hour', async () => {
+    const on = await keeping('run_1');
+    await on.want('run_1');
+    await on.look();
+    on.clock.at += HOUR_MS + 1;
+    await on.look({ terminate: killed, endOf: killed });
+    expect(on.failed).toEqual([`${on.shadow('run_1')}: killed`]);
+    expect((await on.state())?.open).toEqual([]);
+  });
+
   test('one without even a record is free after a minute, and one whose end nobody can tell after an hour', async () => {
     const on = await keeping('run_1');
     const lost = { id: shadowRunId('gone', on.release), run: 'gone', release: on.release, at: on.clock.at };

@@ -54,7 +54,7 @@ describe('--budget', () => {
   test('holds a share back where the price of all models is known', async () => {
     await released(manifestOf('reader', PRICED));
     const { stdout } = await shadowed({ release: 'current', share: 0.1, budget: 1e9 });
-    expect(stdout).toContain('a day at the most');
+    expect(stdout).toContain('a day, by what the runs took');
   });
 
   test('is refused where nobody knows what a sub-agent costs', async () => {

@@ -20,10 +20,11 @@ const STICKY = ['tenant', 'session', 'run'] as const satisfies readonly ShadowOp
 /** A hundredth of a per cent. */
 const LEAST_SHARE = 0.0001;
 
-/** As a part of one: `10%`, or `0.1`. */
+/** As a part of one: `10%`, or `0.1`. A bare 1 may be meant as either. */
 const share = (value: string): number => {
   const [, digits, percent] = /^(\d*\.?\d+)\s*(%?)$/.exec(value.trim()) ?? [];
   const of = Number(digits) / (percent ? 100 : 1);
+  if (of === 1 && !percent) throw new InvalidArgumentError('1 may mean 1% or all of them: say 1%, or 100%.');
   if (!(of >= LEAST_SHARE && of <= 1)) throw new InvalidArgumentError('it is from 0.01% to 100%, for example 10%.');
   return of;
 };
@@ -31,7 +32,7 @@ const share = (value: string): number => {
 export function describeShadows(program: Command, wrap: Wrap): void {
   const shadow = program
     .command('shadow')
-    .description("run a release beside runs, on what they were given, without any effect; 'shadow report' compares")
+    .description("run a release on what runs were given, without any effect; 'shadow report' compares")
     .argument('<name>', 'a run, or with --share or --stop an agent')
     .option('--release <release>', 'a release\'s name, its hash or the beginning of it, or "current"')
     .option('--share <percent>', 'of new runs of the agent, for example 10%', share)
@@ -59,9 +60,9 @@ export function describeShadows(program: Command, wrap: Wrap): void {
     .action(wrap((context, run: string) => loadShadowShow().shadowShowCommand(context, run)));
   shadow
     .command('report')
-    .description('all shadows of an agent, summed up by release, beside what differs by chance')
+    .description('the newest shadows of an agent, summed up by release, beside what differs by chance')
     .argument('<agent>', 'its name')
-    .option('--limit <n>', 'of the newest shadows', count, 200)
+    .option('--limit <n>', 'how many of them', count, 200)
     .option('--html <file>', 'the same with plots, as one file')
     .addHelpText('after', example('shadow report refunds --html shadows.html'))
     .action(

@@ -160,5 +160,5 @@ function budgetText({ nanoUsdADay, tokensADay }: Extract<TrafficChange, { kind: 
     ...(nanoUsdADay === undefined ? [] : [formatUsd(nanoUsdADay)]),
     ...(tokensADay === undefined ? [] : [`${formatTokens(tokensADay)} tokens`]),
   ];
-  return parts.length === 0 ? 'without a budget' : `${parts.join(' and ')} a day at the most`;
+  return parts.length === 0 ? 'without a budget' : `${parts.join(' and ')} a day, by what the runs took`;
 }
