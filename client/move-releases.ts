@@ -85,7 +85,7 @@ async function askToMove(moving: Moving, run: RunRecord, to: KnownRelease): Prom
     await handle.describe();
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) return { as: 'stays', why: messageOf(error) };
-    return { as: run.queue || run.goesOnFrom ? 'waits' : 'unbegun' };
+    return { as: run.queue ? 'waits' : 'unbegun' };
   }
   for (let look = 1; ; look += 1) {
     try {

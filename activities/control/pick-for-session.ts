@@ -53,7 +53,9 @@ export async function pickForSession(
   const misfits = ({ manifest }: Pick<PickedForSession, 'manifest'>): string[] =>
     had ? releaseMisfits({ from: had.manifest, to: manifest, messages: said, answers: 'given' }) : [];
   const trial = await trialOf(deps, pointer, { record, misfits });
-  const tried = { ...triedAs(trial), ...(rollout && trial?.counts ? { rollout } : {}) };
+  // Of either arm: what the candidate would not take is a run of neither.
+  const isTried = trial?.counts === true && (await candidateTakes(deps, pointer, message));
+  const tried = { ...triedAs(trial), ...(rollout && isTried ? { rollout } : {}) };
   if (had && had.release !== newest.release) {
     const why = misfits(newest);
     // Of the two it is the one that can be answered at all.
@@ -65,6 +67,9 @@ export async function pickForSession(
     ? { ...newest, ...tried }
     : { ...(await pinned(deps, mail.release)), ...triedAs(trial) };
 }
+
+const candidateTakes = async (deps: Store, { candidate }: AgentPointer, message: UserMessage): Promise<boolean> =>
+  candidate !== undefined && takesMessage(await manifestOf(deps.store, candidate.release), message);
 
 const triedAs = (trial: SessionRecord['trial']): Pick<PickedForSession, 'trial'> => (trial ? { trial } : {});
 
