@@ -48,14 +48,14 @@ async function main(): Promise<number> {
     '\nWith finish its runs go on to their ends, with move to the end of the turn that is under way; where no worker is alive they do so once one is.',
   );
   const tooLate = rows.filter(
-    ([name = '', , , p99]) => /^(last new run|last effect, --running cancel)/.test(name) && Number(p99) > P99_MS,
+    ([name = '', , , p99]) => /^(last new run|last effect, --running cancel)/.test(name) && !(Number(p99) <= P99_MS),
   );
   console.log(
     `${run.drills.length} drills, ${run.runs} runs begun, ${run.kills} workers killed, ${Math.round(run.ms / 1_000)} s`,
   );
   console.log(`Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model}`);
   for (const problem of run.problems) console.log(`problem  ${problem}`);
-  for (const [name] of tooLate) console.log(`problem  ${name}: its p99 is above ${P99_MS} ms`);
+  for (const [name] of tooLate) console.log(`problem  ${name}: its p99 is not shown to be at most ${P99_MS} ms`);
   return run.problems.length + tooLate.length === 0 ? 0 : 1;
 }
 

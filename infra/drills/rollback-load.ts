@@ -5,6 +5,7 @@ import { pause } from './killed-lives';
 export interface Begun {
   id: string;
   release: string;
+  askedAt: number;
   /** When its start had been answered: it had begun by then. */
   at: number;
 }
@@ -20,7 +21,7 @@ export interface LoadAbout {
 }
 
 export interface Load {
-  /** Resolves when whatever was being begun has begun. */
+  /** Resolves when whatever was being begun has begun. May be called again. */
   stop(): Promise<void>;
 }
 
@@ -29,11 +30,12 @@ export function startLoad({ client, counterUrl, begun, problems }: LoadAbout, ev
   let started = 0;
   const under = new Set<Promise<void>>();
   const startOne = async (): Promise<void> => {
+    const askedAt = Date.now();
     const run = await client.agent('steady').start({ task: `${started}`, counter: counterUrl });
     const at = Date.now();
     // As it was begun: one that is moved says another release afterwards.
     const { release, moved } = await run.record();
-    begun.push({ id: run.id, release: moved?.[0]?.from ?? release, at });
+    begun.push({ id: run.id, release: moved?.[0]?.from ?? release, askedAt, at });
   };
   const work = async (): Promise<void> => {
     while (!isOver) {

@@ -69,11 +69,12 @@ export async function shadowPairs({ pairs, runs, everyMs, turns, modelMs }: Shad
     return performance.now() - startedAt;
   };
   const round = async (isShadowed: boolean): Promise<{ times: Times; shadows: number }> => {
-    const before = await begunOn(stack);
+    const earlier = await begunOn(stack);
     await set(stack, isShadowed);
     // One that is not timed, so that a shadow is under way when the first of the others begins.
     await runMs();
-    if (isShadowed) await until(async () => (await begunOn(stack)) > before, 60_000);
+    if (isShadowed) await until(async () => (await begunOn(stack)) > earlier, 60_000);
+    const before = await begunOn(stack);
     const taken: number[] = [];
     const all: Promise<unknown>[] = [];
     for (let nth = 0; nth < runs; nth += 1) {

@@ -13,7 +13,11 @@ test('a run whose workers are killed while it is moved goes on with the other re
   const stack = await startTellerStack({
     model: {
       script: script().call('nothing', {}).answer('told'),
-      faults: [{ when: { nth: 1 }, do: { hold: 'first' } }],
+      faults: [
+        { when: { nth: 1 }, do: { hold: 'first' } },
+        // Of its next execution.
+        { when: { nth: 1, bodyIncludes: 'Tell more.' }, do: { hold: 'second' } },
+      ],
     },
   });
   try {
@@ -31,10 +35,9 @@ test('a run whose workers are killed while it is moved goes on with the other re
     await first.end('SIGKILL');
     expect(await run.record()).toMatchObject({ release: from });
 
-    const before = (await run.describe()).runId;
     const second = await stack.startWorker();
     await model.control({ release: true });
-    await until(async () => (await run.describe()).runId !== before, 60_000);
+    await until(async () => (await model.requests()).some(({ body = '' }) => body.includes('Tell more.')), 60_000);
     await second.end('SIGKILL');
     await stack.startWorker();
     expect(await run.result()).toMatchObject({ outcome: 'completed', output: 'told' });

@@ -4,6 +4,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { processStartTime } from '../../infra/temporal/process-identity';
 import { temporalCli } from '../stack/test-stack';
 
 export const TOP = path.join(__dirname, '..', '..');
@@ -162,14 +163,8 @@ export function temporalPid(folder: string): number | undefined {
   return content instanceof Object && 'pid' in content ? Number(content.pid) : undefined;
 }
 
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** One that waits to be reaped by whoever has inherited it has ended. */
+export const isRunning = (pid: number): boolean => processStartTime(pid) !== undefined;
 
 const POLL_MS = 50;
 

@@ -359,28 +359,32 @@ test('a worker of an earlier version keeps shadows from beginning, whose calls i
     activities: { callTool: () => Promise.reject(new Error('it would be made')) },
   });
   const gone = older.run();
-  await until(async () => {
-    const { pollers } = await polledQueue(on.stack.temporal.connection, {
-      ...{ namespace: server.namespace, taskQueue: 'agents', kind: 'calls' },
+  let id = '';
+  try {
+    await until(async () => {
+      const { pollers } = await polledQueue(on.stack.temporal.connection, {
+        ...{ namespace: server.namespace, taskQueue: 'agents', kind: 'calls' },
+      });
+      return pollers.some(({ identity }) => identity === '1@older 2');
     });
-    return pollers.some(({ identity }) => identity === '1@older 2');
-  });
-  const { id } = await shadow('deploying', release);
-  await until(async () => (await state())?.heldBack?.includes('1@older 2') === true);
-  expect(await recordOf(id)).toBeUndefined();
-  // Without a server it is known by what workers say of themselves alone.
-  const one = { ...{ schemaVersion: 1, worker: '3@old 4', at: 1, releases: {}, strict: false }, toolboxes: ['desk'] };
-  await store.commit({ refs: [{ op: 'put', name: servingName('3@old 4'), value: one }] });
-  older.shutdown();
-  await gone;
-  await connection.close();
+    ({ id } = await shadow('deploying', release));
+    await until(async () => (await state())?.heldBack?.includes('1@older 2') === true);
+    expect(await recordOf(id)).toBeUndefined();
+    // Without a server it is known by what workers say of themselves alone.
+    const one = { ...{ schemaVersion: 1, worker: '3@old 4', at: 1, releases: {}, strict: false }, toolboxes: ['desk'] };
+    await store.commit({ refs: [{ op: 'put', name: servingName('3@old 4'), value: one }] });
+  } finally {
+    older.shutdown();
+    await gone;
+    await connection.close();
+  }
   await until(async () => (await state())?.heldBack?.includes('3@old 4') === true);
   await store.deleteRef(servingName('3@old 4'));
   // Where Temporal is not told that a worker stops, it takes the older one for alive for as long as a poll lasts.
   await until(async () => (await recordOf(id))?.ended !== undefined, 105_000);
   expect(await toolCalls(id)).toEqual(['look recorded', 'pay recorded']);
   expect(await state()).not.toHaveProperty('heldBack');
-});
+}, 240_000);
 
 test('what cannot be shadowed is refused, in one line', async () => {
   const { release } = await run('look 1', 'plain');
