@@ -50,9 +50,9 @@ export function describeDeploy(program: Command, wrap: Wrap): void {
   program
     .command('replay')
     .description(
-      'go through histories of the namespace once more with the code here; makes no call, fails where one differs',
+      'go through histories of the task queue once more with the code here; makes no call, fails where one differs',
     )
-    .option('--sample <n>', 'histories: open ones first, the rest among those that have ended', count, 100)
+    .option('--sample <n>', 'histories: open ones, and half or what is left of those that have ended', count, 100)
     .option('--agent <name>', 'only of its runs')
     .option('--since <time>', 'only what began within it, such as 7d', age)
     .addHelpText('after', example('replay --sample 200 --since 7d'))

@@ -40,8 +40,8 @@ const every = (value: string): number => {
 const ACTS: { readonly [act in RolloutAct]: string } = {
   pause: 'begin no further step; what is worse is withdrawn all the same',
   resume: 'go on after a pause, whoever or whatever paused it',
-  promote: 'the candidate takes over now, whatever is known of it',
-  abort: 'the candidate is taken back now',
+  promote: 'the candidate takes over as soon as a worker hears it, whatever is known of it',
+  abort: 'the candidate is taken back as soon as a worker hears it; "rollback" needs none',
 };
 
 export function describeRollouts(program: Command, wrap: Wrap): void {
