@@ -6,7 +6,7 @@ import { medianOf, shadowPairs, type ShadowPair, type Times } from './shadow';
 /** Of the requirement. */
 const MOST = 1.05;
 export const SHADOW_SHORT = { pairs: 2, runs: 6, everyMs: 100, turns: 2, modelMs: 20 };
-const SHADOW_LONG = { pairs: 12, runs: 20, everyMs: 400, turns: 4, modelMs: 200 };
+const SHADOW_LONG = { pairs: 8, runs: 20, everyMs: 400, turns: 4, modelMs: 200 };
 
 const percent = (ratio: number): string => `${((ratio - 1) * 100).toFixed(1)} %`;
 
