@@ -14,6 +14,9 @@ import { settingsFor } from './temp-project';
 const release = (name: string, instructions: string): Promise<LoadedAgent> =>
   buildRelease(defineAgent({ name, instructions }), { file: '/a.ts', settings: settingsFor('/'), code: 'c0de' });
 
+const releasedAs = (store: ContentStore, made: LoadedAgent, name: string) =>
+  registerRelease(store, { ...made, below: [], toolCode: {} }, { by: 'ana', name });
+
 describe('the registry', () => {
   test.each([true, false])(
     'keeps a release that was replaced, for the runs pinned to it (strict: %p)',
@@ -147,9 +150,7 @@ describe('publishing', () => {
   test('under what people say each save is kept for a week, without a name, until somebody releases it', async () => {
     const store = createMemoryStore();
     const [a, saved] = await Promise.all([release('a', 'x'), release('a', 'y')]);
-    const make = (made: LoadedAgent, name: string) =>
-      registerRelease(store, { ...made, below: [], toolCode: {} }, { by: 'ana', name });
-    await make(a, 'v1');
+    await releasedAs(store, a, 'v1');
     const options = { keepsSaves: true };
     const known = { agent: 'a', changed: false, managed: { release: a.release } };
     expect(await publishReleases(store, [saved], options)).toEqual([{ ...known, release: saved.release }]);
@@ -162,7 +163,10 @@ describe('publishing', () => {
     // What new runs take needs no such record, and what has a name keeps it.
     await publishReleases(store, [a], options);
     expect(await registeredReleases(store, 'a')).toHaveLength(2);
-    expect(await make(saved, 'v2')).toMatchObject({ isKnown: false, registered: { name: 'v2', by: 'ana' } });
+    expect(await releasedAs(store, saved, 'v2')).toMatchObject({
+      isKnown: false,
+      registered: { name: 'v2', by: 'ana' },
+    });
     await publishReleases(store, [saved], options);
     expect(await store.readRef(releaseName('a', saved.release))).toMatchObject({ value: { name: 'v2' } });
     expect((await store.readRef(releaseName('a', saved.release)))?.expiresAt).toBeUndefined();
@@ -171,9 +175,7 @@ describe('publishing', () => {
   test('a save that somebody releases in this moment keeps their name', async () => {
     const store = createMemoryStore();
     const [a, saved] = await Promise.all([release('a', 'x'), release('a', 'y')]);
-    const make = (made: LoadedAgent, name: string) =>
-      registerRelease(store, { ...made, below: [], toolCode: {} }, { by: 'ana', name });
-    await make(a, 'v1');
+    await releasedAs(store, a, 'v1');
     const name = releaseName('a', saved.release);
     // Whether it was saved before or not: it is released between the reading and the writing.
     for (const called of ['v2', 'v3']) {
@@ -183,7 +185,7 @@ describe('publishing', () => {
         commit: async (request) => {
           if (!raced && request.refs?.some((write) => write.name === name)) {
             raced = true;
-            await make(saved, called);
+            await releasedAs(store, saved, called);
           }
           return await store.commit(request);
         },
