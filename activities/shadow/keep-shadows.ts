@@ -97,6 +97,7 @@ async function takeUp(
   const over = overOf(wanted, shadowing, deps.now());
   // Whatever else is full, one that has its place already is begun.
   if (!over && look.full.has(agent) && !look.placed.has(shadowRunId(run, release))) return;
+  // Known to be held back already: its records need not be read.
   if (!over && look.unknowing.get(release) !== undefined) return void (await isHeldBack(deps, look, wanted));
   const [primary, known] = await Promise.all([readRun(deps, run), readRun(deps, shadowRunId(run, release))]);
   const drop = async (why: DroppedShadow, problem?: string, version: number | undefined = ref.version) => {

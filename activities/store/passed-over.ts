@@ -9,7 +9,8 @@ import type { ContentStore } from './port';
 export async function passedOver(store: ContentStore, agent: string, id: string): Promise<PassedOver | undefined> {
   const { pointer } = (await readPointer(store, agent)) ?? {};
   if (pointer?.candidate?.rollout === id) return undefined;
-  const record = (await endOf(store, agent, id)) ?? (await trafficHistory(store, agent)).at(-1);
+  const history = await trafficHistory(store, agent);
+  const record = endIn(history, id) ?? history.at(-1);
   if (!record) return { kind: 'superseded', by: 'somebody', why: 'the traffic was taken away.' };
   const { by, change, epoch, after, why } = record;
   const what = `change ${epoch} (${change}): new runs take release ${after.release.slice(0, 12)}`;
@@ -18,7 +19,8 @@ export async function passedOver(store: ContentStore, agent: string, id: string)
 
 /** The change that took its candidate out of the traffic. */
 export async function endOf(store: ContentStore, agent: string, id: string): Promise<TrafficRecord | undefined> {
-  return (await trafficHistory(store, agent)).findLast(
-    ({ before, after }) => before?.candidate?.rollout === id && after.candidate?.rollout !== id,
-  );
+  return endIn(await trafficHistory(store, agent), id);
 }
+
+const endIn = (history: readonly TrafficRecord[], id: string): TrafficRecord | undefined =>
+  history.findLast(({ before, after }) => before?.candidate?.rollout === id && after.candidate?.rollout !== id);
